@@ -1,0 +1,1 @@
+"""paramcount: the same core without HTTP."""

@@ -1,0 +1,346 @@
+"""Count a document: the only walk over its layers. Shapes flow in; tensors, totals and problems come out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from service.errors import (
+    ArchitectureError,
+    InvalidConfig,
+    InvalidGraph,
+    Problems,
+    ShapeMismatch,
+    TooLarge,
+    UnknownLayer,
+)
+from service.graph import FAILED, evaluate, flatten, wiring_problems
+from service.model import DTYPES, Call, Convention, Document, Inner, Layer, Notice, Output, Report, Row, Tensor, Totals
+from service.registry import LayerType, resolve
+from service.repeats import fold, indices
+from service.trainability import Rule, Rules, Verdict
+from service.validation import MOST_PROBLEMS, shown
+
+LARGEST_COUNT = 2**53 - 1
+"""The largest count that every reader of JSON holds exactly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one document may ask for."""
+
+    depth: int = 100  # layers inside layers
+    layers: int = 250_000  # visited, a shared one once a call
+    copies: int = 10_000  # of one block, when rules may tell them apart
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to count."""
+
+    rules: tuple[Rule, ...] = ()
+    convention: Convention | None = None  # None: the document's
+    dtype: str = "F32"  # where the document states none
+    unknown: str = "refuse"  # or "report": leave an unknown layer out, and say that the count is not exact
+
+
+def count(document: Document, options: Options = Options(), limits: Limits = Limits()) -> Report:
+    """The report on a document. Raises Problems with everything that is wrong with it."""
+    walk = _Walk(document, options, limits)
+    try:
+        (root,) = walk.rows(document.root, "", Verdict(), 1, Call(document.inputs))
+        walk.check_shared(root)
+    except _Enough:
+        pass
+    if walk.problems:
+        raise Problems(walk.problems[:MOST_PROBLEMS])
+    unused = (Notice("unused_rule", rule.match, "matches no layer and no tensor") for rule in walk.rules.unused)
+    notices = (*document.notices, *walk.notices, *unused)
+    return Report(root, options.convention or document.convention, walk.weights, walk.buffers, notices)
+
+
+class _Walk:
+    def __init__(self, document: Document, options: Options, limits: Limits) -> None:
+        self.document, self.options, self.limits = document, options, limits
+        self.rules = Rules(options.rules)
+        self.problems: list[ArchitectureError] = []
+        self.notices: list[Notice] = []
+        self.weights: Counter[str] = Counter()
+        self.buffers: Counter[str] = Counter()
+        self.depth = self.visited = 0
+        self.shared: list[tuple[Layer, tuple[Tensor, ...]]] = []
+
+    def blame(self, error: ArchitectureError, pointer: str) -> None:
+        """Note a problem at `pointer`, and go on with the others."""
+        error.pointer = pointer + error.pointer
+        self.problems.append(error)
+        if len(self.problems) >= MOST_PROBLEMS:
+            raise _Enough
+
+    def rows(self, layer: Layer, path: str, verdict: Verdict, times: int, given: Call) -> list[Row]:
+        """The rows of a layer at `path`: one, or several where rules tell the copies of a block apart.
+
+        `times` is how many copies of it the model holds; 0: it is not counted here, and rules do not see it.
+        """
+        if layer.repeat == 1 or not self.rules or not times or not (names := indices(layer.name, self.limits.copies)):
+            return [self.row(layer, path, verdict, times, given)]
+        if len(names) != layer.repeat:
+            self.blame(
+                TooLarge(f"rules need at most {self.limits.copies:,} copies of a block, not {layer.repeat:,}"),
+                layer.pointer,
+            )
+            return []
+        parent = path.removesuffix(layer.name)
+        return fold(
+            [self.row(layer._replace(name=name, repeat=1), parent + name, verdict, times, given) for name in names]
+        )
+
+    def row(self, layer: Layer, path: str, verdict: Verdict, times: int, given: Call) -> Row:
+        """The row of a layer, children included."""
+        self._enter(layer)
+        if self.rules and times:
+            verdict = self.rules.settle(path, verdict, layer.trainable)
+        elif not layer.trainable:
+            verdict = Verdict(trainable=False)
+        children: tuple[Row, ...] = ()
+        own, output = layer.tensors, None
+        if layer.children:
+            children, output = self._beneath(layer, path, verdict, times * layer.repeat, given)
+        elif layer.config is not None:
+            own, output = self._leaf(layer, path, given)
+        own, totals = self._settle(own, layer, path, verdict, times * layer.repeat)
+        for child in children:
+            totals += child.totals
+        if layer.repeat > 1:
+            totals *= layer.repeat
+            self._check_repeat(layer, given, output)
+        if totals.trainable + totals.frozen + totals.buffers > LARGEST_COUNT:
+            self.problems.append(
+                TooLarge(f"holds more than {LARGEST_COUNT:,} parameters", layer.pointer, "count_too_large")
+            )
+            raise _Enough
+        self.depth -= 1
+        return Row(path, layer.name, layer.type, layer.repeat, own, totals, children, output)
+
+    def _enter(self, layer: Layer) -> None:
+        self.depth += 1
+        self.visited += 1
+        if self.depth > self.limits.depth:
+            self.problems.append(TooLarge(f"is nested deeper than {self.limits.depth} layers", layer.pointer))
+            raise _Enough
+        if self.visited > self.limits.layers:
+            self.problems.append(
+                TooLarge(f"is more than the {self.limits.layers:,} layers that one request may visit", layer.pointer)
+            )
+            raise _Enough
+
+    def _beneath(
+        self, layer: Layer, path: str, verdict: Verdict, times: int, given: Call
+    ) -> tuple[tuple[Row, ...], Output]:
+        """The rows of a layer's children, and what flows out of the last or out of the graph."""
+        prefix = f"{path}." if path else ""
+        if layer.graph is not None:
+            return self._wired(layer, prefix, verdict, times, given)
+        rows: list[Row] = []
+        for child in layer.children:
+            found = self.rows(child, prefix + child.name, verdict, times, given)
+            rows += found
+            given = Call((found[-1].output if found else FAILED,))
+        return tuple(rows), given.args[0]
+
+    def _wired(
+        self, layer: Layer, prefix: str, verdict: Verdict, times: int, given: Call
+    ) -> tuple[tuple[Row, ...], Output]:
+        found: dict[str, list[Row]] = {}
+        outputs: dict[tuple[str, str], Output] = {}
+
+        def run(child: Layer, call: Call) -> Output:
+            key = child.name, repr(call)
+            if child.name not in found:
+                found[child.name] = self.rows(child, prefix + child.name, verdict, times, call)
+                outputs[key] = found[child.name][-1].output if found[child.name] else FAILED
+            elif key not in outputs:
+                outputs[key] = self._again(child, found[child.name], call)
+            found[child.name] = [row._replace(output=outputs[key]) for row in found[child.name]]
+            return outputs[key]
+
+        if wrong := list(islice(wiring_problems(layer), MOST_PROBLEMS)):
+            for problem in wrong:
+                self.blame(problem, "")
+            return (), FAILED
+        try:
+            output = evaluate(layer, given, run)
+        except InvalidGraph as error:
+            self.blame(error, layer.pointer)
+            output = FAILED
+        return tuple(row for child in layer.children for row in found.get(child.name, ())), output
+
+    def _again(self, layer: Layer, first: list[Row], call: Call) -> Output:
+        """What a layer returns when it is called once more, on the tensors of its first call."""
+        if first[-1].output is FAILED:
+            return FAILED
+        again = self.row(layer, first[0].path, Verdict(), 0, call)
+        sizes = [row.totals.trainable + row.totals.frozen + row.totals.buffers for row in (*first, again)]
+        if again.output is not FAILED and sum(sizes[:-1]) != sizes[-1]:
+            self.blame(ShapeMismatch("is called on inputs that need weights of different shapes"), layer.pointer)
+        return again.output
+
+    def _leaf(self, layer: Layer, path: str, given: Call) -> tuple[tuple[Tensor, ...], Output]:
+        """The tensors and the output of a layer that a formula knows."""
+        assert layer.config is not None
+        pointer = layer.pointer + self.document.config_at
+        try:
+            kind = resolve(layer.type, self.document.framework)
+        except UnknownLayer as error:
+            if self.options.unknown == "report":
+                detail = f"{error.detail}; its parameters are not in the totals"
+                self.notices.append(Notice("unknown_layer", path, detail, seen=False))
+                return (), None
+            self.blame(error, layer.pointer + self.document.type_at)
+            return (), FAILED
+        except ArchitectureError as error:
+            self.blame(error, layer.pointer + self.document.type_at)
+            return (), FAILED
+        config = self._known(kind, layer.config, path) if self.document.lenient else layer.config
+        if wrong := list(kind.signature.problems(config, pointer)):
+            for problem in wrong:
+                self.blame(problem, "")
+        elif not kind.signature.inputs or FAILED not in flatten([*given.args, *given.kwargs.values()]):
+            try:
+                return self._apply(kind, config, pointer, given)
+            except _Told:
+                pass
+            except InvalidConfig as error:
+                self.blame(error, pointer)
+            except ArchitectureError as error:
+                self.blame(error, layer.pointer)
+        return (), FAILED
+
+    def _known(self, kind: LayerType, config: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+        """The arguments that a layer knows; the others are told, since they might change the count."""
+        if kind.signature.knows(config):
+            return config
+        known = kind.signature.arguments | kind.signature.ignored
+        for name in config.keys() - known:
+            detail = f'the argument "{name[:100]}" of {kind.name} is not known: it may change the count'
+            self.notices.append(Notice("unknown_argument", path, detail, seen=False))
+        return {name: config[name] for name in config if name in known}
+
+    def _apply(
+        self, kind: LayerType, config: Mapping[str, Any], pointer: str, given: Call
+    ) -> tuple[tuple[Tensor, ...], Output]:
+        """What a formula yields and returns."""
+        arguments = kind.signature.chosen(config)
+        for name in kind.signature.parts & arguments.keys():
+            arguments[name] = self._parts(arguments[name], f"{pointer}/{name}")
+        formula = kind.formula(**kind.signature.bind(given.args, given.kwargs), **arguments)
+        tensors: list[Tensor] = []
+        while True:
+            try:
+                tensor = next(formula)
+            except StopIteration as stop:
+                return tuple(tensors), stop.value
+            tensors.append(tensor)
+
+    def _parts(self, value: Any, pointer: str) -> Any:
+        """Layers inside a config, as their wrapper's formula calls them."""
+        if isinstance(value, list):
+            return [self._parts(item, f"{pointer}/{index}") for index, item in enumerate(value)]
+        if value is None:
+            return None
+        assert self.document.part is not None
+        return Inner(self.document.part(value, pointer), self._inside)
+
+    def _inside(self, layer: Layer, call: Call) -> tuple[tuple[Tensor, ...], Output]:
+        """The tensors of a layer inside a config; the wrapper counts them."""
+        row = self.row(layer, "", Verdict(), 0, call)
+        if row.output is FAILED:
+            raise _Told("")
+        return tuple(_tensors(row)), row.output
+
+    def _settle(
+        self, tensors: tuple[Tensor, ...], layer: Layer, path: str, verdict: Verdict, times: int
+    ) -> tuple[tuple[Tensor, ...], Totals]:
+        """A layer's own tensors, each with its fate, and what they add up to."""
+        settled: list[Tensor] = []
+        trainable = frozen = buffers = size_bytes = buffer_bytes = 0
+        for tensor in tensors:
+            flag = tensor.trainable and verdict.trainable
+            if self.rules and times:
+                flag = self.rules.settle(
+                    f"{path}.{tensor.name}" if path else tensor.name, verdict, tensor.trainable
+                ).trainable
+            dtype = tensor.dtype or layer.dtype or self.options.dtype
+            tied_to = tensor.tied_to or (layer.shares and f"{layer.shares}.{tensor.name}")
+            trains = flag and tensor.role == "weight"
+            settled.append(Tensor(tensor.name, tensor.shape, tensor.role, dtype, trains, tied_to))
+            if tied_to:
+                continue
+            size = tensor.size
+            if tensor.role == "buffer":
+                buffers += size
+                buffer_bytes += -(-size * DTYPES[dtype] // 8)
+                self.buffers[dtype] += size * times
+                continue
+            if trains:
+                trainable += size
+            else:
+                frozen += size
+            size_bytes += -(-size * DTYPES[dtype] // 8)
+            self.weights[dtype] += size * times
+        if layer.shares:
+            self.shared.append((layer, tuple(settled)))
+        return tuple(settled), Totals(trainable, frozen, buffers, size_bytes, buffer_bytes)
+
+    def _check_repeat(self, layer: Layer, given: Call, output: Output) -> None:
+        """The second copy of a block is fed by the first: it must return what it takes."""
+        before = given.args[0] if given.args else None
+        if before not in (None, FAILED) and output not in (None, FAILED) and before != output:
+            detail = (
+                f"is repeated, so it must return what it takes; it takes {shown(before)} and returns {shown(output)}"
+            )
+            self.blame(ShapeMismatch(detail), layer.pointer)
+
+    def check_shared(self, root: Row) -> None:
+        """Each layer that shares another's tensors must name one that has them."""
+        if not self.shared:
+            return
+        shapes = {
+            f"{row.path}.{tensor.name}": tensor.shape
+            for row in _all(root)
+            for tensor in row.tensors
+            if not tensor.tied_to
+        }
+        for layer, tensors in self.shared:
+            for tensor in tensors:
+                if shapes.get(tensor.tied_to) != tensor.shape:
+                    detail = f'"{layer.shares}" has no {tensor.name} of shape {shown(tensor.shape)} to share'
+                    self.blame(InvalidConfig(detail), f"{layer.pointer}/shares")
+                    break
+
+
+class _Enough(Exception):
+    """There are problems enough to tell, or a limit is reached."""
+
+
+class _Told(ArchitectureError):
+    """What is wrong inside a layer is told already."""
+
+
+def _all(row: Row) -> Iterator[Row]:
+    yield row
+    for child in row.children:
+        yield from _all(child)
+
+
+def _tensors(row: Row, prefix: str = "") -> Iterator[Tensor]:
+    """All tensors of a row, named from it; a block's copies are alike, and each is there."""
+    for copy in range(row.repeat):
+        start = f"{prefix}{copy}." if row.repeat > 1 else prefix
+        for tensor in row.tensors:
+            yield tensor._replace(name=start + tensor.name)
+        for child in row.children:
+            yield from _tensors(child, f"{start}{child.name}.")

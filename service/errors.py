@@ -1,0 +1,92 @@
+"""What can be wrong, drawn as a tree; each has a stable code and says where with a JSON pointer.
+
+* ArchitectureError       something about a payload; its author can mend it
+  - InvalidDocument       it breaks the contract
+  - UnknownFormat         no reader claims it, or several do
+  - UnknownLayer          no formula is registered for a layer's type
+  - AmbiguousLayer        several frameworks have a layer of that name
+  - InvalidConfig         a layer's arguments describe no possible layer
+  - ShapeMismatch         what flows into a layer does not fit it
+  - UnknownShape          a weight's size depends on a shape that nobody states
+  - InvalidGraph          a cycle, a name used twice, an input that is not there
+  - TooLarge              a limit of this service
+* RegistrationError       a plug-in (or a built-in) that cannot be registered; the service does not start
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class ArchitectureError(Exception):
+    """A problem of a payload: what, where (a JSON pointer into it), and which kind (a stable code)."""
+
+    code = "invalid"
+
+    def __init__(self, detail: str, pointer: str = "", code: str = "") -> None:
+        super().__init__(detail)
+        self.detail, self.pointer, self.code = detail, pointer, code or self.code
+
+
+class InvalidDocument(ArchitectureError):
+    code = "invalid_document"
+
+
+class UnknownFormat(ArchitectureError):
+    code = "unknown_format"
+
+
+class UnknownLayer(ArchitectureError):
+    code = "unknown_layer"
+
+
+class AmbiguousLayer(ArchitectureError):
+    code = "ambiguous_layer"
+
+
+class InvalidConfig(ArchitectureError):
+    code = "invalid_config"
+
+
+class ShapeMismatch(ArchitectureError):
+    code = "shape_mismatch"
+
+
+class UnknownShape(ArchitectureError):
+    code = "unknown_shape"
+
+
+class InvalidGraph(ArchitectureError):
+    code = "invalid_graph"
+
+
+class TooLarge(ArchitectureError):
+    code = "too_large"
+
+
+class Problems(ExceptionGroup[ArchitectureError]):
+    """Every problem of a payload at once."""
+
+    def __new__(cls, problems: Iterable[ArchitectureError]) -> Problems:
+        return super().__new__(cls, "the payload has problems", list(problems))
+
+    @property
+    def problems(self) -> tuple[ArchitectureError, ...]:
+        """The problems, one by one."""
+        return tuple(problem for problem in self.exceptions if isinstance(problem, ArchitectureError))
+
+
+class RegistrationError(Exception):
+    """Something that cannot be registered, and why."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """'; did you mean "Dense"?', or nothing where no known name is near."""
+    close = get_close_matches(name[:100], list(known), n=1)
+    return f'; did you mean "{close[0]}"?' if close else ""
+
+
+def token(part: str | int) -> str:
+    """One step of a JSON pointer (RFC 6901)."""
+    return "/" + str(part).replace("~", "~0").replace("/", "~1")

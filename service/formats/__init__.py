@@ -1,0 +1,5 @@
+"""The formats: importing this registers them."""
+
+from service.formats import keras, native
+
+__all__ = ["keras", "native"]

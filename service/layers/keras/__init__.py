@@ -1,0 +1,5 @@
+"""keras.layers, one module a family; source of every formula: the layer's `build` and `compute_output_shape`."""
+
+from service.layers.keras import core
+
+__all__ = ["core"]

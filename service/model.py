@@ -1,0 +1,213 @@
+"""The nouns that every part shares: tensors, layers, documents, and what was counted of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, Literal, NamedTuple
+
+Dimensions = tuple[int | None, ...]
+"""What flows between layers, batch axis first; None is an axis that the document leaves open: (None, 224, 224, 3)."""
+
+Output = Any
+"""What a layer returns: Dimensions, a list or dict of them for several outputs, or None where nobody can know."""
+
+Convention = Literal["keras", "torch", "stored"]
+"""Where buffers go: keras counts them as frozen, torch leaves them out, stored counts every element of a file."""
+
+# Bits an element takes, by the names that safetensors uses.
+DTYPES: Mapping[str, int] = {
+    **dict.fromkeys(("C128",), 128),
+    **dict.fromkeys(("F64", "I64", "U64", "C64"), 64),
+    **dict.fromkeys(("F32", "I32", "U32"), 32),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 16),
+    **dict.fromkeys(("F8_E4M3", "F8_E5M2", "F8_E8M0", "I8", "U8", "BOOL"), 8),
+    **dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6),
+    **dict.fromkeys(("F4", "I4", "U4"), 4),
+}
+
+# The names that frameworks have for them.
+DTYPE_NAMES: Mapping[str, str] = {
+    "float64": "F64",
+    "float32": "F32",
+    "float16": "F16",
+    "bfloat16": "BF16",
+    "float8_e4m3fn": "F8_E4M3",
+    "float8_e5m2": "F8_E5M2",
+    "float8_e8m0fnu": "F8_E8M0",
+    "int64": "I64",
+    "int32": "I32",
+    "int16": "I16",
+    "int8": "I8",
+    "int4": "I4",
+    "uint64": "U64",
+    "uint32": "U32",
+    "uint16": "U16",
+    "uint8": "U8",
+    "bool": "BOOL",
+    "complex64": "C64",
+    "complex128": "C128",
+}
+
+
+class Tensor(NamedTuple):
+    """One named array; every number that is reported derives from these."""
+
+    name: str
+    shape: tuple[int, ...]
+    role: Literal["weight", "buffer"] = "weight"  # a buffer is saved with the model and never trained
+    dtype: str = ""  # a key of DTYPES; empty: the layer's
+    trainable: bool = True  # False: frozen by its layer's design
+    tied_to: str = ""  # the path of the tensor that this one is; it is counted there
+
+    @property
+    def size(self) -> int:
+        """How many elements; a scalar has shape () and size 1."""
+        return prod(self.shape)
+
+
+Formula = Generator[Tensor, None, Output]
+"""What a layer's function is: it yields its tensors and returns its output."""
+
+
+class Ref(NamedTuple):
+    """One output of one call of a layer, and the shape that the document itself states for it."""
+
+    layer: str
+    call: int = 0
+    output: int | None = None  # None: all that the call returned
+    stated: Dimensions | None = None
+
+
+class Call(NamedTuple):
+    """One use of a layer: refs, alone or in lists and dicts, by position and by name; anything else is no tensor."""
+
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = {}
+
+
+class Graph(NamedTuple):
+    """How the children of a layer are wired: the names of those that stand for its inputs, and what it returns."""
+
+    inputs: tuple[str, ...]
+    outputs: Any  # refs, alone or in lists and dicts
+
+
+class Layer(NamedTuple):
+    """One node of an architecture, whatever format it was read from.
+
+    `config` is what its type's formula takes; None: there is nothing to compute, all is in `tensors` and `children`.
+    `calls` wire it into its parent's graph; without a graph, children follow each other.
+    `name` of one of several alike blocks is its indices ("0-31"), and `repeat` is how many those are.
+    """
+
+    name: str
+    type: str
+    config: Mapping[str, Any] | None = None
+    children: tuple[Layer, ...] = ()
+    tensors: tuple[Tensor, ...] = ()
+    calls: tuple[Call, ...] = ()
+    graph: Graph | None = None
+    trainable: bool = True  # False is inherited by everything beneath
+    repeat: int = 1
+    shares: str = ""  # the path of the layer whose tensors these are
+    dtype: str = ""
+    pointer: str = ""  # where it stands in the document
+
+
+class Notice(NamedTuple):
+    """Something that a reader of the report must know; with `seen` false, the count is not exact because of it."""
+
+    code: str
+    path: str
+    detail: str
+    seen: bool = True
+
+
+class Inner(NamedTuple):
+    """A layer inside another's config, as the formula of the outer one sees it: `yield from layer(shape)`."""
+
+    layer: Layer
+    ask: Callable[[Layer, Call], tuple[tuple[Tensor, ...], Output]]
+
+    def __call__(self, *args: Output, **kwargs: Output) -> Formula:
+        """Its tensors, by its own names; returns its output."""
+        tensors, output = self.ask(self.layer, Call(args, kwargs))
+        yield from tensors
+        return output
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a reader makes of a payload."""
+
+    root: Layer
+    convention: Convention
+    framework: str = ""
+    inputs: tuple[Output, ...] = ()  # the shapes that the root is fed, where the document states them beside it
+    notices: tuple[Notice, ...] = ()
+    part: Callable[[Any, str], Layer] | None = (
+        None  # reads a layer inside a layer's config (a wrapper's), given its pointer
+    )
+    type_at: str = "/type"  # where a layer's type and config stand, below the layer's own pointer
+    config_at: str = ""
+    lenient: bool = False  # an argument that no formula knows makes the count inexact, and is no error
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many elements train, are frozen, or are buffers; and the bytes they take."""
+
+    trainable: int = 0
+    frozen: int = 0
+    buffers: int = 0
+    bytes: int = 0  # of the weights
+    buffer_bytes: int = 0
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            self.trainable + other.trainable,
+            self.frozen + other.frozen,
+            self.buffers + other.buffers,
+            self.bytes + other.bytes,
+            self.buffer_bytes + other.buffer_bytes,
+        )
+
+    def __mul__(self, times: int) -> Totals:
+        return Totals(
+            self.trainable * times,
+            self.frozen * times,
+            self.buffers * times,
+            self.bytes * times,
+            self.buffer_bytes * times,
+        )
+
+
+class Row(NamedTuple):
+    """A layer as counted: its own tensors with their fate settled, and the totals of all its copies and all beneath."""
+
+    path: str
+    name: str
+    type: str
+    repeat: int
+    tensors: tuple[Tensor, ...]
+    totals: Totals
+    children: tuple[Row, ...]
+    output: Output
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The answer: the root's row, and what holds for all of it."""
+
+    root: Row
+    convention: Convention
+    weights_by_dtype: Mapping[str, int]
+    buffers_by_dtype: Mapping[str, int]
+    notices: tuple[Notice, ...] = field(default=())
+
+    @property
+    def exact(self) -> bool:
+        """Whether everything could be seen."""
+        return all(notice.seen for notice in self.notices)

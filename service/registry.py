@@ -1,0 +1,227 @@
+"""Names to layer types and to formats: filled at start, plug-ins included, then closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from inspect import getdoc
+from typing import Any, TypeVar
+
+from marshmallow import Schema
+
+from service.errors import (
+    AmbiguousLayer,
+    InvalidConfig,
+    RegistrationError,
+    ShapeMismatch,
+    UnknownFormat,
+    UnknownLayer,
+    UnknownShape,
+    did_you_mean,
+)
+from service.model import Dimensions, Document, Formula, Output, Tensor
+from service.signature import Signature
+from service.validation import shown
+
+T = TypeVar("T")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+BUILT_IN = ("service.layers", "service.formats")
+PLUGINS = "paramcount.plugins"
+FRAMEWORKS = ("keras", "torch")
+
+
+class Registry(Mapping[str, T]):
+    """Things by name. A name is given once, and after `close` nothing comes in."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind, self.closed = kind, False
+        self._things: dict[str, T] = {}
+
+    def add(self, name: str, thing: T) -> None:
+        """Take `thing` in, or raise RegistrationError."""
+        if self.closed:
+            raise RegistrationError(f"too late for the {self.kind} {name!r}: register it while the plug-in is imported")
+        if name in self._things:
+            raise RegistrationError(f"the {self.kind} {name!r} exists already: {self._things[name]}")
+        self._things[name] = thing
+
+    def close(self) -> None:
+        self.closed = True
+
+    def __getitem__(self, name: str) -> T:
+        return self._things[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._things)
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerType:
+    """A registered layer: its formula, and what its signature says."""
+
+    name: str  # with its dialect: keras.Dense
+    formula: Callable[..., Formula]
+    signature: Signature
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.origin}"
+
+    @property
+    def origin(self) -> str:
+        """The module that brought it."""
+        return self.formula.__module__
+
+    @property
+    def doc(self) -> str:
+        return getdoc(self.formula) or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A registered input format: how to recognise a payload, how to read it."""
+
+    name: str
+    media: str  # the media type it comes as, beside JSON in an envelope
+    claims: Callable[[Any], bool]
+    read: Callable[[Any], Document]
+    schema: type[Schema] | None  # of the payload, where it is a JSON object
+    example: Any
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.read.__module__}"
+
+    @property
+    def doc(self) -> str:
+        return getdoc(self.read) or ""
+
+
+LAYERS: Registry[LayerType] = Registry("layer")
+FORMATS: Registry[Format] = Registry("format")
+
+
+def layer(name: str, ignores: str = "") -> Callable[[Function], Function]:
+    """Register the formula below as the layer type `name`, dialect first ("keras.Dense").
+
+    `ignores` names the constructor's other arguments, which change no tensor and no shape.
+    """
+
+    def register(formula: Function) -> Function:
+        if name.count(".") != 1 or not all(name.split(".")):
+            raise RegistrationError(f"a layer is named by its dialect and its class, as in keras.Dense, not {name!r}")
+        LAYERS.add(name, LayerType(name, formula, Signature(formula, name, ignores)))
+        return formula
+
+    return register
+
+
+def reader(
+    name: str,
+    *,
+    claims: Callable[[Any], bool],
+    schema: type[Schema] | None,
+    example: Any,
+    media: str = "application/json",
+) -> Callable[[Callable[[Any], Document]], Callable[[Any], Document]]:
+    """Register the function below as the reader of the format `name`."""
+
+    def register(read: Callable[[Any], Document]) -> Callable[[Any], Document]:
+        FORMATS.add(name, Format(name, media, claims, read, schema, example))
+        return read
+
+    return register
+
+
+def load_plugins() -> None:
+    """Import the built-ins and every installed plug-in, then close both registries. Doing it again does nothing.
+
+    Raises RegistrationError, with the plug-in's name, when one is broken.
+    """
+    if LAYERS.closed:
+        return
+    for module in BUILT_IN:
+        import_module(module)
+    for entry_point in sorted(entry_points(group=PLUGINS), key=lambda found: found.name):
+        try:
+            entry_point.load()
+        except Exception as error:
+            distribution = entry_point.dist.name if entry_point.dist else "?"
+            raise RegistrationError(f"plug-in {entry_point.name!r} of {distribution} is broken: {error!r}") from error
+    LAYERS.close()
+    FORMATS.close()
+
+
+@lru_cache(maxsize=4096)
+def resolve(name: str, framework: str) -> LayerType:
+    """The layer type that `name` means in a document of `framework` ('' where it says none)."""
+    if (found := LAYERS.get(name) or LAYERS.get(f"{framework}.{name}")) is not None:
+        return found
+    dialects = [known for known in LAYERS if _visible(known, framework)]
+    namesakes = [known for known in dialects if known.partition(".")[2] == name]
+    if len(namesakes) == 1:
+        return LAYERS[namesakes[0]]
+    if namesakes:
+        raise AmbiguousLayer(
+            f'"{name}" is a layer of several frameworks: write {" or ".join(namesakes)}, or state the framework'
+        )
+    bare = [known.partition(".")[2] for known in dialects]
+    raise UnknownLayer(f'"{name[:100]}" is no known layer{did_you_mean(name, [*bare, *dialects])}')
+
+
+def _visible(name: str, framework: str) -> bool:
+    """A document of one framework never means another's layer by a bare name."""
+    dialect = name.partition(".")[0]
+    return not framework or dialect == framework or dialect not in FRAMEWORKS
+
+
+def recognise(payload: Any, name: str | None = None) -> Format:
+    """The format called `name`, or the only one that claims `payload`. Raises UnknownFormat."""
+    if name is not None:
+        if name not in FORMATS:
+            raise UnknownFormat(f'"{name[:100]}" is no known format{did_you_mean(name, FORMATS)}', "/format")
+        return FORMATS[name]
+    claimants = [found for found in FORMATS.values() if found.claims(payload)]
+    if len(claimants) != 1:
+        several = (
+            f"several formats could be meant: {', '.join(c.name for c in claimants)}"
+            if claimants
+            else "no format is recognised"
+        )
+        raise UnknownFormat(f'{several}; state one as "format": {", ".join(sorted(FORMATS))}', "/format")
+    return claimants[0]
+
+
+def require(condition: bool, detail: str, argument: str = "") -> None:
+    """Refuse a config: "kernel_size must be odd". `argument` is the one to blame, where it is one."""
+    if not condition:
+        raise InvalidConfig(detail, f"/{argument}" if argument else "")
+
+
+def axis_length(shape: Dimensions, axis: int = -1) -> int:
+    """The length of an axis that sizes a weight. Raises ShapeMismatch or UnknownShape where there is none."""
+    if not -len(shape) <= axis < len(shape):
+        raise ShapeMismatch(f"needs an axis {axis} of its input, which has the shape {shown(shape)}")
+    length = shape[axis]
+    if length is None:
+        raise UnknownShape(f"its weights are sized by axis {axis} of its input, which is left open: {shown(shape)}")
+    return length
+
+
+def inside(prefix: str, formula: Iterable[Tensor]) -> Generator[Tensor, None, Output]:
+    """The tensors of a part, named as the whole sees them; returns what the part returns."""
+    output: Output = None
+    iterator = iter(formula)
+    while True:
+        try:
+            tensor = next(iterator)
+        except StopIteration as stop:
+            output = stop.value
+            break
+        yield tensor._replace(name=f"{prefix}.{tensor.name}")
+    return output

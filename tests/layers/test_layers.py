@@ -1,0 +1,54 @@
+"""Every layer type against its table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from service.counting import count
+from service.errors import Problems
+from service.formats.native import read_layer
+from service.model import Call, Document, Graph, Layer, Ref
+from service.registry import FRAMEWORKS, LAYERS
+from tests.cases import Case, cases, shape
+
+CASES = [case for framework in FRAMEWORKS for case in cases(framework)]
+BUILT_IN = [name for name, kind in LAYERS.items() if kind.origin.startswith("service.")]
+
+
+def document(case: Case) -> Document:
+    """A model of one layer, called on the inputs of a case."""
+    framework, _, kind = case.type.partition(".")
+    names = [f"input_{index}" for index in range(len(case.inputs) + len(case.kwargs))]
+    refs = iter([Ref(name) for name in names])
+    call = Call(tuple(next(refs) for _ in case.inputs), {name: next(refs) for name in case.kwargs})
+    layer = Layer("it", kind, config=case.config, calls=(call,))
+    root = Layer("", "Model", children=(layer,), graph=Graph(tuple(names), Ref("it")))
+    fed: list[Any] = [shape(value) for value in (*case.inputs, *case.kwargs.values())]
+    return Document(root, "keras", framework, inputs=tuple(fed), part=lambda value, at: read_layer(value, "inner", at))
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.error], ids=lambda case: case.id)
+def test_layer(case: Case) -> None:
+    (row,) = count(document(case)).root.children
+    weights = {t.name: list(t.shape) for t in row.tensors if t.role == "weight" and t.trainable}
+    frozen = {t.name: list(t.shape) for t in row.tensors if t.role == "weight" and not t.trainable}
+    buffers = {t.name: list(t.shape) for t in row.tensors if t.role == "buffer"}
+    assert (weights, frozen, buffers) == (case.tensors, case.frozen, case.buffers)
+    assert row.totals.trainable + row.totals.frozen + row.totals.buffers == case.total
+    if case.type.startswith("keras."):
+        assert row.output == shape(case.output)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.error], ids=lambda case: case.id)
+def test_refused(case: Case) -> None:
+    with pytest.raises(Problems) as refused:
+        count(document(case))
+    told = [f"{error.pointer.rpartition('/')[2]} {error.detail}".strip() for error in refused.value.problems]
+    assert any(case.error in line for line in told), told
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_layer_has_a_case(name: str) -> None:
+    assert any(case.type == name and not case.error for case in CASES), f"write a case for {name} in tests/layers"
