@@ -17,7 +17,6 @@ from service.errors import (
     InvalidConfig,
     RegistrationError,
     ShapeMismatch,
-    UnknownFormat,
     UnknownLayer,
     UnknownShape,
     did_you_mean,
@@ -178,23 +177,6 @@ def _visible(name: str, framework: str) -> bool:
     """A document of one framework never means another's layer by a bare name."""
     dialect = name.partition(".")[0]
     return not framework or dialect == framework or dialect not in FRAMEWORKS
-
-
-def recognise(payload: Any, name: str | None = None) -> Format:
-    """The format called `name`, or the only one that claims `payload`. Raises UnknownFormat."""
-    if name is not None:
-        if name not in FORMATS:
-            raise UnknownFormat(f'"{name[:100]}" is no known format{did_you_mean(name, FORMATS)}', "/format")
-        return FORMATS[name]
-    claimants = [found for found in FORMATS.values() if found.claims(payload)]
-    if len(claimants) != 1:
-        several = (
-            f"several formats could be meant: {', '.join(c.name for c in claimants)}"
-            if claimants
-            else "no format is recognised"
-        )
-        raise UnknownFormat(f'{several}; state one as "format": {", ".join(sorted(FORMATS))}', "/format")
-    return claimants[0]
 
 
 def require(condition: bool, detail: str, argument: str = "") -> None:

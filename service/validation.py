@@ -44,7 +44,12 @@ class Validator:
 
     def problems(self, instance: Any, pointer: str = "") -> Iterator[ArchitectureError]:
         """Everything in `instance`, which stands at `pointer`, that breaks the schema."""
-        if not self._compiled.is_valid(instance):
+        try:
+            valid = self._compiled.is_valid(instance)
+        except ValueError:  # jsonschema-rs stops at 255 levels
+            yield self._error("is nested too deeply", pointer, "too_large")
+            return
+        if not valid:
             for error in islice(self._compiled.iter_errors(instance), MOST_PROBLEMS):
                 yield from self._explain(error, pointer + "".join(map(token, error.instance_path)))
 

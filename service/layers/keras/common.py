@@ -2,3 +2,9 @@
 
 KERNEL = "kernel_initializer kernel_regularizer kernel_constraint"
 BIAS = "bias_initializer bias_regularizer bias_constraint"
+DEPTHWISE = "depthwise_initializer depthwise_regularizer depthwise_constraint"
+POINTWISE = "pointwise_initializer pointwise_regularizer pointwise_constraint"
+RECURRENT = "recurrent_initializer recurrent_regularizer recurrent_constraint"
+GAMMA = "gamma_initializer gamma_regularizer gamma_constraint"
+BETA = "beta_initializer beta_regularizer beta_constraint"
+EMBEDDINGS = "embeddings_initializer embeddings_regularizer embeddings_constraint"

@@ -1,0 +1,49 @@
+"""From a payload to a Document: find its format, check it against that format's schema, read it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from service.components import json_schema
+from service.errors import ArchitectureError, Problems, TooLarge, UnknownFormat, did_you_mean
+from service.registry import FORMATS, Format
+from service.validation import Validator
+
+if TYPE_CHECKING:
+    from service.model import Document
+
+
+def recognise(payload: Any, name: str | None = None) -> Format:
+    """The format called `name`, or the only one that claims `payload`. Raises UnknownFormat."""
+    if name is not None:
+        if name not in FORMATS:
+            raise UnknownFormat(f'"{name[:100]}" is no known format{did_you_mean(name, FORMATS)}')
+        return FORMATS[name]
+    claimants = [found for found in FORMATS.values() if found.claims(payload)]
+    if len(claimants) == 1:
+        return claimants[0]
+    names = ", ".join(found.name for found in claimants or FORMATS.values())
+    reason = "could be any of" if claimants else "is in no format that is recognised by itself; known are"
+    raise UnknownFormat(f'{reason} {names}: state its "format"')
+
+
+def read(payload: Any, found: Format) -> Document:
+    """The document that a payload is. Raises Problems with everything that is wrong with it."""
+    try:
+        if found.schema is not None and not isinstance(payload, str | bytes):
+            problems = list(_validator(found.name).problems(payload))
+            if problems:
+                raise Problems(problems)
+        return found.read(payload)
+    except ArchitectureError as error:
+        raise Problems([error]) from None
+    except RecursionError:
+        raise Problems([TooLarge("is nested too deeply")]) from None
+
+
+@lru_cache
+def _validator(name: str) -> Validator:
+    schema = FORMATS[name].schema
+    assert schema is not None
+    return Validator(json_schema(schema.__name__, schema))

@@ -1,0 +1,125 @@
+"""What a request asks for: its body, read within bounds, and how to count it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from flask import Request, current_app
+
+from service.components import json_schema
+from service.counting import Limits, Options
+from service.errors import InvalidDocument, Problems, token
+from service.registry import Format
+from service.settings import Settings
+from service.trainability import Rule
+from service.validation import Validator
+from service.web import schemas
+from service.web.problems import HTTPProblem
+
+JSON = "application/json"
+
+_ENVELOPE = Validator(json_schema("Envelope", schemas.Envelope))
+_OPTIONS = Validator(json_schema("Options", schemas.Options))
+
+
+def settings() -> Settings:
+    """The settings of the app that answers."""
+    found: Settings = current_app.config["PARAMCOUNT"]
+    return found
+
+
+def limits() -> Limits:
+    """What one document may ask for."""
+    ours = settings()
+    return Limits(ours.max_depth, ours.max_layers, ours.max_copies)
+
+
+def body(request: Request) -> bytes:
+    """The body; one that is too long is a problem, with a stated length or without."""
+    most = settings().max_body_bytes
+    if (request.content_length or 0) <= most:
+        found = request.stream.read(most + 1)
+        if len(found) <= most:
+            return found
+    raise HTTPProblem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is longer than {most:,} bytes.")
+
+
+def parsed(raw: bytes) -> Any:
+    """The body as JSON (RFC 8259: no NaN, no Infinity)."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise HTTPProblem(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}.") from None
+
+
+def payload(request: Request, found: Format) -> Any:
+    """The document in the body of a request for one format: JSON, text or bytes, as its content type says."""
+    media = request.mimetype
+    taken = {JSON, found.media}
+    if media not in taken and not (media.endswith("+json") and media.startswith("application/")):
+        raise unsupported(media, taken)
+    raw = body(request)
+    if media.startswith("text/"):
+        try:
+            return raw.decode()
+        except UnicodeDecodeError as error:
+            raise HTTPProblem(
+                HTTPStatus.BAD_REQUEST, f"The body is not UTF-8: {error.reason} at byte {error.start}."
+            ) from None
+    return parsed(raw) if media.endswith("json") else raw
+
+
+def unsupported(media: str, taken: set[str]) -> HTTPProblem:
+    """The problem of a content type that is not taken."""
+    said = f"not {media}" if media else "and the request states none"
+    return HTTPProblem(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The content type must be {' or '.join(sorted(taken))}, {said}."
+    )
+
+
+def envelope(request: Request) -> dict[str, Any]:
+    """The envelope in the body, loaded."""
+    if request.mimetype != JSON:
+        raise unsupported(request.mimetype, {JSON})
+    return loaded(parsed(body(request)), _ENVELOPE, schemas.Envelope())
+
+
+def query(request: Request) -> dict[str, Any]:
+    """Options from the query string; freeze=GLOB and train=GLOB become rules in order of appearance."""
+    given: dict[str, Any] = {}
+    rules = []
+    for name, value in parse_qsl(request.query_string.decode("ascii", "replace"), keep_blank_values=True):
+        if name in ("freeze", "train"):
+            rules.append({"match": value, "trainable": name == "train"})
+        elif name in given:
+            raise Problems([InvalidDocument("is given twice", token(name), "duplicate_name")])
+        else:
+            given[name] = int(value) if name == "depth" and value.isascii() and value.isdigit() else value
+    options = loaded(given, _OPTIONS, schemas.Options())
+    return options | {"trainable": rules}
+
+
+def loaded(given: Any, validator: Validator, schema: schemas.Strict) -> dict[str, Any]:
+    """What the contract makes of `given`. Raises Problems."""
+    if problems := list(validator.problems(given)):
+        raise Problems(problems)
+    if isinstance(given.get("depth"), float):  # to JSON Schema, 1.0 is an integer
+        raise Problems([InvalidDocument("must be an integer", "/depth", "type")])
+    found: dict[str, Any] = schema.load(given)
+    return found
+
+
+def options(asked: dict[str, Any]) -> Options:
+    """How to count what was asked."""
+    rules = asked["trainable"]
+    if len(rules) > settings().max_rules:
+        raise Problems([InvalidDocument(f"has more than {settings().max_rules:,} rules", "/trainable", "too_large")])
+    return Options(
+        rules=tuple(Rule(rule["match"], rule["trainable"]) for rule in rules),
+        convention=asked.get("convention"),
+        dtype=asked["dtype"],
+        unknown=asked["unknown"],
+    )

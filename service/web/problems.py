@@ -1,0 +1,78 @@
+"""Problems as RFC 9457 tells them: application/problem+json, all of a payload's errors at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from service.errors import ArchitectureError, Problems
+from service.validation import MOST_PROBLEMS
+
+MEDIA = "application/problem+json"
+
+logger = logging.getLogger(__name__)
+
+
+class HTTPProblem(Exception):
+    """A request that is answered with `status`, and why."""
+
+    def __init__(self, status: HTTPStatus, detail: str, errors: Iterable[ArchitectureError] = ()) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.errors = status, detail, tuple(errors)
+
+
+def register(app: Flask) -> None:
+    """Answer every error of the app with a problem, those raised before routing included."""
+    app.register_error_handler(HTTPProblem, lambda error: problem(error.status, error.detail, error.errors))
+    app.register_error_handler(Problems, _unprocessable)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _internal)
+
+
+def problem(
+    status: int, detail: str, errors: Iterable[ArchitectureError] = (), headers: Mapping[str, str] | None = None
+) -> Response:
+    """A problem as a response."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "errors": [{"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in errors],
+    }
+    return Response(orjson.dumps(body), status, headers, content_type=MEDIA)
+
+
+def sentence(detail: str) -> str:
+    """A detail as a sentence."""
+    return detail if detail.endswith(("?", ".")) else f"{detail}."
+
+
+def _unprocessable(error: Problems) -> Response:
+    found = error.problems[:MOST_PROBLEMS]
+    count = "one problem" if len(found) == 1 else f"{len(found)} problems"
+    more = " (and there may be more)" if len(found) == MOST_PROBLEMS else ""
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The payload has {count}{more}.", found)
+
+
+def _http(error: HTTPException) -> Response:
+    if error.response is not None or error.code is None or error.code < HTTPStatus.BAD_REQUEST:
+        return Response(status=error.code)
+    detail, headers = error.description or "", {}
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        detail = f"{request.method} is not for {request.path}: use {headers['Allow']}."
+    elif error.code == HTTPStatus.NOT_FOUND:
+        detail = f"There is nothing at {request.path}: see / for what there is."
+    return problem(error.code, detail, headers=headers)
+
+
+def _internal(error: Exception) -> Response:
+    logger.error("unexpected error in %s %s", request.method, request.path, exc_info=error)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "This is our mistake, not yours; it is logged.")

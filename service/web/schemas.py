@@ -1,0 +1,194 @@
+"""What comes in and goes out over HTTP, declared once: marshmallow schemas that are the contract's components."""
+
+from __future__ import annotations
+
+from marshmallow import RAISE, Schema, fields, validate
+
+from service.model import DTYPES
+
+_CONVENTIONS = ("keras", "torch", "stored")
+_DETAILS = ("totals", "layers", "tensors")
+_DEEPEST = 1_000_000
+
+
+class Strict(Schema):
+    """Unknown members are refused."""
+
+    class Meta:
+        unknown = RAISE
+
+
+class Rule(Strict):
+    """What matches a glob trains, or does not; of several rules that match, the last one holds."""
+
+    match = fields.String(
+        required=True,
+        validate=validate.Length(1, 1000),
+        metadata={
+            "description": "a glob over dotted paths of layers or tensors; * spans dots",
+            "example": "backbone.*",
+        },
+    )
+    trainable = fields.Boolean(required=True)
+
+
+class Options(Strict):
+    """How to count, and how much to tell."""
+
+    convention = fields.String(
+        validate=validate.OneOf(_CONVENTIONS),
+        metadata={"description": "whether buffers are in `total`: keras and stored count them, torch does not; "
+                  "default: as the document's framework does"},
+    )  # fmt: skip
+    dtype = fields.String(
+        load_default="F32",
+        validate=validate.OneOf(sorted(DTYPES)),
+        metadata={"description": "for bytes, where the document states none"},
+    )
+    detail = fields.String(load_default="layers", validate=validate.OneOf(_DETAILS))
+    depth = fields.Integer(
+        strict=True,
+        load_default=_DEEPEST,
+        validate=validate.Range(1, _DEEPEST),
+        metadata={"description": "how many levels of layers to tell; totals are always of all"},
+    )
+    unknown = fields.String(  # type: ignore[assignment]  # a field is no attribute of the schema
+        load_default="refuse",
+        validate=validate.OneOf(("refuse", "report")),
+        metadata={
+            "description": "report: leave a layer of unknown type out of the totals, and say so (`exact` is false)"
+        },
+    )
+
+
+class Envelope(Options):
+    """A document, and how to count it."""
+
+    architecture = fields.Raw(
+        required=True,
+        metadata={"description": "the document, in any format: an object, or a string for text such as print(model)"},
+    )
+    format = fields.String(metadata={"description": "one of /v1/formats; else it is recognised"})
+    trainable = fields.List(fields.Nested(Rule), load_default=[], metadata={"description": "rules, in order"})
+
+
+class Totals(Strict):
+    """Elements and bytes; total = trainable + frozen."""
+
+    total = fields.Integer(required=True)
+    trainable = fields.Integer(required=True)
+    frozen = fields.Integer(required=True)
+    buffers = fields.Integer(required=True, metadata={"description": "in `frozen`, but not in the torch convention"})
+    bytes = fields.Integer(required=True)
+
+
+class Tensor(Strict):
+    """One named array."""
+
+    name = fields.String(required=True)
+    shape = fields.List(fields.Integer(), required=True)
+    dtype = fields.String(required=True)
+    size = fields.Integer(required=True)
+    trainable = fields.Boolean(required=True)
+    role = fields.String(required=True, validate=validate.OneOf(("weight", "buffer")))
+    tied_to = fields.String(metadata={"description": "the path of the tensor that this is; it is counted there"})
+
+
+class Row(Strict):
+    """A layer: what it and all beneath it hold, in all its copies."""
+
+    path = fields.String(required=True)
+    name = fields.String(
+        required=True, metadata={"description": "one component of the path; of alike blocks, their indices"}
+    )
+    type = fields.String(required=True)
+    repeat = fields.Integer(required=True)
+    output_shape = fields.Raw(
+        required=True,
+        metadata={
+            "description": "of its last call; a list or an object for several outputs; null where it is not known"
+        },
+    )
+    totals = fields.Nested(Totals, required=True)
+    explanation = fields.String(required=True, metadata={"example": "kernel 7×7×3×64 + bias 64"})
+    children = fields.List(fields.Nested(lambda: Row()), required=True)
+    tensors = fields.List(fields.Nested(Tensor), metadata={"description": "its own; with detail=tensors"})
+
+
+class Warning(Strict):  # noqa: A001
+    """What a reader of the report must know."""
+
+    code = fields.String(required=True)
+    path = fields.String(required=True)
+    detail = fields.String(required=True)
+
+
+class Report(Strict):
+    """What a model's parameters are, and where they sit."""
+
+    name = fields.String(required=True)
+    format = fields.String(required=True)
+    convention = fields.String(required=True, validate=validate.OneOf(_CONVENTIONS))
+    exact = fields.Boolean(required=True, metadata={"description": "false when something could not be seen"})
+    totals = fields.Nested(Totals, required=True)
+    by_dtype = fields.Dict(fields.String(), fields.Integer(), required=True)
+    tensors = fields.List(fields.Nested(Tensor), required=True, metadata={"description": "the root's own"})
+    layers = fields.List(fields.Nested(Row), required=True)
+    warnings = fields.List(fields.Nested(Warning), required=True)
+
+
+class Error(Strict):
+    """One thing that is wrong."""
+
+    pointer = fields.String(
+        required=True, metadata={"description": "where, as a JSON pointer", "example": "/architecture/layers/3/units"}
+    )
+    code = fields.String(required=True, metadata={"example": "minimum"})
+    detail = fields.String(required=True, metadata={"example": "must be at least 1"})
+
+
+class Problem(Strict):
+    """What went wrong (RFC 9457)."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    errors = fields.List(fields.Nested(Error), required=True)
+
+
+class LayerSummary(Strict):
+    """A registered layer type."""
+
+    type = fields.String(required=True, metadata={"example": "keras.Dense"})
+    doc = fields.String(required=True)
+    source = fields.String(required=True, metadata={"description": "built-in, or the plug-in's module"})
+
+
+class LayerDetail(LayerSummary):
+    """A registered layer type, with what its config may be."""
+
+    inputs = fields.List(fields.String(), required=True, metadata={"description": "whose shapes it needs"})
+    config = fields.Dict(required=True, metadata={"description": "a JSON Schema"})
+
+
+class LayerList(Strict):
+    """The registered layer types."""
+
+    layers = fields.List(fields.Nested(LayerSummary), required=True)
+
+
+class FormatDetail(Strict):
+    """A format that documents may come in."""
+
+    format = fields.String(required=True)
+    doc = fields.String(required=True)
+    media_types = fields.List(fields.String(), required=True)
+    source = fields.String(required=True)
+    example = fields.Raw(required=True)
+
+
+class FormatList(Strict):
+    """The formats that documents may come in."""
+
+    formats = fields.List(fields.Nested(FormatDetail), required=True)
