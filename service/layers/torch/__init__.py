@@ -1,5 +1,25 @@
 """torch.nn, one module a family; source of every formula: the module's `__init__`."""
 
-from service.layers.torch import linear
+from service.layers.torch import (
+    attention,
+    convolution,
+    embedding,
+    linear,
+    loss,
+    normalization,
+    parameterless,
+    recurrent,
+    softmax,
+)
 
-__all__ = ["linear"]
+__all__ = [
+    "attention",
+    "convolution",
+    "embedding",
+    "linear",
+    "loss",
+    "normalization",
+    "parameterless",
+    "recurrent",
+    "softmax",
+]
