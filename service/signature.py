@@ -118,8 +118,11 @@ class Signature:
 
     def problems(self, config: Mapping[str, Any], pointer: str) -> Iterator[ArchitectureError]:
         """What is wrong with a config. JSON Schema takes 1.0 for an integer; we don't."""
-        yield from self._validator.problems(config, pointer)
-        for name in self._integers:
+        sound = True
+        for problem in self._validator.problems(config, pointer):
+            sound = False
+            yield problem
+        for name in self._integers if sound else ():
             if name in config and _has_float(config[name]):
                 yield InvalidConfig(f"must be an integer, not {config[name]}", pointer + token(name), "type")
 
@@ -179,6 +182,11 @@ def _field(parameter: _Parameter) -> fields.Field[Any]:
     field = copy(parameter.field)
     field.required = parameter.required
     field.allow_none = parameter.nullable
+    if parameter.nullable and "anyOf" in field.metadata:
+        field.metadata = {**field.metadata, "anyOf": [*field.metadata["anyOf"], {"type": "null"}]}
+    if parameter.nullable and "anyOf" in field.metadata:
+        options = [*field.metadata["anyOf"], {"type": "null"}]
+        field.metadata = {**field.metadata, "anyOf": options}
     if not parameter.required:
         field.load_default = parameter.default
     return field

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service import Dim, Dims, Flag, Formula, Input, ShapeMismatch, Size, Tensor, Text, layer, require
+from service import Axes, Dim, Dims, Flag, Formula, Input, ShapeMismatch, Size, Tensor, Text, layer, require
 from service.layers.keras.common import BIAS, DEPTHWISE, KERNEL, POINTWISE
 from service.layers.keras.shapes import channels, channels_first, image, of_rank, over_space, per_axis, spatial, window
 from service.model import Dimensions
@@ -165,3 +165,118 @@ def conv3d(
     return (yield from _conv(windows, inputs, filters, groups, use_bias, lora_rank or 0))
 
 
+@layer("keras.DepthwiseConv1D", ignores=_DEPTHWISE)
+def depthwise_conv1d(
+    inputs: Input,
+    kernel_size: Dims,
+    strides: Dims = 1,
+    padding: Text = "valid",
+    depth_multiplier: Dim = 1,
+    data_format: Text | None = None,
+    dilation_rate: Dims = 1,
+    use_bias: Flag = True,
+) -> Formula:
+    """Filters each channel on its own. Source: keras.layers.DepthwiseConv1D."""
+    windows = _Windows(1, kernel_size, strides, padding, data_format, dilation_rate, exclusive=False)
+    return (yield from _depthwise(windows, inputs, depth_multiplier, use_bias))
+
+
+@layer("keras.DepthwiseConv2D", ignores=_DEPTHWISE)
+def depthwise_conv2d(
+    inputs: Input,
+    kernel_size: Dims,
+    strides: Dims = 1,
+    padding: Text = "valid",
+    depth_multiplier: Dim = 1,
+    data_format: Text | None = None,
+    dilation_rate: Dims = 1,
+    use_bias: Flag = True,
+) -> Formula:
+    """Filters each channel on its own. Source: keras.layers.DepthwiseConv2D."""
+    windows = _Windows(2, kernel_size, strides, padding, data_format, dilation_rate, exclusive=False)
+    return (yield from _depthwise(windows, inputs, depth_multiplier, use_bias))
+
+
+@layer("keras.SeparableConv1D", ignores=_SEPARABLE)
+def separable_conv1d(
+    inputs: Input,
+    filters: Dim,
+    kernel_size: Dims,
+    strides: Dims = 1,
+    padding: Text = "valid",
+    data_format: Text | None = None,
+    dilation_rate: Dims = 1,
+    depth_multiplier: Dim = 1,
+    use_bias: Flag = True,
+) -> Formula:
+    """Filters each channel on its own, then mixes them. Source: keras.layers.SeparableConv1D."""
+    windows = _Windows(1, kernel_size, strides, padding, data_format, dilation_rate, exclusive=False)
+    return (yield from _separable(windows, inputs, filters, depth_multiplier, use_bias))
+
+
+@layer("keras.SeparableConv2D", ignores=_SEPARABLE)
+def separable_conv2d(
+    inputs: Input,
+    filters: Dim,
+    kernel_size: Dims,
+    strides: Dims = 1,
+    padding: Text = "valid",
+    data_format: Text | None = None,
+    dilation_rate: Dims = 1,
+    depth_multiplier: Dim = 1,
+    use_bias: Flag = True,
+) -> Formula:
+    """Filters each channel on its own, then mixes them. Source: keras.layers.SeparableConv2D."""
+    windows = _Windows(2, kernel_size, strides, padding, data_format, dilation_rate, exclusive=False)
+    return (yield from _separable(windows, inputs, filters, depth_multiplier, use_bias))
+
+
+@layer("keras.Conv1DTranspose", ignores=_CONV)
+def conv1d_transpose(
+    inputs: Input,
+    filters: Dim,
+    kernel_size: Dims,
+    strides: Dims = 1,
+    padding: Text = "valid",
+    output_padding: Axes | None = None,
+    data_format: Text | None = None,
+    dilation_rate: Dims = 1,
+    use_bias: Flag = True,
+) -> Formula:
+    """Spreads filters out. Source: keras.layers.Conv1DTranspose."""
+    windows = _Windows(1, kernel_size, strides, padding, data_format, dilation_rate)
+    return (yield from _transpose(windows, inputs, filters, output_padding, use_bias))
+
+
+@layer("keras.Conv2DTranspose", ignores=_CONV)
+def conv2d_transpose(
+    inputs: Input,
+    filters: Dim,
+    kernel_size: Dims,
+    strides: Dims = 1,
+    padding: Text = "valid",
+    output_padding: Axes | None = None,
+    data_format: Text | None = None,
+    dilation_rate: Dims = 1,
+    use_bias: Flag = True,
+) -> Formula:
+    """Spreads filters out. Source: keras.layers.Conv2DTranspose."""
+    windows = _Windows(2, kernel_size, strides, padding, data_format, dilation_rate)
+    return (yield from _transpose(windows, inputs, filters, output_padding, use_bias))
+
+
+@layer("keras.Conv3DTranspose", ignores=_CONV)
+def conv3d_transpose(
+    inputs: Input,
+    filters: Dim,
+    kernel_size: Dims,
+    strides: Dims = 1,
+    padding: Text = "valid",
+    output_padding: Axes | None = None,
+    data_format: Text | None = None,
+    dilation_rate: Dims = 1,
+    use_bias: Flag = True,
+) -> Formula:
+    """Spreads filters out. Source: keras.layers.Conv3DTranspose."""
+    windows = _Windows(3, kernel_size, strides, padding, data_format, dilation_rate)
+    return (yield from _transpose(windows, inputs, filters, output_padding, use_bias))

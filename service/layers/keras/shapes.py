@@ -46,7 +46,9 @@ def _is_size(value: Any) -> bool:
 def channels_first(data_format: str | None) -> bool:
     """Whether the channel axis is axis 1; where nothing is said, it is the last, as Keras has it by default."""
     known = (None, "channels_last", "channels_first")
-    require(data_format in known, f'must be "channels_last" or "channels_first", not {shown(data_format)}', "data_format")
+    require(
+        data_format in known, f'must be "channels_last" or "channels_first", not {shown(data_format)}', "data_format"
+    )
     return data_format == "channels_first"
 
 
