@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import orjson
 
 from service.counting import Options, count
-from service.errors import Problems, UnknownFormat
+from service.errors import Problems, RegistrationError, UnknownFormat
 from service.reading import read, recognise
 from service.registry import LAYERS, load_plugins
 from service.rendering.json import as_json
@@ -26,7 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[:1] == ["serve"]:
         return _serve(given[1:])
     asked = _parser().parse_args(given)
-    load_plugins()
+    try:
+        load_plugins()
+    except RegistrationError as error:
+        return _fail(str(error))
     status: int = asked.run(asked)
     return status
 
@@ -45,8 +49,8 @@ def _parser() -> argparse.ArgumentParser:
             metavar="GLOB",
             dest="rules",
             action="append",
-            type=lambda glob, trainable=trainable: Rule(glob, trainable),
-            help=f"what matches, a layer or a tensor by its dotted path, {verdict}; of several matches the last one holds",
+            type=partial(Rule, trainable=trainable),
+            help=f"what matches (a layer or a tensor, by its dotted path) {verdict}; of several the last one holds",
         )
     counting.add_argument("--convention", choices=("keras", "torch", "stored"), help="whether buffers are in the total")
     counting.add_argument("--json", action="store_true", help="print the report as the service answers it")

@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from service.components import json_schema
-from service.errors import ArchitectureError, Problems, TooLarge, UnknownFormat, did_you_mean
+from service.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, UnknownFormat, did_you_mean
 from service.registry import FORMATS, Format
-from service.validation import Validator
+from service.validation import Validator, shown
 
 if TYPE_CHECKING:
     from service.model import Document
@@ -31,7 +31,8 @@ def recognise(payload: Any, name: str | None = None) -> Format:
 def read(payload: Any, found: Format) -> Document:
     """The document that a payload is. Raises Problems with everything that is wrong with it."""
     try:
-        if found.schema is not None and not isinstance(payload, str | bytes):
+        _check_kind(payload, found)
+        if found.schema is not None and not isinstance(payload, bytes):
             problems = list(_validator(found.name).problems(payload))
             if problems:
                 raise Problems(problems)
@@ -40,6 +41,15 @@ def read(payload: Any, found: Format) -> Document:
         raise Problems([error]) from None
     except RecursionError:
         raise Problems([TooLarge("is nested too deeply")]) from None
+
+
+def _check_kind(payload: Any, found: Format) -> None:
+    """Refuse what no reader of that format could be meant for."""
+    text = found.media.startswith("text/")
+    if isinstance(payload, str) != text and (text or found.schema is None):
+        raise InvalidDocument(f"must be {'text' if text else 'an object'} to be {found.name}, not {shown(payload)}")
+    if isinstance(payload, bytes) and found.media == "application/json":
+        raise InvalidDocument(f"must be JSON to be {found.name}, not bytes")
 
 
 @lru_cache

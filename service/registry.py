@@ -137,6 +137,12 @@ def reader(
     return register
 
 
+def load_built_ins() -> None:
+    """Import the built-in layers and formats."""
+    for module in BUILT_IN:
+        import_module(module)
+
+
 def load_plugins() -> None:
     """Import the built-ins and every installed plug-in, then close both registries. Doing it again does nothing.
 
@@ -144,8 +150,7 @@ def load_plugins() -> None:
     """
     if LAYERS.closed:
         return
-    for module in BUILT_IN:
-        import_module(module)
+    load_built_ins()
     for entry_point in sorted(entry_points(group=PLUGINS), key=lambda found: found.name):
         try:
             entry_point.load()

@@ -66,6 +66,7 @@ class Envelope(Options):
 
     architecture = fields.Raw(
         required=True,
+        allow_none=True,  # the readers refuse it, and say what else
         metadata={"description": "the document, in any format: an object, or a string for text such as print(model)"},
     )
     format = fields.String(metadata={"description": "one of /v1/formats; else it is recognised"})

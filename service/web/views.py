@@ -20,6 +20,8 @@ from service.web.problems import HTTPProblem, sentence
 
 views = Blueprint("views", __name__)
 
+_NOTHING_FROM_OUTSIDE = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+
 
 def answer(data: Any, status: int = HTTPStatus.OK) -> Response:
     """Data as a JSON response."""
@@ -117,9 +119,7 @@ def openapi_yaml() -> Response:
 @views.get("/docs/<path:name>")
 def docs(name: str = "index.html") -> Response:
     response = send_from_directory(openapi.ASSETS, name)
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
-    )
+    response.headers["Content-Security-Policy"] = _NOTHING_FROM_OUTSIDE
     return response
 
 

@@ -1,0 +1,160 @@
+"""The walk: totals, inheritance, repeats, sharing, graphs, and every problem at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from service.counting import Limits, Options, count
+from service.errors import Problems
+from service.model import Report, Totals
+from service.reading import read
+from service.registry import FORMATS
+from service.trainability import Rule
+
+
+def counted(layers: list[dict[str, Any]], options: Options | None = None, **document: Any) -> Report:
+    payload = {"framework": "keras", "input_shape": [3], "layers": layers, **document}
+    return count(read(payload, FORMATS["native"]), options or Options())
+
+
+def told(layers: list[dict[str, Any]], options: Options | None = None, **document: Any) -> list[tuple[str, str]]:
+    with pytest.raises(Problems) as raised:
+        counted(layers, options, **document)
+    return [(error.pointer, error.code) for error in raised.value.problems]
+
+
+def dense(name: str, units: int = 4, **members: Any) -> dict[str, Any]:
+    return {"type": "Dense", "name": name, "units": units, **members}
+
+
+def test_shapes_flow_from_layer_to_layer() -> None:
+    report = counted([dense("a", 4), dense("b", 2)])
+    assert [row.totals.trainable for row in report.root.children] == [16, 10]  # 3·4 + 4; 4·2 + 2
+    assert report.root.output == (None, 2)
+
+
+def test_frozen_is_inherited() -> None:
+    block = {"type": "Block", "name": "backbone", "trainable": False, "layers": [dense("a"), dense("b")]}
+    report = counted([block, dense("head", 2)])
+    assert report.root.totals == Totals(trainable=10, frozen=16 + 20, bytes=46 * 4)
+
+
+@pytest.mark.parametrize(
+    ("rules", "frozen"),
+    [
+        ([("backbone.*", False)], 36),
+        ([("backbone", False)], 36),
+        ([("backbone.a", False)], 16),
+        ([("*.bias", False)], 4 + 4 + 2),
+        ([("*", False), ("head", True)], 36),
+        ([("*", False), ("head.bias", True)], 36 + 8),
+        ([("backbone.b", True), ("backbone", False)], 36),  # the last match holds, however deep the first one is
+        ([("[ab]ackbone.?", False)], 36),
+        ([("*", False), ("*", True)], 0),
+    ],
+)
+def test_rules(rules: list[tuple[str, bool]], frozen: int) -> None:
+    block = {"type": "Block", "name": "backbone", "layers": [dense("a"), dense("b")]}
+    options = Options(rules=tuple(Rule(*rule) for rule in rules))
+    totals = counted([block, dense("head", 2)], options).root.totals
+    assert (totals.trainable, totals.frozen) == (46 - frozen, frozen)
+
+
+def test_a_rule_thaws_what_the_document_froze() -> None:
+    block = {"type": "Block", "name": "backbone", "trainable": False, "layers": [dense("a"), dense("b")]}
+    report = counted([block], Options(rules=(Rule("backbone.b", True),)))
+    assert (report.root.totals.trainable, report.root.totals.frozen) == (20, 16)
+
+
+def test_a_rule_that_matches_nothing_is_told() -> None:
+    report = counted([dense("a")], Options(rules=(Rule("b.*", False), Rule("a", False), Rule("a.bias", True))))
+    assert [(notice.code, notice.path) for notice in report.notices] == [("unused_rule", "b.*")]
+    assert report.exact
+
+
+def test_repeat_multiplies() -> None:
+    block = {"type": "Block", "name": "block", "repeat": 10**6, "layers": [dense("a", 8), dense("b", 3)]}
+    (row,) = counted([block]).root.children
+    assert row.totals.trainable == 10**6 * (3 * 8 + 8 + 8 * 3 + 3)
+    assert row.children[0].totals.trainable == 3 * 8 + 8  # within one copy of its parent
+
+
+def test_a_repeated_layer_must_return_what_it_takes() -> None:
+    assert told([dense("a", 8, repeat=2)]) == [("/layers/0", "shape_mismatch")]
+
+
+def test_a_shared_layer_counts_once() -> None:
+    report = counted([dense("a", 3), dense("b", 3, shares="a")])
+    assert report.root.totals.trainable == 3 * 3 + 3
+    assert [tensor.tied_to for tensor in report.root.children[1].tensors] == ["a.kernel", "a.bias"]
+
+
+@pytest.mark.parametrize("shares", ["nobody", "b", "c"])
+def test_sharing_needs_a_layer_that_has_such_tensors(shares: str) -> None:
+    layers = [dense("a", 3), dense("b", 3, shares=shares), dense("c", 5)]
+    assert told(layers) == [("/layers/1/shares", "invalid_config")]
+
+
+def test_layers_wired_by_name() -> None:
+    layers = [
+        dense("left", 5, inputs=["image"]),
+        dense("right", 5, inputs=["text"]),
+        dense("left_again", 5, inputs=["left"]),
+        dense("end", 1, inputs=["right"]),
+    ]
+    report = counted(layers, input_shape={"image": [3], "text": [7]})
+    assert [row.totals.trainable for row in report.root.children] == [20, 40, 30, 6]
+    assert report.root.output == [(None, 5), (None, 1)]
+
+
+@pytest.mark.parametrize(
+    ("layers", "problems"),
+    [
+        ([dense("a"), dense("a", inputs=["a"])], [("/layers/1", "duplicate_name")]),
+        ([dense("a", inputs=["b"]), dense("b", inputs=["a"])], [("", "cycle")]),
+        ([dense("a", inputs=["a"])], [("", "cycle")]),
+        ([dense("a", inputs=["nobody"])], [("/layers/0", "missing_input")]),
+        ([dense("a", inputs=["input", "input"])], [("/layers/0", "shape_mismatch")]),
+        (
+            [dense("a", 0), dense("b", 2.0), {"type": "Dens"}],  # type: ignore[arg-type]
+            [("/layers/0/units", "minimum"), ("/layers/1/units", "type"), ("/layers/2/type", "unknown_layer")],
+        ),
+        ([{"type": "Dense"}], [("/layers/0/units", "required")]),
+        ([dense("a", 2**60)], [("/layers/0/units", "maximum")]),
+        ([dense("a", 2**40), dense("b", 2**40)], [("/layers/1", "count_too_large")]),
+        ([{"type": "Block", "units": 3, "layers": []}], [("/layers/0/units", "unknown_member")]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_and_where(layers: list[dict[str, Any]], problems: list[tuple[str, str]]) -> None:
+    assert told(layers) == problems
+
+
+def test_without_an_input_shape_nothing_is_guessed() -> None:
+    with pytest.raises(Problems) as raised:
+        count(read({"framework": "keras", "layers": [dense("a"), dense("b")]}, FORMATS["native"]))
+    assert [error.code for error in raised.value.problems] == ["unknown_shape"]
+
+
+def test_at_most_a_hundred_problems() -> None:
+    assert len(told([{"type": f"No{index}"} for index in range(500)])) == 100
+
+
+def test_unknown_layers_may_be_reported_instead() -> None:
+    report = counted([dense("a"), {"type": "Mystery"}], Options(unknown="report"))
+    assert not report.exact
+    assert [notice.code for notice in report.notices] == ["unknown_layer"]
+    assert report.root.totals.trainable == 16
+
+
+def test_limits() -> None:
+    deep: dict[str, Any] = {"type": "Block", "layers": []}
+    for _ in range(30):
+        deep = {"type": "Block", "layers": [deep]}
+    document = read({"layers": [deep]}, FORMATS["native"])
+    assert count(document).root.totals == Totals()
+    for limits in (Limits(depth=20), Limits(layers=20)):
+        with pytest.raises(Problems) as raised:
+            count(document, limits=limits)
+        assert [error.code for error in raised.value.problems] == ["too_large"]

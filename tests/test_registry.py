@@ -1,0 +1,110 @@
+"""The registries: names once, closed after the start, broken plug-ins named."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service import Dim, Formula, Tensor, layer
+from service.errors import AmbiguousLayer, RegistrationError, UnknownLayer
+from service.registry import LAYERS, LayerType, Registry, resolve
+from service.signature import Signature
+
+
+def formula(units: Dim) -> Formula:
+    yield Tensor("kernel", (units,))
+
+
+def test_a_name_is_given_once() -> None:
+    registry: Registry[LayerType] = Registry("layer")
+    kind = LayerType("acme.Gate", formula, Signature(formula, "acme.Gate"))
+    registry.add("acme.Gate", kind)
+    with pytest.raises(RegistrationError, match=r"exists already: acme\.Gate of tests\.test_registry"):
+        registry.add("acme.Gate", kind)
+
+
+def test_closed_after_the_start() -> None:
+    with pytest.raises(RegistrationError, match="too late"):
+        layer("acme.Late")(formula)
+
+
+@pytest.mark.parametrize("name", ["Gate", "a.b.c", ".Gate", "acme.", ""])
+def test_a_layer_is_named_by_dialect_and_class(name: str) -> None:
+    with pytest.raises(RegistrationError, match="dialect"):
+        layer(name)(formula)
+
+
+def test_arguments_must_be_annotated() -> None:
+    def bare(units):  # type: ignore[no-untyped-def]
+        yield Tensor("kernel", (units,))
+
+    with pytest.raises(RegistrationError, match="'units' is not annotated"):
+        Signature(bare, "acme.Bare")
+
+
+def test_an_argument_is_taken_or_ignored() -> None:
+    with pytest.raises(RegistrationError, match="both takes and ignores units"):
+        Signature(formula, "acme.Gate", ignores="units")
+
+
+@pytest.mark.parametrize(
+    ("name", "framework", "found"),
+    [
+        ("keras.Dense", "", "keras.Dense"),
+        ("Dense", "", "keras.Dense"),
+        ("Dense", "keras", "keras.Dense"),
+        ("Linear", "torch", "torch.Linear"),
+        ("LowRankDense", "keras", "lowrank.LowRankDense"),
+        ("lowrank.LowRankDense", "torch", "lowrank.LowRankDense"),
+    ],
+)
+def test_names(name: str, framework: str, found: str) -> None:
+    assert resolve(name, framework).name == found
+
+
+@pytest.mark.parametrize(
+    ("name", "framework", "error", "detail"),
+    [
+        ("Dense", "torch", UnknownLayer, "no known layer"),
+        ("Linear", "keras", UnknownLayer, "no known layer"),
+        ("Dens", "", UnknownLayer, 'did you mean "Dense"'),
+        ("dense", "keras", UnknownLayer, 'did you mean "Dense"'),
+        ("", "", UnknownLayer, "no known layer"),
+        ("x" * 10_000, "", UnknownLayer, "no known layer"),
+        ("LSTM", "", AmbiguousLayer, "keras.LSTM or torch.LSTM"),
+    ],
+)
+def test_names_that_mean_nothing_or_too_much(name: str, framework: str, error: type[Exception], detail: str) -> None:
+    with pytest.raises(error, match=detail):
+        resolve(name, framework)
+
+
+def test_the_example_plugin_is_one_of_us() -> None:
+    assert LAYERS["lowrank.LowRankDense"].origin == "lowrank"
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("raise ValueError('no licence')", "ValueError"),
+        ("from service import layer\nlayer('keras.Dense')(lambda: ())", "exists already"),
+        ("import does_not_exist", "ModuleNotFoundError"),
+    ],
+)
+def test_a_broken_plugin_stops_the_start_by_name(tmp_path: Path, source: str, why: str) -> None:
+    (tmp_path / "breaks.py").write_text(source)
+    info = tmp_path / "breaks-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: breaks\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[paramcount.plugins]\nbad = breaks\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", "import sys; from service.cli import main; sys.exit(main(['layers']))"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "plug-in 'bad' of breaks is broken" in ended.stderr
+    assert why in ended.stderr
+    assert "Traceback" not in ended.stderr

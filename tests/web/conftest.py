@@ -1,0 +1,13 @@
+"""The service in process."""
+
+from __future__ import annotations
+
+import pytest
+from flask.testing import FlaskClient
+
+from service.web import create_app
+
+
+@pytest.fixture(scope="session")
+def client() -> FlaskClient:
+    return create_app().test_client()

@@ -1,0 +1,196 @@
+"""Bad requests: each a problem that says where and what, and none a 500."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.registry import FORMATS
+from service.settings import Settings
+from service.web import create_app
+from tests.web.test_contract import conforms
+
+JSON = "application/json"
+
+
+def dense(**config: Any) -> dict[str, Any]:
+    return {"framework": "keras", "input_shape": [3], "layers": [{"type": "Dense", "units": 4, **config}]}
+
+
+def problem(answer: Any, status: int) -> Any:
+    assert answer.status_code == status, answer.text
+    assert answer.content_type == "application/problem+json"
+    conforms("Problem", answer.json)
+    assert answer.json["status"] == status
+    return answer.json
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "says"),
+    [
+        ("GET", "/nothing", 404, "/nothing"),
+        ("GET", "/v1/count", 405, "POST"),
+        ("DELETE", "/v1/layers", 405, "GET"),
+        ("POST", "/v1/count/", 404, "/v1/count/"),
+        ("POST", "/v1/count/kears", 404, 'did you mean "keras"?'),
+        ("GET", "/v1/layers/Dens", 404, 'did you mean "Dense"?'),
+        ("GET", "/v1/layers/LSTM", 422, "keras.LSTM or torch.LSTM"),
+        ("GET", "/docs/../views.py", 404, "nothing"),
+        ("GET", "/docs/%2e%2e/views.py", 404, ""),
+        ("GET", "/docs/absent.js", 404, ""),
+        ("POST", "/v1/count/native", 415, "states none"),
+    ],
+)
+def test_requests_that_lead_nowhere(client: FlaskClient, method: str, path: str, status: int, says: str) -> None:
+    answer = client.open(path, method=method)
+    assert says in problem(answer, status)["detail"]
+    assert (answer.headers.get("Allow") is not None) == (status == 405)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "says"),
+    [
+        (b"", JSON, 400, "not JSON"),
+        (b"{", JSON, 400, "not JSON"),
+        (b'{"a": NaN}', JSON, 400, "not JSON"),
+        (b'{"a": 1e400}', JSON, 400, "not JSON"),
+        (b"\xff\xfe", JSON, 400, "not JSON"),
+        (b'"\\ud800"', JSON, 400, "not JSON"),
+        (b"[" * 5_000_000, JSON, 400, "not JSON"),
+        (b"{}", None, 415, "states none"),
+        (b"{}", "text/html", 415, "not text/html"),
+        (b"a=b", "application/x-www-form-urlencoded", 415, "must be application/json"),
+    ],
+)
+def test_bodies_that_are_no_json(
+    client: FlaskClient, body: bytes, content_type: str | None, status: int, says: str
+) -> None:
+    assert says in problem(client.post("/v1/count", data=body, content_type=content_type), status)["detail"]
+
+
+DEEP: dict[str, Any] = {"type": "Block", "layers": []}
+for _ in range(120):
+    DEEP = {"type": "Block", "layers": [DEEP]}
+
+
+@pytest.mark.parametrize(
+    ("envelope", "errors"),
+    [
+        ([], [("", "type")]),
+        (3, [("", "type")]),
+        (None, [("", "type")]),
+        ({}, [("/architecture", "required")]),
+        ({"architecture": {}}, [("/architecture", "unknown_format")]),
+        ({"architecture": None}, [("/architecture", "unknown_format")]),
+        ({"architecture": [[[]]]}, [("/architecture", "unknown_format")]),
+        ({"architecture": dense(), "format": "nativ"}, [("/format", "unknown_format")]),
+        (
+            {"architecture": dense(), "format": "keras"},
+            [("/architecture/class_name", "required"), ("/architecture/config", "required")],
+        ),
+        ({"architecture": dense(), "detial": "totals"}, [("/detial", "unknown_member")]),
+        (
+            {"architecture": dense(), "detail": "all", "depth": 0, "convention": "jax"},
+            [("/convention", "enum"), ("/depth", "minimum"), ("/detail", "enum")],
+        ),
+        ({"architecture": dense(), "depth": 1.0}, [("/depth", "type")]),
+        ({"architecture": dense(), "depth": 2**70}, [("/depth", "maximum")]),
+        ({"architecture": dense(), "dtype": "F33"}, [("/dtype", "enum")]),
+        ({"architecture": dense(), "trainable": [{"match": "*"}]}, [("/trainable/0/trainable", "required")]),
+        (
+            {"architecture": dense(), "trainable": [{"match": "", "trainable": 1}]},
+            [("/trainable/0/match", "minLength"), ("/trainable/0/trainable", "type")],
+        ),
+        ({"architecture": dense(units=0)}, [("/architecture/layers/0/units", "minimum")]),
+        ({"architecture": dense(units=-1)}, [("/architecture/layers/0/units", "minimum")]),
+        ({"architecture": dense(units=2**60)}, [("/architecture/layers/0/units", "maximum")]),
+        ({"architecture": dense(units=2**63)}, [("/architecture/layers/0/units", "maximum")]),
+        ({"architecture": dense(units=4.0)}, [("/architecture/layers/0/units", "type")]),
+        ({"architecture": dense(units="4")}, [("/architecture/layers/0/units", "type")]),
+        ({"architecture": dense(units=None)}, [("/architecture/layers/0/units", "type")]),
+        ({"architecture": dense(units=True)}, [("/architecture/layers/0/units", "type")]),
+        ({"architecture": dense(use_bias="yes")}, [("/architecture/layers/0/use_bias", "type")]),
+        ({"architecture": dense(unit=3)}, [("/architecture/layers/0/unit", "unknown_member")]),
+        ({"architecture": dense(repeat=10**12)}, [("/architecture/layers/0", "shape_mismatch")]),
+        ({"architecture": dense(type="Conv9D")}, [("/architecture/layers/0/type", "unknown_layer")]),
+        ({"architecture": {"layers": []}}, [("/architecture/layers", "minItems")]),
+        ({"architecture": {"layers": [{}]}}, [("/architecture/layers/0/type", "required")]),
+        ({"architecture": {"layers": [3]}}, [("/architecture/layers/0", "type")]),
+        ({"architecture": {"layers": "Dense"}}, [("/architecture/layers", "type")]),
+        ({"architecture": {"layers": [DEEP]}}, [("/architecture" + "/layers/0" * 100, "too_large")]),
+    ],
+)  # fmt: skip
+def test_envelopes_that_break_the_contract(client: FlaskClient, envelope: Any, errors: list[tuple[str, str]]) -> None:
+    found = problem(client.post("/v1/count", data=json.dumps(envelope), content_type=JSON), 422)["errors"]
+    assert sorted((error["pointer"], error["code"]) for error in found) == errors
+
+
+def test_a_number_too_large_for_json_readers(client: FlaskClient) -> None:
+    block = {
+        "type": "Block",
+        "repeat": 10**12,
+        "layers": [{"type": "Dense", "units": 2**20}, {"type": "Dense", "units": 3}],
+    }
+    model = {"framework": "keras", "input_shape": [3], "layers": [block]}
+    (error,) = problem(client.post("/v1/count/native", json=model), 422)["errors"]
+    assert error["code"] == "count_too_large"
+
+
+@pytest.mark.parametrize(
+    ("query", "errors"),
+    [
+        ("depht=1", [("/depht", "unknown_member")]),
+        ("depth=x", [("/depth", "type")]),
+        ("depth=-1", [("/depth", "type")]),
+        ("depth=1&depth=2", [("/depth", "duplicate_name")]),
+        ("detail=all&convention=jax", [("/convention", "enum"), ("/detail", "enum")]),
+        ("freeze=" + "&freeze=x" * 1_001, [("/trainable", "too_large")]),
+    ],
+)
+def test_queries_that_break_the_contract(client: FlaskClient, query: str, errors: list[tuple[str, str]]) -> None:
+    found = problem(client.post(f"/v1/count/native?{query}", json=dense()), 422)["errors"]
+    assert sorted((error["pointer"], error["code"]) for error in found) == errors
+
+
+def test_a_body_that_is_too_long() -> None:
+    small = create_app(Settings(max_body_bytes=100)).test_client()
+    assert small.post("/v1/count", data=b"{}" + b" " * 98, content_type=JSON).status_code == 422
+    assert "100 bytes" in problem(small.post("/v1/count", data=b"{}" + b" " * 99, content_type=JSON), 413)["detail"]
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.binary(max_size=200),
+    st.sampled_from(sorted(FORMATS)),
+    st.sampled_from([JSON, "text/plain", "application/octet-stream"]),
+)
+def test_any_bytes_are_answered(client: FlaskClient, body: bytes, name: str, content_type: str) -> None:
+    answer = client.post(f"/v1/count/{name}", data=body, content_type=content_type)
+    assert answer.status_code in (200, 400, 415, 422)
+
+
+# fmt: off
+MEMBERS = [
+    "type", "layers", "class_name", "config", "name", "inbound_nodes", "input_layers", "output_layers", "units", "args",
+    "kwargs", "inputs", "repeat", "shares", "trainable", "input_shape", "batch_shape", "layer", "cell", "dtype",
+    "parameters", "buffers", "tied", "shape", "index", "shards",
+]
+# fmt: on
+scalars = st.none() | st.booleans() | st.integers(-(2**40), 2**63) | st.floats(allow_nan=False, allow_infinity=False)
+json_values = st.recursive(
+    scalars | st.text(max_size=8) | st.sampled_from(["Dense", "Functional", "Sequential", "F32", "float32"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(MEMBERS), inner, max_size=5),
+    max_leaves=25,
+)
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(json_values, st.sampled_from(sorted(FORMATS)))
+def test_any_json_is_answered(client: FlaskClient, payload: Any, name: str) -> None:
+    assert client.post(f"/v1/count/{name}", json=payload).status_code in (200, 415, 422)
+    assert client.post("/v1/count", json={"architecture": payload, "unknown": "report"}).status_code in (200, 422)

@@ -1,0 +1,30 @@
+"""openapi.yaml: the contract of the built-ins as a file. `--check` fails when it has drifted from what is served."""
+
+from __future__ import annotations
+
+import sys
+from difflib import unified_diff
+from pathlib import Path
+
+from service import registry
+
+FILE = Path(__file__).parents[1] / "openapi.yaml"
+
+
+def main() -> int:
+    """Write the snapshot, or compare it."""
+    registry.load_built_ins()
+    from service.web import openapi  # noqa: PLC0415 # after the registries are filled
+
+    served, written = openapi.as_yaml(), FILE.read_text() if FILE.exists() else ""
+    if "--check" not in sys.argv:
+        FILE.write_text(served)
+        return 0
+    drift = list(unified_diff(written.splitlines(), served.splitlines(), "openapi.yaml", "as served", lineterm=""))
+    if drift:
+        sys.stdout.write("\n".join(drift[:60]) + "\nopenapi.yaml has drifted: make openapi\n")
+    return bool(drift)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
