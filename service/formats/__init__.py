@@ -1,5 +1,5 @@
 """The formats: importing this registers them."""
 
-from service.formats import keras, native
+from service.formats import keras, native, safetensors, tensors
 
-__all__ = ["keras", "native"]
+__all__ = ["keras", "native", "safetensors", "tensors"]

@@ -1,0 +1,151 @@
+"""tensors: a PyTorch model's parameters and buffers by name, as a few lines of Python print them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from marshmallow import RAISE, Schema, fields, validate
+
+from service.errors import ArchitectureError, InvalidDocument, token
+from service.formats.stored import dtype_problem, flags_notice, refuse, shape_problem, stored
+from service.formats.tree import tree
+from service.model import DTYPE_NAMES, Document, Tensor
+from service.registry import reader
+from service.signature import LARGEST
+
+_EXAMPLE = {
+    "parameters": {
+        "embedding.weight": {"shape": [1000, 64], "dtype": "float32", "requires_grad": True},
+        "norm.weight": {"shape": [64], "dtype": "float32", "requires_grad": False},
+        "head.weight": {"shape": [1000, 64], "dtype": "float32", "requires_grad": True},
+    },
+    "buffers": {"norm.running_mean": {"shape": [64], "dtype": "float32"}},
+    "tied": [["embedding.weight", "head.weight"]],
+}
+
+_NAMES: Mapping[str, str] = {**DTYPE_NAMES, **{f"torch.{name}": ours for name, ours in DTYPE_NAMES.items()}}
+
+
+class NamedTensor(Schema):
+    """One tensor."""
+
+    class Meta:
+        unknown = RAISE
+
+    shape = fields.List(
+        fields.Integer(strict=True, validate=validate.Range(0, LARGEST)),
+        required=True,
+        validate=validate.Length(max=64),
+    )
+    dtype = fields.String(metadata={"description": "as torch names it: float32 or torch.float32"})
+
+
+class NamedParameter(NamedTensor):
+    """One tensor, and whether it trains."""
+
+    requires_grad = fields.Boolean(load_default=True)
+
+
+class TensorsDocument(Schema):
+    """Parameters and buffers by name, and which names are one tensor; or a state_dict, which tells them not apart."""
+
+    class Meta:
+        unknown = RAISE
+
+    parameters = fields.Dict(fields.String(), fields.Nested(NamedParameter))
+    buffers = fields.Dict(fields.String(), fields.Nested(NamedTensor))
+    state_dict = fields.Dict(fields.String(), fields.Nested(NamedTensor))
+    tied = fields.List(
+        fields.List(fields.String(), validate=validate.Length(min=2)),
+        metadata={"description": "groups of names that are one tensor; it is counted under the first"},
+    )
+
+
+def _claims(payload: Any) -> bool:
+    return isinstance(payload, dict) and ("parameters" in payload or "state_dict" in payload)
+
+
+@reader("tensors", claims=_claims, schema=TensorsDocument, example=_EXAMPLE)
+def tensors(payload: Mapping[str, Any]) -> Document:
+    """The parameters and buffers of a PyTorch model by name, with shape, dtype and requires_grad: always exact."""
+    if not isinstance(payload, Mapping) or ("parameters" in payload) == ("state_dict" in payload):
+        raise InvalidDocument('must be an object with either "parameters" or a "state_dict"')
+    if "state_dict" in payload and "buffers" in payload:
+        raise InvalidDocument("a state_dict holds its buffers itself", "/buffers", "unknown_member")
+    if "state_dict" in payload:
+        found = _Tensors(payload, ("state_dict",))
+        return Document(tree(found.told()), "stored", "torch", notices=(flags_notice(list(found.told())),))
+    return Document(tree(_Tensors(payload, ("parameters", "buffers")).told()), "torch", "torch")
+
+
+class _Tied(NamedTuple):
+    owner: str
+    pointer: str
+
+
+class _Tensors:
+    """The tensors of a document. Raises Problems with all that is wrong with them."""
+
+    def __init__(self, payload: Mapping[str, Any], members: Sequence[str]) -> None:
+        self.by_name: dict[str, Tensor] = {}
+        self.tied: dict[str, _Tied] = {}
+        problems: list[ArchitectureError] = []
+        for member in members:
+            problems += self._read(payload.get(member, {}), member)
+        problems += self._tie(payload.get("tied", ()))
+        refuse(problems)
+
+    def told(self) -> Iterator[Tensor]:
+        """Each tensor, in order; a tied one says which it is."""
+        for name, tensor in self.by_name.items():
+            tie = self.tied.get(name)
+            yield tensor if tie is None or tie.owner == name else tensor._replace(tied_to=tie.owner)
+
+    def _read(self, entries: Mapping[str, Any], member: str) -> Iterator[ArchitectureError]:
+        for name, entry in entries.items():
+            shape, dtype = entry["shape"], entry.get("dtype")
+            ours = _NAMES.get(dtype, "") if dtype is not None else ""
+            if wrong := shape_problem(shape):
+                yield InvalidDocument(wrong, f"/{member}{token(name)}/shape", "shape")
+            elif dtype is not None and not ours:
+                yield InvalidDocument(
+                    dtype_problem(dtype, DTYPE_NAMES), f"/{member}{token(name)}/dtype", "unknown_dtype"
+                )
+            elif name in self.by_name:
+                yield InvalidDocument("is a parameter already", f"/{member}{token(name)}", "duplicate_name")
+            elif member == "state_dict":
+                self.by_name[name] = stored(name, tuple(shape), ours)
+            else:
+                trains = entry.get("requires_grad", True)
+                tensor = Tensor(name, tuple(shape), dtype=ours, trainable=trains)
+                self.by_name[name] = tensor if member == "parameters" else tensor._replace(role="buffer")
+
+    def _tie(self, groups: Sequence[Sequence[str]]) -> Iterator[ArchitectureError]:
+        for number, group in enumerate(groups):
+            # A parameter that is registered as a buffer too is a parameter.
+            owners = sorted(
+                (name for name in group if name in self.by_name), key=lambda n: self.by_name[n].role == "buffer"
+            )
+            for place, name in enumerate(group):
+                pointer = f"/tied/{number}/{place}"
+                if name not in self.by_name:
+                    yield InvalidDocument(f'no tensor is called "{name[:100]}"', pointer, "missing_tensor")
+                elif name in self.tied:
+                    yield InvalidDocument(f"stands at {self.tied[name].pointer} already", pointer, "duplicate_name")
+                else:
+                    self.tied[name] = _Tied(owners[0], pointer)
+                    if wrong := self._differs(name, owners[0]):
+                        yield InvalidDocument(
+                            f'cannot be one tensor with "{owners[0][:100]}": {wrong}', pointer, "tied"
+                        )
+
+    def _differs(self, name: str, owner: str) -> str:
+        ours, theirs = self.by_name[name], self.by_name[owner]
+        if ours.shape != theirs.shape:
+            return "their shapes differ"
+        if ours.dtype != theirs.dtype:
+            return "their dtypes differ"
+        if ours.role == theirs.role and ours.trainable != theirs.trainable:
+            return "one requires a gradient, the other does not"
+        return ""
