@@ -83,7 +83,7 @@ def _count(asked: argparse.Namespace) -> int:
     if asked.json:
         sys.stdout.write(orjson.dumps(as_json(report, found.name), option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
-        sys.stdout.write(as_text(report))
+        sys.stdout.write(as_text(report, found.name))
     return 0
 
 

@@ -8,6 +8,9 @@ from typing import TypedDict
 
 from service.model import Convention, Report, Row, Tensor, Totals
 
+DEEPEST = 1_000_000
+"""A depth that no report has."""
+
 
 class Figures(TypedDict):
     """Elements, and the bytes they take; total = trainable + frozen."""

@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from service.model import Convention, Report, Row, Tensor
-from service.rendering.figures import by_dtype, explanation, figures
+from service.rendering.figures import DEEPEST, by_dtype, explanation, figures
 
 Detail = Literal["totals", "layers", "tensors"]
-
-DEEPEST = 1_000_000
-"""A depth that no report has."""
 
 
 def as_json(report: Report, form: str, detail: Detail = "layers", depth: int = DEEPEST) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -70,6 +71,15 @@ def payload(request: Request, found: Format) -> Any:
                 HTTPStatus.BAD_REQUEST, f"The body is not UTF-8: {error.reason} at byte {error.start}."
             ) from None
     return parsed(raw) if media.endswith("json") else raw
+
+
+def accepted(request: Request, media_types: Collection[str]) -> str:
+    """Which of the media types the client wants; the first where it does not say."""
+    found = request.accept_mimetypes.best_match(media_types) if "Accept" in request.headers else next(iter(media_types))
+    if found is None:
+        detail = f"The answer can be {' or '.join(media_types)}, not {request.headers['Accept'][:100]}."
+        raise HTTPProblem(HTTPStatus.NOT_ACCEPTABLE, detail)
+    return found
 
 
 def unsupported(media: str, taken: set[str]) -> HTTPProblem:

@@ -27,12 +27,18 @@ The config of a layer is described by the component of its type, such as `keras.
 _PROBLEMS = {
     HTTPStatus.BAD_REQUEST: "not JSON, or not UTF-8",
     HTTPStatus.NOT_FOUND: "no such thing",
+    HTTPStatus.NOT_ACCEPTABLE: "the answer cannot be had in that form",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is too long",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "the body's content type is not taken here",
     HTTPStatus.UNPROCESSABLE_ENTITY: "it breaks the contract, or describes no possible model",
 }
-_READING = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            HTTPStatus.UNPROCESSABLE_ENTITY)  # fmt: skip
+_READING = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.NOT_ACCEPTABLE,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+)
 _ENVELOPE_EXAMPLE = {
     "architecture": {
         "framework": "keras",
@@ -49,7 +55,7 @@ def document() -> dict[str, Any]:
     spec = new_spec(
         title="Paramcount",
         version=version("paramcount"),
-        info={"description": _DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
+        info={"description": _DESCRIPTION},
         servers=[{"url": "/"}],
         tags=[{"name": "count"}, {"name": "registry"}, {"name": "service"}],
     )
@@ -85,6 +91,7 @@ def _json(schema: Any, description: str) -> dict[str, Any]:
 
 def _count_paths(spec: APISpec) -> None:
     report = _json(schemas.Report, "the report")
+    report["content"]["text/plain"] = {"schema": {"type": "string"}}
     content = {"application/json": {"schema": schemas.Envelope, "example": _ENVELOPE_EXAMPLE}}
     post = _operation("count", "Count a document of any format", "count", report, _READING,
                       requestBody={"required": True, "content": content})  # fmt: skip

@@ -5,10 +5,10 @@ from __future__ import annotations
 from marshmallow import RAISE, Schema, fields, validate
 
 from service.model import DTYPES
+from service.rendering.figures import DEEPEST
 
 _CONVENTIONS = ("keras", "torch", "stored")
 _DETAILS = ("totals", "layers", "tensors")
-_DEEPEST = 1_000_000
 
 
 class Strict(Schema):
@@ -48,8 +48,8 @@ class Options(Strict):
     detail = fields.String(load_default="layers", validate=validate.OneOf(_DETAILS))
     depth = fields.Integer(
         strict=True,
-        load_default=_DEEPEST,
-        validate=validate.Range(1, _DEEPEST),
+        load_default=DEEPEST,
+        validate=validate.Range(1, DEEPEST),
         metadata={"description": "how many levels of layers to tell; totals are always of all"},
     )
     unknown = fields.String(  # type: ignore[assignment]  # a field is no attribute of the schema

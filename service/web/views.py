@@ -11,9 +11,11 @@ from flask import Blueprint, Response, request, send_from_directory
 
 from service.counting import count
 from service.errors import ArchitectureError, Problems, UnknownFormat, UnknownLayer
+from service.model import Report
 from service.reading import read, recognise
 from service.registry import FORMATS, LAYERS, Format, LayerType, resolve
-from service.rendering.json import as_json
+from service.rendering.json import Detail, as_json
+from service.rendering.text import as_text
 from service.web import asking, openapi
 from service.web.asking import JSON
 from service.web.problems import HTTPProblem, sentence
@@ -54,8 +56,20 @@ def count_document(name: str) -> Response:
 
 
 def _report(payload: Any, found: Format, asked: dict[str, Any]) -> Response:
+    media = asking.accepted(request, _FORMS)
     report = count(read(payload, found), asking.options(asked), asking.limits())
-    return answer(as_json(report, found.name, asked["detail"], asked["depth"]))
+    return _FORMS[media](report, found.name, asked["detail"], asked["depth"])
+
+
+def _json(report: Report, form: str, detail: Detail, depth: int) -> Response:
+    return answer(as_json(report, form, detail, depth))
+
+
+def _text(report: Report, form: str, detail: Detail, depth: int) -> Response:
+    return Response(as_text(report, form, 0 if detail == "totals" else depth), content_type="text/plain; charset=utf-8")
+
+
+_FORMS = {JSON: _json, "text/plain": _text}
 
 
 def _within(place: str, problems: Problems) -> Problems:

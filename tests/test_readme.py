@@ -1,0 +1,78 @@
+"""What the README shows is what one gets: its commands are run, its answers compared."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import requests
+
+from service.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+EXAMPLES = re.findall(r"```console\n\$ (.*?)\n```", README, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "service", "serve", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as server:
+        url = f"http://127.0.0.1:{port}"
+        for _ in range(100):
+            try:
+                requests.get(f"{url}/readyz", timeout=5)
+                break
+            except requests.ConnectionError:
+                time.sleep(0.1)
+        yield url
+        server.terminate()
+        server.communicate(timeout=30)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example[:40])
+def test_an_example(example: str, address: str) -> None:
+    # The command ends where its answer begins: at the first line that is not its continuation.
+    lines = example.split("\n")
+    quotes = 0
+    for number, line in enumerate(lines, 1):  # noqa: B007 # used after the loop
+        quotes += line.count("'")
+        if quotes % 2 == 0:
+            break
+    command, shown = "\n".join(lines[:number]), "\n".join(lines[number:])
+    command = command.replace("http://127.0.0.1:8000", address)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    ran = subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, env={**os.environ, "PATH": path}, capture_output=True, check=True
+    )
+    got = ran.stdout.decode().rstrip("\n")
+    if shown.startswith("{"):
+        assert json.loads(got) == json.loads(shown)
+    else:
+        assert re.fullmatch(re.escape(shown).replace(r"\.\.\.", ".*"), got, re.DOTALL), got
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) >= 5
+
+
+def test_every_setting_is_told() -> None:
+    defaults = dict(re.findall(rf"`{PREFIX}(\w+)` \| (\d+)", README))
+    assert defaults == {field.name.upper(): str(field.default) for field in fields(Settings)}
+
+
+def test_every_link_leads_somewhere() -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / link).exists(), link
