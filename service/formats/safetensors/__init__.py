@@ -146,13 +146,18 @@ def _missing_shards(headers: Mapping[str, Header], index: Mapping[str, Any] | No
 
 def _declared(index: Mapping[str, Any], headers: Mapping[str, Header], stored: list[Tensor]) -> Iterator[Notice]:
     """Totals that a checkpoint declares of itself, where they are not what is there."""
-    there = {"total_size": sum(header.size for header in headers.values()), "total_parameters": elements(stored)}
+    # transformers leaves buffers out of total_parameters.
+    weights = elements(tensor for tensor in stored if tensor.role == "weight")
+    there = {
+        "total_size": (sum(header.size for header in headers.values()),),
+        "total_parameters": (elements(stored), weights),
+    }
     places = {"the index": index.get("metadata", {})} | {
         file or "the header": h.metadata for file, h in headers.items()
     }
     for place, metadata in places.items():
         for member, real in there.items():
             declared = metadata.get(member)
-            if declared is not None and str(declared)[:40] not in (str(real), f"{real}.0"):
-                detail = f"{place[:100]} declares a {member} of {shown(declared)}, but {real} is there"
+            if declared is not None and str(declared)[:40].removesuffix(".0") not in map(str, real):
+                detail = f"{place[:100]} declares a {member} of {shown(declared)}, but {real[0]} is there"
                 yield Notice("declared_total", "", detail)
