@@ -91,7 +91,7 @@ class Format:
     claims: Callable[[Any], bool]
     read: Callable[[Any], Document]
     schema: type[Schema] | None  # of the payload, where it is a JSON object
-    example: Any
+    example: Any  # bytes where it is a file
 
     def __str__(self) -> str:
         return f"{self.name} of {self.read.__module__}"

@@ -117,7 +117,7 @@ def _content(found: Format) -> dict[str, Any]:
         text = {"schema": {"type": "string"}, "example": found.example}
         return {found.media: text, "application/json": text}
     content: dict[str, Any] = {found.media: {"schema": {"type": "string", "format": "binary"}}}
-    if not isinstance(found.example, str):
+    if not isinstance(found.example, bytes):
         content["application/json"] = {"schema": found.schema or {}, "example": found.example}
     return content
 
@@ -160,9 +160,9 @@ def _service_paths(spec: APISpec) -> None:
     }
     for path, (name, summary) in routes.items():
         spec.path(path, operations={"get": _operation(name, summary, "service", anything)})
-    for path, name, media, summary in (
-        ("/openapi.yaml", "openapi_yaml", "application/yaml", "This document as YAML"),
-        ("/docs", "docs", "text/html", "This document in a browser"),
+    for path, name, media, kind, summary in (
+        ("/openapi.yaml", "openapi_yaml", "application/yaml", "object", "This document as YAML"),
+        ("/docs", "docs", "text/html", "string", "This document in a browser"),
     ):
-        answer = {"description": "what it says", "content": {media: {"schema": {"type": "string"}}}}
+        answer = {"description": "what it says", "content": {media: {"schema": {"type": kind}}}}
         spec.path(path, operations={"get": _operation(name, summary, "service", answer)})

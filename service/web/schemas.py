@@ -186,7 +186,7 @@ class FormatDetail(Strict):
     doc = fields.String(required=True)
     media_types = fields.List(fields.String(), required=True)
     source = fields.String(required=True)
-    example = fields.Raw(required=True)
+    example = fields.Raw(required=True, metadata={"description": "a document; a file as {base64: ...}"})
 
 
 class FormatList(Strict):

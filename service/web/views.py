@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
@@ -112,11 +113,15 @@ def formats() -> Response:
             "doc": found.doc,
             "media_types": sorted({JSON, found.media}),
             "source": _source(found.read.__module__),
-            "example": found.example,
+            "example": _example(found.example),
         }
         for found in FORMATS.values()
     ]
     return answer({"formats": described})
+
+
+def _example(example: Any) -> Any:
+    return {"base64": b64encode(example).decode()} if isinstance(example, bytes) else example
 
 
 @views.get("/openapi.json")
@@ -130,11 +135,16 @@ def openapi_yaml() -> Response:
 
 
 @views.get("/docs")
+def docs() -> Response:
+    page = (openapi.ASSETS / "index.html").read_bytes()
+    return Response(
+        page, headers={"Content-Security-Policy": _NOTHING_FROM_OUTSIDE}, content_type="text/html; charset=utf-8"
+    )
+
+
 @views.get("/docs/<path:name>")
-def docs(name: str = "index.html") -> Response:
-    response = send_from_directory(openapi.ASSETS, name)
-    response.headers["Content-Security-Policy"] = _NOTHING_FROM_OUTSIDE
-    return response
+def docs_asset(name: str) -> Response:
+    return send_from_directory(openapi.ASSETS, name)
 
 
 @views.get("/livez")

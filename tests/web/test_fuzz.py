@@ -1,0 +1,36 @@
+"""The contract, asked with whatever its schemas allow and forbid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from service.web import create_app
+
+CONTRACT = schemathesis.openapi.from_wsgi("/openapi.json", create_app())
+
+
+@CONTRACT.parametrize()
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+def test_every_operation_keeps_the_contract(case: schemathesis.Case[Any]) -> None:
+    # A schema cannot say that a model is possible: valid JSON may still be a 422.
+    case.call_and_validate(
+        checks=[
+            not_a_server_error,
+            content_type_conformance,
+            negative_data_rejection,
+            response_schema_conformance,
+            status_code_conformance,
+            unsupported_method,
+        ]
+    )
