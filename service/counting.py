@@ -56,10 +56,18 @@ def count(document: Document, options: Options = Options(), limits: Limits = Lim
     except _Enough:
         pass
     if walk.problems:
-        raise Problems(walk.problems[:MOST_PROBLEMS])
+        told = walk.problems[:MOST_PROBLEMS]
+        raise Problems(map(_by_line, told) if document.by_line else told)
     unused = (Notice("unused_rule", rule.match, "matches no layer and no tensor") for rule in walk.rules.unused)
     notices = (*document.notices, *walk.notices, *unused)
     return Report(root, options.convention or document.convention, walk.weights, walk.buffers, notices)
+
+
+def _by_line(error: ArchitectureError) -> ArchitectureError:
+    """A problem of a text: "line 12: kernel_size must be at least 1"."""
+    line, _, argument = error.pointer.partition("/")
+    error.detail, error.pointer = f"{line}: {argument} {error.detail}".replace(":  ", ": "), ""
+    return error
 
 
 class _Walk:

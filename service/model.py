@@ -172,6 +172,7 @@ class Document:
     type_at: str = "/type"  # where a layer's type and config stand, below the layer's own pointer
     config_at: str = ""
     lenient: bool = False  # an argument that no formula knows makes the count inexact, and is no error
+    by_line: bool = False  # a text has no pointers: each layer's is "line 12", which a problem tells in its detail
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,68 @@
+"""The arguments in a printed module: "3, 64, kernel_size=(7, 7), bias=False" as values, read without evaluating."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+_NAMED = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)\s*", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?(\d{1,30}\.?\d{0,30}|\.\d{1,30})(e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
+_CONSTANTS = {"True": True, "False": False, "None": None}
+_OPENING, _CLOSING = "([{", ")]}"
+_DEEPEST = 8
+
+
+class Arguments(NamedTuple):
+    """Values by position and by name; a tuple is a list, and what is no value stays the text it is."""
+
+    positional: tuple[Any, ...]
+    named: dict[str, Any]
+
+
+def arguments(text: str) -> Arguments:
+    """The arguments that a text lists, in time in proportion to its length."""
+    positional: list[Any] = []
+    named: dict[str, Any] = {}
+    for part in _parts(text):
+        if match := _NAMED.match(part):
+            named[match[1]] = _value(part[match.end() :], 0)
+        else:
+            positional.append(_value(part, 0))
+    return Arguments(tuple(positional), named)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """What commas part, those inside brackets and quotes apart."""
+    depth, start, quote = 0, 0, ""
+    for at, char in enumerate(text):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char in _OPENING:
+            depth += 1
+        elif char in _CLOSING:
+            depth -= 1
+        elif char == "," and depth <= 0:
+            yield text[start:at].strip()
+            start = at + 1
+    if last := text[start:].strip():
+        yield last
+
+
+def _value(text: str, depth: int) -> Any:
+    text = text.removeprefix("torch.Size")
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    if len(text) > 1:
+        if text[0] in "([" and text[-1] in ")]" and depth < _DEEPEST:
+            return [_value(part, depth + 1) for part in _parts(text[1:-1])]
+        if text[0] in "'\"" and text[-1] == text[0]:
+            return text[1:-1]
+    return text
