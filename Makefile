@@ -8,7 +8,7 @@ PINS := tools/pins.txt
 .PHONY: run test check format openapi oracle clean
 
 run: $(VENV)/.run  ## serve on http://127.0.0.1:8000
-	$(BIN)/paramcount serve
+	@$(BIN)/paramcount serve
 
 test: $(VENV)/.dev  ## all tests
 	$(BIN)/pytest
@@ -39,14 +39,14 @@ $(BIN)/python:
 
 $(VENV)/.run: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --constraint $(PINS) --editable .
-	touch $@
+	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(PINS) | $(BIN)/python
 	$(BIN)/pip install --quiet --constraint $(PINS) --editable '.[dev]' --editable examples/plugin
-	touch $@ $(VENV)/.run
+	@touch $@ $(VENV)/.run
 
 $(ORACLE)/.done: pyproject.toml tools/oracle/requirements.txt
 	$(PYTHON) -m venv $(ORACLE)
 	$(ORACLE)/bin/pip install --quiet torch==2.13.0
 	$(ORACLE)/bin/pip install --quiet --requirement tools/oracle/requirements.txt --constraint $(PINS) --editable .
-	touch $@
+	@touch $@
