@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from struct import Struct, error
+from mmap import mmap
+from struct import Struct, error, pack
 from typing import Any
 
-from service.errors import ArchitectureError, InvalidDocument, token
-from service.formats.stored import INTEGERS, Truncated, elements, refuse, shape_problem
+from service.errors import ArchitectureError, InvalidDocument, TooLarge, token
+from service.formats.stored import INTEGERS, MOST_TENSORS, Bytes, Truncated, elements, refuse, shape_problem
 from service.formats.tree import tree
 from service.model import BLOCKS, DTYPES, Document, Notice, Tensor
 from service.registry import reader
@@ -42,6 +43,11 @@ _COMPUTED = frozenset(("rope_freqs.weight", "rope_factors_long.weight", "rope_fa
 """Tensors that the conversion computes: nobody trained them."""
 
 
+_EXAMPLE = (  # version 3, one tensor, no metadata: output.weight, F16 of 4 columns and 2 rows, at byte 0 of the data
+    b"GGUF" + pack("<IQQ", 3, 1, 0) + pack("<Q13sIQQIQ", 13, b"output.weight", 2, 4, 2, 1, 0)
+)
+
+
 @dataclass
 class File:
     """What the first bytes of a file say: its metadata (scalars and strings), its tensors, how long it is."""
@@ -54,14 +60,14 @@ class File:
 
 
 def _claims(payload: Any) -> bool:
-    return isinstance(payload, bytes) and payload[:4] == b"GGUF"
+    return isinstance(payload, Bytes) and payload[:4] == b"GGUF"
 
 
 @reader(
     "gguf",
     claims=_claims,
     schema=None,
-    example="the first bytes of a GGUF file, as application/octet-stream",
+    example=_EXAMPLE,
     media="application/octet-stream",
 )
 def gguf(payload: Any) -> Document:
@@ -69,8 +75,8 @@ def gguf(payload: Any) -> Document:
 
     Elements are counted, not blocks. Shapes are as torch has them: the reverse of GGUF's order.
     """
-    shards = {"": payload} if isinstance(payload, bytes) else payload
-    if not isinstance(shards, Mapping) or not shards or not all(isinstance(shard, bytes) for shard in shards.values()):
+    shards = {"": payload} if isinstance(payload, Bytes) else payload
+    if not isinstance(shards, Mapping) or not shards or not all(isinstance(shard, Bytes) for shard in shards.values()):
         raise InvalidDocument(f"must be the first bytes of a file, not {shown(payload)}")
     files = [read_file(shard) for shard in shards.values()]
     tensors = {tensor.name: tensor for file in files for tensor in file.tensors}
@@ -95,7 +101,7 @@ def _notices(files: list[File], tensors: Mapping[str, Tensor]) -> Iterator[Notic
     yield Notice("flags_not_stored", "", detail)
 
 
-def read_file(data: bytes) -> File:
+def read_file(data: Bytes) -> File:
     """What the first bytes of a file say. Raises Truncated where they are too few, or Problems."""
     if data[:4] != b"GGUF"[: len(data)]:
         raise InvalidDocument("is no GGUF file: it does not begin with GGUF", code="magic")
@@ -114,6 +120,9 @@ def read_file(data: bytes) -> File:
             raise InvalidDocument(f'has the metadata "{key[:100]}" twice', code="duplicate_name")
         file.metadata[key] = cursor.value(cursor.number("I", "the metadata"))
     refuse(_tensors(cursor, count, file))
+    if isinstance(data, mmap) and len(data) < file.size:
+        detail = f"is {len(data):,} bytes long, but describes {file.size:,}: the file is not complete"
+        raise InvalidDocument(detail, code="file_length")
     return file
 
 
@@ -123,6 +132,8 @@ def _tensors(cursor: _Cursor, count: int, file: File) -> Iterator[ArchitectureEr
     if type(alignment) is not int or alignment <= 0 or alignment & (alignment - 1):
         yield InvalidDocument(f"general.alignment must be a power of two, not {shown(alignment)}", code="alignment")
         return
+    if count > MOST_TENSORS:
+        raise TooLarge(f"holds {count:,} tensors, where {MOST_TENSORS:,} are the most")
     names: set[str] = set()
     expected = 0
     for _ in range(count):
@@ -169,7 +180,7 @@ def _tensor(name: str, dimensions: tuple[int, ...], dtype: str) -> Tensor:
 class _Cursor:
     """Reads on from where it stands."""
 
-    def __init__(self, data: bytes, order: str = "<") -> None:
+    def __init__(self, data: Bytes, order: str = "<") -> None:
         self.data, self.order, self.at = data, order, 4
         self._structs = {code: Struct(order + code) for code in "BbHhIif?Qqd"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from math import prod
+from mmap import mmap
 from typing import Any, Final
 
 from service.errors import ArchitectureError, InvalidDocument, Problems, did_you_mean
@@ -14,6 +15,12 @@ from service.validation import MOST_PROBLEMS, shown
 
 HIGHEST_RANK = 64
 """The most axes that a tensor may have, as torch and ONNX runtimes have it."""
+
+MOST_TENSORS = 500_000
+"""The most tensors of one file; the largest models that are published have some 150,000."""
+
+Bytes = bytes | mmap
+"""The first bytes of a file, or, mapped, all of it."""
 
 STATISTICS: Final = frozenset(("running_mean", "running_var", "num_batches_tracked"))
 """What torch's normalisations call their buffers; nothing else in torch is called so."""

@@ -9,7 +9,7 @@ from typing import Any
 from service.errors import ArchitectureError, InvalidDocument, token
 from service.formats.safetensors.header import Header, parse, read_header
 from service.formats.safetensors.packed import unpack
-from service.formats.stored import elements, flags_notice, refuse
+from service.formats.stored import Bytes, elements, flags_notice, refuse
 from service.formats.tree import tree
 from service.model import Document, Notice, Tensor
 from service.registry import reader
@@ -27,7 +27,7 @@ _SHARD = re.compile(r"-0*(\d{1,6})-of-0*(\d{1,6})\.safetensors", re.ASCII)
 
 
 def _claims(payload: Any) -> bool:
-    if isinstance(payload, bytes):
+    if isinstance(payload, Bytes):
         return payload[8:9] == b"{" and payload[5:8] == b"\0\0\0"
     if not isinstance(payload, dict) or not payload:
         return False
@@ -48,7 +48,7 @@ def safetensors(payload: Any) -> Document:
 
     Every element of the file is counted, as it is stored: one of a packed 4-bit format holds several parameters.
     """
-    if isinstance(payload, bytes):
+    if isinstance(payload, Bytes):
         return _document({"": read_header(parse(payload))}, {}, None)
     if not isinstance(payload, dict):
         raise InvalidDocument(f"must be an object or a file's first bytes, not {shown(payload)}")
@@ -57,10 +57,19 @@ def safetensors(payload: Any) -> Document:
     index, config = payload.get("index"), payload.get("config")
     refuse(_form_problems(payload))
     shards = payload.get("shards", {})
-    headers = {file: read_header(header, f"/shards{token(file)}") for file, header in shards.items()}
+    headers = {file: _shard(header, f"/shards{token(file)}") for file, header in shards.items()}
     if "header" in payload:
         headers[""] = read_header(payload["header"], "/header")
     return _document(headers, config or {}, index)
+
+
+def _shard(header: Any, pointer: str) -> Header:
+    """One file's header, of JSON or of the file itself."""
+    try:
+        return read_header(parse(header) if isinstance(header, Bytes) else header, pointer)
+    except InvalidDocument as error:
+        error.pointer = pointer + error.pointer
+        raise
 
 
 def _form_problems(payload: Mapping[str, Any]) -> Iterator[ArchitectureError]:

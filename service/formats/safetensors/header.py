@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
+from mmap import mmap
 from typing import Any
 
 import orjson
 
-from service.errors import ArchitectureError, InvalidDocument, token
-from service.formats.stored import Truncated, dtype_problem, shape_problem, stored
+from service.errors import ArchitectureError, InvalidDocument, TooLarge, token
+from service.formats.stored import MOST_TENSORS, Bytes, Truncated, dtype_problem, shape_problem, stored
 from service.model import DTYPES, Tensor
 from service.validation import MOST_PROBLEMS, shown
 
@@ -48,7 +49,7 @@ class Header:
                 yield there[owner]._replace(name=name, tied_to=owner)
 
 
-def header_length(data: bytes) -> int:
+def header_length(data: Bytes) -> int:
     """How many bytes the header takes, by the first 8 of a file."""
     if len(data) < 8:
         raise Truncated(len(data), 8, "the length of the header")
@@ -61,7 +62,7 @@ def header_length(data: bytes) -> int:
     return length
 
 
-def parse(data: bytes) -> Any:
+def parse(data: Bytes) -> Any:
     """The JSON of the header in a file's first bytes. Raises Truncated, or InvalidDocument."""
     end = 8 + header_length(data)
     if len(data) < end:
@@ -73,7 +74,7 @@ def parse(data: bytes) -> Any:
             json.loads(raw, object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
         raise InvalidDocument(f"has a header that is not JSON: {str(error)[:200]}", code="not_json") from None
-    check_length(header, end, len(data), whole=False)
+    check_length(header, end, len(data), whole=isinstance(data, mmap))
     return header
 
 
@@ -107,6 +108,11 @@ def read_header(payload: Any, pointer: str = "") -> Header:
     header = Header(pointer)
     if not isinstance(payload, dict):
         header.problems.append(InvalidDocument(f"must be an object, not {shown(payload)}", pointer, "type"))
+        return header
+    if len(payload) > MOST_TENSORS:
+        header.problems.append(
+            TooLarge(f"holds {len(payload):,} tensors, where {MOST_TENSORS:,} are the most", pointer)
+        )
         return header
     for name, entry in payload.items():
         if len(header.problems) >= MOST_PROBLEMS:
