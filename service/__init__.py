@@ -6,6 +6,7 @@ from service.registry import axis_length, inside, layer, reader, require
 from service.signature import (
     Anything,
     Axes,
+    CallFlag,
     Dim,
     Dims,
     Flag,
@@ -24,6 +25,7 @@ __all__ = [
     "Anything",
     "Axes",
     "Call",
+    "CallFlag",
     "Dim",
     "Dims",
     "Document",

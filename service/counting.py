@@ -59,7 +59,8 @@ def count(document: Document, options: Options = Options(), limits: Limits = Lim
         told = walk.problems[:MOST_PROBLEMS]
         raise Problems(map(_by_line, told) if document.by_line else told)
     unused = (Notice("unused_rule", rule.match, "matches no layer and no tensor") for rule in walk.rules.unused)
-    notices = (*document.notices, *walk.notices, *unused)
+    latest = document.once_counted(root.totals) if document.once_counted else ()
+    notices = (*document.notices, *walk.notices, *latest, *unused)
     return Report(root, options.convention or document.convention, walk.weights, walk.buffers, notices)
 
 

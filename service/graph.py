@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
 from service.errors import ArchitectureError, InvalidGraph, did_you_mean
-from service.model import Call, Layer, Output, Ref
+from service.model import Call, Dimensions, Layer, Output, Ref
+from service.validation import shown
 
 FAILED: Final = object()
 """The output of a layer whose problem is told already: whoever is fed by it keeps quiet."""
@@ -73,7 +75,9 @@ def evaluate(parent: Layer, given: Call, run: Run) -> Output:
     children = {child.name: child for child in parent.children}
     bound = dict(zip(parent.graph.inputs, flatten([*given.args, *given.kwargs.values()]), strict=False))
     values: dict[_Node, Output] = {
-        _Node(name, 0): bound.get(name) for name in parent.graph.inputs if name not in children
+        _Node(name, 0): _entry(bound.get(name), stated)
+        for name, stated in zip_longest(parent.graph.inputs, parent.graph.stated)
+        if name not in children
     }
 
     def value(ref: Ref) -> Output:
@@ -103,6 +107,16 @@ def evaluate(parent: Layer, given: Call, run: Run) -> Output:
     return _swap(parent.graph.outputs, value)
 
 
+def _entry(given: Output, stated: Dimensions | None) -> Output:
+    """What reaches an input of which the document says something: it fits, and what it leaves open is filled in."""
+    if stated is None or not isinstance(given, tuple):
+        return stated if given is None else given
+    pairs = list(zip(given[1:], stated[1:], strict=False))  # the batch may have any length
+    if len(given) != len(stated) or any(a != b for a, b in pairs if a is not None and b is not None):
+        raise InvalidGraph(f"expects {shown(stated)}, not {shown(given)}", code="shape_mismatch")
+    return (*given[:1], *(b if a is None else a for a, b in pairs))
+
+
 def _settle(
     wanted: _Node,
     done: Mapping[Any, Output],
@@ -126,14 +140,14 @@ def _settle(
 
 
 def _swap(structure: Any, value: Callable[[Ref], Output]) -> Output:
-    """The structure with each ref replaced by what it stands for, and anything else by None."""
+    """The structure with each ref replaced by what it stands for; flags stay, and anything else is None."""
     if isinstance(structure, Ref):
         return value(structure)
     if isinstance(structure, list):
         return [_swap(item, value) for item in structure]
     if isinstance(structure, dict):
         return {key: _swap(item, value) for key, item in structure.items()}
-    return None
+    return structure if isinstance(structure, bool) else None
 
 
 def _pick(output: Output, ref: Ref) -> Output:

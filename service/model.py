@@ -111,6 +111,7 @@ class Graph(NamedTuple):
 
     inputs: tuple[str, ...]
     outputs: Any  # refs, alone or in lists and dicts
+    stated: tuple[Dimensions | None, ...] = ()  # what the document says of inputs that are no layers
 
 
 class Layer(NamedTuple):
@@ -171,6 +172,7 @@ class Document:
     )
     type_at: str = "/type"  # where a layer's type and config stand, below the layer's own pointer
     config_at: str = ""
+    once_counted: Callable[[Totals], tuple[Notice, ...]] | None = None  # what can be told only with the totals
     lenient: bool = False  # an argument that no formula knows makes the count inexact, and is no error
     by_line: bool = False  # a text has no pointers: each layer's is "line 12", which a problem tells in its detail
 

@@ -61,6 +61,9 @@ Input = Annotated[Dimensions, Marker("input")]
 Inputs = Annotated[list[Dimensions], Marker("inputs")]
 """The shapes of a list of inputs."""
 
+CallFlag = Annotated[bool, Marker("flag")]
+"""An argument of one call, beside its inputs, that decides what the call returns."""
+
 Part = Annotated[Inner, Marker("part")]
 """A layer inside this one's config (a wrapper's): call it with the shapes it sees, `yield from` what it returns."""
 
@@ -91,7 +94,8 @@ class Signature:
     def __init__(self, formula: Callable[..., Formula], name: str, ignores: str = "") -> None:
         parameters = list(_parameters(formula))
         self.inputs = tuple(p for p in parameters if p.meaning in ("input", "inputs"))
-        arguments = [p for p in parameters if p.meaning not in ("input", "inputs")]
+        self.flags = frozenset(p.name for p in parameters if p.meaning == "flag")
+        arguments = [p for p in parameters if p.meaning not in ("input", "inputs", "flag")]
         self.arguments = frozenset(p.name for p in arguments)
         self.parts = frozenset(p.name for p in arguments if p.field is None)
         self.ignored = frozenset(ignores.split())
@@ -133,7 +137,7 @@ class Signature:
     def bind(self, args: tuple[Output, ...], kwargs: Mapping[str, Output]) -> dict[str, Any]:
         """The shapes of a call, by the names of the formula's inputs."""
         given = dict(zip((p.name for p in self.inputs), args, strict=False)) | dict(kwargs)
-        bound = {}
+        bound: dict[str, Any] = {name: given[name] for name in self.flags if isinstance(given.get(name), bool)}
         for parameter in self.inputs:
             shape = given.get(parameter.name)
             if shape is None:

@@ -2,22 +2,38 @@
 
 from service.layers.keras import (
     activation,
+    applications,
+    attention,
+    augmentation,
     convolution,
     core,
+    einsum,
+    embedding,
     merging,
     normalization,
     pooling,
+    preprocessing,
+    recurrent,
     regularization,
     reshaping,
+    wrapper,
 )
 
 __all__ = [
     "activation",
+    "applications",
+    "attention",
+    "augmentation",
     "convolution",
     "core",
+    "einsum",
+    "embedding",
     "merging",
     "normalization",
     "pooling",
+    "preprocessing",
+    "recurrent",
     "regularization",
     "reshaping",
+    "wrapper",
 ]

@@ -13,7 +13,7 @@ _DEPTHWISE = f"activation {DEPTHWISE} {BIAS}"
 _SEPARABLE = f"activation {DEPTHWISE} {POINTWISE} {BIAS}"
 
 
-class _Windows:
+class Windows:
     """The arguments that every convolution has, checked as Keras checks them."""
 
     def __init__(
@@ -46,7 +46,7 @@ class _Windows:
         return image(inputs[0], spatial(over_space(inputs, self.first, length), self.first), filters, self.first)
 
 
-def _conv(windows: _Windows, inputs: Dimensions, filters: int, groups: int, use_bias: bool, lora_rank: int) -> Formula:
+def _conv(windows: Windows, inputs: Dimensions, filters: int, groups: int, use_bias: bool, lora_rank: int) -> Formula:
     """kernel size × in/groups × filters. Source: keras.src.layers.convolutional.base_conv.BaseConv."""
     depth = channels(of_rank(inputs, windows.rank + 2), windows.first)
     require(filters % groups == 0, f"must divide the {filters} filters", "groups")
@@ -62,7 +62,7 @@ def _conv(windows: _Windows, inputs: Dimensions, filters: int, groups: int, use_
     return output
 
 
-def _depthwise(windows: _Windows, inputs: Dimensions, depth_multiplier: int, use_bias: bool) -> Formula:
+def _depthwise(windows: Windows, inputs: Dimensions, depth_multiplier: int, use_bias: bool) -> Formula:
     """kernel size × in × multiplier. Source: keras.src.layers.convolutional.base_depthwise_conv."""
     depth = channels(of_rank(inputs, windows.rank + 2), windows.first)
     output = windows.output(inputs, depth_multiplier * depth)
@@ -72,7 +72,7 @@ def _depthwise(windows: _Windows, inputs: Dimensions, depth_multiplier: int, use
     return output
 
 
-def _separable(windows: _Windows, inputs: Dimensions, filters: int, depth_multiplier: int, use_bias: bool) -> Formula:
+def _separable(windows: Windows, inputs: Dimensions, filters: int, depth_multiplier: int, use_bias: bool) -> Formula:
     """A depthwise kernel, then a pointwise one. Source: keras.src.layers.convolutional.base_separable_conv."""
     depth = channels(of_rank(inputs, windows.rank + 2), windows.first)
     output = windows.output(inputs, filters)
@@ -84,7 +84,7 @@ def _separable(windows: _Windows, inputs: Dimensions, filters: int, depth_multip
 
 
 def _transpose(
-    windows: _Windows, inputs: Dimensions, filters: int, output_padding: int | list[int] | None, use_bias: bool
+    windows: Windows, inputs: Dimensions, filters: int, output_padding: int | list[int] | None, use_bias: bool
 ) -> Formula:
     """kernel size × filters × in. Source: keras.src.layers.convolutional.base_conv_transpose."""
     extra = None if output_padding is None else _output_padding(output_padding, windows)
@@ -104,7 +104,7 @@ def _transpose(
     return image(inputs[0], spatial(over_space(inputs, windows.first, length), windows.first), filters, windows.first)
 
 
-def _output_padding(value: int | list[int], windows: _Windows) -> tuple[int, ...]:
+def _output_padding(value: int | list[int], windows: Windows) -> tuple[int, ...]:
     extra = per_axis(value, windows.rank, "output_padding")
     fits = all(0 <= one < stride for one, stride in zip(extra, windows.strides, strict=True))
     require(fits, f"must be at least 0 and less than the strides, not {shown(value)}", "output_padding")
@@ -125,7 +125,7 @@ def conv1d(
     lora_rank: Size | None = None,
 ) -> Formula:
     """Slides filters along one axis. Source: keras.layers.Conv1D."""
-    windows = _Windows(1, kernel_size, strides, padding, data_format, dilation_rate, allow_causal=True)
+    windows = Windows(1, kernel_size, strides, padding, data_format, dilation_rate, allow_causal=True)
     return (yield from _conv(windows, inputs, filters, groups, use_bias, lora_rank or 0))
 
 
@@ -143,7 +143,7 @@ def conv2d(
     lora_rank: Size | None = None,
 ) -> Formula:
     """Slides filters over a plane. Source: keras.layers.Conv2D."""
-    windows = _Windows(2, kernel_size, strides, padding, data_format, dilation_rate)
+    windows = Windows(2, kernel_size, strides, padding, data_format, dilation_rate)
     return (yield from _conv(windows, inputs, filters, groups, use_bias, lora_rank or 0))
 
 
@@ -161,7 +161,7 @@ def conv3d(
     lora_rank: Size | None = None,
 ) -> Formula:
     """Slides filters through a volume. Source: keras.layers.Conv3D."""
-    windows = _Windows(3, kernel_size, strides, padding, data_format, dilation_rate)
+    windows = Windows(3, kernel_size, strides, padding, data_format, dilation_rate)
     return (yield from _conv(windows, inputs, filters, groups, use_bias, lora_rank or 0))
 
 
@@ -177,7 +177,7 @@ def depthwise_conv1d(
     use_bias: Flag = True,
 ) -> Formula:
     """Filters each channel on its own. Source: keras.layers.DepthwiseConv1D."""
-    windows = _Windows(1, kernel_size, strides, padding, data_format, dilation_rate, exclusive=False)
+    windows = Windows(1, kernel_size, strides, padding, data_format, dilation_rate, exclusive=False)
     return (yield from _depthwise(windows, inputs, depth_multiplier, use_bias))
 
 
@@ -193,7 +193,7 @@ def depthwise_conv2d(
     use_bias: Flag = True,
 ) -> Formula:
     """Filters each channel on its own. Source: keras.layers.DepthwiseConv2D."""
-    windows = _Windows(2, kernel_size, strides, padding, data_format, dilation_rate, exclusive=False)
+    windows = Windows(2, kernel_size, strides, padding, data_format, dilation_rate, exclusive=False)
     return (yield from _depthwise(windows, inputs, depth_multiplier, use_bias))
 
 
@@ -210,7 +210,7 @@ def separable_conv1d(
     use_bias: Flag = True,
 ) -> Formula:
     """Filters each channel on its own, then mixes them. Source: keras.layers.SeparableConv1D."""
-    windows = _Windows(1, kernel_size, strides, padding, data_format, dilation_rate, exclusive=False)
+    windows = Windows(1, kernel_size, strides, padding, data_format, dilation_rate, exclusive=False)
     return (yield from _separable(windows, inputs, filters, depth_multiplier, use_bias))
 
 
@@ -227,7 +227,7 @@ def separable_conv2d(
     use_bias: Flag = True,
 ) -> Formula:
     """Filters each channel on its own, then mixes them. Source: keras.layers.SeparableConv2D."""
-    windows = _Windows(2, kernel_size, strides, padding, data_format, dilation_rate, exclusive=False)
+    windows = Windows(2, kernel_size, strides, padding, data_format, dilation_rate, exclusive=False)
     return (yield from _separable(windows, inputs, filters, depth_multiplier, use_bias))
 
 
@@ -244,7 +244,7 @@ def conv1d_transpose(
     use_bias: Flag = True,
 ) -> Formula:
     """Spreads filters out. Source: keras.layers.Conv1DTranspose."""
-    windows = _Windows(1, kernel_size, strides, padding, data_format, dilation_rate)
+    windows = Windows(1, kernel_size, strides, padding, data_format, dilation_rate)
     return (yield from _transpose(windows, inputs, filters, output_padding, use_bias))
 
 
@@ -261,7 +261,7 @@ def conv2d_transpose(
     use_bias: Flag = True,
 ) -> Formula:
     """Spreads filters out. Source: keras.layers.Conv2DTranspose."""
-    windows = _Windows(2, kernel_size, strides, padding, data_format, dilation_rate)
+    windows = Windows(2, kernel_size, strides, padding, data_format, dilation_rate)
     return (yield from _transpose(windows, inputs, filters, output_padding, use_bias))
 
 
@@ -278,5 +278,5 @@ def conv3d_transpose(
     use_bias: Flag = True,
 ) -> Formula:
     """Spreads filters out. Source: keras.layers.Conv3DTranspose."""
-    windows = _Windows(3, kernel_size, strides, padding, data_format, dilation_rate)
+    windows = Windows(3, kernel_size, strides, padding, data_format, dilation_rate)
     return (yield from _transpose(windows, inputs, filters, output_padding, use_bias))

@@ -103,9 +103,11 @@ def spectral_normalization(inputs: Input, layer: Part, power_iterations: Int = 1
 
 
 @layer("keras.Normalization", ignores="invert")
-def normalization(inputs: Input, axis: Axes | None = -1, mean: Anything = None, variance: Anything = None) -> Formula:
+def normalization(inputs: Input, axis: Anything = -1, mean: Anything = None, variance: Anything = None) -> Formula:
     """mean, variance and a count, unless the first two are given. Source: keras.layers.Normalization."""
     axes = [] if axis is None else axis if isinstance(axis, list) else [axis]
+    whole = len(axes) <= 64 and all(isinstance(number, int) and not isinstance(number, bool) for number in axes)
+    require(whole, f"must be an integer, a list of integers, or null, not {shown(axis)}", "axis")
     require((mean is None) == (variance is None), "is given with variance, or not at all", "mean")
     for number in axes:
         _in_bounds(inputs, number)

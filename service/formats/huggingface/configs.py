@@ -1,0 +1,214 @@
+"""A config.json as its class reads it: defaults, other names of a field, configs inside, what is derived."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from service.errors import ArchitectureError, InvalidConfig, InvalidDocument, Problems, TooLarge, token
+from service.formats.huggingface.blueprints import Blueprint, Rule
+from service.formats.huggingface.expressions import Scope, count, value_or_none, violated
+from service.validation import shown
+
+LARGEST = 2**40
+LONGEST = 100_000
+"""How many layers may differ from each other."""
+
+LABELS = "num_labels"
+
+KINDS = {
+    "i": "an integer", "f": "a number", "b": "true or false", "s": "a string", "n": "null",
+    "I": "a list of integers", "F": "a list of numbers", "B": "a list of booleans", "S": "a list of strings",
+    "L": "a list of lists", "E": "an empty list", "d": "an object",
+}  # fmt: skip
+
+
+def kind(value: Any) -> str:
+    """The kind of a value, in one letter of KINDS."""
+    if value is None:
+        return "n"
+    if isinstance(value, bool):
+        return "b"
+    if isinstance(value, int):
+        return "i"
+    if isinstance(value, float):
+        return "f"
+    if isinstance(value, str):
+        return "s"
+    if isinstance(value, dict):
+        return "d"
+    kinds = {kind(item) for item in value}
+    if not kinds:
+        return "E"
+    if kinds == {"i"}:
+        return "I"
+    if kinds <= {"i", "f"}:
+        return "F"
+    return {"b": "B", "s": "S"}.get(kinds.pop(), "L") if len(kinds) == 1 else "L"
+
+
+def fields_of(payload: Mapping[str, Any], blueprint: Blueprint) -> dict[str, Any]:
+    """Every field that matters by its dotted path, as the config's class has it before it derives any.
+
+    Raises Problems with all that was never verified.
+    """
+    given = _Given(payload, blueprint)
+    given.read(payload, "", "")
+    given.check()
+    if given.problems:
+        raise Problems(given.problems)
+    return given.fields
+
+
+class _Given:
+    def __init__(self, payload: Mapping[str, Any], blueprint: Blueprint) -> None:
+        self.payload, self.blueprint = payload, blueprint
+        self.fields: dict[str, Any] = dict(blueprint.family.defaults)
+        self.pointers: dict[str, str] = {}
+        self.problems: list[ArchitectureError] = []
+
+    def read(self, config: Mapping[str, Any], prefix: str, pointer: str) -> None:
+        """Take in the members of a config, at `prefix` among the fields and at `pointer` in the document."""
+        aliases = self.blueprint.family.aliases
+        for key, value in config.items():
+            path, where = prefix + key, pointer + token(key)
+            real = aliases.get(path, path)
+            if real != path:
+                self._alias(config, path, real, value, where)
+            elif path in self.blueprint.family.parts:
+                self._part(path, value, where)
+            elif isinstance(value, dict) and "__float__" not in value:
+                self._labels_or_members(key, path, value, where)
+            elif path in self.fields and path != prefix + LABELS:
+                self._set(path, value, where)
+        if prefix + LABELS in self.fields and not isinstance(config.get("id2label"), dict):
+            stated = config.get(LABELS)
+            if isinstance(stated, int) and "id2label" not in self.fields:
+                self._set(prefix + LABELS, stated, pointer + token(LABELS))
+
+    def _set(self, path: str, value: Any, where: str) -> None:
+        self.fields[path] = _plain(value)
+        self.pointers[path] = where
+
+    def _labels_or_members(self, key: str, path: str, value: Mapping[str, Any], where: str) -> None:
+        if key == "id2label":
+            self._set(path.removesuffix(key) + LABELS, len(value), where)
+            return
+        for name, item in value.items():
+            if f"{path}.{name}" in self.fields:
+                self._set(f"{path}.{name}", item, where + token(name))
+        if path in self.blueprint.fields:
+            self._set(path, value, where)
+
+    def _alias(self, config: Mapping[str, Any], path: str, real: str, value: Any, where: str) -> None:
+        """Another name of a field. The class sets it last, after it derived others from the field's default."""
+        stated = real.rpartition(".")[2]
+        if stated in config and config[stated] == value:
+            return
+        if any(real in rule.value.fields or real in rule.guard.fields for rule in self.blueprint.rules):
+            detail = f"is another name of {real}, from which other fields are derived: state {real}"
+            self.problems.append(InvalidConfig(detail, where, "unverified"))
+        elif real in self.fields:
+            self._set(real, value, where)
+
+    def _part(self, path: str, value: Any, where: str) -> None:
+        """A config inside the config."""
+        if value is None and self.fields.get(path) is not None:
+            return
+        if not isinstance(value, dict):
+            if value is not None or self.fields.get(path) is not None:
+                self.problems.append(InvalidDocument(f"must be an object, not {shown(value)}", where, "type"))
+            return
+        if self.fields.get(path) is None:
+            self.problems.append(_unverified(f"{path} is not null", where))
+            return
+        changes = self.blueprint.family.parts[path]
+        expected = self.fields[path]
+        stated = value.get("model_type", expected)
+        if stated != expected:
+            detail = f'{path} of model_type {shown(stated)}: only "{expected}"'
+            self.problems.append(_unverified(detail, where + "/model_type"))
+            return
+        self.fields.update(changes)
+        self.read(value, f"{path}.", where)
+
+    def check(self) -> None:
+        """Everything that the blueprint depends on must be of a kind, and within what, was verified."""
+        for path, kinds in self.blueprint.fields.items():
+            value = self.fields.get(path)
+            found = kind(value)
+            if found not in kinds and not (found == "i" and "f" in kinds) and not (found == "I" and "F" in kinds):
+                where = self.pointers.get(path, "")
+                self.problems.append(InvalidConfig(_must_be(path, kinds, value), where, "type"))
+            elif not _bounded(value):
+                where = self.pointers.get(path, "")
+                self.problems.append(InvalidConfig(f"must be within ±{LARGEST:,}", where, "maximum"))
+        if not self.problems:
+            self.problems += (
+                _unverified(assumption.text, self._pointer(assumption.fields))
+                for assumption in self.blueprint.given
+                if violated(assumption, self.fields)
+            )
+
+    def _pointer(self, paths: frozenset[str]) -> str:
+        return next((self.pointers[path] for path in sorted(paths) if path in self.pointers), "")
+
+
+def _unverified(detail: str, pointer: str) -> ArchitectureError:
+    return InvalidConfig(f"was verified against transformers only for {detail}", pointer, "unverified")
+
+
+def _must_be(path: str, kinds: str, value: Any) -> str:
+    return f"{path} must be {' or '.join(KINDS[letter] for letter in kinds)}, not {shown(value)}"
+
+
+def _bounded(value: Any) -> bool:
+    if isinstance(value, list):
+        return len(value) <= LONGEST and all(map(_bounded, value))
+    return not isinstance(value, int) or abs(value) <= LARGEST
+
+
+def _plain(value: Any) -> Any:
+    """transformers writes what JSON has no number for as {"__float__": "Infinity"}."""
+    if isinstance(value, dict) and value.keys() == {"__float__"}:
+        try:
+            return float(value["__float__"])
+        except (TypeError, ValueError):
+            return value
+    return value
+
+
+def derived(blueprint: Blueprint, given: Scope) -> dict[str, Any]:
+    """The fields once the config's class has derived what it derives. Raises Problems where that was never verified."""
+    fields = dict(given)
+    for rule in blueprint.rules:
+        fields[rule.name.partition("[")[0]] = None
+    for rule in blueprint.rules:
+        _apply(rule, given, fields)
+    problems = [_unverified(found.text, "") for found in blueprint.assumed if violated(found, fields)]
+    if problems:
+        raise Problems(problems)
+    return fields
+
+
+def _apply(rule: Rule, given: Scope, fields: dict[str, Any]) -> None:
+    if rule.name.endswith("[]"):  # how long a list is
+        length = count(rule.value, given, ()) if rule.guard.truth(given, ()) else -1
+        if length > LONGEST:
+            raise TooLarge(f"at most {LONGEST:,} layers may differ from each other, not {length:,}")
+        if length >= 0:
+            fields[rule.name[:-2]] = [None] * length
+    elif not rule.counts:
+        if rule.guard.truth(given, ()):
+            fields[rule.name] = value_or_none(rule.value, given, ())
+    else:
+        items = fields[rule.name.partition("[")[0]]
+        for at in _places(rule, given, items):
+            items[at] = value_or_none(rule.value, given, (at,))
+
+
+def _places(rule: Rule, given: Scope, items: Any) -> Iterator[int]:
+    if isinstance(items, list):
+        for at in range(min(count(rule.counts[0], given, ()), len(items))):
+            if rule.guard.truth(given, (at,)):
+                yield at

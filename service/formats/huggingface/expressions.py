@@ -1,0 +1,263 @@
+"""The closed language of blueprints: expressions over a config's fields, parsed once to closures.
+
+Python's own grammar reads the text and a whitelist of its nodes is translated; nothing is ever run as Python.
+A field is a dotted path (`text_config.hidden_size`); i, j, k, l are the indices of the blocks a tensor stands in.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+Scope = Mapping[str, Any]
+Closure = Callable[[Scope, Sequence[int]], Any]
+
+INDICES = "ijkl"
+LARGEST = 2**63
+_STEEPEST = 64
+
+
+class Unknown(Exception):
+    """An expression has no value here: a field is null, an index is out of range, an operand is of another type."""
+
+
+_NO_VALUE = (Unknown, TypeError, ZeroDivisionError, OverflowError, AttributeError, ValueError, LookupError)
+
+
+def _number(value: Any) -> Any:
+    """Only numbers are reckoned with: a string or a list in an arithmetic place would be repeated, not multiplied."""
+    if isinstance(value, int | float) and abs(value) <= LARGEST:
+        return value
+    raise Unknown
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    if abs(exponent) > _STEEPEST or abs(base) > LARGEST:
+        raise Unknown
+    return base**exponent
+
+
+def _split(text: str, separator: str, place: int) -> str:
+    return text.split(separator)[place]
+
+
+_ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: _power,
+}  # fmt: skip
+_COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
+    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.In: lambda item, items: item in items,
+}  # fmt: skip
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "len": len, "sum": sum, "max": max, "min": min, "int": int, "float": float, "round": round, "abs": abs,
+    "ceil": math.ceil, "floor": math.floor, "sqrt": math.sqrt, "log": math.log, "log2": math.log2, "gcd": math.gcd,
+    "bit_length": int.bit_length, "lower": str.lower, "split": _split, "startswith": str.startswith,
+    "contains": operator.contains,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expression:
+    """A parsed expression: its value and its truth in a scope, the indices it depends on and the fields it reads."""
+
+    text: str
+    node: ast.expr
+    value: Closure
+    truth: Closure
+    indices: frozenset[int]
+    fields: frozenset[str]
+
+
+@lru_cache(maxsize=65536)
+def parse(text: str) -> Expression:
+    """The expression that `text` is. Raises ValueError for anything outside the language."""
+    node = ast.parse(text, mode="eval").body
+    return Expression(text, node, _value(node), _truth(node), *_names(node))
+
+
+def _names(node: ast.expr) -> tuple[frozenset[int], frozenset[str]]:
+    """The indices and the fields that an expression mentions."""
+    indices, fields = set(), set()
+    waiting: list[ast.AST] = [node]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, ast.Attribute):
+            fields.add(_path(found))
+        elif isinstance(found, ast.Name):
+            if found.id in INDICES:
+                indices.add(INDICES.index(found.id))
+            else:
+                fields.add(found.id)
+        elif isinstance(found, ast.Call):
+            waiting += found.args
+        else:
+            waiting += ast.iter_child_nodes(found)
+    return frozenset(indices), frozenset(fields)
+
+
+def _path(node: ast.expr) -> str:
+    """The dotted path that a chain of attributes spells."""
+    if isinstance(node, ast.Attribute):
+        return f"{_path(node.value)}.{node.attr}"
+    if isinstance(node, ast.Name):
+        return node.id
+    raise ValueError(f"no path: {ast.unparse(node)}")
+
+
+def _truth(node: ast.expr) -> Closure:
+    """Whether it holds. What has no value does not hold; so the negation of that does."""
+    match node:
+        case ast.BoolOp(op=ast.And(), values=values):
+            parts = [_truth(value) for value in values]
+            return lambda scope, at: all(part(scope, at) for part in parts)
+        case ast.BoolOp(op=ast.Or(), values=values):
+            parts = [_truth(value) for value in values]
+            return lambda scope, at: any(part(scope, at) for part in parts)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            inner = _truth(operand)
+            return lambda scope, at: not inner(scope, at)
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            condition, then, other = _truth(test), _truth(body), _truth(orelse)
+            return lambda scope, at: then(scope, at) if condition(scope, at) else other(scope, at)
+    value = _value(node)
+
+    def holds(scope: Scope, at: Sequence[int]) -> bool:
+        try:
+            return bool(value(scope, at))
+        except _NO_VALUE:
+            return False
+
+    return holds
+
+
+def _value(node: ast.expr) -> Closure:
+    """Its value. Raises Unknown, or whatever Python raises for operands that do not fit."""
+    match node:
+        case ast.Constant(value=constant):
+            return lambda scope, at: constant
+        case ast.Name(id=name) if name in INDICES:
+            place = INDICES.index(name)
+            return lambda scope, at: at[place]
+        case ast.Name() | ast.Attribute():
+            return _field(_path(node))
+        case ast.Subscript(value=base, slice=place):
+            return _item(base, place)
+        case ast.BinOp(left=left, op=op, right=right):
+            return _binary(_ARITHMETIC[type(op)], _value(left), _value(right))
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            inner = _value(operand)
+            return lambda scope, at: -_number(inner(scope, at))
+        case ast.Compare(left=left, ops=[op], comparators=[right]):
+            return _compared(left, op, right)
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
+            return _called(name, args)
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            condition, then, other = _truth(test), _value(body), _value(orelse)
+            return lambda scope, at: then(scope, at) if condition(scope, at) else other(scope, at)
+        case ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
+            return _truth(node)
+        case ast.Tuple(elts=elements):
+            parts = [_value(element) for element in elements]
+            return lambda scope, at: tuple(part(scope, at) for part in parts)
+        case ast.Set() | ast.Dict() | ast.List():
+            literal = ast.literal_eval(node)
+            return lambda scope, at: literal
+    raise ValueError(f"not in the language of blueprints: {ast.unparse(node)}")
+
+
+def _field(path: str) -> Closure:
+    def field(scope: Scope, at: Sequence[int]) -> Any:  # noqa: ARG001
+        value = scope.get(path)
+        if value is None:
+            raise Unknown
+        return value
+
+    return field
+
+
+def _item(base: ast.expr, place: ast.expr) -> Closure:
+    items, index = _value(base), _value(place)
+
+    def item(scope: Scope, at: Sequence[int]) -> Any:
+        found, key = items(scope, at), index(scope, at)
+        if isinstance(found, dict):
+            return found[key]
+        if not isinstance(found, list) or not 0 <= key < len(found) or found[key] is None:
+            raise Unknown
+        return found[key]
+
+    return item
+
+
+def _binary(operation: Callable[[Any, Any], Any], left: Closure, right: Closure) -> Closure:
+    def binary(scope: Scope, at: Sequence[int]) -> Any:
+        return operation(_number(left(scope, at)), _number(right(scope, at)))
+
+    return binary
+
+
+def _compared(left: ast.expr, op: ast.cmpop, right: ast.expr) -> Closure:
+    if isinstance(op, ast.Is | ast.IsNot) and isinstance(right, ast.Constant) and right.value is None:
+        path, wanted = _path(left), isinstance(op, ast.Is)
+        return lambda scope, at: (scope.get(path) is None) == wanted
+    comparison, first, second = _COMPARISONS[type(op)], _value(left), _value(right)
+    return lambda scope, at: comparison(first(scope, at), second(scope, at))
+
+
+def _called(name: str, args: list[ast.expr]) -> Closure:
+    if name == "is_list":
+        path = _path(args[0])
+        return lambda scope, at: isinstance(scope.get(path), list)
+    parts = [_value(arg) for arg in args]
+    if name == "most":  # the largest of those that have a value
+        return lambda scope, at: max([0, *_known(parts, scope, at)])
+    function = _FUNCTIONS[name]
+    if len(parts) == 1:
+        (only,) = parts
+        return lambda scope, at: function(only(scope, at))
+    return lambda scope, at: function(*[part(scope, at) for part in parts])
+
+
+def _known(parts: list[Closure], scope: Scope, at: Sequence[int]) -> list[int]:
+    found = []
+    for part in parts:
+        try:
+            found.append(part(scope, at))
+        except _NO_VALUE:
+            continue
+    return [value for value in found if isinstance(value, int)]
+
+
+def integer(expression: Expression, scope: Scope, at: Sequence[int]) -> int | None:
+    """Its value where that is an integer; None where it has none."""
+    try:
+        value = expression.value(scope, at)
+    except _NO_VALUE:
+        return None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def count(expression: Expression, scope: Scope, at: Sequence[int]) -> int:
+    """How many blocks: none where that has no value."""
+    return max(integer(expression, scope, at) or 0, 0)
+
+
+def value_or_none(expression: Expression, scope: Scope, at: Sequence[int]) -> Any:
+    try:
+        return expression.value(scope, at)
+    except _NO_VALUE:
+        return None
+
+
+def violated(expression: Expression, scope: Scope) -> bool:
+    """Whether something that was assumed is known to be false; what has no value was never asked."""
+    try:
+        return not expression.value(scope, ())
+    except _NO_VALUE:
+        return False

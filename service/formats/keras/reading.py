@@ -1,0 +1,263 @@
+"""Keras' serialized objects read into layers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from service.errors import ArchitectureError, InvalidDocument, Problems, TooLarge
+from service.formats.keras import notices
+from service.formats.keras.legacy import modernised
+from service.formats.keras.nodes import Nodes, is_shape, reordered
+from service.graph import flatten
+from service.model import DTYPE_NAMES, Call, Dimensions, Graph, Layer, Notice, Ref
+from service.registry import LAYERS
+from service.validation import MOST_PROBLEMS, shown
+
+DEEPEST = 40
+"""How many layers may be inside each other."""
+
+_FUNCTIONAL = frozenset(("Functional", "Model"))
+_BASE = frozenset(("name", "trainable", "dtype", "autocast", "activity_regularizer", "dynamic"))
+"""Arguments of every layer (keras.Layer), which are not its type's own."""
+_KERAS = ("keras.", "tf_keras.", "tensorflow.keras.", "tensorflow.python.keras.")
+_OPERATIONS = ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer")
+
+
+class Reading:
+    """One document being read: what is wrong with it, and what must be said of it."""
+
+    def __init__(self) -> None:
+        self.problems: list[ArchitectureError] = []
+        self.notices: list[Notice] = []
+        self._shared: dict[int, str] = {}  # paths of what has a shared_object_id
+
+    def blame(self, problem: ArchitectureError) -> None:
+        self.problems.append(problem)
+        if len(self.problems) >= MOST_PROBLEMS:
+            raise Problems(self.problems)
+
+    def wrong(self, wanted: str, value: Any, pointer: str) -> None:
+        self.blame(InvalidDocument(f"must be {wanted}, not {shown(value)}", pointer, "type"))
+
+    def layer(self, item: Any, pointer: str, path: str = "", root: bool = False) -> Layer:
+        """A layer or a model, and all that is in it; a stand-in where something is wrong with it."""
+        nothing = Layer("", "", pointer=pointer)
+        if not isinstance(item, dict):
+            self.wrong("an object", item, pointer)
+            return nothing
+        if pointer.count("/config/") > DEEPEST:
+            self.blame(TooLarge(f"is nested deeper than {DEEPEST} layers", pointer))
+            return nothing
+        kind, config = item.get("class_name"), item.get("config", {})
+        for member in ("class_name", "config"):
+            if member not in item:
+                self.blame(InvalidDocument("is required", f"{pointer}/{member}", "required"))
+        if not isinstance(kind, str) or not 0 < len(kind) <= 200:
+            self.wrong("the name of a class", kind, f"{pointer}/class_name")
+            return nothing
+        config = {"layers": config} if kind == "Sequential" and isinstance(config, list) else config  # Keras 1
+        if not isinstance(config, dict | None):
+            self.wrong("an object", config, f"{pointer}/config")
+            return nothing
+        config = config or {}
+        name = self._name(item, config, kind, pointer)
+        path = "" if root else f"{path}.{name}" if path else name
+        return self._read(item, config, kind, Layer(name, kind, pointer=pointer), path, root)
+
+    def _read(
+        self, item: Mapping[str, Any], config: Mapping[str, Any], kind: str, layer: Layer, path: str, root: bool
+    ) -> Layer:
+        trainable = config.get("trainable", True)
+        if not isinstance(trainable, bool):
+            self.wrong("true or false", trainable, f"{layer.pointer}/config/trainable")
+        if kind in _FUNCTIONAL or {"layers", "input_layers", "output_layers"} <= config.keys():
+            if _is_custom(item):
+                self.notices.append(notices.of_model_class(kind, path))
+            # Each layer counts by its own flag, even one that was thawed inside a frozen model; but for the outermost.
+            return self._functional(config, layer._replace(trainable=trainable or not root), path)
+        if kind == "Sequential" and not _is_custom(item):
+            return self._sequential(item, config, layer, path)
+        return self._leaf(item, config, kind, layer._replace(trainable=trainable is True), path)
+
+    def _leaf(self, item: Mapping[str, Any], config: Mapping[str, Any], kind: str, layer: Layer, path: str) -> Layer:
+        """A layer, an operation without weights, or a class that nobody here knows."""
+        if _is_operation(item, kind):
+            return layer
+        if kind in notices.CODE or _holds_code(config):
+            self.notices.append(notices.of_code(kind, path))
+            if kind != "Lambda" and kind in notices.CODE:
+                return layer
+        kind, arguments = modernised(kind, config)
+        if kind in notices.COMPOSITES and not layer.trainable:
+            self.notices.append(notices.of_flag(kind, path))
+            layer = layer._replace(trainable=True)
+        arguments = {name: value for name, value in arguments.items() if name not in _BASE}
+        arguments |= self._quantization(kind, config.get("dtype"), path)
+        return layer._replace(type=_qualified(item, kind), config=arguments, dtype=_variable_dtype(config.get("dtype")))
+
+    def _name(self, item: Mapping[str, Any], config: Mapping[str, Any], kind: str, pointer: str) -> str:
+        name, at = (item["name"], "/name") if "name" in item else (config.get("name"), "/config/name")
+        if name is None:
+            return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.rpartition(">")[2]).lower()
+        if not isinstance(name, str):
+            self.wrong("a string", name, pointer + at)
+            return ""
+        return name
+
+    def _children(self, config: Mapping[str, Any], pointer: str, path: str) -> Iterator[tuple[Any, Layer]]:
+        """The layers of a model as they are written and as they are read."""
+        items = config.get("layers")
+        if not isinstance(items, list) or not items:
+            self.wrong("a list of at least one layer", items, f"{pointer}/config/layers")
+            return
+        for index, item in enumerate(items):
+            yield item, self.layer(item, f"{pointer}/config/layers/{index}", path)
+
+    def _sequential(self, item: Mapping[str, Any], config: Mapping[str, Any], layer: Layer, path: str) -> Layer:
+        """Layers one after the other; a stated input shape is no layer of its own, as Keras does not show it."""
+        read = list(self._children(config, layer.pointer, path))
+        stated = _built_shape(config.get("build_input_shape")) or _built_shape(_build_config(item))
+        if read and _class(read[0][0]) == "InputLayer":
+            stated = self._input_shape(read.pop(0)[1])
+            if not read:
+                self.blame(InvalidDocument("has an input but no layers", f"{layer.pointer}/config/layers"))
+        elif read and isinstance(read[0][0], dict):
+            stated = _first_shape(read[0][0].get("config")) or stated
+        children, entry = [], Ref("input")
+        taken = {child.name for _, child in read}
+        while entry.layer in taken:
+            entry = Ref(f"{entry.layer}_")
+        graph = Graph((entry.layer,), entry, (stated,))
+        for _, child in read:
+            children.append(child._replace(calls=(Call((entry,)),)))
+            entry = Ref(child.name)
+        return layer._replace(children=tuple(children), graph=graph._replace(outputs=entry))
+
+    def _input_shape(self, layer: Layer) -> Dimensions | None:
+        """What an InputLayer says reaches the model."""
+        config = layer.config or {}
+        shape: Any = config.get("batch_shape")
+        at = "batch_shape"
+        if shape is None and config.get("shape") is not None:
+            shape, at = [None, *config["shape"]] if isinstance(config["shape"], list) else config["shape"], "shape"
+        if not is_shape(shape):
+            self.wrong("a list of dimensions, null where one is open", shape, f"{layer.pointer}/config/{at}")
+            return None
+        return tuple(shape)
+
+    def _functional(self, config: Mapping[str, Any], layer: Layer, path: str) -> Layer:
+        """Layers wired by name."""
+        at = f"{layer.pointer}/config"
+        read = list(self._children(config, layer.pointer, path))
+        models = {child.name: child for _, child in read if child.graph is not None}
+        inbound = [item.get("inbound_nodes") if isinstance(item, dict) else None for item, _ in read]
+        old = any(isinstance(node, list) for nodes in inbound if isinstance(nodes, list) for node in nodes)
+        functional = frozenset(name for name, child in models.items() if old or child.type != "Sequential")
+        nodes = Nodes(self.blame, frozenset(models), functional)
+        children = []
+        for (_, child), calls in zip(read, inbound, strict=True):
+            if not isinstance(calls, list | None):
+                self.wrong("a list", calls, f"{child.pointer}/inbound_nodes")
+                continue
+            found = [
+                nodes.call(node, f"{child.pointer}/inbound_nodes/{i}") for i, node in enumerate(calls or ()) if node
+            ]
+            if child.graph is not None:
+                found = [reordered(call, child.graph.inputs) for call in found]
+            children.append(child._replace(calls=tuple(found)))
+        ends: dict[str, list[Ref]] = {}
+        for member in ("input_layers", "output_layers"):
+            if member not in config:
+                self.blame(InvalidDocument("is required", f"{at}/{member}", "required"))
+                continue
+            ends[member] = [ref for ref in flatten(nodes.refs(config[member], f"{at}/{member}")) if ref is not None]
+            if not ends[member]:
+                self.blame(InvalidDocument("must name at least one layer", f"{at}/{member}"))
+        inputs, outputs = ends.get("input_layers", []), ends.get("output_layers", [])
+        graph = Graph(tuple(ref.layer for ref in inputs), outputs[0] if len(outputs) == 1 else outputs)
+        return layer._replace(children=tuple(children), graph=graph)
+
+    def _quantization(self, kind: str, policy: Any, path: str) -> dict[str, str]:
+        """The argument that a quantized dtype policy is to a formula: its mode ("int8", "int4/128")."""
+        if isinstance(policy, dict) and policy.get("class_name") == "DTypePolicyMap":
+            self.notices.append(notices.of_policy_map(path))
+            return {}
+        found = LAYERS.get(f"keras.{kind}")
+        if found is None or "quantization_mode" not in found.signature.arguments:
+            return {}
+        config = policy.get("config") if isinstance(policy, dict) else None
+        mode = config.get("mode") if isinstance(config, dict) else None
+        if isinstance(policy, str) and "_from_" in policy:
+            mode = policy.partition("_from_")[0]
+        if not isinstance(mode, str):
+            return {}
+        history = config.get("amax_history_length") if isinstance(config, dict) else None
+        return {"quantization_mode": f"{mode}/{history}" if mode == "float8" and history is not None else mode}
+
+    def stated_input(self, document: Any, root: Layer) -> tuple[Dimensions, ...]:
+        """The shape that a layer alone was built for; a model states its own."""
+        shape = None if root.graph is not None else _built_shape(_build_config(document))
+        return () if shape is None else (shape,)
+
+
+def _is_custom(item: Mapping[str, Any]) -> bool:
+    """Whether a class is not Keras' own. Keras 2 names no module, and a registered class by `package>class`."""
+    if "module" not in item:
+        return ">" in str(item.get("class_name"))
+    module = item["module"]
+    return not isinstance(module, str) or not f"{module}.".startswith(_KERAS)
+
+
+def _qualified(item: Mapping[str, Any], kind: str) -> str:
+    """The type of a layer: a class of one's own is never taken for a namesake of Keras."""
+    bare = kind.rpartition(">")[2]
+    if not _is_custom(item) or f"keras.{bare}" not in LAYERS:
+        return bare
+    package = item.get("module") or str(item.get("registered_name") or kind).rpartition(">")[0] or "custom"
+    return f"{package}.{bare}"
+
+
+def _is_operation(item: Mapping[str, Any], kind: str) -> bool:
+    """A function of keras.ops or of TensorFlow in the graph, which owns nothing; its output's shape is stated after."""
+    return str(item.get("module")).startswith("keras.src.ops.") or kind in _OPERATIONS
+
+
+def _holds_code(config: Mapping[str, Any]) -> bool:
+    """Whether an argument is a Python function written as bytes."""
+    return any(isinstance(value, dict) and value.get("class_name") == "__lambda__" for value in config.values())
+
+
+def _class(item: Any) -> Any:
+    return item.get("class_name") if isinstance(item, dict) else None
+
+
+def _build_config(item: Any) -> Any:
+    built = item.get("build_config") if isinstance(item, dict) else None
+    return built.get("input_shape") if isinstance(built, dict) else None
+
+
+def _built_shape(shape: Any) -> Dimensions | None:
+    return tuple(shape) if is_shape(shape) and shape else None
+
+
+def _first_shape(config: Any) -> Dimensions | None:
+    """The input shape that the first layer of a Sequential states for itself, as Keras 2 wrote it."""
+    if not isinstance(config, dict):
+        return None
+    if is_shape(config.get("batch_input_shape")):
+        return tuple(config["batch_input_shape"])
+    if is_shape(config.get("input_shape")):
+        return (None, *config["input_shape"])
+    return (None, config["input_dim"]) if is_shape([config.get("input_dim")]) and "output_dim" not in config else None
+
+
+def _variable_dtype(policy: Any) -> str:
+    """The dtype of a layer's variables, of a name or of a serialized policy; mixed policies hold float32."""
+    if isinstance(policy, dict):
+        config = policy.get("config")
+        policy = (config.get("name") or config.get("source_name")) if isinstance(config, dict) else None
+    if not isinstance(policy, str):
+        return ""
+    return DTYPE_NAMES.get(policy.rpartition("_from_")[2], "")
