@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from time import monotonic
 from typing import Any
 
 from service.errors import (
@@ -18,10 +19,24 @@ from service.errors import (
     UnknownLayer,
 )
 from service.graph import FAILED, evaluate, flatten, wiring_problems
-from service.model import DTYPES, Call, Convention, Document, Inner, Layer, Notice, Output, Report, Row, Tensor, Totals
+from service.model import (
+    DESIGN,
+    DTYPES,
+    Call,
+    Convention,
+    Document,
+    Inner,
+    Layer,
+    Notice,
+    Output,
+    Report,
+    Row,
+    Tensor,
+    Totals,
+)
 from service.registry import LayerType, resolve
 from service.repeats import fold, indices
-from service.trainability import Rule, Rules, Verdict
+from service.trainability import FROZEN, Rule, Rules, Verdict
 from service.validation import MOST_PROBLEMS, shown
 
 LARGEST_COUNT = 2**53 - 1
@@ -34,7 +49,9 @@ class Limits:
 
     depth: int = 100  # layers inside layers
     layers: int = 250_000  # visited, a shared one once a call
+    tensors: int = 1_000_000
     copies: int = 10_000  # of one block, when rules may tell them apart
+    seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +68,11 @@ def count(document: Document, options: Options = Options(), limits: Limits = Lim
     """The report on a document. Raises Problems with everything that is wrong with it."""
     walk = _Walk(document, options, limits)
     try:
+        walk.rules.choose(document.root, limits.copies)
         (root,) = walk.rows(document.root, "", Verdict(), 1, Call(document.inputs))
         walk.check_shared(root)
+    except TooLarge as error:
+        walk.problems.append(error)
     except _Enough:
         pass
     if walk.problems:
@@ -79,7 +99,8 @@ class _Walk:
         self.notices: list[Notice] = []
         self.weights: Counter[str] = Counter()
         self.buffers: Counter[str] = Counter()
-        self.depth = self.visited = 0
+        self.depth = self.visited = self.tensors = 0
+        self.deadline = monotonic() + limits.seconds
         self.shared: list[tuple[Layer, tuple[Tensor, ...]]] = []
 
     def blame(self, error: ArchitectureError, pointer: str) -> None:
@@ -111,9 +132,9 @@ class _Walk:
         """The row of a layer, children included."""
         self._enter(layer)
         if self.rules and times:
-            verdict = self.rules.settle(path, verdict, layer.trainable)
+            verdict = self.rules.settle(path, verdict, layer.trainable, layer.type)
         elif not layer.trainable:
-            verdict = Verdict(trainable=False)
+            verdict = FROZEN
         children: tuple[Row, ...] = ()
         own, output = layer.tensors, None
         if layer.children:
@@ -135,15 +156,20 @@ class _Walk:
         return Row(path, layer.name, layer.type, layer.repeat, own, totals, children, output)
 
     def _enter(self, layer: Layer) -> None:
+        """Keep to the limits."""
         self.depth += 1
         self.visited += 1
+        excess = ""
         if self.depth > self.limits.depth:
-            self.problems.append(TooLarge(f"is nested deeper than {self.limits.depth} layers", layer.pointer))
-            raise _Enough
-        if self.visited > self.limits.layers:
-            self.problems.append(
-                TooLarge(f"is more than the {self.limits.layers:,} layers that one request may visit", layer.pointer)
-            )
+            excess = f"is nested deeper than {self.limits.depth} layers"
+        elif self.visited > self.limits.layers:
+            excess = f"is more than the {self.limits.layers:,} layers that one request may visit"
+        elif self.tensors > self.limits.tensors:
+            excess = f"is where the {self.limits.tensors:,} tensors that one request may hold are exceeded"
+        elif self.visited % 64 == 0 and monotonic() > self.deadline:
+            excess = f"is where the {self.limits.seconds:g} seconds that one request may take ran out"
+        if excess:
+            self.problems.append(TooLarge(excess, layer.pointer))
             raise _Enough
 
     def _beneath(
@@ -275,17 +301,19 @@ class _Walk:
     ) -> tuple[tuple[Tensor, ...], Totals]:
         """A layer's own tensors, each with its fate, and what they add up to."""
         settled: list[Tensor] = []
+        self.tensors += len(tensors)
         trainable = frozen = buffers = size_bytes = buffer_bytes = 0
         for tensor in tensors:
-            flag = tensor.trainable and verdict.trainable
+            designed = layer.config is not None and not tensor.trainable  # by a formula, which is no word on training
+            own = verdict if tensor.trainable or designed else FROZEN
             if self.rules and times:
-                flag = self.rules.settle(
-                    f"{path}.{tensor.name}" if path else tensor.name, verdict, tensor.trainable
-                ).trainable
+                full = f"{path}.{tensor.name}" if path else tensor.name
+                own = self.rules.settle(full, verdict, tensor.trainable or designed)
+            frozen_by = DESIGN if designed or tensor.role == "buffer" else own.frozen_by
             dtype = tensor.dtype or layer.dtype or self.options.dtype
             tied_to = tensor.tied_to or (layer.shares and f"{layer.shares}.{tensor.name}")
-            trains = flag and tensor.role == "weight"
-            settled.append(Tensor(tensor.name, tensor.shape, tensor.role, dtype, trains, tied_to))
+            trains = frozen_by is None
+            settled.append(Tensor(tensor.name, tensor.shape, tensor.role, dtype, trains, tied_to, frozen_by))
             if tied_to:
                 continue
             size = tensor.size

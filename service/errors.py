@@ -40,6 +40,10 @@ class UnknownFormat(ArchitectureError):
 class UnknownLayer(ArchitectureError):
     code = "unknown_layer"
 
+    def __init__(self, detail: str, name: str) -> None:
+        super().__init__(detail)
+        self.name = name
+
 
 class AmbiguousLayer(ArchitectureError):
     code = "ambiguous_layer"

@@ -70,6 +70,18 @@ DTYPE_NAMES: Mapping[str, str] = {
 }
 
 
+class Reason(NamedTuple):
+    """Why something does not train."""
+
+    by: Literal["design", "document", "rule"]
+    rule: int = -1  # which of the request's, from 0
+    match: str = ""  # what that rule matches
+
+
+DESIGN = Reason("design")
+"""Its layer never trains it, whatever anybody says: a buffer, a quantised kernel."""
+
+
 class Tensor(NamedTuple):
     """One named array; every number that is reported derives from these."""
 
@@ -79,6 +91,7 @@ class Tensor(NamedTuple):
     dtype: str = ""  # a key of DTYPES; empty: the layer's
     trainable: bool = True  # False: frozen by its layer's design
     tied_to: str = ""  # the path of the tensor that this one is; it is counted there
+    frozen_by: Reason | None = None  # settled by counting
 
     @property
     def size(self) -> int:
@@ -230,6 +243,15 @@ class Report:
     notices: tuple[Notice, ...] = field(default=())
 
     @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return _rows(self.root)
+
+    @property
     def exact(self) -> bool:
         """Whether everything could be seen."""
         return all(notice.seen for notice in self.notices)
+
+
+def _rows(row: Row) -> int:
+    return 1 + sum(map(_rows, row.children))

@@ -6,15 +6,21 @@ from flask import Flask
 
 from service.registry import load_plugins
 from service.settings import Settings
-from service.web import problems
+from service.web import access, bodies, gateway, logs, metrics, problems
 from service.web.views import views
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI application, plug-ins loaded. Raises RegistrationError or InvalidSetting rather than start half."""
     load_plugins()
+    ours = settings or Settings.from_environment()
     app = Flask("service.web", static_folder=None)
-    app.config["PARAMCOUNT"] = settings or Settings.from_environment()
+    app.config["PARAMCOUNT"] = ours
     problems.register(app)
+    metrics.register(app)
+    logs.register(app)
+    access.register(app, ours)
+    bodies.register(app)
     app.register_blueprint(views)
+    gateway.register(app, ours)
     return app

@@ -18,6 +18,7 @@ from service.settings import Settings
 from service.trainability import Rule
 from service.validation import Validator
 from service.web import schemas
+from service.web.bodies import body
 from service.web.problems import HTTPProblem
 
 JSON = "application/json"
@@ -35,17 +36,7 @@ def settings() -> Settings:
 def limits() -> Limits:
     """What one document may ask for."""
     ours = settings()
-    return Limits(ours.max_depth, ours.max_layers, ours.max_copies)
-
-
-def body(request: Request) -> bytes:
-    """The body; one that is too long is a problem, with a stated length or without."""
-    most = settings().max_body_bytes
-    if (request.content_length or 0) <= most:
-        found = request.stream.read(most + 1)
-        if len(found) <= most:
-            return found
-    raise HTTPProblem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is longer than {most:,} bytes.")
+    return Limits(ours.max_depth, ours.max_layers, ours.max_tensors, ours.max_copies, ours.max_seconds)
 
 
 def parsed(raw: bytes) -> Any:
@@ -62,7 +53,7 @@ def payload(request: Request, found: Format) -> Any:
     taken = {JSON, found.media}
     if media not in taken and not (media.endswith("+json") and media.startswith("application/")):
         raise unsupported(media, taken)
-    raw = body(request)
+    raw = body(request, settings())
     if media.startswith("text/"):
         try:
             return raw.decode()
@@ -94,7 +85,7 @@ def envelope(request: Request) -> dict[str, Any]:
     """The envelope in the body, loaded."""
     if request.mimetype != JSON:
         raise unsupported(request.mimetype, {JSON})
-    return loaded(parsed(body(request)), _ENVELOPE, schemas.Envelope())
+    return loaded(parsed(body(request, settings())), _ENVELOPE, schemas.Envelope())
 
 
 def query(request: Request) -> dict[str, Any]:

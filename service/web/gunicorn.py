@@ -3,16 +3,48 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
+from typing import Any
+
+from service.settings import Settings
+from service.web.logs import configuration
+
+_settings = Settings.from_environment()
+_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 # heartbeats and metrics need no disk
+
+# The workers' metrics meet in files; prometheus_client looks for this when it is imported.
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="paramcount-", dir=_memory))
 
 wsgi_app = "service.web:create_app()"
 bind = "127.0.0.1:8000"
 workers = int(os.environ.get("WEB_CONCURRENCY", len(os.sched_getaffinity(0))))
 worker_class = "gthread"  # probes are answered while every worker counts
-threads = 4
+threads = _settings.max_concurrent + 4  # the 4 are for probes, and for turning others away
 preload_app = True  # one copy of the registries in memory, and a broken plug-in stops the start
 keepalive = 75  # longer than a gateway keeps an idle connection, or it meets closed ones
 timeout = 60
 graceful_timeout = 30
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 # heartbeats need no disk
+worker_tmp_dir = _memory
 control_socket_disable = True  # it wants to write where a read-only root has no place
+logconfig_dict = configuration(_settings.log_format)
+
+
+def post_fork(server: Any, worker: Any) -> None:  # noqa: ARG001 # gunicorn's signature
+    """Begin what belongs to one worker."""
+    from service.web import metrics  # noqa: PLC0415 # after the environment is set
+
+    metrics.WORKERS.set(1)
+
+
+def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001
+    """Forget the gauges of a worker that ended."""
+    from prometheus_client import multiprocess  # noqa: PLC0415
+
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(server: Any) -> None:  # noqa: ARG001
+    """Leave nothing behind."""
+    shutil.rmtree(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]), ignore_errors=True)

@@ -26,12 +26,15 @@ The config of a layer is described by the component of its type, such as `keras.
 
 _PROBLEMS = {
     HTTPStatus.BAD_REQUEST: "not JSON, or not UTF-8",
+    HTTPStatus.UNAUTHORIZED: "a bearer token is needed, where the operator has set some",
     HTTPStatus.NOT_FOUND: "no such thing",
     HTTPStatus.NOT_ACCEPTABLE: "the answer cannot be had in that form",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is too long",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "the body's content type is not taken here",
     HTTPStatus.UNPROCESSABLE_ENTITY: "it breaks the contract, or describes no possible model",
+    HTTPStatus.SERVICE_UNAVAILABLE: "too many requests at once: try again after Retry-After seconds",
 }
+_ANYWHERE = (HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE)
 _READING = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.NOT_ACCEPTABLE,
@@ -56,7 +59,7 @@ def document() -> dict[str, Any]:
         title="Paramcount",
         version=version("paramcount"),
         info={"description": _DESCRIPTION},
-        servers=[{"url": "/"}],
+        servers=[{"url": "./"}],
         tags=[{"name": "count"}, {"name": "registry"}, {"name": "service"}],
     )
     for name, kind in LAYERS.items():
@@ -77,7 +80,7 @@ def as_yaml() -> str:
 def _operation(name: str, summary: str, tag: str, answer: Any, problems: tuple[int, ...] = (), **more: Any) -> Any:
     """One operation: what it is called, what it answers, and how it can fail."""
     responses: dict[str, Any] = {"200": answer}
-    for status in problems:
+    for status in sorted((*problems, *(() if name in ("livez", "readyz") else _ANYWHERE))):
         responses[str(int(status))] = {
             "description": _PROBLEMS[HTTPStatus(status)],
             "content": {"application/problem+json": {"schema": schemas.Problem}},
@@ -156,6 +159,7 @@ def _service_paths(spec: APISpec) -> None:
         "/": ("index", "What this is, and where to go"),
         "/livez": ("livez", "Whether the process is alive"),
         "/readyz": ("readyz", "Whether it answers requests"),
+        "/v1/limits": ("limits", "What bounds a request"),
         "/openapi.json": ("openapi_json", "This document"),
     }
     for path, (name, summary) in routes.items():
@@ -163,6 +167,7 @@ def _service_paths(spec: APISpec) -> None:
     for path, name, media, kind, summary in (
         ("/openapi.yaml", "openapi_yaml", "application/yaml", "object", "This document as YAML"),
         ("/docs", "docs", "text/html", "string", "This document in a browser"),
+        ("/metrics", "metrics", "text/plain", "string", "Metrics for Prometheus"),
     ):
         answer = {"description": "what it says", "content": {media: {"schema": {"type": kind}}}}
         spec.path(path, operations={"get": _operation(name, summary, "service", answer)})

@@ -22,14 +22,14 @@ logger = logging.getLogger(__name__)
 class HTTPProblem(Exception):
     """A request that is answered with `status`, and why."""
 
-    def __init__(self, status: HTTPStatus, detail: str, errors: Iterable[ArchitectureError] = ()) -> None:
+    def __init__(self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.errors = status, detail, tuple(errors)
+        self.status, self.detail, self.headers = status, detail, headers
 
 
 def register(app: Flask) -> None:
     """Answer every error of the app with a problem, those raised before routing included."""
-    app.register_error_handler(HTTPProblem, lambda error: problem(error.status, error.detail, error.errors))
+    app.register_error_handler(HTTPProblem, lambda error: problem(error.status, error.detail, headers=error.headers))
     app.register_error_handler(Problems, _unprocessable)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _internal)

@@ -11,13 +11,13 @@ import orjson
 from flask import Blueprint, Response, request, send_from_directory
 
 from service.counting import count
-from service.errors import ArchitectureError, Problems, UnknownFormat, UnknownLayer
+from service.errors import ArchitectureError, Problems, TooLarge, UnknownFormat, UnknownLayer
 from service.model import Report
 from service.reading import read, recognise
 from service.registry import FORMATS, LAYERS, Format, LayerType, resolve
 from service.rendering.json import Detail, as_json
 from service.rendering.text import as_text
-from service.web import asking, openapi
+from service.web import asking, metrics, openapi
 from service.web.asking import JSON
 from service.web.problems import HTTPProblem, sentence
 
@@ -58,7 +58,15 @@ def count_document(name: str) -> Response:
 
 def _report(payload: Any, found: Format, asked: dict[str, Any]) -> Response:
     media = asking.accepted(request, _FORMS)
-    report = count(read(payload, found), asking.options(asked), asking.limits())
+    try:
+        report = count(read(payload, found), asking.options(asked), asking.limits())
+    except Problems as problems:
+        metrics.refused(problems)
+        raise
+    metrics.COUNTED.labels(found.name).inc(report.rows)
+    if asked["detail"] != "totals" and report.rows > asking.settings().max_rows:
+        detail = f"has {report.rows:,} rows, more than {asking.settings().max_rows:,}: ask with detail=totals"
+        raise Problems([TooLarge(detail)])
     return _FORMS[media](report, found.name, asked["detail"], asked["depth"])
 
 
@@ -145,6 +153,16 @@ def docs() -> Response:
 @views.get("/docs/<path:name>")
 def docs_asset(name: str) -> Response:
     return send_from_directory(openapi.ASSETS, name)
+
+
+@views.get("/v1/limits")
+def limits() -> Response:
+    return answer(asking.settings().limits)
+
+
+@views.get("/metrics")
+def scrape() -> Response:
+    return metrics.scrape()
 
 
 @views.get("/livez")

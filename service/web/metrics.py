@@ -1,0 +1,69 @@
+"""What Prometheus scrapes: requests, durations, sizes, counted layers; summed over gunicorn's workers."""
+
+from __future__ import annotations
+
+import os
+from time import perf_counter
+
+from flask import Flask, Response, g, request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from service.errors import Problems, UnknownLayer
+
+REQUESTS = Counter("paramcount_requests", "Requests answered.", ["route", "method", "status"])
+DURATION = Histogram(
+    "paramcount_request_duration_seconds",
+    "From the request's first byte in the worker to the answer.",
+    ["route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+BODY = Histogram(
+    "paramcount_request_body_bytes",
+    "The length of requests' bodies, as sent.",
+    buckets=tuple(4**power for power in range(3, 14)),
+)
+COUNTED = Counter("paramcount_counted_layers", "Rows of reports.", ["format"])
+UNKNOWN = Counter("paramcount_unknown_layers", "Layers of types that are not registered.", ["type"])
+WORKERS = Gauge("paramcount_workers", "Workers that run.", multiprocess_mode="livesum")
+
+MOST_TYPES = 50
+"""How many unknown types a worker tells apart; the others are "other", since a payload may name anything."""
+
+_types: set[str] = set()
+
+
+def refused(problems: Problems) -> None:
+    """Count the layers of unknown types among the problems of a payload."""
+    for error in problems.problems:
+        if isinstance(error, UnknownLayer):
+            if len(_types) < MOST_TYPES and error.name.isidentifier() and len(error.name) <= 64:
+                _types.add(error.name)
+            UNKNOWN.labels(error.name if error.name in _types else "other").inc()
+
+
+def scrape() -> Response:
+    """The metrics of all workers."""
+    registry = None
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    text = generate_latest(registry) if registry else generate_latest()
+    return Response(text, content_type=CONTENT_TYPE_LATEST)
+
+
+def register(app: Flask) -> None:
+    """Measure every request, by the route that answers it."""
+
+    @app.before_request
+    def begin() -> None:
+        g.began = perf_counter()
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        route = request.url_rule.rule if request.url_rule else "none"
+        REQUESTS.labels(route, request.method, response.status_code).inc()
+        DURATION.labels(route).observe(perf_counter() - g.began)
+        if request.content_length:
+            BODY.observe(request.content_length)
+        return response
