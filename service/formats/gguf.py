@@ -60,6 +60,8 @@ class File:
 
 
 def _claims(payload: Any) -> bool:
+    if isinstance(payload, Mapping):
+        payload = next(iter(payload.values()), None)
     return isinstance(payload, Bytes) and payload[:4] == b"GGUF"
 
 
@@ -72,6 +74,7 @@ def _claims(payload: Any) -> bool:
 )
 def gguf(payload: Any) -> Document:
     """A GGUF file (version 2 or 3, either byte order), of which the first bytes, up to the tensors' data, are enough.
+    A model that is split: its files by name, in a Python mapping.
 
     Elements are counted, not blocks. Shapes are as torch has them: the reverse of GGUF's order.
     """

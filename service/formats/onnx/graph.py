@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from service.errors import ArchitectureError, InvalidDocument, TooLarge, token
 from service.formats.onnx.wire import Field, Wire
-from service.formats.stored import HIGHEST_RANK, MOST_TENSORS, shape_problem
+from service.formats.stored import HIGHEST_RANK, MOST_TENSORS, refuse, shape_problem
 from service.model import DTYPES, Tensor
+from service.validation import MOST_PROBLEMS
 
 _DTYPES = (
     *("", "F32", "U8", "I8", "U16", "I16", "I32", "I64", "STRING", "BOOL", "F16", "F64", "U32", "U64", "C64", "C128"),
@@ -79,6 +80,12 @@ class _Walk:
         if not message.end:
             raise InvalidDocument("is no ONNX file: a number stands where a message must", code="wire")
         return self.wire.fields(message.value, message.end)
+
+    def blame(self, detail: str, name: str, code: str) -> None:
+        """Note a problem; enough of them are raised at once."""
+        self.model.problems.append(InvalidDocument(detail, token(name), code))
+        if len(self.model.problems) >= MOST_PROBLEMS:
+            refuse(self.model.problems)
 
     def graph(self, message: Field, prefix: str) -> None:
         """A GraphProto; the names within it get `prefix`."""
@@ -162,7 +169,7 @@ class _Walk:
         name, tensor = self.tensor(message)
         path = prefix + name
         if path in self.model.initializers:
-            self.model.problems.append(InvalidDocument("is an initializer already", token(path), "duplicate_name"))
+            self.blame("is an initializer already", path, "duplicate_name")
         self.model.initializers[path] = Initializer(name, tensor._replace(name=path))
         self.model.uses.setdefault(name, frozenset())
         if len(self.model.initializers) > MOST_TENSORS:
@@ -177,7 +184,7 @@ class _Walk:
             elif found.number == 3:  # dims
                 shape += list(islice(self.wire.integers(found), HIGHEST_RANK + 1))
         if wrong := shape_problem(shape):
-            self.model.problems.append(InvalidDocument(wrong, "", "shape"))
+            self.blame(wrong, "", "shape")
             return values, 0
         return values, Tensor("", tuple(shape)).size
 
@@ -204,5 +211,5 @@ class _Walk:
             takes = -(-tensor.size * DTYPES[dtype] // 8)
             wrong = f"holds {raw:,} bytes, where {takes:,} make {dtype} of its shape" if raw != takes else ""
         if wrong:
-            self.model.problems.append(InvalidDocument(wrong, token(name), "tensor"))
+            self.blame(wrong, name, "tensor")
         return name, tensor

@@ -57,19 +57,10 @@ def safetensors(payload: Any) -> Document:
     index, config = payload.get("index"), payload.get("config")
     refuse(_form_problems(payload))
     shards = payload.get("shards", {})
-    headers = {file: _shard(header, f"/shards{token(file)}") for file, header in shards.items()}
+    headers = {file: read_header(header, f"/shards{token(file)}") for file, header in shards.items()}
     if "header" in payload:
         headers[""] = read_header(payload["header"], "/header")
     return _document(headers, config or {}, index)
-
-
-def _shard(header: Any, pointer: str) -> Header:
-    """One file's header, of JSON or of the file itself."""
-    try:
-        return read_header(parse(header) if isinstance(header, Bytes) else header, pointer)
-    except InvalidDocument as error:
-        error.pointer = pointer + error.pointer
-        raise
 
 
 def _form_problems(payload: Mapping[str, Any]) -> Iterator[ArchitectureError]:

@@ -18,6 +18,11 @@ from service.model import DTYPES, Notice, Tensor
 Tensors = Mapping[str, Tensor]
 
 
+_EIGHT = frozenset(("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I8"))
+_PACKED = _EIGHT | {"I32", "U32", "U8"}
+"""Types that a file with packed weights has, in these or in what stands beside them."""
+
+
 class Packing(NamedTuple):
     """One packed weight: by which scheme, how many parameters it is (None: nobody can tell), and its companions."""
 
@@ -38,7 +43,8 @@ def unpack(tensors: Tensors, config: Mapping[str, Any]) -> Unpacked:
     """Find the packed weights. What is stored stays what is counted; the notice says what it stands for."""
     stated = config.get("quantization_config", config)
     quantization = stated if isinstance(stated, dict) else {}
-    packings = dict(_packings(tensors, _bits(quantization)))
+    packs = any(tensor.dtype in _PACKED for tensor in tensors.values())
+    packings = dict(_packings(tensors, _bits(quantization))) if packs else {}
     method = quantization.get("quant_method")
     if not packings:
         detail = (
@@ -154,7 +160,7 @@ def _blocks(tensors: Tensors, tensor: Tensor, prefix: str, _: int | None) -> Pac
 
 def _scaled(tensors: Tensors, tensor: Tensor, prefix: str, _: int | None) -> Packing | None:
     """8-bit floats or integers with scales beside them, one value an element; ModelOpt's NVFP4 holds two in a U8."""
-    eight = tensor.dtype in ("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I8")
+    eight = tensor.dtype in _EIGHT
     if not eight and tensor.dtype != "U8":
         return None
     scales = _there(tensors, prefix, "_scale_inv", "_scale", "_scales", "_scale_2")

@@ -1,0 +1,324 @@
+"""safetensors: headers as JSON, as bytes, of several shards; what no file may say; what packed weights stand for."""
+
+from __future__ import annotations
+
+import json
+from itertools import accumulate
+from typing import Any
+
+import pytest
+
+from service.counting import count
+from service.errors import Problems
+from service.formats.safetensors.header import parse
+from service.formats.stored import Truncated
+from service.model import DTYPES, Report
+from service.reading import read, recognise
+from service.registry import FORMATS
+
+
+def report(payload: Any) -> Report:
+    return count(read(payload, FORMATS["safetensors"]))
+
+
+def header(**tensors: str) -> dict[str, Any]:
+    """w="F32 2x3" as its entry; a dot in a name is written __."""
+    found, at = {}, 0
+    for name, text in tensors.items():
+        dtype, _, sizes = text.partition(" ")
+        shape = [int(size) for size in sizes.split("x") if size]
+        size = int(list(accumulate(shape, int.__mul__, initial=1))[-1] * DTYPES[dtype] // 8)
+        found[name.replace("__", ".")] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + size]}
+        at += size
+    return found
+
+
+def entry(dtype: Any = "F32", shape: Any = (2,), start: Any = 0, end: Any = 8) -> dict[str, Any]:
+    return {"dtype": dtype, "shape": shape if isinstance(shape, str) else list(shape), "data_offsets": [start, end]}
+
+
+def in_bytes(text: str | dict[str, Any], claimed: int | None = None, data: bytes = b"") -> bytes:
+    raw = (text if isinstance(text, str) else json.dumps(text)).encode()
+    return (len(raw) if claimed is None else claimed).to_bytes(8, "little") + raw + data
+
+
+def totals(found: Report) -> tuple[int, int, int, int]:
+    mine = found.root.totals
+    return mine.trainable, mine.frozen, mine.buffers, mine.bytes + mine.buffer_bytes
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        ({}, (0, 0, 0, 0)),
+        (header(w="F32 2x3"), (6, 0, 0, 24)),
+        (header(w="BF16 "), (1, 0, 0, 2)),
+        (header(w="F16 0x7"), (0, 0, 0, 0)),
+        (header(w="F4 4x6"), (24, 0, 0, 12)),
+        (header(w="F6_E2M3 4x2"), (8, 0, 0, 6)),
+        (header(w="F8_E4M3FNUZ 5"), (5, 0, 0, 5)),
+        (header(w="C64 5"), (5, 0, 0, 40)),
+        ({"__metadata__": {"format": "pt"}, **header(w="F32 2")}, (2, 0, 0, 8)),
+        ({"__metadata__": None, **header(w="F32 2")}, (2, 0, 0, 8)),
+        (header(bn__running_mean="F32 4", bn__weight="F32 4", bn__num_batches_tracked="I64 "), (4, 0, 5, 40)),
+        (header(ids="I64 1x512", mask="BOOL 3"), (0, 0, 515, 4099)),
+        # A tensor may be called as a member of the other forms is.
+        (header(header="F32 2", config="F32 3"), (5, 0, 0, 20)),
+        (header(shards="F32 2"), (2, 0, 0, 8)),
+        ({"header": header(w="F32 2")}, (2, 0, 0, 8)),
+        ({"header": header(w="F32 2"), "config": {"model_type": "bert"}}, (2, 0, 0, 8)),
+        ({"shards": {"a.safetensors": header(v="F32 2"), "b.safetensors": header(w="F32 3")}}, (5, 0, 0, 20)),
+        # Names that are left out, since they are another tensor (safetensors.torch.save_model).
+        ({"__metadata__": {"head.w": "embed.w"}, **header(embed__w="F32 2")}, (2, 0, 0, 8)),
+        # In any order.
+        ({"b": entry(start=8, end=16), "a": entry(start=0, end=8)}, (4, 0, 0, 16)),
+        ({"b": entry(start=8, end=16), "z": entry("F32", (0,), 8, 8), "a": entry(start=0, end=8)}, (4, 0, 0, 16)),
+    ],
+)
+def test_totals(payload: Any, expected: tuple[int, int, int, int]) -> None:
+    found = report(payload)
+    assert (totals(found), found.convention, found.exact) == (expected, "stored", True)
+    if "header" not in payload and "shards" not in payload:
+        assert totals(report(in_bytes(payload))) == expected
+        size = max((entry["data_offsets"][1] for name, entry in payload.items() if name != "__metadata__"), default=0)
+        assert totals(report(in_bytes(payload, data=bytes(size)))) == expected
+
+
+def test_an_alias_is_listed_and_not_counted() -> None:
+    payload = {"__metadata__": {"head.w": "embed.w", "format": "pt"}, **header(embed__w="F32 2")}
+    embed, head = report(payload).root.children
+    assert (embed.totals.trainable, head.totals.trainable, head.tensors[0].tied_to) == (2, 0, "embed.w")
+
+
+@pytest.mark.parametrize(
+    ("payload", "pointer", "detail"),
+    [
+        ([], "", "must be an object"),
+        ("text", "", "must be"),
+        ({"w": 1}, "/w", "must be an object"),
+        ({"w": None}, "/w", "must be an object"),
+        ({"w": {}}, "/w/dtype", "required"),
+        ({"w": {"dtype": "F32", "shape": [], "data_offsets": [0]}}, "/w/data_offsets", "two integers"),
+        ({"w": {"dtype": "F32", "shape": [], "data_offsets": 4}}, "/w/data_offsets", "two integers"),
+        ({"w": entry("F33")}, "/w/dtype", 'did you mean "F32"?'),
+        ({"w": entry("Q4_K", (256,), 0, 144)}, "/w/dtype", "no known dtype"),
+        ({"w": entry("I4")}, "/w/dtype", "no known dtype"),
+        ({"w": entry(32)}, "/w/dtype", "must be the name"),
+        ({"w": entry(["F32"])}, "/w/dtype", "must be the name"),
+        ({"w": entry(shape=(-2,))}, "/w/shape", "from 0"),
+        ({"w": entry(shape="2")}, "/w/shape", "a list of integers"),
+        ({"w": entry(shape=(2.0,))}, "/w/shape", "integers, not 2.0"),
+        ({"w": entry(shape=(True, True))}, "/w/shape", "integers, not true"),
+        ({"w": entry(shape=(2**63,))}, "/w/shape", "from 0"),
+        ({"w": entry(shape=[2**40] * 1000)}, "/w/shape", "at most 64 axes"),
+        ({"w": entry(start=-8, end=0)}, "/w/data_offsets", "a start and an end"),
+        ({"w": entry(start=8, end=0)}, "/w/data_offsets", "a start and an end"),
+        ({"w": entry(start=0.0, end=8)}, "/w/data_offsets", "a start and an end"),
+        ({"w": entry(end=2**64)}, "/w/data_offsets", "a start and an end"),
+        ({"w": entry(end=7)}, "/w", "takes 8 bytes"),
+        ({"w": entry("F4", (3,), 0, 1)}, "/w", "takes 12 bits"),
+        ({"w": entry(start=8, end=16)}, "/w/data_offsets", "leaves a gap"),
+        ({"a": entry(), "b": entry(start=12, end=20)}, "/b/data_offsets", "leaves a gap"),
+        ({"a": entry(), "b": entry(start=4, end=12)}, "/b/data_offsets", "overlaps"),
+        ({"a": entry(), "b": entry()}, "/b/data_offsets", "overlaps"),
+        ({"__metadata__": []}, "/__metadata__", "must be an object"),
+        ({"__metadata__": {"format": 1}}, "/__metadata__/format", "must be a string"),
+        ({"w": entry("F32", (2**40, 2**40), 0, 2**82)}, "/w/data_offsets", "a start and an end"),
+        ({"header": {}, "shards": {}}, "/header", "one of them"),
+        ({"header": {}, "config": []}, "/config", "must be an object"),
+        ({"header": {"w": entry(end=7)}}, "/header/w", "takes 8 bytes"),
+        ({"header": []}, "/header", "must be an object"),
+        ({"shards": {"a": {"x/y": entry(end=7)}}}, "/shards/a/x~1y", "takes 8 bytes"),
+        ({"shards": {"a": header(w="F32 2"), "b": header(w="F32 2")}}, "/shards/b/w", 'is in "a" too'),
+        ({"shards": {}, "index": []}, "/index", "must be an object"),
+        ({"shards": {}, "index": {}}, "/index/weight_map", "must be an object"),
+        ({"shards": {}, "index": {"weight_map": {"w": 1}}}, "/index/weight_map/w", "name of a file"),
+        ({"shards": {"a": {}}, "index": {"weight_map": {"w": "a"}}}, "/index/weight_map/w", "no such tensor"),
+    ],
+)
+def test_refused(payload: Any, pointer: str, detail: str) -> None:
+    with pytest.raises(Problems) as refused:
+        report(payload)
+    told = [(problem.pointer, problem.detail) for problem in refused.value.problems]
+    assert any(where == pointer and detail in what for where, what in told), told
+
+
+@pytest.mark.parametrize(
+    ("payload", "detail"),
+    [
+        (b"", "at least the first 8 bytes"),
+        (b"\x10\0\0", "at least the first 8 bytes"),
+        (in_bytes("{}", claimed=100), "at least the first 108 bytes"),
+        (in_bytes("{}", claimed=2**63), "claims a header of 9,223,372,036,854,775,808 bytes"),
+        (in_bytes("{}", claimed=100_000_001), "100,000,000 are the most"),
+        (in_bytes(""), "not JSON"),
+        (in_bytes("{"), "not JSON"),
+        (in_bytes('{"w": NaN}'), "not JSON"),
+        (in_bytes("[" * 200_000), "not JSON"),
+        (in_bytes('{"\\ud800": {}}'), "not JSON"),
+        (b"\x04\0\0\0\0\0\0\0\xff{}\xff", "not JSON"),
+        (in_bytes("[]"), "must be an object"),
+        (in_bytes('{"w": 1, "w": 2}'), '"w" twice'),
+        (in_bytes('{"w": {"dtype": "F32", "shape": [1], "shape": [2], "data_offsets": [0, 8]}}'), '"shape" twice'),
+        (in_bytes(header(w="F32 2"), data=bytes(9)), "1 bytes after its last tensor"),
+        (in_bytes({}, data=b"x"), "1 bytes after its last tensor"),
+    ],
+)
+def test_bytes_that_are_refused(payload: bytes, detail: str) -> None:
+    with pytest.raises(Problems) as refused:
+        report(payload)
+    assert any(detail in problem.detail for problem in refused.value.problems), refused.value.problems
+
+
+def test_a_truncated_file_says_how_much_of_it_is_needed() -> None:
+    whole = in_bytes(header(w="F32 2"))
+    for length in range(len(whole)):
+        with pytest.raises(Truncated) as refused:
+            parse(whole[:length])
+        assert refused.value.needed == (8 if length < 8 else len(whole))
+
+
+@pytest.mark.parametrize(
+    ("payload", "code", "detail", "exact"),
+    [
+        (
+            {
+                "index": {"weight_map": {"a": "1", "b": "2", "c": "2"}},
+                "shards": {"1": header(a="F32 2")},
+            },
+            "missing_shard",
+            "2 tensors",
+            False,
+        ),
+        ({"index": {"weight_map": {}}, "shards": {"1": header(a="F32 2")}}, "not_in_index", '"a"', True),
+        (
+            {"shards": {"model-00001-of-00030.safetensors": header(a="F32 2")}},
+            "missing_shard",
+            '29 of the 30 shards of "model"',
+            False,
+        ),
+        (
+            {"index": {"weight_map": {"a": "1"}, "metadata": {"total_size": 9}}, "shards": {"1": header(a="F32 2")}},
+            "declared_total",
+            "total_size of 9, but 8",
+            True,
+        ),
+        (
+            {
+                "index": {"weight_map": {"a": "1"}, "metadata": {"total_parameters": 3}},
+                "shards": {"1": header(a="F32 2")},
+            },
+            "declared_total",
+            "total_parameters of 3, but 2",
+            True,
+        ),
+        ({"__metadata__": {"total_parameters": "1000000"}, **header(w="F32 2")}, "declared_total", "but 2", True),
+        (
+            {"header": header(w="F32 2"), "config": {"quantization_config": {"quant_method": "hqq"}}},
+            "packed",
+            '"hqq", but no packed weight',
+            True,
+        ),
+    ],
+)
+def test_notices(payload: Any, code: str, detail: str, exact: bool) -> None:
+    found = report(payload)
+    assert any(notice.code == code and detail in notice.detail for notice in found.notices), found.notices
+    assert found.exact is exact
+
+
+@pytest.mark.parametrize("size", [8, 8.0, "8"])
+def test_a_declared_total_that_is_right_is_no_news(size: object) -> None:
+    index = {"weight_map": {"a": "1", "n": "1"}, "metadata": {"total_size": size, "total_parameters": 1}}
+    found = report({"index": index, "shards": {"1": header(a="F32 ", n="I32 ")}})
+    assert [notice.code for notice in found.notices] == ["flags_not_stored"]
+
+
+# A Linear of 64 inputs and 32 outputs, 2048 parameters, as each library packs it; and a norm of 5, as it is.
+PACKED = {
+    "gptq": header(q__qweight="I32 8x32", q__qzeros="I32 2x4", q__scales="F16 2x32", q__g_idx="I32 64", n="F16 5"),
+    "gptq-no-order": header(q__qweight="I32 8x32", q__qzeros="I32 2x4", q__scales="F16 2x32", n="F16 5"),
+    "gptq-8-bit": header(q__qweight="I32 16x32", q__qzeros="I32 2x8", q__scales="F16 2x32", n="F16 5"),
+    "gptq-3-bit": header(
+        q__qweight="I32 6x32", q__qzeros="I32 2x3", q__scales="F16 2x32", q__g_idx="I32 64", n="F16 5"
+    ),
+    "awq": header(q__qweight="I32 64x4", q__qzeros="I32 2x4", q__scales="F16 2x32", n="F16 5"),
+    "bnb-nf4": header(
+        q__weight="U8 1024x1",
+        q__weight__absmax="U8 32",
+        q__weight__nested_absmax="F32 1",
+        q__weight__nested_quant_map="F32 256",
+        q__weight__quant_map="F32 16",
+        n="F16 5",
+    ),
+    "bnb-int8": header(q__weight="I8 32x64", q__SCB="F32 32", q__weight_format="U8 ", n="F16 5"),
+    "mxfp4": header(experts_blocks="U8 2x32x2x8", experts_scales="U8 2x32x2", n="F16 5"),
+    "fp8": header(q__weight="F8_E4M3 32x64", q__weight_scale_inv="F32 1x1", n="F16 5"),
+    "fp8-static": header(q__weight="F8_E4M3 32x64", q__weight_scale="F32 ", q__input_scale="F32 ", n="F16 5"),
+    "w8a8": header(q__weight="I8 32x64", q__weight_scale="BF16 32x1", n="F16 5"),
+    "nvfp4-ct": header(
+        q__weight_packed="U8 32x32", q__weight_scale="F8_E4M3 32x4", q__weight_global_scale="F32 1", n="F16 5"
+    ),
+    "nvfp4-modelopt": header(q__weight="U8 32x32", q__weight_scale="F8_E4M3 32x4", q__weight_scale_2="F32 ", n="F16 5"),
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_packed_weights_are_counted_as_stored_and_told_as_what_they_are(name: str) -> None:
+    found = report(PACKED[name])
+    elements = sum(int(list(accumulate(entry["shape"], int.__mul__, initial=1))[-1]) for entry in PACKED[name].values())
+    assert found.root.totals.trainable == 5
+    assert found.root.totals.frozen > 0
+    assert found.root.totals.trainable + found.root.totals.frozen + found.root.totals.buffers == elements
+    (notice,) = [notice for notice in found.notices if notice.code == "packed"]
+    assert notice.detail.startswith("stands for 2,053 parameters"), notice.detail
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({}, "stands for parameters that only the quantization_config can tell"),
+        ({"quantization_config": {"config_groups": {"group_0": {"weights": {"num_bits": 4}}}}}, "stands for 2,048 "),
+        ({"quantization_config": {"config_groups": {"group_0": {"weights": {"num_bits": 8}}}}}, "stands for 1,024 "),
+        ({"quantization_config": {"config_groups": [{"weights": 4}]}}, "stands for parameters that only"),
+        ({"quantization_config": {"bits": "4"}}, "stands for parameters that only"),
+    ],
+)
+def test_compressed_tensors_needs_its_config(config: Any, said: str) -> None:
+    tensors = header(q__weight_packed="I32 32x8", q__weight_scale="BF16 32x1", q__weight_shape="I64 2")
+    found = report({"header": tensors, "config": config})
+    (notice,) = [notice for notice in found.notices if notice.code == "packed"]
+    assert notice.detail.startswith(said), notice.detail
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        header(q__qweight="I32 8x32"),  # nothing beside it
+        header(q__qweight="I32 8", q__scales="F16 32"),  # of another rank
+        header(table_blocks="U8 4x4"),
+        header(q__weight="U8 4x4", q__weight_scale="F32 "),
+        header(q__weight="F16 4x4", q__weight_scale="F32 "),
+    ],
+)
+def test_what_only_looks_packed(tensors: Any) -> None:
+    assert "packed" not in [notice.code for notice in report(tensors).notices]
+
+
+@pytest.mark.parametrize(
+    ("payload", "name"),
+    [
+        (header(w="F32 2"), "safetensors"),
+        ({"__metadata__": {}, **header(w="F32 2")}, "safetensors"),
+        ({"header": header(w="F32 2")}, "safetensors"),
+        ({"shards": {"a": header(w="F32 2")}}, "safetensors"),
+        ({"index": {"weight_map": {}}, "shards": {"a": header(w="F32 2")}}, "safetensors"),
+        (in_bytes(header(w="F32 2")), "safetensors"),
+        (in_bytes(json.dumps(header(w="F32 2")) + " " * 200), "safetensors"),
+        # The length of this header is 8 in its lowest byte, as a model of ONNX begins.
+        (in_bytes(json.dumps(header(w="F32 2")).ljust(0x0108)), "safetensors"),
+        (in_bytes(json.dumps(header(w="F32 2")).ljust(0x020108)), "safetensors"),
+    ],
+)
+def test_recognised(payload: Any, name: str) -> None:
+    assert recognise(payload).name == name

@@ -1,0 +1,132 @@
+"""tensors: what named_parameters() and named_buffers() say, and what no model says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from service.counting import count
+from service.errors import Problems
+from service.model import Report
+from service.reading import read
+from service.registry import FORMATS
+
+
+def report(payload: Any) -> Report:
+    return count(read(payload, FORMATS["tensors"]))
+
+
+def tensor(*shape: int, dtype: str = "float32", **more: Any) -> dict[str, Any]:
+    return {"shape": list(shape), "dtype": dtype, **more}
+
+
+@pytest.mark.parametrize(
+    ("payload", "trainable", "frozen", "buffers", "size"),
+    [
+        ({"parameters": {}}, 0, 0, 0, 0),
+        ({"parameters": {"w": tensor()}}, 1, 0, 0, 4),
+        ({"parameters": {"w": tensor(0, 5)}}, 0, 0, 0, 0),
+        ({"parameters": {"w": tensor(3, 4, dtype="torch.bfloat16")}}, 12, 0, 0, 24),
+        ({"parameters": {"w": tensor(3, 4, requires_grad=False), "b": tensor(3)}}, 3, 12, 0, 60),
+        ({"parameters": {"w": {"shape": [5]}}}, 5, 0, 0, 20),
+        ({"parameters": {"w": tensor(2)}, "buffers": {"n": tensor(dtype="int64"), "m": tensor(2)}}, 2, 0, 3, 8),
+        # Tied: counted where it is listed first.
+        ({"parameters": {"a": tensor(6), "b": tensor(6)}, "tied": [["a", "b"]]}, 6, 0, 0, 24),
+        ({"parameters": {n: tensor(6) for n in "abcd"}, "tied": [["d", "a"], ["b", "c"]]}, 12, 0, 0, 48),
+        ({"parameters": {"a": tensor(6)}, "buffers": {"b": tensor(6)}, "tied": [["b", "a"]]}, 6, 0, 0, 24),
+        # float4_e2m1fn_x2 counts pairs, as torch does.
+        ({"parameters": {"a": tensor(6, dtype="torch.float4_e2m1fn_x2")}}, 6, 0, 0, 6),
+        ({"parameters": {"": tensor(2), "a.": tensor(2), "ü": tensor(2)}}, 6, 0, 0, 24),
+    ],
+)
+def test_totals(payload: Any, trainable: int, frozen: int, buffers: int, size: int) -> None:
+    found = report(payload)
+    totals = found.root.totals
+    assert (totals.trainable, totals.frozen, totals.buffers, totals.bytes) == (trainable, frozen, buffers, size)
+    assert (found.convention, found.exact) == ("torch", True)
+
+
+def test_a_tied_tensor_says_which_it_is() -> None:
+    payload = {"parameters": {"embed.w": tensor(6), "head.w": tensor(6)}, "tied": [["embed.w", "head.w"]]}
+    ties = {row.name: row.tensors[0].tied_to for row in report(payload).root.children}
+    assert ties == {"embed": "", "head": "embed.w"}
+
+
+def test_a_state_dict_tells_weights_from_buffers_by_unmistakable_names_only() -> None:
+    payload = {
+        "state_dict": {
+            "bn.weight": tensor(4),
+            "bn.running_mean": tensor(4),
+            "bn.running_var": tensor(4),
+            "bn.num_batches_tracked": tensor(dtype="int64"),
+            "head.weight": tensor(4),
+            "my_buffer": tensor(7),
+        },
+        "tied": [["bn.weight", "head.weight"]],
+    }
+    found = report(payload)
+    assert (found.root.totals.trainable, found.root.totals.buffers, found.convention) == (11, 9, "stored")
+    assert [notice.code for notice in found.notices] == ["flags_not_stored"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "pointer", "detail"),
+    [
+        ({}, "", "either"),
+        ({"buffers": {}}, "", "either"),
+        ({"parameters": {}, "state_dict": {}}, "", "either"),
+        ({"state_dict": {}, "buffers": {}}, "/buffers", "itself"),
+        ({"parameters": {}, "bufers": {}}, "/bufers", 'did you mean "buffers"?'),
+        ({"parameters": []}, "/parameters", "an object"),
+        ({"parameters": {"w": [2, 3]}}, "/parameters/w", "an object"),
+        ({"parameters": {"w": {}}}, "/parameters/w/shape", "required"),
+        ({"parameters": {"w": tensor(-1)}}, "/parameters/w/shape/0", "at least 0"),
+        ({"parameters": {"w": tensor(2**40 + 1)}}, "/parameters/w/shape/0", "at most"),
+        ({"parameters": {"w": {"shape": [2.0]}}}, "/parameters/w/shape", "integers, not 2.0"),
+        ({"parameters": {"w": {"shape": [1.8446744073709552e19]}}}, "/parameters/w/shape/0", "at most"),
+        ({"parameters": {"w": {"shape": [True]}}}, "/parameters/w/shape/0", "an integer"),
+        ({"parameters": {"w": {"shape": "23"}}}, "/parameters/w/shape", "a list"),
+        ({"parameters": {"w": {"shape": [1] * 65}}}, "/parameters/w/shape", "at most 64"),
+        ({"parameters": {"w": tensor(2, dtype="flaot32")}}, "/parameters/w/dtype", 'did you mean "float32"?'),
+        ({"parameters": {"w": {"shape": [2], "dtype": None}}}, "/parameters/w/dtype", "a string"),
+        ({"parameters": {"w": tensor(2, requires_grad=1)}}, "/parameters/w/requires_grad", "true or false"),
+        ({"parameters": {"w": tensor(2, grad=True)}}, "/parameters/w/grad", "not known"),
+        ({"parameters": {"w": tensor(2)}, "buffers": {"w": tensor(2)}}, "/buffers/w", "already"),
+        ({"parameters": {"a/b": tensor(2)}, "tied": [["a/b", "c"]]}, "/tied/0/1", "no tensor"),
+        ({"parameters": {"a": tensor(2)}, "tied": [["a"]]}, "/tied/0", "at least 2"),
+        ({"parameters": {"a": tensor(2)}, "tied": [["a", "a"]]}, "/tied/0/1", "already"),
+        ({"parameters": {"a": tensor(2), "b": tensor(3)}, "tied": [["a", "b"]]}, "/tied/0/1", "shapes differ"),
+        (
+            {"parameters": {"a": tensor(2), "b": tensor(2, dtype="float16")}, "tied": [["a", "b"]]},
+            "/tied/0/1",
+            "dtypes differ",
+        ),
+        (
+            {"parameters": {"a": tensor(2), "b": tensor(2, requires_grad=False)}, "tied": [["a", "b"]]},
+            "/tied/0/1",
+            "gradient",
+        ),
+        (
+            {"parameters": {n: tensor(2) for n in "abc"}, "tied": [["a", "b"], ["b", "c"]]},
+            "/tied/1/0",
+            "/tied/0/1",
+        ),
+        ({"parameters": {"w": tensor(2**40, 2**40)}}, "", "more than"),
+        ("text", "", "must be an object"),
+        (b"\0", "", "must be"),
+        (None, "", "object"),
+    ],
+)
+def test_refused(payload: Any, pointer: str, detail: str) -> None:
+    with pytest.raises(Problems) as refused:
+        report(payload)
+    told = [(problem.pointer, problem.detail) for problem in refused.value.problems]
+    assert any(where == pointer and detail in what for where, what in told), told
+
+
+def test_all_problems_are_told_at_once() -> None:
+    payload = {"parameters": {"a": tensor(dtype="f32"), "b": tensor(dtype="float33")}, "tied": [["c", "d"]]}
+    with pytest.raises(Problems) as refused:
+        report(payload)
+    assert len(refused.value.problems) == 4

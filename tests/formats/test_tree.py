@@ -1,0 +1,109 @@
+"""The tree that named tensors make: nothing lost, no path twice, alike blocks folded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.counting import Options, count
+from service.formats.tree import DEEPEST, tree
+from service.model import Document, Layer, Tensor
+from service.repeats import indices
+from service.trainability import Rule
+
+
+def tensors(*names: str) -> list[Tensor]:
+    return [Tensor(name, (2, 3), dtype="F32") for name in names]
+
+
+def rows(layer: Layer, prefix: str = "") -> Iterator[tuple[str, int, list[str]]]:
+    """Each layer by its path, with its repeat and the names of its tensors."""
+    for child in layer.children:
+        path = prefix + child.name
+        yield path, child.repeat, [tensor.name for tensor in child.tensors]
+        yield from rows(child, f"{path}.")
+
+
+def paths(layer: Layer, prefix: str = "") -> Iterator[str]:
+    """Each tensor's full name, repeats written out."""
+    yield from (prefix + tensor.name for tensor in layer.tensors)
+    for child in layer.children:
+        for name in indices(child.name, 10**6) if child.repeat > 1 else [child.name]:
+            yield from paths(child, f"{prefix}{name}.")
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["w"], []),
+        (["a.w", "a.b"], [("a", 1, ["w", "b"])]),
+        (["h.0.w", "h.1.w", "h.2.w"], [("h", 1, []), ("h.0-2", 3, ["w"])]),
+        (["h.0.w", "h.2.w", "h.10.w"], [("h", 1, []), ("h.0,2,10", 3, ["w"])]),
+        (["h.1.w", "h.1.b", "h.0.b", "h.0.w"], [("h", 1, []), ("h.0-1", 2, ["w", "b"])]),
+        (["h.0.w", "h.1.w", "h.1.b"], [("h", 1, []), ("h.0", 1, ["w"]), ("h.1", 1, ["w", "b"])]),
+        (
+            ["h.0.e.0.w", "h.0.e.1.w", "h.1.e.0.w", "h.1.e.1.w"],
+            [("h", 1, []), ("h.0-1", 2, []), ("h.0-1.e", 1, []), ("h.0-1.e.0-1", 2, ["w"])],
+        ),
+        # No index is written so.
+        (["h.00.w", "h.01.w"], [("h", 1, []), ("h.00", 1, ["w"]), ("h.01", 1, ["w"])]),
+        (["h.٣.w", "h.²3.w"], [("h", 1, []), ("h.٣", 1, ["w"]), ("h.²3", 1, ["w"])]),
+        (["h.x.w", "h.y.w"], [("h", 1, []), ("h.x", 1, ["w"]), ("h.y", 1, ["w"])]),
+        # The common name is taken.
+        (
+            ["h.0.w", "h.1.w", "h.0-1.w"],
+            [("h", 1, []), ("h.0", 1, ["w"]), ("h.1", 1, ["w"]), ("h.0-1", 1, ["w"])],
+        ),
+        # A tensor that is a prefix of others, and names with nothing in them.
+        (["a", "a.b"], [("a", 1, ["b"])]),
+        (["", "w", ".w", "a..w", "a.", "a.b.", ".."], [("a", 1, [".w", ""]), ("a.b", 1, [""])]),
+    ],
+)
+def test_layers(names: list[str], expected: list[tuple[str, int, list[str]]]) -> None:
+    found = tree(tensors(*names))
+    assert list(rows(found)) == expected
+    assert sorted(paths(found)) == sorted(names)
+    assert count(Document(found, "stored")).root.totals.trainable == 6 * len(names)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Tensor("h.1.w", (3, 2), dtype="F32"),
+        Tensor("h.1.w", (2, 3), dtype="F16"),
+        Tensor("h.1.w", (2, 3), "buffer", "F32"),
+        Tensor("h.1.w", (2, 3), dtype="F32", trainable=False),
+        Tensor("h.1.w", (2, 3), dtype="F32", tied_to="h.0.w"),
+    ],
+)
+def test_what_differs_is_not_folded(other: Tensor) -> None:
+    found = tree([*tensors("h.0.w"), other])
+    assert [row[:2] for row in rows(found)] == [("h", 1), ("h.0", 1), ("h.1", 1)]
+
+
+def test_deep_names_end_in_one_piece() -> None:
+    names = [".".join("a" * 10_000), ".".join("a" * 10_001), ".".join("a" * DEEPEST)]
+    found = tree(tensors(*names))
+    assert sorted(paths(found)) == sorted(names)
+    assert count(Document(found, "stored")).root.totals.trainable == 18
+
+
+def test_rules_reach_into_folded_blocks() -> None:
+    found = tree(tensors("h.0.w", "h.1.w", "h.2.w", "h.2.b"))
+    report = count(Document(found, "stored"), Options(rules=(Rule("h.1", trainable=False),)))
+    assert (report.root.totals.trainable, report.root.totals.frozen) == (18, 6)
+
+
+_NAMES = st.text(st.sampled_from("ab01.-,é"), max_size=12)
+
+
+@given(st.lists(_NAMES, unique=True, max_size=40))
+def test_nothing_is_lost(names: list[str]) -> None:
+    found = tree(tensors(*names))
+    layers = [path for path, _, _ in rows(found)]
+    assert len(layers) == len(set(layers))
+    assert sorted(paths(found)) == sorted(names)
+    assert count(Document(found, "stored")).root.totals.trainable == 6 * len(names)
