@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(arguments: list[str]) -> int:
     from gunicorn.app.wsgiapp import WSGIApplication  # noqa: PLC0415 # the other commands do without it
 
-    sys.argv = ["paramcount serve", "--config", "python:service.web.gunicorn", *arguments]
+    sys.argv = ["paramcount serve", "--config", "python:service.serving", *arguments]
     WSGIApplication("%(prog)s [OPTIONS]", prog="paramcount serve").run()
     return 0
 

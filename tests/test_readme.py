@@ -28,7 +28,7 @@ def address() -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "service", "serve", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
+    command = [sys.executable, "-m", "service", "serve", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as server:
         url = f"http://127.0.0.1:{port}"
         for _ in range(100):
@@ -62,6 +62,14 @@ def test_an_example(example: str, address: str) -> None:
         assert json.loads(got) == json.loads(shown)
     else:
         assert re.fullmatch(re.escape(shown).replace(r"\.\.\.", ".*"), got, re.DOTALL), got
+
+
+def test_metrics_are_summed_over_the_workers(address: str) -> None:
+    for _ in range(20):
+        requests.get(f"{address}/v1/limits", headers={"Connection": "close"}, timeout=5)
+    text = requests.get(f"{address}/metrics", timeout=5).text
+    assert 'paramcount_requests_total{method="GET",route="/v1/limits",status="200"} 20.0' in text
+    assert "paramcount_workers 2.0" in text
 
 
 def test_there_are_examples() -> None:

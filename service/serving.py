@@ -9,13 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from service.settings import Settings
-from service.web.logs import configuration
 
-_settings = Settings.from_environment()
 _memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 # heartbeats and metrics need no disk
 
 # The workers' metrics meet in files; prometheus_client looks for this when it is imported.
 os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="paramcount-", dir=_memory))
+
+from prometheus_client import multiprocess  # noqa: E402
+
+from service.web.logs import configuration  # noqa: E402
+from service.web.metrics import WORKERS  # noqa: E402
+
+_settings = Settings.from_environment()
 
 wsgi_app = "service.web:create_app()"
 bind = "127.0.0.1:8000"
@@ -33,15 +38,11 @@ logconfig_dict = configuration(_settings.log_format)
 
 def post_fork(server: Any, worker: Any) -> None:  # noqa: ARG001 # gunicorn's signature
     """Begin what belongs to one worker."""
-    from service.web import metrics  # noqa: PLC0415 # after the environment is set
-
-    metrics.WORKERS.set(1)
+    WORKERS.set(1)
 
 
 def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001
     """Forget the gauges of a worker that ended."""
-    from prometheus_client import multiprocess  # noqa: PLC0415
-
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
