@@ -1,25 +1,81 @@
-"""Who trains: flags that are inherited, and rules over dotted paths, of which the last match wins."""
+"""Who trains: flags that are inherited, and rules over layers and tensors, of which the last match wins."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from fnmatch import translate
+from collections.abc import Iterable
 from typing import NamedTuple
+
+from service import globs
+from service.errors import TooLarge
+from service.model import Layer, Reason
+from service.repeats import indices
+
+MOST_CHOICES = 2_000_000
+"""How often rules that choose by position may look at a layer."""
+
+_SELECTOR = re.compile(
+    r"(?:(?P<which>first|last|all-but-first|all-but-last):(?P<count>[0-9]{1,9})(?::|\Z))?"
+    r"(?P<by_type>type:)?(?P<glob>.*)",
+    re.DOTALL,
+)
+_POSITION = re.compile(r"(?:first|last|all-but-first|all-but-last):(?![0-9]{1,9}(?::|\Z))")
 
 
 class Rule(NamedTuple):
-    """Whether what a glob matches trains. `*` spans dots; a layer's verdict holds for everything beneath it."""
+    """Whether what is matched trains; a layer's verdict holds for everything beneath it.
+
+    `match` is a glob over the dotted paths of layers and tensors (`*` spans dots, a component `0-9,12` is each of these
+    indices), or `type:GLOB` over the types of layers. Before either may stand `first:N`, `last:N`, `all-but-first:N` or
+    `all-but-last:N`: of the outermost layers that match, in the order of the document; alone, of the model's layers.
+    """
 
     match: str
     trainable: bool
 
 
-class Verdict(NamedTuple):
-    """Whether something trains, and which rule said so (-1: the document)."""
+def match_problem(match: str) -> str:
+    """What is wrong with the `match` of a rule; '' where nothing is."""
+    found = _POSITION.match(match)
+    return f'"{found[0]}" needs a number of layers, as in "{found[0]}10"' if found else ""
 
-    trainable: bool = True
+
+class Verdict(NamedTuple):
+    """Whether something trains: why it does not, and which rule said so (-1: the document)."""
+
+    frozen_by: Reason | None = None
     rule: int = -1
+
+
+FROZEN = Verdict(Reason("document"))
+
+
+class _Matcher:
+    """A rule, compiled."""
+
+    def __init__(self, index: int, rule: Rule) -> None:
+        found = _SELECTOR.fullmatch(rule.match)
+        assert found
+        self.verdict = Verdict(None if rule.trainable else Reason("rule", index, rule.match), index)
+        self.which, self.number = found["which"] or "", int(found["count"] or 0)
+        self.by_type = found["by_type"] is not None
+        self.pattern = globs.compiled(found["glob"] or ("*" if self.which else ""))
+        self.chosen: frozenset[str] = frozenset()  # the paths of the layers meant, where their position decides
+
+    def names(self, path: str, kind: str | None) -> bool:
+        """Whether path or type match; `kind` is None for a tensor."""
+        if not self.by_type:
+            return self.pattern.fullmatch(path) is not None
+        return kind is not None and any(map(self.pattern.fullmatch, (kind, kind.rpartition(".")[2])))
+
+    def matches(self, path: str, kind: str | None) -> bool:
+        return path in self.chosen and kind is not None if self.which else self.names(path, kind)
+
+    def choose(self, paths: list[str]) -> None:
+        """Of the layers that are named, in order, those that are meant."""
+        cut = self.number if self.which.endswith("first") else max(0, len(paths) - self.number)
+        before = self.which in ("first", "all-but-last")
+        self.chosen = frozenset(paths[:cut] if before else paths[cut:])
 
 
 class Rules:
@@ -27,10 +83,7 @@ class Rules:
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
         self._rules = tuple(rules)
-        # fnmatch writes atomic groups: no glob backtracks, a match takes time in proportion to path times glob.
-        self._matchers: list[Callable[[str], object]] = [
-            re.compile(translate(rule.match)).match for rule in self._rules
-        ]
+        self._matchers = [_Matcher(index, rule) for index, rule in enumerate(self._rules)]
         self._used: set[int] = set()
 
     def __bool__(self) -> bool:
@@ -40,14 +93,52 @@ class Rules:
     def unused(self) -> tuple[Rule, ...]:
         return tuple(rule for index, rule in enumerate(self._rules) if index not in self._used)
 
-    def settle(self, path: str, inherited: Verdict, flag: bool = True) -> Verdict:
-        """The verdict on what stands at `path`; `flag` is the document's own word on it."""
-        verdict = inherited if flag or inherited.rule >= 0 else Verdict(trainable=False)
-        for index, matches in enumerate(self._matchers):
+    def choose(self, root: Layer, copies: int) -> None:
+        """Settle which layers are the first or last ones; at most `copies` of a block are told apart.
+
+        Raises TooLarge.
+        """
+        positional = tuple(matcher for matcher in self._matchers if matcher.which)
+        found: dict[_Matcher, list[str]] = {matcher: [] for matcher in positional}
+        looks = 0
+        waiting = [(positional, root, "")] if positional else []
+        while waiting:
+            asking, layer, path = waiting.pop()
+            still: list[_Matcher] = []
+            for matcher in asking:
+                if path and matcher.names(path, layer.type):
+                    found[matcher].append(path)
+                else:
+                    still.append(matcher)
+            looks += len(asking)
+            if looks > MOST_CHOICES:
+                raise TooLarge(
+                    "has too many layers for so many rules of first and last ones", layer.pointer, "too_large"
+                )
+            if still:
+                prefix = f"{path}." if path else ""
+                beneath = [each for child in layer.children for each in _copies(child, copies)]
+                waiting += [(tuple(still), child, prefix + child.name) for child in reversed(beneath)]
+        for matcher, paths in found.items():
+            matcher.choose(paths)
+
+    def settle(self, path: str, inherited: Verdict, flag: bool = True, kind: str | None = None) -> Verdict:
+        """The verdict on what stands at `path`: a layer of type `kind`, or a tensor.
+
+        `flag` is the document's own word on it.
+        """
+        verdict = inherited if flag or inherited.rule >= 0 else FROZEN
+        for index, matcher in enumerate(self._matchers):
             if index in self._used and index < verdict.rule:
                 continue
-            if matches(path):
+            if matcher.matches(path, kind):
                 self._used.add(index)
                 if index > verdict.rule:
-                    verdict = Verdict(self._rules[index].trainable, index)
+                    verdict = matcher.verdict
         return verdict
+
+
+def _copies(layer: Layer, most: int) -> list[Layer]:
+    """A layer, or each of its copies where their names tell them apart."""
+    names = indices(layer.name, most) if layer.repeat > 1 else []
+    return [layer._replace(name=name, repeat=1) for name in names] if len(names) == layer.repeat else [layer]

@@ -1,0 +1,63 @@
+"""Globs: fnmatch's, and components that are lists of indices."""
+
+from __future__ import annotations
+
+import re
+import time
+from fnmatch import fnmatchcase
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from service.globs import compiled
+
+
+@given(st.text("ab.*?[]!-0", max_size=9), st.text("ab.0-]!", max_size=9))
+def test_without_indices_it_is_fnmatch(glob: str, path: str) -> None:
+    assume(not re.search(r"(^|\.)0-0(\.|$)", glob))
+    assert bool(compiled(glob).fullmatch(path)) == fnmatchcase(path, glob)
+
+
+@given(st.integers(0, 10**18 - 1), st.integers(0, 2000), st.integers(-3, 2003))
+def test_a_range_names_each_of_its_indices(first: int, length: int, step: int) -> None:
+    index = first + step
+    assume(index >= 0 and first + length < 10**18)
+    found = compiled(f"h.{first}-{first + length}.*").fullmatch(f"h.{index}.attn")
+    assert bool(found) == (first <= index <= first + length)
+
+
+@pytest.mark.parametrize(
+    ("glob", "path", "matches"),
+    [
+        ("model.layers.0-9.*", "model.layers.0.mlp", True),
+        ("model.layers.0-9.*", "model.layers.10.mlp", False),
+        ("model.layers.0-9.*", "model.layers.1", False),
+        ("model.layers.0-9", "model.layers.9", True),
+        ("*.0-2,5,30-31.*", "encoder.12.block.5.conv", True),
+        ("*.0-2,5,30-31.*", "encoder.12.block.4.conv", False),
+        ("0-3", "2", True),
+        ("0-3", "02", False),
+        ("0,3", "3", True),
+        ("0,3", "1", False),
+        ("12", "12", True),
+        ("12", "1", False),
+        ("0-3.*", "0-3.x", True),  # a block that nothing tells apart keeps its name
+        ("5-2", "3", False),  # no range: a name
+        ("5-2", "5-2", True),
+        ("h0-3", "h2", False),  # a name, not a component of indices
+        ("*0-3", "2", False),
+        ("[0-3]", "2", True),  # fnmatch's class of one character
+        ("a*b?c", "a.x.b\nc", True),
+    ],
+)
+def test_a_glob(glob: str, path: str, matches: bool) -> None:
+    assert bool(compiled(glob).fullmatch(path)) is matches
+
+
+@pytest.mark.parametrize("glob", ["*a" * 500, "*.0-9" * 150, "?*" * 500, "[", "[!", "*[]*", "0-" + "9" * 18])
+def test_no_glob_takes_long(glob: str) -> None:
+    begin = time.perf_counter()
+    for path in ("a" * 10_000 + "b", "a.1." * 2_500, ""):
+        compiled(glob).fullmatch(path)
+    assert time.perf_counter() - begin < 2
