@@ -41,7 +41,7 @@ def torch(payload: str) -> Document:
     if not isinstance(payload, str):
         raise InvalidDocument("must be the text of print(model)")
     root = module(payload)
-    reading = Reading()
+    reading = Reading(root)
     layer = reading.layer(root)
     raised(reading.problems)
     notices = [*reading.notices(), _FROZEN]

@@ -11,7 +11,7 @@ from typing import Any
 from service.errors import ArchitectureError, InvalidDocument, Problems
 from service.formats.torch import known
 from service.formats.torch.arguments import arguments
-from service.formats.torch.classes import ALIASES, OWNS_BUFFERS, OWNS_NOTHING
+from service.formats.torch.classes import alias, verdicts
 from service.formats.torch.parametrized import parametrized
 from service.formats.torch.text import Module, entry
 from service.model import DTYPE_NAMES, Layer, Notice, Tensor
@@ -24,15 +24,17 @@ _TENSOR_TYPES = {
     "IntTensor": "I32", "ShortTensor": "I16", "CharTensor": "I8", "ByteTensor": "U8", "BoolTensor": "BOOL",
     "ComplexFloatTensor": "C64", "ComplexDoubleTensor": "C128",
 }  # fmt: skip
-_OWN_NOTHING = known.ASSEMBLED | known.WRAPPERS | known.ADAPTERS | known.COMPOSITES | OWNS_NOTHING
+_OWN_NOTHING = known.ASSEMBLED | known.WRAPPERS | known.ADAPTERS | known.COMPOSITES
 _MOST_NAMED = 20
 
 
 class Reading:
     """Makes layers of modules, and notes the classes that may own what nobody sees."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Module) -> None:
         self._found: dict[str, dict[str, str]] = {}  # code -> class -> the first path it stands at
+        names = [name for name in _types(root) if name and not is_torch(name)]
+        self._verdicts = verdicts(frozenset(names), names[0] if names else "")
         self.problems: list[ArchitectureError] = []
 
     def layer(self, module: Module, path: str = "", parent: str = "") -> Layer:
@@ -78,10 +80,8 @@ class Reading:
             self._note("lazy", name, path)
         elif name in known.PACKED:
             self._note("packed", name, path)
-        elif name in OWNS_BUFFERS:
-            self._note("hidden_buffers", name, path)
-        else:
-            self._note("hidden_parameters", name, path)
+        elif (verdict := self._verdicts.get(name, "parameters")) != "nothing":
+            self._note(f"hidden_{verdict}", name, path)
 
     def own_tensors(self, kind: LayerType, config: dict[str, Any], module: Module) -> tuple[Tensor, ...]:
         """What a formula yields, without what stands in the module's printed children."""
@@ -127,6 +127,7 @@ _EXACT = 'to count them, send the names and shapes of its tensors as the format 
 _DETAILS = {
     "hidden_parameters": "{} may own parameters that print(model) does not show, and none are counted; " + _EXACT,
     "hidden_buffers": "{} may own buffers that print(model) does not show, and none are counted; " + _EXACT,
+    "hidden_ties": "{} may use one tensor in two places, which print(model) does not show; counted twice; " + _EXACT,
     "hidden_arguments": "{} are not in what print(model) shows; counted as by default; " + _EXACT,
     "lazy": "{} have no shapes before their first call, and are not counted: print the model after it",
     "packed": "{} hold packed weights, which are neither parameters nor buffers: 0, as torch itself counts them",
@@ -136,10 +137,21 @@ _DETAILS = {
 @lru_cache(maxsize=4096)
 def formula(name: str) -> LayerType | None:
     """The formula for a printed class: torch's own, one of the same form, or that under FSDP's name for it."""
-    for candidate in (name, name.removeprefix("FSDP")):
-        if (found := LAYERS.get(f"torch.{ALIASES.get(candidate, candidate)}")) is not None:
+    for candidate in (name, name.removeprefix("FSDP"), alias(name)):
+        if (found := LAYERS.get(f"torch.{candidate}")) is not None:
             return found
     return None
+
+
+def is_torch(name: str) -> bool:
+    """Whether a class is torch's own, as far as its name tells."""
+    return name in _OWN_NOTHING or name in known.LAZY or name in known.PACKED or f"torch.{name}" in LAYERS
+
+
+def _types(root: Module) -> Iterable[str]:
+    yield root.type
+    for child in root.children:
+        yield from _types(child)
 
 
 @lru_cache(maxsize=1024)
