@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from time import monotonic
 from typing import Any
 
@@ -18,7 +18,7 @@ from service.errors import (
     TooLarge,
     UnknownLayer,
 )
-from service.graph import FAILED, evaluate, flatten, wiring_problems
+from service.graph import FAILED, duplicates, evaluate, flatten, missing_inputs
 from service.model import (
     DESIGN,
     DTYPES,
@@ -38,6 +38,9 @@ from service.registry import LayerType, resolve
 from service.repeats import fold, indices
 from service.trainability import FROZEN, Rule, Rules, Verdict
 from service.validation import MOST_PROBLEMS, shown
+
+MOST_NOTICES = 1000
+"""How many notices a report holds, one that counts the others aside."""
 
 LARGEST_COUNT = 2**53 - 1
 """The largest count that every reader of JSON holds exactly."""
@@ -80,8 +83,17 @@ def count(document: Document, options: Options = Options(), limits: Limits = Lim
         raise Problems(map(_by_line, told) if document.by_line else told)
     unused = (Notice("unused_rule", rule.match, "matches no layer and no tensor") for rule in walk.rules.unused)
     latest = document.once_counted(root.totals) if document.once_counted else ()
-    notices = (*document.notices, *walk.notices, *latest, *unused)
+    notices = _bounded((*document.notices, *walk.notices, *latest, *unused))
     return Report(root, options.convention or document.convention, walk.weights, walk.buffers, notices)
+
+
+def _bounded(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
+    """The notices, and of very many the first and how many more there are."""
+    more = notices[MOST_NOTICES:]
+    if not more:
+        return notices
+    detail = f"{len(more):,} more warnings"
+    return (*notices[:MOST_NOTICES], Notice("more", "", detail, seen=all(notice.seen for notice in more)))
 
 
 def _by_line(error: ArchitectureError) -> ArchitectureError:
@@ -177,6 +189,11 @@ class _Walk:
     ) -> tuple[tuple[Row, ...], Output]:
         """The rows of a layer's children, and what flows out of the last or out of the graph."""
         prefix = f"{path}." if path else ""
+        wrong = chain(duplicates(layer), missing_inputs(layer) if layer.graph else ())
+        if told := list(islice(wrong, MOST_PROBLEMS)):
+            for problem in told:
+                self.blame(problem, "")
+            return (), FAILED
         if layer.graph is not None:
             return self._wired(layer, prefix, verdict, times, given)
         rows: list[Row] = []
@@ -202,10 +219,6 @@ class _Walk:
             found[child.name] = [row._replace(output=outputs[key]) for row in found[child.name]]
             return outputs[key]
 
-        if wrong := list(islice(wiring_problems(layer), MOST_PROBLEMS)):
-            for problem in wrong:
-                self.blame(problem, "")
-            return (), FAILED
         try:
             output = evaluate(layer, given, run)
         except InvalidGraph as error:
@@ -248,6 +261,9 @@ class _Walk:
                 return self._apply(kind, config, pointer, given)
             except _Told:
                 pass
+            except Problems as inner:
+                for problem in inner.problems:
+                    self.blame(problem, "")
             except InvalidConfig as error:
                 self.blame(error, pointer)
             except ArchitectureError as error:

@@ -42,13 +42,18 @@ def _feeders(call: Call) -> Iterator[Ref]:
     yield from _refs(dict(call.kwargs))
 
 
-def wiring_problems(parent: Layer) -> Iterator[ArchitectureError]:
-    """Names used twice, and references to what is not there."""
-    children: dict[str, Layer] = {}
+def duplicates(parent: Layer) -> Iterator[ArchitectureError]:
+    """Names that several children have: nobody could tell them apart."""
+    known: set[str] = set()
     for child in parent.children:
-        if child.name in children:
+        if child.name in known:
             yield InvalidGraph(f'the name "{child.name}" is used twice', child.pointer, "duplicate_name")
-        children.setdefault(child.name, child)
+        known.add(child.name)
+
+
+def missing_inputs(parent: Layer) -> Iterator[ArchitectureError]:
+    """References to what is not there."""
+    children = {child.name: child for child in parent.children}
     assert parent.graph is not None
     calls = dict.fromkeys(parent.graph.inputs, 1) | {name: len(child.calls) or 1 for name, child in children.items()}
     for child in parent.children:
@@ -69,7 +74,7 @@ def _missing(refs: Iterator[Ref], calls: Mapping[str, int], pointer: str) -> Ite
 def evaluate(parent: Layer, given: Call, run: Run) -> Output:
     """What `parent` returns for the inputs `given`; `run` is asked for every call of every child, feeders first.
 
-    `parent` has no wiring problems. Raises InvalidGraph on a cycle.
+    `parent` has no duplicates and no missing inputs. Raises InvalidGraph on a cycle.
     """
     assert parent.graph is not None
     children = {child.name: child for child in parent.children}

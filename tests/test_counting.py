@@ -113,6 +113,8 @@ def test_layers_wired_by_name() -> None:
     ("layers", "problems"),
     [
         ([dense("a"), dense("a", inputs=["a"])], [("/layers/1", "duplicate_name")]),
+        ([dense("a"), dense("b"), dense("a")], [("/layers/2", "duplicate_name")]),
+        ([{"type": "Block", "layers": [dense("a"), dense("a")]}], [("/layers/0/layers/1", "duplicate_name")]),
         ([dense("a", inputs=["b"]), dense("b", inputs=["a"])], [("", "cycle")]),
         ([dense("a", inputs=["a"])], [("", "cycle")]),
         ([dense("a", inputs=["nobody"])], [("/layers/0", "missing_input")]),
@@ -146,6 +148,13 @@ def test_unknown_layers_may_be_reported_instead() -> None:
     assert not report.exact
     assert [notice.code for notice in report.notices] == ["unknown_layer"]
     assert report.root.totals.trainable == 16
+
+
+def test_very_many_notices_are_counted() -> None:
+    report = counted([{"type": "Mystery"} for _ in range(1500)], Options(unknown="report"))
+    assert len(report.notices) == 1001
+    assert (report.notices[-1].code, report.notices[-1].detail) == ("more", "500 more warnings")
+    assert not report.exact
 
 
 def test_limits() -> None:

@@ -8,10 +8,12 @@ from typing import Any
 
 from marshmallow import INCLUDE, RAISE, Schema, fields, validate
 
+from service.components import json_schema
 from service.errors import InvalidDocument, Problems, token
-from service.model import Call, Convention, Document, Graph, Layer, Ref
+from service.model import DTYPES, Call, Convention, Document, Graph, Layer, Ref
 from service.registry import FRAMEWORKS, reader
 from service.signature import LARGEST
+from service.validation import Validator
 
 _SHAPE = {"type": "array", "maxItems": 32, "items": {"type": ["integer", "null"], "minimum": 1, "maximum": LARGEST}}
 _MEMBERS = frozenset(("type", "name", "trainable", "inputs", "repeat", "layers", "shares", "dtype"))
@@ -41,7 +43,7 @@ class NativeLayer(Schema):
     repeat = fields.Integer(strict=True, validate=validate.Range(1, LARGEST))
     layers = fields.List(fields.Nested(lambda: NativeLayer()))
     shares = fields.String(metadata={"description": "the path of the layer whose tensors these are"})
-    dtype = fields.String(metadata={"description": "of its tensors, as safetensors names it: F32, BF16, ..."})
+    dtype = fields.String(validate=validate.OneOf(sorted(DTYPES)), metadata={"description": "of its tensors"})
 
 
 class NativeDocument(Schema):
@@ -65,6 +67,9 @@ class NativeDocument(Schema):
     trainable = fields.Boolean()
 
 
+_PART = Validator(json_schema("NativeLayer", NativeLayer))
+
+
 def _claims(payload: Any) -> bool:
     return isinstance(payload, dict) and "layers" in payload and "class_name" not in payload
 
@@ -86,7 +91,7 @@ def native(payload: Mapping[str, Any]) -> Document:
         convention,
         framework,
         inputs=tuple((None, *shape) for shape in entries.values()),
-        part=lambda value, pointer: read_layer(value, "inner", pointer),
+        part=read_part,
     )
 
 
@@ -104,6 +109,13 @@ def _layers(items: Sequence[Mapping[str, Any]], pointer: str) -> tuple[Layer, ..
         read_layer(item, item.get("name") or _new_name(item["type"], taken), f"{pointer}/{index}")
         for index, item in enumerate(items)
     )
+
+
+def read_part(item: Any, pointer: str) -> Layer:
+    """A layer inside another's config, which no schema has seen yet."""
+    if problems := list(_PART.problems(item, pointer)):
+        raise Problems(problems)
+    return read_layer(item, item.get("name", "inner"), pointer)
 
 
 def read_layer(item: Mapping[str, Any], name: str, pointer: str) -> Layer:

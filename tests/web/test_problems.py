@@ -115,6 +115,11 @@ for _ in range(120):
         ({"architecture": dense(units=None)}, [("/architecture/layers/0/units", "type")]),
         ({"architecture": dense(units=True)}, [("/architecture/layers/0/units", "type")]),
         ({"architecture": dense(use_bias="yes")}, [("/architecture/layers/0/use_bias", "type")]),
+        ({"architecture": dense(dtype="F33")}, [("/architecture/layers/0/dtype", "enum")]),
+        (
+            {"architecture": {"input_shape": [3, 2], "layers": [{"type": "TimeDistributed", "layer": {}}]}},
+            [("/architecture/layers/0/layer/type", "required")],
+        ),
         ({"architecture": dense(unit=3)}, [("/architecture/layers/0/unit", "unknown_member")]),
         ({"architecture": dense(repeat=10**12)}, [("/architecture/layers/0", "shape_mismatch")]),
         ({"architecture": dense(type="Conv9D")}, [("/architecture/layers/0/type", "unknown_layer")]),
