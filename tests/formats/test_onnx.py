@@ -1,0 +1,195 @@
+"""onnx: models made byte by byte, good, bad and cut off; what is a weight and what is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from service.counting import count
+from service.errors import Problems
+from service.model import Report
+from service.reading import read, recognise
+from service.registry import FORMATS
+
+FLOAT, UINT8, INT8, INT64, STRING, FLOAT16, DOUBLE, INT4 = 1, 2, 3, 7, 8, 10, 11, 22
+
+
+def varint(value: int) -> bytes:
+    value %= 2**64
+    found = bytearray()
+    while value > 127:
+        found.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*found, value])
+
+
+def number(field: int, value: int) -> bytes:
+    return varint(field << 3) + varint(value)
+
+
+def message(field: int, *parts: bytes | str) -> bytes:
+    raw = b"".join(part.encode() if isinstance(part, str) else part for part in parts)
+    return varint(field << 3 | 2) + varint(len(raw)) + raw
+
+
+def tensor(name: str, *shape: int, kind: int = FLOAT, more: bytes = b"", packed: bool = False) -> bytes:
+    """What a TensorProto holds; without data, as where that is in another file."""
+    sizes = b"".join(map(varint, shape)) if packed else b"".join(number(1, size) for size in shape)
+    return (message(1, sizes) if packed else sizes) + number(2, kind) + message(8, name) + more
+
+
+def node(operator: str, *inputs: str, attributes: bytes = b"") -> bytes:
+    return message(1, *(message(1, name) for name in inputs), message(2, "y"), message(4, operator), attributes)
+
+
+def init(name: str, *shape: int, **more: Any) -> bytes:
+    return message(5, tensor(name, *shape, **more))
+
+
+def model(*graph: bytes, more: bytes = b"") -> bytes:
+    return number(1, 8) + message(7, *graph) + more
+
+
+def report(payload: Any) -> Report:
+    return count(read(payload, FORMATS["onnx"]))
+
+
+IF = node("If", "c", attributes=message(5, message(1, "then_branch"), message(6, init("w", 5))) +
+          message(5, message(1, "else_branch"), message(6, init("w", 7))))  # fmt: skip
+VALUE = message(5, message(1, "value"), message(5, tensor("", 3, 4)))
+
+
+@pytest.mark.parametrize(
+    ("payload", "trainable", "frozen", "buffers"),
+    [
+        (model(), 0, 0, 0),
+        (model(init("w", 2, 3)), 6, 0, 0),
+        (model(init("w", 2, 3, packed=True)), 6, 0, 0),
+        (model(init("w")), 1, 0, 0),
+        (model(init("w", 0, 3)), 0, 0, 0),
+        (model(init("w", 2, 3), init("v", 4, kind=FLOAT16)), 10, 0, 0),
+        (model(init("w", 2, 3, more=message(9, bytes(24)))), 6, 0, 0),
+        (model(init("w", 5, kind=INT4, more=message(9, bytes(3)))), 0, 0, 5),
+        (model(init("w", 2, 3, more=number(14, 1) + message(13, message(1, "location")))), 6, 0, 0),
+        # The order of fields is free, and a message may come in parts.
+        (message(7, init("w", 2)) + number(1, 8) + message(7, init("v", 3)), 5, 0, 0),
+        (model(number(99, 5), b"\xfd\x06" + bytes(4), b"\xf9\x06" + bytes(8), init("w", 2)), 2, 0, 0),
+        # Shapes, indices, statistics, states and scales are no weights.
+        (model(node("Reshape", "x", "s"), init("s", 2, kind=INT64)), 0, 0, 2),
+        (model(node("Slice", "x", "s"), init("s", 2)), 0, 0, 2),
+        (model(node("BatchNormalization", *"xwbmv"), *(init(name, 8) for name in "wbmv")), 16, 0, 16),
+        (model(node("LSTM", "x", "w", "r", "b", "", "h", "c"), init("w", 9), init("h", 4), init("c", 4)), 9, 0, 8),
+        (model(node("Div", "x", "k"), init("k")), 0, 0, 1),
+        (model(node("Conv", "x", "k"), init("k", 1, 1, 1, 1)), 1, 0, 0),
+        (model(node("Add", "x", "b"), init("b", 8)), 8, 0, 0),
+        (model(node("Gather", "t", "i"), init("t", 8), init("i", 2, kind=INT64)), 8, 0, 2),
+        # One that serves as a weight and as something else is a weight.
+        (model(node("Reshape", "x", "k"), node("MatMul", "x", "k"), init("k", 8)), 8, 0, 0),
+        # Quantised weights do not train.
+        (model(node("DequantizeLinear", *"wsz"), init("w", 9, kind=INT8), init("s"), init("z", kind=INT8)), 0, 9, 2),
+        (model(node("MatMulNBits", *"xws"), init("w", 4, 8, kind=UINT8), init("s", 4)), 0, 32, 4),
+        # Graphs in attributes, of nodes and of functions; a subgraph uses what stands outside.
+        (model(IF, init("w", 2)), 14, 0, 0),
+        (model(init("w", 2), more=message(25, message(1, "f"), message(7, IF[2:]))), 14, 0, 0),
+        (
+            model(
+                node("If", attributes=message(5, message(6, node("Reshape", "x", "s")))),
+                init("s", 2),
+            ),
+            0,
+            0,
+            2,
+        ),
+        # Dots in names make layers.
+        (model(node("Reshape", "x", "a.s"), init("a.s", 2), init("a.0.w", 3), init("a.1.w", 3)), 6, 0, 2),
+        (model(init("words", 3, kind=STRING)), 0, 0, 3),
+    ],
+)
+def test_totals(payload: bytes, trainable: int, frozen: int, buffers: int) -> None:
+    found = report(payload)
+    assert (found.root.totals.trainable, found.root.totals.frozen, found.root.totals.buffers) == (
+        trainable,
+        frozen,
+        buffers,
+    )
+    assert (found.convention, found.exact) == ("stored", True)
+
+
+@pytest.mark.parametrize(
+    ("graph", "code", "detail", "exact"),
+    [
+        (node("Constant", attributes=VALUE), "constant_nodes", "12 elements of 1 Constant nodes", False),
+        (node("Constant", attributes=message(5, message(8, b"\1\2"))), "constant_nodes", "2 elements", True),
+        (node("Constant", attributes=message(5, number(8, 1))), "constant_nodes", "1 elements", True),
+        (node("Constant", attributes=message(5, message(7, bytes(8)))), "constant_nodes", "2 elements", False),
+        (node("Constant", attributes=message(5, b"\x15" + bytes(4))), "constant_nodes", "1 elements", True),
+        (message(15, message(1, tensor("w", 3)), number(3, 4), number(3, 5)), "sparse", "3 values of 1 ", False),
+        (init("words", 3, kind=STRING), "strings", "not counted", True),
+        (init("w", 3), "likely_weights", "3 elements of 1 initializers are likely weights", True),
+    ],
+)
+def test_notices(graph: bytes, code: str, detail: str, exact: bool) -> None:
+    found = report(model(graph))
+    assert any(notice.code == code and detail in notice.detail for notice in found.notices), found.notices
+    assert found.exact is exact
+
+
+def test_training_graphs_are_told_apart() -> None:
+    found = report(model(init("w", 3), more=message(20, message(2, init("w", 4), init("v", 5)))))
+    assert found.root.totals.trainable == 3
+    assert "training_info" in [notice.code for notice in found.notices]
+
+
+def nested(depth: int) -> bytes:
+    graph = init("w", 1)
+    for _ in range(depth):
+        graph = node("If", attributes=message(5, message(6, graph)))
+    return graph
+
+
+@pytest.mark.parametrize(
+    ("payload", "detail"),
+    [
+        (b"", "holds no graph"),
+        (number(1, 8), "holds no graph"),
+        (number(1, 8) + number(7, 3), "a number stands where a message must"),
+        (model(init("w", -1)), "must hold sizes from 0"),
+        (model(init("w", 2**62)), "must hold sizes from 0"),
+        (model(init("w", *[1] * 65)), "at most 64 axes"),
+        (model(init("w", 2**40, 2**40)), "more than"),
+        (model(init("w", 2, kind=0)), "data type 0"),
+        (model(init("w", 2, kind=99)), "data type 99"),
+        (model(message(5, number(1, 2), message(2, "F"), message(8, "w"))), "which ONNX does not have"),
+        (model(init("w", 2, more=message(9, bytes(4)))), "holds 4 bytes, where 8 make F32"),
+        (model(init("w", 2), init("w", 2)), "already"),
+        (model(message(5, message(8, b"\xff"), number(2, 1))), "not UTF-8"),
+        (model(message(5, number(8, 3), number(2, 1))), "a number stands where a name must"),
+        (model(nested(60)), "graphs in graphs"),
+        (model(number(1, 1) * 3_000_000), "fields"),
+        (model() + b"\x0b", "what no message has"),
+        (model() + b"\x02\x01a", "without a number"),
+        (model() + b"\x08" + b"\xff" * 11, "no integer"),
+        (message(7, b"\x2a\x05ab"), "within one of its fields"[:6]),
+        (number(1, 8) + b"\x3a\xe8\x07abc", "ends after 8 bytes, within a message: at least the first 1,005"),
+        (number(1, 8) + b"\x3a", "ends after 3 bytes"),
+        ({}, "must be"),
+        (None, "must be"),
+    ],
+)
+def test_refused(payload: Any, detail: str) -> None:
+    with pytest.raises(Problems) as refused:
+        report(payload)
+    assert any(detail in problem.detail for problem in refused.value.problems), refused.value.problems
+
+
+def test_cut_off_at_every_byte() -> None:
+    whole = model(IF, node("Constant", attributes=VALUE), init("w", 2, 3, more=message(9, bytes(24))))
+    for length in range(len(whole)):
+        with pytest.raises(Problems):
+            report(whole[:length])
+
+
+@pytest.mark.parametrize("payload", [model(init("w", 2)), number(1, 9) + message(2, "pytorch") + model()])
+def test_recognised(payload: bytes) -> None:
+    assert recognise(payload).name == "onnx"
