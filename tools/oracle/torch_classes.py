@@ -181,11 +181,9 @@ def _ties(node: ast.AST) -> bool:
     target = node.targets[0]
     if isinstance(target, ast.Name) and target.id == "_tied_weights_keys":
         return not (isinstance(node.value, ast.Constant) and node.value.value is None)
-    return (
-        isinstance(target, ast.Attribute)
-        and target.attr in ("weight", "bias")
-        and not isinstance(node.value, ast.Constant)
-    )
+    if not isinstance(target, ast.Attribute) or target.attr not in ("weight", "bias"):
+        return False
+    return isinstance(target.value, ast.Attribute) or getattr(node.value, "attr", "") in ("weight", "bias")
 
 
 def _resized(node: ast.ClassDef) -> bool:
@@ -225,6 +223,9 @@ def _lines(verdicts: Iterable[tuple[str, str, str]]) -> Iterator[str]:
 
 
 def main() -> int:
+    if not sys.argv[1:]:
+        print("name the libraries' folders; nothing is written")
+        return 0
     load_plugins()
     verdicts = [found for argument in sys.argv[1:] for found in Library(Path(argument)).verdicts()]
     TARGET.write_text("\n".join(_lines(verdicts)) + "\n")

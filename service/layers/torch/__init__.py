@@ -1,4 +1,4 @@
-"""torch.nn, one module a family; source of every formula: the module's `__init__`."""
+"""torch.nn and the like, one module a family; source of every formula: the module's `__init__`."""
 
 from service.layers.torch import (
     attention,
@@ -10,6 +10,7 @@ from service.layers.torch import (
     parameterless,
     recurrent,
     softmax,
+    vision,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "parameterless",
     "recurrent",
     "softmax",
+    "vision",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from service import Flag, Formula, Int, Size, Tensor, layer, require
 from service.layers.torch.linear import FACTORY
 
-_IGNORED = f"max_norm norm_type scale_grad_by_freq sparse {FACTORY}"
+_IGNORED = f"_weight max_norm norm_type scale_grad_by_freq sparse {FACTORY}"
 
 
 def _check_padding(num_embeddings: int, padding_idx: int | None) -> None:

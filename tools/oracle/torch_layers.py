@@ -1,0 +1,240 @@
+"""The torch formulas and the reader of print(model) against torch itself.
+
+    python -m tools.oracle.torch_layers [SEED]
+
+Replays every case table on the real module (meta device), reads its printed form, checks constructors against our
+signatures and docs/torch.md for the classes that have no formula, and reads random nested models.
+"""
+
+from __future__ import annotations
+
+import inspect
+import random
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from service.counting import count
+from service.errors import Problems
+from service.formats.torch import torch as read_text
+from service.model import Report, Row
+from service.registry import LAYERS, load_plugins
+from service.repeats import indices
+from tests.cases import Case, cases
+
+DOCS = Path(__file__).parents[2] / "docs/torch.md"
+HIDING = {"hidden_parameters", "hidden_arguments", "hidden_buffers", "lazy"}
+"""Notices that allow a printed form to tell less than the module owns."""
+
+Shapes = dict[str, list[int]]
+
+
+def libraries() -> list[Any]:
+    """Where classes come from: torch.nn, then what of torchvision and timm is installed."""
+    found: list[Any] = [nn, nn.modules.linear]
+    declared = torch.library.Library("torchvision", "DEF")  # torchvision imports without its compiled operators
+    declared.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    declared.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    libraries.kept = declared  # type: ignore[attr-defined]
+    for name in ("torchvision.ops", "timm.layers"):
+        try:
+            found.append(__import__(name, fromlist=["_"]))
+        except ImportError:
+            print(f"{name} is not installed: its classes are not replayed")
+    return found
+
+
+def module_class(name: str, places: list[Any]) -> Any:
+    return next((getattr(place, name) for place in places if hasattr(place, name)), None)
+
+
+def build(case_type: str, config: dict[str, Any], places: list[Any]) -> nn.Module:
+    """The real module; a layer in a config is built first, and a loss takes its weights as tensors."""
+    kind = case_type.removeprefix("torch.")
+    made: dict[str, Any] = {}
+    for name, value in config.items():
+        if isinstance(value, dict):
+            inner = dict(value)
+            made[name] = build(inner.pop("type"), inner, places)
+        elif name.endswith("weight") and "Loss" in kind:
+            made[name] = torch.tensor(value, dtype=torch.float32, device="cpu")
+        else:
+            made[name] = value
+    module: nn.Module = module_class(kind, places)(**made)
+    return module
+
+
+def truth(module: nn.Module) -> tuple[Shapes, Shapes, Shapes]:
+    """What a module owns: what trains, what is frozen, buffers."""
+    weights = {n: list(p.shape) for n, p in module.named_parameters() if p.requires_grad}
+    frozen = {n: list(p.shape) for n, p in module.named_parameters() if not p.requires_grad}
+    return weights, frozen, {n: list(b.shape) for n, b in module.named_buffers()}
+
+
+def flatten(row: Row, prefix: str = "") -> Iterator[tuple[str, str, list[int]]]:
+    """Every tensor of a row with its path, repeats written out."""
+    for tensor in row.tensors:
+        yield prefix + tensor.name, tensor.role, list(tensor.shape)
+    for child in row.children:
+        for name in indices(child.name, 10_000) if child.repeat > 1 else [child.name]:
+            yield from flatten(child, f"{prefix}{name}.")
+
+
+def replay(case: Case, places: list[Any]) -> str:
+    """Why a case disagrees with torch, or nothing."""
+    try:
+        with torch.device("meta"):
+            module = build(case.type, case.config, places)
+    except Exception as error:  # noqa: BLE001 whatever torch raises, it refuses
+        return "" if case.error else f"torch refuses it: {error}"
+    if case.error:
+        return "torch takes it"
+    found, expected = truth(module), (case.tensors, case.frozen, case.buffers)
+    if found != expected:
+        return f"torch has {found}, the table {expected}"
+    return printed(module)
+
+
+def printed(module: nn.Module) -> str:
+    """Why the printed form reads otherwise than the module is, where the text holds the answer."""
+    report = count(read_text(str(module)))
+    read = {name: (role, shape) for name, role, shape in flatten(report.root)}
+    weights, frozen, buffers = truth(module)
+    real = {name: ("weight", shape) for name, shape in (weights | frozen).items()}
+    real |= {name: ("buffer", shape) for name, shape in buffers.items()}
+    return "" if told(report) and not report.exact else differences(read, real)
+
+
+def differences(read: Mapping[str, Any], real: Mapping[str, Any]) -> str:
+    """Some of the tensors that a text reads otherwise."""
+    names = [name for name in [*real, *(read.keys() - real.keys())] if read.get(name) != real.get(name)]
+    return ", ".join(f"{name} is {real.get(name)} and reads {read.get(name)}" for name in names[:4])
+
+
+def told(report: Report) -> bool:
+    return any(notice.code in HIDING for notice in report.notices)
+
+
+def constructor(kind: type) -> list[str]:
+    """The arguments of a constructor, of a recurrent module's base where it passes everything on."""
+    if issubclass(kind, nn.RNNBase):
+        names = [name for name in inspect.signature(nn.RNNBase).parameters if name != "mode"]
+        if kind is not nn.LSTM:
+            names.remove("proj_size")  # which torch refuses there
+        return [*names, "nonlinearity"] if kind is nn.RNN else names
+    parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]  # type: ignore[misc]
+    return [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+
+
+def signature(name: str, places: list[Any]) -> str:
+    """Why our arguments are not the constructor's."""
+    kind, ours = module_class(name.removeprefix("torch."), places), LAYERS[name]
+    theirs = constructor(kind)
+    if ours.signature.arguments | ours.signature.ignored != set(theirs):
+        return f"takes {sorted((ours.signature.arguments | ours.signature.ignored) ^ set(theirs))} differently"
+    order = [p for p in theirs if p in ours.signature.arguments]
+    if [p for p in inspect.signature(ours.formula).parameters if p in order] != order:
+        return f"the order of its arguments is {order}"
+    return ""
+
+
+def uncovered() -> Iterator[str]:
+    """torch.nn's classes without a formula and without a reason in the docs."""
+    documented = set(re.findall(r"`(\w+)`", DOCS.read_text()))
+    for name, kind in vars(nn).items():
+        known = f"torch.{name}" in LAYERS or name in documented
+        if not known and isinstance(kind, type) and issubclass(kind, nn.Module):
+            yield name
+
+
+class Net(nn.Module):  # type: ignore[misc, unused-ignore]
+    """A module of a person's own, which owns nothing itself."""
+
+    def __init__(self, children: list[nn.Module]) -> None:
+        super().__init__()
+        for number, child in enumerate(children):
+            setattr(self, f"part{number}", child)
+
+
+def random_model(chance: random.Random, leaves: list[Callable[[], nn.Module]], depth: int = 0) -> nn.Module:
+    """A nested model of real modules."""
+    if depth == 4 or chance.random() < 0.35 + 0.1 * depth:
+        return chance.choice(leaves)()
+    inner = [random_model(chance, leaves, depth + 1) for _ in range(chance.randint(0 if depth else 1, 4))]
+    match chance.randrange(6):
+        case 0:
+            first = chance.choice(leaves)
+            return nn.ModuleList([first() for _ in range(chance.randint(1, 12))] + inner)
+        case 1:
+            return nn.ModuleDict({f"key {number}": child for number, child in enumerate(inner)})
+        case 2:
+            return nn.DataParallel(nn.Sequential(*inner))
+        case 3:
+            return Net([*inner, nn.ParameterList([nn.Parameter(torch.empty(chance.randint(1, 4), 2))])])
+        case 4:
+            return nn.ModuleList([nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.BatchNorm1d(4)) for _ in range(3)])
+        case _:
+            return nn.Sequential(*inner)
+
+
+def random_models(seed: int, places: list[Any], number: int = 400) -> Iterator[tuple[str, str]]:
+    """Random models, each with why its text reads otherwise than it is."""
+    chance = random.Random(seed)
+    usable = [case for case in cases("torch") if not case.error and case.replay]
+    leaves: list[Callable[[], nn.Module]] = []
+    for case in usable:
+        with torch.device("meta"):
+            module = build(case.type, case.config, places)
+        if not told(count(read_text(str(module)))) and not any(not p.requires_grad for p in module.parameters()):
+            leaves.append(partial(build, case.type, case.config, places))
+    for index in range(number):
+        with torch.device("meta"):
+            module = random_model(chance, leaves)
+        yield f"random model {index} of seed {seed}", compared(module)
+
+
+def compared(module: nn.Module) -> str:
+    """Why the text reads otherwise, whatever it says about classes that nobody knows."""
+    report = count(read_text(str(module)))
+    read = {name: shape for name, role, shape in flatten(report.root) if role == "weight"}
+    real = {name: list(parameter.shape) for name, parameter in module.named_parameters()}
+    if read == real:
+        return ""
+    return (
+        f"reads {[(n, read.get(n), real.get(n)) for n in read.keys() | real.keys() if read.get(n) != real.get(n)][:4]}"
+    )
+
+
+def main() -> int:
+    warnings.simplefilter("ignore")
+    load_plugins()
+    places = libraries()
+    outcomes = [(f"case {case.id}", safely(replay, case, places)) for case in cases("torch") if case.replay]
+    names = [name for name, kind in LAYERS.items() if name[:6] == "torch." and kind.origin[:8] == "service."]
+    outcomes += [(f"signature of {name}", signature(name, places)) for name in names]
+    outcomes += [(f"torch.nn.{name}", "has neither a formula nor a reason in docs/torch.md") for name in uncovered()]
+    outcomes += random_models(int(sys.argv[1]) if len(sys.argv) > 1 else 0, places)
+    failed = [(what, why) for what, why in outcomes if why]
+    for what, why in failed:
+        print(f"{what}: {why}")
+    print(f"{len(outcomes) - len(failed)} passed, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+def safely(check: Callable[..., str], *arguments: Any) -> str:
+    """What a check says; a problem of ours is a disagreement too."""
+    try:
+        return check(*arguments)
+    except Problems as problems:
+        return f"we refuse it: {[error.detail for error in problems.problems]}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
