@@ -239,19 +239,9 @@ class _Walk:
     def _leaf(self, layer: Layer, path: str, given: Call) -> tuple[tuple[Tensor, ...], Output]:
         """The tensors and the output of a layer that a formula knows."""
         assert layer.config is not None
+        if (kind := self._kind(layer, path)) is None:
+            return (), None if self.options.unknown == "report" else FAILED
         pointer = layer.pointer + self.document.config_at
-        try:
-            kind = resolve(layer.type, self.document.framework)
-        except UnknownLayer as error:
-            if self.options.unknown == "report":
-                detail = f"{error.detail}; its parameters are not in the totals"
-                self.notices.append(Notice("unknown_layer", path, detail, seen=False))
-                return (), None
-            self.blame(error, layer.pointer + self.document.type_at)
-            return (), FAILED
-        except ArchitectureError as error:
-            self.blame(error, layer.pointer + self.document.type_at)
-            return (), FAILED
         config = self._known(kind, layer.config, path) if self.document.lenient else layer.config
         if wrong := list(kind.signature.problems(config, pointer)):
             for problem in wrong:
@@ -269,6 +259,18 @@ class _Walk:
             except ArchitectureError as error:
                 self.blame(error, layer.pointer)
         return (), FAILED
+
+    def _kind(self, layer: Layer, path: str) -> LayerType | None:
+        """The type of a layer, or None where that is a problem or, if so asked, a notice."""
+        try:
+            return resolve(layer.type, self.document.framework)
+        except ArchitectureError as error:
+            if isinstance(error, UnknownLayer) and self.options.unknown == "report":
+                detail = f"{error.detail}; its parameters are not in the totals"
+                self.notices.append(Notice("unknown_layer", path, detail, seen=False))
+            else:
+                self.blame(error, layer.pointer + self.document.type_at)
+        return None
 
     def _known(self, kind: LayerType, config: Mapping[str, Any], path: str) -> Mapping[str, Any]:
         """The arguments that a layer knows; the others are told, since they might change the count."""

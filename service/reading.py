@@ -28,14 +28,27 @@ def recognise(payload: Any, name: str | None = None) -> Format:
     raise UnknownFormat(f'{reason} {names}: state its "format"')
 
 
-def read(payload: Any, found: Format) -> Document:
-    """The document that a payload is. Raises Problems with everything that is wrong with it."""
+def check(payload: Any, found: Format) -> None:
+    """Hold a payload against its format's schema. Raises Problems with everything that breaks it."""
     try:
         _check_kind(payload, found)
-        if found.schema is not None and not isinstance(payload, bytes):
-            problems = list(_validator(found.name).problems(payload))
-            if problems:
-                raise Problems(problems)
+    except InvalidDocument as error:
+        raise Problems([error]) from None
+    if found.schema is not None and not isinstance(payload, bytes):
+        problems = list(_validator(found.name).problems(payload))
+        if problems:
+            raise Problems(problems)
+
+
+def read(payload: Any, found: Format) -> Document:
+    """The document that a payload is. Raises Problems with everything that is wrong with it."""
+    check(payload, found)
+    return understand(payload, found)
+
+
+def understand(payload: Any, found: Format) -> Document:
+    """The document that a checked payload is. Raises Problems with what no schema could see."""
+    try:
         return found.read(payload)
     except ArchitectureError as error:
         raise Problems([error]) from None

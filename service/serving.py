@@ -17,6 +17,7 @@ os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="param
 
 from prometheus_client import multiprocess  # noqa: E402
 
+from service.web import tracing  # noqa: E402
 from service.web.logs import configuration  # noqa: E402
 from service.web.metrics import WORKERS  # noqa: E402
 
@@ -39,6 +40,7 @@ logconfig_dict = configuration(_settings.log_format)
 def post_fork(server: Any, worker: Any) -> None:  # noqa: ARG001 # gunicorn's signature
     """Begin what belongs to one worker."""
     WORKERS.set(1)
+    tracing.start()
 
 
 def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001

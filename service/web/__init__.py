@@ -6,7 +6,7 @@ from flask import Flask
 
 from service.registry import load_plugins
 from service.settings import Settings
-from service.web import access, bodies, gateway, logs, metrics, problems
+from service.web import access, bodies, gateway, logs, metrics, problems, tracing
 from service.web.views import views
 
 
@@ -19,6 +19,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     problems.register(app)
     metrics.register(app)
     logs.register(app)
+    tracing.register(app)
     access.register(app, ours)
     bodies.register(app)
     app.register_blueprint(views)

@@ -13,13 +13,14 @@ from flask import Blueprint, Response, request, send_from_directory
 from service.counting import count
 from service.errors import ArchitectureError, Problems, TooLarge, UnknownFormat, UnknownLayer
 from service.model import Report
-from service.reading import read, recognise
+from service.reading import check, recognise, understand
 from service.registry import FORMATS, LAYERS, Format, LayerType, resolve
 from service.rendering.json import Detail, as_json
 from service.rendering.text import as_text
 from service.web import asking, metrics, openapi
 from service.web.asking import JSON
 from service.web.problems import HTTPProblem, sentence
+from service.web.tracing import span
 
 views = Blueprint("views", __name__)
 
@@ -59,7 +60,12 @@ def count_document(name: str) -> Response:
 def _report(payload: Any, found: Format, asked: dict[str, Any]) -> Response:
     media = asking.accepted(request, _FORMS)
     try:
-        report = count(read(payload, found), asking.options(asked), asking.limits())
+        with span("validate"):
+            check(payload, found)
+        with span("read"):
+            document = understand(payload, found)
+        with span("count"):
+            report = count(document, asking.options(asked), asking.limits())
     except Problems as problems:
         metrics.refused(problems)
         raise
@@ -67,7 +73,8 @@ def _report(payload: Any, found: Format, asked: dict[str, Any]) -> Response:
     if asked["detail"] != "totals" and report.rows > asking.settings().max_rows:
         detail = f"has {report.rows:,} rows, more than {asking.settings().max_rows:,}: ask with detail=totals"
         raise Problems([TooLarge(detail)])
-    return _FORMS[media](report, found.name, asked["detail"], asked["depth"])
+    with span("render"):
+        return _FORMS[media](report, found.name, asked["detail"], asked["depth"])
 
 
 def _json(report: Report, form: str, detail: Detail, depth: int) -> Response:

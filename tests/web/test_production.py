@@ -14,6 +14,10 @@ from typing import Any
 import brotli
 import pytest
 from flask.testing import FlaskClient
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from service.settings import InvalidSetting, Settings
 from service.web import create_app
@@ -254,3 +258,15 @@ def test_a_base_path() -> None:
     assert client.get("/tools/count/v1/formats").status_code == 200
     assert client.get("/tools/count/docs", buffered=True).status_code == 200
     assert client.get("/livez").status_code == 200
+
+
+def test_spans_continue_the_callers_trace(client: FlaskClient) -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+    caller = "0af7651916cd43dd8448eb211c80319c"
+    client.post("/v1/count", json={"architecture": MODEL}, headers={"traceparent": f"00-{caller}-b7ad6b7169203331-01"})
+    spans = exporter.get_finished_spans()
+    assert [span.name for span in spans] == ["validate", "read", "count", "render", "POST /v1/count"]
+    assert {f"{span.context.trace_id:032x}" for span in spans} == {caller}

@@ -1,0 +1,62 @@
+"""OpenTelemetry spans of a request and its steps: with the extra `paramcount[otel]`, where an exporter is set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from flask import Flask, Response, g, request
+
+try:
+    from opentelemetry import propagate, trace
+except ImportError:  # the extra is not installed
+    trace = None  # type: ignore[assignment]
+
+ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+
+def span(name: str) -> AbstractContextManager[Any]:
+    """A step of the request that is being answered."""
+    return trace.get_tracer("paramcount").start_as_current_span(name) if trace else nullcontext()
+
+
+def start() -> None:
+    """Send spans to the collector that the environment names; for a worker, since a thread does not survive a fork."""
+    if trace is None or ENDPOINT not in os.environ:
+        return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+    provider = TracerProvider(resource=Resource.create({"service.name": "paramcount"}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+
+
+def register(app: Flask) -> None:
+    """A span a request, continuing the caller's trace (W3C traceparent)."""
+    if trace is None:
+        return
+
+    @app.before_request
+    def begin() -> None:
+        route = request.url_rule.rule if request.url_rule else "none"
+        context = propagate.extract({name.lower(): value for name, value in request.headers})
+        tracer = trace.get_tracer("paramcount")
+        current = tracer.start_as_current_span(f"{request.method} {route}", context, trace.SpanKind.SERVER)
+        g.span = current.__enter__()
+        g.end_span = current.__exit__
+
+    @app.after_request
+    def tell(response: Response) -> Response:
+        g.span.set_attribute("http.response.status_code", response.status_code)
+        return response
+
+    @app.teardown_request
+    def end(_: BaseException | None) -> None:
+        leave: Callable[..., Any] | None = g.pop("end_span", None)
+        if leave is not None:
+            leave(None, None, None)
