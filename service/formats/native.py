@@ -104,7 +104,7 @@ def _entries(payload: Mapping[str, Any]) -> Mapping[str, list[int | None]]:
 
 
 def _layers(items: Sequence[Mapping[str, Any]], pointer: str) -> tuple[Layer, ...]:
-    taken = {item["name"] for item in items if "name" in item}
+    taken = {item["name"]: 0 for item in items if "name" in item}
     return tuple(
         read_layer(item, item.get("name") or _new_name(item["type"], taken), f"{pointer}/{index}")
         for index, item in enumerate(items)
@@ -156,13 +156,17 @@ def _wired(parent: Layer, items: Sequence[Mapping[str, Any]], entries: tuple[str
     return parent._replace(children=tuple(children), graph=graph)
 
 
-def _new_name(kind: str, taken: set[str]) -> str:
-    """As Keras names a layer that has no name: dense, dense_1, batch_normalization."""
+def _new_name(kind: str, taken: dict[str, int]) -> str:
+    """As Keras names a layer that has no name: dense, dense_1, batch_normalization.
+
+    `taken` holds each name with the number that its last namesake got, so that no number is tried twice.
+    """
     bare = kind.rpartition(".")[2]
     base = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", bare).lower()
-    name, number = base, 0
+    name, number = base, taken.get(base, 0)
     while name in taken:
         number += 1
         name = f"{base}_{number}"
-    taken.add(name)
+    taken[base] = number
+    taken[name] = taken.get(name, 0)
     return name
