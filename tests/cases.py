@@ -21,6 +21,7 @@ class Case:
     config: dict[str, Any] = field(default_factory=dict)
     inputs: list[Any] = field(default_factory=list)
     kwargs: dict[str, Any] = field(default_factory=dict)
+    flags: dict[str, bool] = field(default_factory=dict)  # what a call says beside its inputs
     tensors: dict[str, list[int]] = field(default_factory=dict)
     frozen: dict[str, list[int]] = field(default_factory=dict)
     buffers: dict[str, list[int]] = field(default_factory=dict)
@@ -36,6 +37,11 @@ def cases(framework: str) -> Iterator[Case]:
         for kind, lines in yaml.safe_load(table.read_text()).items():
             for number, line in enumerate(lines):
                 yield Case(id=f"{kind}-{number}", type=f"{framework}.{kind}", **line)
+
+
+def is_shape(value: Any) -> bool:
+    """Whether a value is one shape, and not a list or dict of shapes."""
+    return isinstance(value, list) and not any(isinstance(item, list | dict) for item in value)
 
 
 def shape(value: Any) -> Any:

@@ -8,10 +8,10 @@ import pytest
 
 from service.counting import count
 from service.errors import Problems
-from service.formats.native import read_layer
+from service.formats.native import read_part
 from service.model import Call, Document, Graph, Layer, Ref
 from service.registry import FRAMEWORKS, LAYERS
-from tests.cases import Case, cases, shape
+from tests.cases import Case, cases, is_shape, shape
 
 CASES = [case for framework in FRAMEWORKS for case in cases(framework)]
 BUILT_IN = [name for name, kind in LAYERS.items() if kind.origin.startswith("service.")]
@@ -20,13 +20,19 @@ BUILT_IN = [name for name, kind in LAYERS.items() if kind.origin.startswith("ser
 def document(case: Case) -> Document:
     """A model of one layer, called on the inputs of a case."""
     framework, _, kind = case.type.partition(".")
-    names = [f"input_{index}" for index in range(len(case.inputs) + len(case.kwargs))]
-    refs = iter([Ref(name) for name in names])
-    call = Call(tuple(next(refs) for _ in case.inputs), {name: next(refs) for name in case.kwargs})
+    fed: list[Any] = []
+
+    def refs(value: Any) -> Any:
+        if is_shape(value):
+            fed.append(shape(value))
+            return Ref(f"input_{len(fed) - 1}")
+        return [refs(one) for one in value] if isinstance(value, list) else {k: refs(v) for k, v in value.items()}
+
+    call = Call(tuple(refs(value) for value in case.inputs), {n: refs(v) for n, v in case.kwargs.items()} | case.flags)
     layer = Layer("it", kind, config=case.config, calls=(call,))
-    root = Layer("", "Model", children=(layer,), graph=Graph(tuple(names), Ref("it")))
-    fed: list[Any] = [shape(value) for value in (*case.inputs, *case.kwargs.values())]
-    return Document(root, "keras", framework, inputs=tuple(fed), part=lambda value, at: read_layer(value, "inner", at))
+    names = tuple(f"input_{index}" for index in range(len(fed)))
+    root = Layer("", "Model", children=(layer,), graph=Graph(names, Ref("it")))
+    return Document(root, "keras", framework, inputs=tuple(fed), part=read_part)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if not case.error], ids=lambda case: case.id)

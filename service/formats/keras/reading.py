@@ -250,7 +250,8 @@ def _first_shape(config: Any) -> Dimensions | None:
         return tuple(config["batch_input_shape"])
     if is_shape(config.get("input_shape")):
         return (None, *config["input_shape"])
-    return (None, config["input_dim"]) if is_shape([config.get("input_dim")]) and "output_dim" not in config else None
+    width = config.get("input_dim")
+    return (None, width) if width is not None and is_shape([width]) and "output_dim" not in config else None
 
 
 def _variable_dtype(policy: Any) -> str:

@@ -56,7 +56,7 @@ def _analysed(equation: _Equation, bias_axes: str | None, shape: Dimensions, par
         raise ShapeMismatch(f"its equation takes at least {len(equation.inputs)} axes, not {shown(shape)}")
     output = [shape[0], *partial]
     if elided and equation.elided == "left":
-        output[1:1] = shape[1:elided]
+        output[1:1] = shape[elided - 1 : 0 : -1]  # Keras turns them round
     elif elided:
         output += shape[len(shape) - elided :]
     first = elided if equation.elided == "left" else 0
@@ -112,7 +112,7 @@ def einsum_dense(
     how = quantization(quantization_mode, quantization_config, MATRIX_MODES)
     require(not (lora_rank and how.mode in ("gptq", "awq")), f"is not for {how.mode}", "lora_rank")
     if how.freezes:
-        yield from _frozen(form, found, how, len(inputs))
+        yield from _frozen(form, found, how)
     else:
         if how.mode == "float8":
             yield from float8(how.block if how.block > 0 else AMAX_HISTORY)
@@ -123,12 +123,13 @@ def einsum_dense(
     return found.output
 
 
-def _frozen(form: _Equation, found: _Einsum, how: Quantization, rank: int) -> Formula:
+def _frozen(form: _Equation, found: _Einsum, how: Quantization) -> Formula:
     """The kernel in whole numbers, and its scales. Source: EinsumDense._int8_build, _int4_build, _gptq_build."""
+    require(not form.elided, "is not for equations with dots, as Keras has it", "quantization_mode")
     reduced = [index for index, letter in enumerate(form.kernel) if letter not in form.output]
     if how.mode == "int8":
         yield Tensor("kernel", found.kernel, dtype="I8", trainable=False)
-        yield Tensor("kernel_scale", _scale(form, found.kernel, rank), "buffer")
+        yield Tensor("kernel_scale", _scale(form, found.kernel), "buffer")
     elif how.mode == "int4":
         rows = prod(found.kernel[index] for index in reduced)
         yield from packed("kernel", rows, prod(n for i, n in enumerate(found.kernel) if i not in reduced), how)
@@ -140,11 +141,9 @@ def _frozen(form: _Equation, found: _Einsum, how: Quantization, rank: int) -> Fo
         yield from calibrated(rows, prod(rest), how, "zero_point")
 
 
-def _scale(form: _Equation, kernel: tuple[int, ...], rank: int) -> tuple[int, ...]:
+def _scale(form: _Equation, kernel: tuple[int, ...]) -> tuple[int, ...]:
     """A scale for all that the equation sums over. Source: _analyze_quantization_info, _get_kernel_scale_shape."""
-    dots = "\0" * (rank - len(form.inputs))  # letters that the kernel does not have
-    before, after = (dots if form.elided == side else "" for side in ("left", "right"))
-    inputs, output = (before + term + after for term in (form.inputs, form.output))
+    inputs, output = form.inputs, form.output
     reduced = [index for index, letter in enumerate(form.kernel) if letter not in output]
     expand = [index for index, letter in enumerate(output) if letter not in form.kernel]
     transpose = [form.kernel.find(letter) for letter in output if letter in form.kernel]
