@@ -14,6 +14,7 @@ from service.formats.stored import Bytes, Truncated
 _MOST_FIELDS = 2_500_000
 """The most fields that are read of a file; a graph of 100,000 nodes has some 1,300,000."""
 
+_LARGEST_NUMBER = 2**29 - 1
 _VARINT, _FIXED64, _MESSAGE, _FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT = 10
 
@@ -44,6 +45,8 @@ class Wire:
             else:
                 key, at = self._varint(at, end)
             number, kind = key >> 3, key & 7
+            if not 0 < number <= _LARGEST_NUMBER:
+                raise InvalidDocument(f"is no ONNX file: before byte {at:,} stands no number of a field", code="wire")
             if kind == _VARINT:
                 value, at = self._varint(at, end)
                 yield Field(number, value, 0)
@@ -57,8 +60,6 @@ class Wire:
                 length = 8 if kind == _FIXED64 else 4
             else:
                 raise InvalidDocument(f"is no ONNX file: at byte {at:,} stands what no message has", code="wire")
-            if number == 0:
-                raise InvalidDocument(f"is no ONNX file: at byte {at:,} stands a field without a number", code="wire")
             if at + length > end:
                 self._check(at + length, end)
             yield Field(number, at, at + length)

@@ -1,0 +1,57 @@
+"""What the oracles of files share: our answer to a payload or a path, as data to compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from service.counting import count
+from service.errors import Problems, UnknownFormat
+from service.files import payload
+from service.model import Report, Row, Tensor
+from service.reading import read, recognise
+from service.registry import FORMATS
+from service.repeats import indices
+
+Check = tuple[str, bool, object]
+"""What was compared, whether it agrees, and what there is to see."""
+
+
+def ours(body: Any, name: str) -> Report | None:
+    """Our report, or None where the payload is refused."""
+    try:
+        return count(read(body, FORMATS[name]))
+    except Problems:
+        return None
+
+
+def of_path(path: Path) -> Report | None:
+    """Our report on a file or a folder."""
+    try:
+        body = payload(str(path))
+        return count(read(body, recognise(body)))
+    except (Problems, UnknownFormat):
+        return None
+
+
+def tensors(report: Report) -> dict[str, Tensor]:
+    """Each tensor by its full name, repeats written out; those tied to another included."""
+    return dict(_beneath(report.root, ""))
+
+
+def _beneath(row: Row, prefix: str) -> Any:
+    for tensor in row.tensors:
+        yield prefix + tensor.name, tensor
+    for child in row.children:
+        for name in indices(child.name, 10**7) if child.repeat > 1 else [child.name]:
+            yield from _beneath(child, f"{prefix}{name}.")
+
+
+def elements(report: Report) -> int:
+    """Every element, buffers included."""
+    totals = report.root.totals
+    return totals.trainable + totals.frozen + totals.buffers
+
+
+def stored_bytes(report: Report) -> int:
+    return report.root.totals.bytes + report.root.totals.buffer_bytes
