@@ -1,0 +1,37 @@
+# What is built: a wheel, installed into an environment of its own that holds no build tool.
+ARG BASE_IMAGE=python:3.13-slim
+
+FROM ${BASE_IMAGE} AS build
+WORKDIR /build
+RUN python3 -m venv tools && python3 -m venv --without-pip /opt/paramcount
+COPY pyproject.toml README.md ./
+COPY tools/pins.txt pins.txt
+COPY service service
+# An own package index or certificate comes in as a secret, for this one step: --secret id=pip,src=pip.conf
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
+    --mount=type=secret,id=certificates,target=/etc/ssl/certs/ca-certificates.crt \
+    PIP_CONSTRAINT=pins.txt tools/bin/pip --python /opt/paramcount/bin/python3 install \
+      --no-cache-dir --no-compile --disable-pip-version-check . \
+ && rm -rf /opt/paramcount/include /opt/paramcount/bin/[Aa]ctivate* \
+ && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/paramcount/lib
+
+FROM ${BASE_IMAGE}
+ARG VERSION=0.0.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="paramcount" \
+      org.opencontainers.image.description="Counts the parameters of a neural network from its description, over HTTP." \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /opt/paramcount /opt/paramcount
+# A container sees every core of its machine, whatever its share: say how many workers, do not guess.
+ENV PATH=/opt/paramcount/bin:/usr/local/bin:/usr/bin:/bin \
+    PYTHONDONTWRITEBYTECODE=1 \
+    WEB_CONCURRENCY=2
+USER 10001:10001
+WORKDIR /opt/paramcount
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+    CMD ["/opt/paramcount/bin/python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/livez', timeout=2)"]
+ENTRYPOINT ["/opt/paramcount/bin/paramcount", "serve"]
+CMD ["--bind", "0.0.0.0:8000"]

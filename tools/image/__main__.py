@@ -1,0 +1,34 @@
+"""`python -m tools.image build [--base IMAGE]` builds localhost/paramcount; `test` also tries what it claims."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.image.build import IMAGE, build
+from tools.install import HOUSE, debian, pypi
+
+
+def main() -> int:
+    """Install what is missing, build, and test where that is asked."""
+    parser = argparse.ArgumentParser("python -m tools.image", description=__doc__)
+    parser.add_argument("command", choices=("build", "test"))
+    parser.add_argument("--base", help="the base image; without one, a Debian with Python is made")
+    asked = parser.parse_args()
+    debian("buildah", "podman", "runc", "mmdebstrap", "ca-certificates")
+    folder = Path(__file__).parent
+    if asked.command == "test":
+        subprocess.run([pypi(folder / "requirements.txt") / "hadolint", HOUSE / "Dockerfile"], check=True)
+    build(asked.base)
+    if asked.command == "build":
+        sys.stdout.write(f"{IMAGE} is built\n")
+        return 0
+    return pytest.main(["-rA", "--no-header", "-p", "no:cacheprovider", str(folder)])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""A container of the image, run with every restriction that the manifests ask for."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+
+from tools.image.build import IMAGE
+from tools.image.engine import engine
+
+RESTRICTIONS = (
+    *("--read-only", "--read-only-tmpfs=false", "--tmpfs", "/tmp:rw,noexec,nosuid,size=16m"),
+    *("--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--pids-limit", "100"),
+)
+
+
+class Container:
+    """A running container."""
+
+    def __init__(self, name: str, port: int) -> None:
+        self.name, self.url = name, f"http://127.0.0.1:{port}"
+
+    def run(self, *command: str, check: bool = False) -> tuple[int, str]:
+        """Run a command inside; its exit status and output."""
+        done = engine("podman", "exec", self.name, *command, check=check)
+        return done.returncode, done.stdout + done.stderr
+
+    def python(self, program: str) -> tuple[int, str]:
+        """Run a Python program inside."""
+        return self.run("/opt/paramcount/bin/python3", "-c", program)
+
+    def stop(self, seconds: int = 30) -> tuple[int, float]:
+        """Stop with TERM: the exit status, and how long it took."""
+        before = time.monotonic()
+        engine("podman", "stop", "--time", str(seconds), self.name)
+        return self.state["ExitCode"], time.monotonic() - before
+
+    @property
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(engine("podman", "inspect", self.name).stdout)[0]["State"]
+        return found
+
+    @property
+    def log(self) -> str:
+        done = engine("podman", "logs", self.name)
+        return done.stdout + done.stderr
+
+    def ready(self, seconds: float = 20) -> None:
+        """Wait until it answers. Raises RuntimeError, with its log, when it does not."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            try:
+                if requests.get(f"{self.url}/readyz", timeout=1).ok:
+                    return
+            except requests.RequestException:
+                time.sleep(0.05)
+        raise RuntimeError(f"not ready after {seconds} s:\n{self.log}")
+
+
+@contextmanager
+def container(
+    *options: str, memory: str = "512m", settings: Mapping[str, Any] | None = None, bind: bool = True
+) -> Iterator[Container]:
+    """A container that answers, and is gone afterwards."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    name = f"paramcount-{port}"
+    environment = [f"--env={key}={value}" for key, value in (settings or {}).items()]
+    address = ["--bind", f"127.0.0.1:{port}"] if bind else []
+    engine(
+        *("podman", "run", "--detach", "--name", name, *RESTRICTIONS, "--memory", memory, "--memory-swap", memory),
+        *(*environment, *options, IMAGE, *address),
+    )
+    started = Container(name, port)
+    try:
+        if bind:
+            started.ready()
+        yield started
+    finally:
+        engine("podman", "rm", "--force", "--time", "5", name, check=False)

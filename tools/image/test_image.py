@@ -1,0 +1,119 @@
+"""What the image claims, tried on a running container; `python -m tools.image test` runs this."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+import requests
+
+from tools.image.build import BASE, IMAGE
+from tools.image.containers import Container, container
+from tools.image.engine import engine
+
+DENSE = {"input_shape": [3], "layers": [{"type": "Dense", "units": 4}]}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Container]:
+    with container() as started:
+        yield started
+
+
+def inspected(image: str = IMAGE) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(engine("podman", "image", "inspect", image).stdout)[0]
+    return found
+
+
+def test_it_counts_a_model(running: Container) -> None:
+    answer = requests.post(f"{running.url}/v1/count/native", json=DENSE, timeout=5)
+    assert (answer.status_code, answer.json()["totals"]["total"]) == (200, 3 * 4 + 4)
+
+
+def test_it_is_no_root_and_has_no_capability(running: Container) -> None:
+    status = running.run("cat", "/proc/1/status", check=True)[1]
+    found = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert found["Uid"].split() == ["10001"] * 4
+    assert found["Gid"].split() == ["10001"] * 4
+    assert int(found["CapEff"], 16) == int(found["CapBnd"], 16) == 0
+    assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
+
+
+@pytest.mark.parametrize("place", ["/x", "/opt/paramcount/x", "/opt/paramcount/lib/x", "/etc/x", "/var/tmp/x"])
+def test_it_cannot_write(running: Container, place: str) -> None:
+    status, said = running.python(f"open({place!r}, 'w')")
+    assert status == 1
+    assert "Read-only file system" in said or "Permission denied" in said
+
+
+def test_its_own_part_holds_no_build_tool_and_no_machine_s_setting(running: Container) -> None:
+    folder = "/opt/paramcount"
+    status, said = running.python("import pip")
+    assert (status, "No module named 'pip'" in said) == (1, True)
+    assert running.python("import setuptools")[0] == 1
+    files = running.run("find", folder, "/etc/pip.conf", "/root", "/build", "-name", "*pip*")[1]
+    assert not [line for line in files.splitlines() if line.startswith((f"{folder}/lib/pip", "/etc/pip.conf/"))]
+    history = engine("podman", "history", "--no-trunc", IMAGE).stdout
+    assert "index-url" not in history
+
+
+def test_everything_is_byte_compiled(running: Container) -> None:
+    program = """
+from importlib.util import cache_from_source
+from pathlib import Path
+for file in Path("/opt/paramcount/lib").rglob("*.py"):
+    if not Path(cache_from_source(file)).exists(): print(file)
+"""
+    assert running.python(program) == (0, "")
+
+
+def test_it_starts_without_a_shell() -> None:
+    with container("--volume", "/dev/null:/usr/bin/dash:ro", "--volume", "/dev/null:/usr/bin/bash:ro") as started:
+        assert started.run("/bin/sh", "-c", "true")[0] != 0
+        assert requests.get(f"{started.url}/livez", timeout=5).ok
+
+
+def test_its_health_check_sees_it_well_and_dead() -> None:
+    with container("--network", "none", bind=False) as started:
+        until = time.monotonic() + 20
+        while engine("podman", "healthcheck", "run", started.name, check=False).returncode:
+            assert time.monotonic() < until, started.log
+            time.sleep(0.1)
+    command = inspected()["Config"]["Healthcheck"]["Test"]
+    assert command[0] == "CMD"  # in exec form: no shell
+    with container() as elsewhere:  # nothing listens on the image's own port there
+        assert elsewhere.run(*command[1:])[0] == 1
+
+
+def test_its_labels_say_what_it_is() -> None:
+    labels = inspected()["Config"]["Labels"]
+    assert labels["org.opencontainers.image.title"] == "paramcount"
+    assert labels["org.opencontainers.image.version"] == version("paramcount")
+    assert len(labels["org.opencontainers.image.revision"]) == 40
+
+
+def test_it_stops_cleanly_and_soon() -> None:
+    with container() as started:
+        requests.post(f"{started.url}/v1/count/native", json=DENSE, timeout=5)
+        status, seconds = started.stop()
+        assert status == 0, started.log
+        assert seconds < 3
+
+
+def test_a_setting_that_is_wrong_stops_the_start() -> None:
+    with container(settings={"PARAMCOUNT_MAX_DEPTH": "many"}, bind=False) as started:
+        until = time.monotonic() + 20
+        while started.state["Running"] and time.monotonic() < until:
+            time.sleep(0.1)
+        assert started.state["ExitCode"] != 0
+        assert "PARAMCOUNT_MAX_DEPTH" in started.log
+
+
+def test_it_is_small() -> None:
+    ours = inspected()["Size"] - inspected(BASE)["Size"]
+    print(f"{ours / 1e6:.1f} MB on top of its base")
+    assert ours < 60e6

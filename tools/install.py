@@ -1,0 +1,45 @@
+"""What a check needs beside Python, installed when it is missing: Debian's packages, and PyPI's in their own folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HOUSE = Path(__file__).parents[1]
+
+
+def debian(*packages: str) -> None:
+    """Install Debian's packages (as root, or with sudo); their services are not started."""
+    listed = subprocess.run(
+        ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *packages],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.splitlines()
+    missing = sorted(
+        set(packages) - {line.removesuffix(" installed") for line in listed if line.endswith(" installed")}
+    )
+    if not missing:
+        return
+    root = [] if os.geteuid() == 0 else ["sudo"]
+    quiet = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "-qq"]
+    subprocess.run([*quiet, "update"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*quiet, "install", "--no-install-recommends", *missing], check=True, stdout=subprocess.DEVNULL)
+
+
+def pypi(requirements: Path) -> Path:
+    """An environment that holds the requirements of a file; returns its folder of programs."""
+    folder = HOUSE / f".venv-{requirements.parent.name}"
+    done = folder / ".done"
+    if not done.exists() or done.read_bytes() != requirements.read_bytes():
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        subprocess.run(
+            [folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", requirements],
+            check=True,
+        )
+        done.write_bytes(requirements.read_bytes())
+    return folder / "bin"
