@@ -1,0 +1,1 @@
+"""Fuzzing: any bytes give a report or a problem."""

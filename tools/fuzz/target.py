@@ -1,0 +1,75 @@
+"""One reader under atheris: whatever the bytes, there is a report or there are Problems, and memory stays in bounds.
+
+python -m tools.fuzz.target FORMAT [FOLDER OR FILE] [options of libFuzzer]
+"""
+
+from __future__ import annotations
+
+import sys
+import tracemalloc
+
+import atheris
+import orjson
+
+with atheris.instrument_imports(include=["service"]):
+    from service.counting import count
+    from service.errors import Problems
+    from service.reading import read
+    from service.registry import FORMATS, Format, load_plugins
+    from service.rendering.json import as_json
+
+    load_plugins()
+
+_MEMORY = 4_000_000, 1_000
+"""What one input may take: so many bytes, and so many times its length."""
+
+
+def payload(data: bytes, found: Format) -> object:
+    """What a request with this body holds; None where it is no JSON, or no text."""
+    try:
+        if found.media.startswith("text/"):
+            return data.decode()
+        return data if found.media == "application/octet-stream" and data[:1] != b"{" else orjson.loads(data)
+    except ValueError:
+        return None
+
+
+def attempt(data: bytes, found: Format) -> None:
+    """Count one input, if it can be counted."""
+    body = payload(data, found)
+    if body is None:
+        return
+    try:
+        report = count(read(body, found))
+    except Problems as refused:
+        problems = refused.problems
+    else:
+        orjson.dumps(as_json(report, found.name, detail="tensors"))
+        return
+    assert 0 < len(problems) <= 100
+    assert all(problem.detail and len(problem.detail) < 2_000 for problem in problems)
+
+
+def main() -> None:
+    name = sys.argv.pop(1)
+    seen = 0
+
+    def once(data: bytes) -> None:
+        nonlocal seen
+        seen += 1
+        if seen % 64:
+            attempt(data, FORMATS[name])
+            return
+        tracemalloc.start()
+        attempt(data, FORMATS[name])
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        fixed, factor = _MEMORY
+        assert peak < fixed + factor * len(data), f"{peak} bytes of memory for {len(data)}"
+
+    atheris.Setup(sys.argv, once)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
