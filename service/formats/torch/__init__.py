@@ -11,8 +11,6 @@ from service.formats.torch.text import Module, find, module
 from service.model import Document, Notice
 from service.registry import reader
 
-LARGEST_TEXT = 20_000_000
-
 _EXAMPLE = """\
 Sequential(
   (0): Conv2d(1, 8, kernel_size=(3, 3), stride=(1, 1))
@@ -44,7 +42,8 @@ def torch(payload: str) -> Document:
     reading = Reading(root)
     layer = reading.layer(root)
     raised(reading.problems)
-    notices = [*reading.notices(), _FROZEN]
+    # An adapter's base is frozen, and the text does not say so.
+    notices = [*reading.notices(), _FROZEN._replace(seen=root.type not in known.ADAPTED)]
     if _inner(root).type in known.ASSEMBLED:
         notices.append(_ASSEMBLED)
     return Document(layer, "torch", "torch", notices=tuple(notices), lenient=True, by_line=True)

@@ -10,11 +10,17 @@ def _classes(names: str) -> frozenset[str]:
 ASSEMBLED = _classes("Sequential ModuleList ModuleDict")
 """Containers that a person fills; they own nothing and print nothing of their own."""
 
-WRAPPERS = _classes("""
-    DataParallel DistributedDataParallel OptimizedModule FullyShardedDataParallel CheckpointWrapper
+ADAPTED = _classes(
+    """
     PeftModel PeftModelForCausalLM PeftModelForSequenceClassification PeftModelForSeq2SeqLM
     PeftModelForTokenClassification PeftModelForQuestionAnswering PeftModelForFeatureExtraction LoraModel
-    """)
+    """
+)
+"""peft's wrappers: what stands in them is frozen, but for the adapters."""
+
+WRAPPERS = ADAPTED | _classes(
+    "DataParallel DistributedDataParallel OptimizedModule FullyShardedDataParallel CheckpointWrapper"
+)
 """What stands around a whole model, and owns nothing itself."""
 
 ADAPTERS = _classes("lora.Linear lora.Embedding lora.Conv1d lora.Conv2d lora.Conv3d ModulesToSaveWrapper")

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 from inspect import signature
 from typing import Any
 
-from service.errors import ArchitectureError, InvalidDocument, Problems
+from service.errors import ArchitectureError, InvalidDocument, Problems, TooLarge
 from service.formats.torch import known
 from service.formats.torch.arguments import arguments
 from service.formats.torch.classes import alias, verdicts
+from service.formats.torch.parameters import parameters
 from service.formats.torch.parametrized import parametrized
-from service.formats.torch.text import Module, entry
-from service.model import DTYPE_NAMES, Layer, Notice, Tensor
+from service.formats.torch.text import Module
+from service.model import Layer, Notice, Tensor
 from service.registry import LAYERS, LayerType
-from service.signature import LARGEST
 
-_PARAMETER = re.compile(r"Parameter containing: \[([\w.]{1,100}) of size ([\dx]*)( \([^)]*\))?\]", re.ASCII)
-_TENSOR_TYPES = {
-    "FloatTensor": "F32", "DoubleTensor": "F64", "HalfTensor": "F16", "BFloat16Tensor": "BF16", "LongTensor": "I64",
-    "IntTensor": "I32", "ShortTensor": "I16", "CharTensor": "I8", "ByteTensor": "U8", "BoolTensor": "BOOL",
-    "ComplexFloatTensor": "C64", "ComplexDoubleTensor": "C128",
-}  # fmt: skip
 _OWN_NOTHING = known.ASSEMBLED | known.WRAPPERS | known.ADAPTERS | known.COMPOSITES
 _MOST_NAMED = 20
+_LONGEST_ARGUMENTS = 10_000
+_MOST_TENSORS = 1_000_000
 
 
 class Reading:
@@ -36,6 +31,7 @@ class Reading:
         names = [name for name in _types(root) if name and not is_torch(name)]
         self._verdicts = verdicts(frozenset(names), names[0] if names else "")
         self.problems: list[ArchitectureError] = []
+        self._tensors = 0
 
     def layer(self, module: Module, path: str = "", parent: str = "") -> Layer:
         """The layer that a module is, with all beneath it."""
@@ -43,7 +39,8 @@ class Reading:
         if module.type.startswith("Parametrized") and (kind := formula(module.type.removeprefix("Parametrized"))):
             return self._parametrized(layer, module, path, kind)
         if module.type in ("ParameterList", "ParameterDict"):
-            return layer._replace(tensors=tuple(_parameters(module)))
+            layer = layer._replace(tensors=tuple(parameters(module)))
+            module.children = [child for child in module.children if child.type]
         children = tuple(
             self.layer(child, f"{path}.{child.name}" if path else child.name, module.type)
             for child in module.children
@@ -54,6 +51,10 @@ class Reading:
     def _own(self, layer: Layer, module: Module, path: str, parent: str) -> Layer:
         """The layer with its own tensors, or with the config that its formula makes them of."""
         name = module.type
+        if name.startswith(("nn.", "torch.nn.")):
+            raise InvalidDocument(
+                f"line {module.line}: this is the source of a model; send what print(model) writes of it"
+            )
         if name in known.ASSEMBLED and any(text for text in module.text):
             raise InvalidDocument(
                 f'line {module.line}: {name} prints modules only, as "(name): Class(...)", not "{module.text[0][:60]}"'
@@ -95,6 +96,9 @@ class Reading:
             argument = error.pointer.removeprefix("/")
             self.problems.append(InvalidDocument(f"line {module.line}: {argument} {error.detail}", code=error.code))
             return ()
+        self._tensors += len(tensors)
+        if self._tensors > _MOST_TENSORS:
+            raise TooLarge(f"line {module.line}: is where a text holds more than {_MOST_TENSORS:,} tensors")
         return tuple(tensor for tensor in tensors if tensor.name.partition(".")[0] not in children)
 
     def _parametrized(self, layer: Layer, module: Module, path: str, kind: LayerType) -> Layer:
@@ -161,9 +165,10 @@ def _names(kind: LayerType) -> tuple[str, ...]:
 
 def config_of(kind: LayerType, module: Module) -> dict[str, Any]:
     """The printed arguments by name: those by position stand in the order of the constructor."""
-    if not kind.signature.arguments:
-        return {}  # it owns nothing, whatever it prints
-    found = arguments(", ".join(module.text))
+    text = ", ".join(module.text)
+    if not kind.signature.arguments or len(text) > _LONGEST_ARGUMENTS:
+        return {}  # it owns nothing, whatever it prints; or what it prints is no list of arguments
+    found = arguments(text)
     names = _names(kind)
     by_position = {
         names[at] if at < len(names) else f"argument {at + 1}": value for at, value in enumerate(found.positional)
@@ -191,21 +196,6 @@ def _attention(module: Module) -> tuple[Tensor, ...]:
     if list(kind.signature.problems(config, "")):
         return ()
     return tuple(tensor for tensor in kind.formula(**config) if not tensor.name.startswith("out_proj."))
-
-
-def _parameters(module: Module) -> Iterable[Tensor]:
-    """What a ParameterList or a ParameterDict holds; its only entry stands in its own line."""
-    alone = [re.match(r"\((.+?)\): (.*)", text) for text in module.text]
-    entries = module.children or [entry(match[1], match[2], module.line) for match in alone if match]
-    for item in entries:
-        match = _PARAMETER.fullmatch(item.text[0]) if item.text and not item.type else None
-        if match is None:
-            continue  # "Object of type: int": no tensor
-        sizes = [size for size in match[2].split("x") if size]
-        if len(sizes) > 64 or any(len(size) > 13 or int(size) > LARGEST for size in sizes):
-            raise InvalidDocument(f"line {item.line}: no tensor is of size {match[2][:60]}")
-        kind = match[1].rpartition(".")[2]
-        yield Tensor(item.name, tuple(map(int, sizes)), dtype=DTYPE_NAMES.get(kind) or _TENSOR_TYPES.get(kind, ""))
 
 
 def raised(problems: Iterable[ArchitectureError]) -> None:

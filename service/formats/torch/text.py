@@ -14,8 +14,8 @@ DEEPEST = 90
 _ANSI = re.compile(r"\x1b\[[0-9;?]{0,50}[A-Za-z]")
 _ENTRY = re.compile(r"\((.+?)\): (.*)", re.DOTALL)
 _TIMES = re.compile(r"(\d{1,18}) x (?=\S)", re.ASCII)
-_CLASS_AT_END = re.compile(r"[A-Za-z_][\w.]*\Z", re.ASCII)
-_CLASS = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
+_CLASS_AT_END = re.compile(r"[^\W\d][\w.]*\Z")
+_CLASS = re.compile(r"[^\W\d][\w.]*")
 _DIGITS = re.compile(r"\d+", re.ASCII)
 _LONGEST_PREFIX = 300
 _CUT_SHORT = ("...", "…", "[...]")
@@ -62,7 +62,8 @@ def find(lines: Sequence[str]) -> tuple[Module, str] | None:
         if alone is None and line.endswith(")") and (opening := _opening(line)) is not None:
             match = _CLASS_AT_END.search(line[max(0, opening - 200) : opening])
             if match and match[0].rpartition(".")[2][:1].isupper():
-                alone = Module("", match[0], number, [line[opening + 1 : -1]]), line[: opening - len(match[0])]
+                inner = line[opening + 1 : -1].strip()
+                alone = Module("", match[0], number, [inner] if inner else []), line[: opening - len(match[0])]
     return alone
 
 
@@ -107,7 +108,7 @@ def _fill(root: Module, lines: Sequence[str], prefix: str) -> int:
             raise InvalidDocument(f"line {number}: the text is cut short here; send all of it")
         _take(stack, number, indent, text)
     open_module = stack[-1]
-    raise InvalidDocument(f"line {open_module.line}: {open_module.type}( is never closed; is the text cut short?")
+    raise InvalidDocument(f"line {open_module.line}: {open_module.type[:60]}( is never closed; is the text cut short?")
 
 
 def _inside(lines: Sequence[str], after: int, prefix: str) -> Iterator[tuple[int, str]]:
@@ -126,7 +127,7 @@ def _leave(stack: list[Module], indent: int, text: str) -> None:
     while len(stack) > 1 and (stack[-1].indent > indent or (stack[-1].indent == indent and text != ")")):
         left = stack.pop()
         if not left.closed:
-            raise InvalidDocument(f"line {left.line}: {left.type}( is never closed; is the text cut short?")
+            raise InvalidDocument(f"line {left.line}: {left.type[:60]}( is never closed; is the text cut short?")
 
 
 def _take(stack: list[Module], number: int, indent: int, text: str) -> None:

@@ -1,0 +1,292 @@
+"""torch: what print(model) shows, what it does not, and what is no print of a module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from service.counting import count
+from service.errors import Problems
+from service.model import Report, Row
+from service.reading import read
+from service.registry import FORMATS
+from service.repeats import indices
+
+LINEAR = "Linear(in_features=3, out_features=4, bias=True)"  # 3·4 + 4 = 16
+RESNET_HEAD = """\
+ResNet(
+  (conv1): Conv2d(3, 64, kernel_size=(7, 7), stride=(2, 2), padding=(3, 3), bias=False)
+  (bn1): BatchNorm2d(64, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
+  (layer1): Sequential(
+    (0): BasicBlock(
+      (relu): ReLU(inplace=True)
+    )
+  )
+)"""  # 64·3·7·7 + 2·64 = 9536; buffers 2·64 + 1
+
+
+def report(text: str) -> Report:
+    return count(read(text, FORMATS["torch"]))
+
+
+def tensors(row: Row, prefix: str = "") -> Iterator[tuple[str, tuple[int, ...]]]:
+    for tensor in row.tensors:
+        yield prefix + tensor.name, tensor.shape
+    for child in row.children:
+        for name in indices(child.name, 100) if child.repeat > 1 else [child.name]:
+            yield from tensors(child, f"{prefix}{name}.")
+
+
+def codes(found: Report) -> set[str]:
+    return {notice.code for notice in found.notices if not notice.seen}
+
+
+@pytest.mark.parametrize(
+    ("text", "total", "buffers"),
+    [
+        (LINEAR, 16, 0),
+        ("ReLU()", 0, 0),
+        ("Conv2d(6, 4, kernel_size=(3, 5), stride=(1, 1), padding=same, groups=2, padding_mode=reflect)", 184, 0),
+        (
+            "LSTM(5, 4, num_layers=2, batch_first=True, bidirectional=True)",
+            928,
+            0,
+        ),  # 2·16·(5 + 4 + 2) + 2·16·(8 + 4 + 2)
+        ("LayerNorm((5, 7), eps=1e-05, elementwise_affine=True, bias=False)", 35, 0),
+        ("EmbeddingBag(30, 8, mode='mean')", 240, 0),
+        ("BatchNorm1d(8, eps=1e-05, momentum=None, affine=True, bias=False, track_running_stats=True)", 8, 17),
+        # Before torch 2.13 a norm did not print its bias, and had one.
+        ("BatchNorm2d(8, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)", 16, 17),
+        ("GroupNorm(2, 8, eps=1e-05, affine=True)", 16, 0),
+        ("LayerNorm((8,), eps=1e-05, elementwise_affine=True)", 16, 0),
+        ("FrozenBatchNorm2d(64, eps=0.0)", 0, 256),
+        ("ParameterList(  (0): Parameter containing: [torch.float32 of size 3x4])", 12, 0),
+        ("ParameterDict()", 0, 0),
+        (RESNET_HEAD, 9536, 129),
+        # FSDP's name for a class, and what is wrapped around a model.
+        (f"FSDP{LINEAR}", 16, 0),
+        (f"OptimizedModule(\n  (_orig_mod): DataParallel(\n    (module): {LINEAR}\n  )\n)", 16, 0),
+        # A class of transformers that prints the shape of its only weight.
+        ("LlamaRMSNorm((64,), eps=1e-06)", 64, 0),
+        # A class of timm that is torch's, with children.
+        (
+            """\
+            BatchNormAct2d(
+              8, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True
+              (drop): Identity()
+              (act): PReLU(num_parameters=1)
+            )""",
+            17,
+            17,
+        ),
+    ],
+)
+def test_exact(text: str, total: int, buffers: int) -> None:
+    found = report(dedent(text))
+    assert (found.root.totals.trainable, found.root.totals.buffers) == (total, buffers)
+    assert (found.exact, found.convention) == (True, "torch")
+
+
+ATTENTION = """\
+MultiheadAttention(
+  (out_proj): NonDynamicallyQuantizableLinear(in_features=8, out_features=8, bias=True)
+)"""
+NORMED = """\
+Parametrized{0}(
+  {1}
+  (parametrizations): ModuleDict(
+    (weight): ParametrizationList(
+      (0): {2}()
+    )
+  )
+)"""
+
+
+@pytest.mark.parametrize(
+    ("text", "total", "code"),
+    [
+        (f"Sequential(\n  (0): {LINEAR}\n)", 16, "hidden_hooks"),
+        (f"ModuleList(\n  (0-11): 12 x {LINEAR}\n)", 192, "hidden_hooks"),
+        (f"MyNet(\n  (fc): {LINEAR}\n)", 16, "hidden_parameters"),
+        (f"ResNet(\n  (fc): {LINEAR}\n  (extra): MyHead()\n)", 16, "hidden_parameters"),
+        ("MyNet()", 0, "hidden_parameters"),
+        ("Net(\n  (a): something that is no class\n)", 0, "hidden_parameters"),
+        # A class that bears the name of torch's, and does not print what torch's does.
+        ("LayerNorm()", 0, "hidden_parameters"),
+        ("RMSNorm(dim=8)", 0, "hidden_parameters"),
+        ("RNNBase(3, 4)", 0, "hidden_parameters"),
+        ("Linear(in_features=3, out_features=4, bias=True, rank=2)", 16, "unknown_argument"),
+        (ATTENTION, 216 + 72, "hidden_arguments"),
+        ("CrossEntropyLoss()", 0, "hidden_buffers"),
+        ("LlamaRotaryEmbedding()", 0, "hidden_buffers"),
+        ("LazyLinear(in_features=0, out_features=7, bias=True)", 0, "lazy"),
+        ("LazyConv2d(0, 8, kernel_size=(3, 3), stride=(1, 1))", 0, "lazy"),
+        # original0 one an output, original1 the weight: 7 + 7·5, and the bias
+        (NORMED.format("Linear", "in_features=5, out_features=7, bias=True", "_WeightNorm"), 49, "hidden_arguments"),
+        (NORMED.format("Linear", "in_features=5, out_features=7, bias=True", "_SpectralNorm"), 42, "hidden_arguments"),
+        (NORMED.format("Linear", "in_features=5, out_features=7, bias=True", "Mine"), 42, "hidden_parameters"),
+        (f"PeftModel(\n  (base_model): LoraModel(\n    (model): {LINEAR}\n  )\n)", 16, "frozen_unknown"),
+        (f"LlamaForCausalLM(\n  (lm_head): {LINEAR}\n)", 16, "hidden_ties"),
+    ],
+)
+def test_not_exact(text: str, total: int, code: str) -> None:
+    found = report(text)
+    assert found.root.totals.trainable == total
+    assert codes(found) == {code}
+
+
+def test_packed_weights_are_no_parameters() -> None:
+    found = report("DynamicQuantizedLinear(in_features=5, out_features=7, dtype=torch.qint8)")
+    assert (found.root.totals.trainable, found.exact) == (0, True)
+    assert "packed" in {notice.code for notice in found.notices}
+
+
+def test_the_classes_that_may_hide_parameters_are_named_with_the_way_to_count_them() -> None:
+    (notice,) = [n for n in report("A(\n  (b): B()\n  (c): Sequential()\n)").notices if n.code == "hidden_parameters"]
+    assert notice.detail.startswith("B, A may own parameters")
+    assert '"tensors"' in notice.detail
+    assert len(report("A(\n" + "".join(f"  (x{i}): C{i}()\n" for i in range(5000)) + ")").notices[0].detail) < 500
+
+
+def test_names_and_shapes_are_those_of_named_parameters() -> None:
+    text = f"""\
+TransformerEncoder(
+  (layers): ModuleList(
+    (0-1): 2 x TransformerEncoderLayer(
+      (self_attn): {ATTENTION.replace(chr(10), chr(10) + "      ")}
+      (linear1): Linear(in_features=8, out_features=2, bias=False)
+    )
+  )
+)"""
+    found = report(text)
+    assert found.exact  # torch's own layers build their attention with its defaults
+    inner = {
+        "self_attn.in_proj_weight": (24, 8),
+        "self_attn.in_proj_bias": (24,),
+        "self_attn.out_proj.weight": (8, 8),
+        "self_attn.out_proj.bias": (8,),
+        "linear1.weight": (2, 8),
+    }
+    assert dict(tensors(found.root)) == {f"layers.{i}.{name}": shape for i in (0, 1) for name, shape in inner.items()}
+    layers = found.root.children[0].children[0]
+    assert (layers.name, layers.repeat, layers.path) == ("0-1", 2, "layers.0-1")
+
+
+def test_a_parametrized_weight_stands_in_its_parametrization() -> None:
+    text = NORMED.format("Conv2d", "3, 4, kernel_size=(2, 2), stride=(1, 1), bias=False", "_WeightNorm")
+    place = "parametrizations.weight"
+    assert dict(tensors(report(text).root)) == {f"{place}.original0": (4, 1, 1, 1), f"{place}.original1": (4, 3, 2, 2)}
+
+
+def test_parameters_in_lists_keep_their_dtype() -> None:
+    text = """\
+ParameterDict(
+    (a): Parameter containing: [torch.cuda.HalfTensor of size 3x4 (cuda:0)]
+    (b c): Parameter containing: [torch.bfloat16 of size ]
+    (d): Object of type: int
+    (e): Tensor containing: [torch.float32 of size 9]
+)"""
+    found = report(text)
+    assert [(t.name, t.shape, t.dtype) for t in found.root.tensors] == [("a", (3, 4), "F16"), ("b c", (), "BF16")]
+
+
+LOGGED = """\
+2026-01-02 03:04:05,678 INFO train: loading
+2026-01-02 03:04:05,679 INFO train: ResNet(
+2026-01-02 03:04:05,680 INFO train:   (a): Sequential(
+2026-01-02 03:04:05,681 INFO train:     (0): Linear(in_features=3, out_features=4, bias=True)
+2026-01-02 03:04:05,1682 INFO train:   )
+2026-01-02 03:04:05,683 INFO train: )
+2026-01-02 03:04:05,684 INFO train: starting (epoch 1)"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"ResNet(\n  (a): Sequential(\n    (0): {LINEAR}\n  )\n)",
+        f">>> print(model)\nResNet(\n  (a): Sequential(\n    (0): {LINEAR}\n  )\n)\n>>> ",
+        f"```\nResNet(\n  (a): Sequential(\n    (0): {LINEAR}\n  )\n)\n```",
+        LOGGED,
+        # A log's prefix on the first line only; indented as a whole; with tabs; without any indentation.
+        f"INFO:root:ResNet(\n  (a): Sequential(\n    (0): {LINEAR}\n  )\n)",
+        f"    ResNet(\n      (a): Sequential(\n        (0): {LINEAR}\n      )\n    )",
+        f"ResNet(\n\t(a): Sequential(\n\t\t(0): {LINEAR}\n\t)\n)",
+        f"ResNet(\n(a): Sequential(\n(0): {LINEAR}\n)\n)",
+        f"ResNet(\r\n  (a): Sequential(\r\n    (0): {LINEAR}\r\n  )\r\n)\r\n",
+        f"\x1b[1mResNet\x1b[0m(\n  (\x1b[32ma\x1b[0m): Sequential(\n    (0): {LINEAR}\n  )\n)",
+        f"# ResNet(\n#   (a): Sequential(\n#     (0): {LINEAR}\n#   )\n# )",
+        f"ResNet(\n\n  (a): Sequential(\n    (0): {LINEAR}\n    (n): None\n  )\n)",
+    ],
+)
+def test_whatever_the_text_went_through(text: str) -> None:
+    assert FORMATS["torch"].claims(text)
+    found = report(text)
+    assert dict(tensors(found.root)) == {"a.0.weight": (4, 3), "a.0.bias": (4,)}
+    assert found.exact
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "line 1: is not what print(model) writes"),
+        ("\n\n  hello\n", "line 3: is not what print(model) writes"),
+        ("hello world (it is)", "line 1: is not what print(model) writes"),
+        ("print(model)", "line 1: is not what print(model) writes"),
+        ("{'a': (1, 2)}", "line 1: is not what print(model) writes"),
+        ("model = nn.Sequential(\n    nn.Linear(3, 4),\n)", "line 1: this is the source of a model"),
+        ("Sequential(\n    Linear(3, 4),\n    ReLU(),\n)", "line 1: Sequential prints modules only"),
+        (f"ResNet(\n  (a): {LINEAR}", "line 1: ResNet( is never closed"),
+        (f"ResNet(\n  (b): Sequential(\n    (a): {LINEAR}\n  (c): ReLU()\n)", "line 2: Sequential( is never closed"),
+        (f"ResNet(\n  (a): {LINEAR}\n  ...\n)", "line 3: the text is cut short here"),
+        (f"ResNet(\n  (a): {LINEAR}\n)\nResNet(\n  (a): {LINEAR}\n)", "line 4: a second module begins here"),
+        ("ModuleList(\n  (0-9): 3 x ReLU()\n)", 'line 2: "(0-9)" does not name 3 copies'),
+        ("ModuleList(\n  (a-b): 2 x ReLU()\n)", 'line 2: "(a-b)" does not name 2 copies'),
+        ("ResNet(\n  (a): Linear(in_features=x, out_features=4)\n)", "line 2: in_features must be an integer"),
+        ("ResNet(\n  (a): Linear(in_features=-1, out_features=4)\n)", "line 2: in_features must be at least 0"),
+        ("Conv2d(5, 4, kernel_size=(3, 3), groups=2)", "line 1: in_channels must be divisible by groups, 2"),
+        ("LSTM(5, 4, proj_size=4)", "line 1: proj_size must be smaller than hidden_size"),
+        (f"FSDP{LINEAR}".replace("4", "-4"), "line 1: out_features must be at least 0"),
+        ("Linear(in_features=1099511627776, out_features=1099511627776)", "line 1: holds more than"),
+        ("ParameterList(  (0): Parameter containing: [torch.float32 of size 3y4])", "line 1: "),
+        ("ParameterList(\n  (0): who knows\n)", 'line 2: "who knows" is no parameter'),
+        ("A(\n" + "".join(" " * i + "(a): A(\n" for i in range(1, 3000)), "line 91: is nested deeper than 90 modules"),
+        ("A(\n" * 100_000, "line 1: A( is never closed"),
+        ("(" * 1_000_000, "line 1: is not what print(model) writes"),
+        ("A(" * 500_000, "line 1: A( is never closed"),
+    ],
+)
+def test_refused(text: str, told: str) -> None:
+    with pytest.raises(Problems) as refused:
+        report(text)
+    details = [error.detail for error in refused.value.problems]
+    assert any(told in detail for detail in details), details
+    assert {error.pointer for error in refused.value.problems} == {""}
+
+
+def test_every_problem_is_told() -> None:
+    text = "ResNet(\n  (a): Linear(in_features=x, out_features=4)\n  (b): Conv2d(5, 4, kernel_size=(3, 3), groups=2)\n)"
+    with pytest.raises(Problems) as refused:
+        report(text)
+    assert len(refused.value.problems) == 2
+
+
+@pytest.mark.parametrize("payload", [None, 3, {"class_name": "A"}, [LINEAR], b"ReLU()"])
+def test_only_a_text_is_claimed(payload: Any) -> None:
+    assert not FORMATS["torch"].claims(payload)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Linear(" + "1," * 500_000 + ")",
+        "Linear(" + "(" * 500_000 + ")" * 500_000 + ")",
+        "Linear(in_features=" + "9" * 1_000_000 + ", out_features=1)",
+        "A(\n  (" + "a" * 1_000_000 + "\n)",
+        "A(\n  (0-1): " + "9" * 1_000_000 + " x A()\n)",
+    ],
+)
+def test_hostile_arguments_are_another_class_s(text: str) -> None:
+    assert not report(text).exact
