@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping
-from typing import TypedDict
+from collections.abc import Iterator, Mapping
+from typing import NotRequired, TypedDict
 
-from service.model import Convention, Report, Row, Tensor, Totals
+from service.model import Convention, Output, Reason, Report, Row, Tensor, Totals
 
 DEEPEST = 1_000_000
 """A depth that no report has."""
@@ -20,6 +21,15 @@ class Figures(TypedDict):
     frozen: int
     buffers: int
     bytes: int
+
+
+class FrozenBy(TypedDict):
+    """How many elements are frozen for one reason; `rule` and `match` are of the request's rule that says so."""
+
+    by: str
+    rule: NotRequired[int]
+    match: NotRequired[str]
+    count: int
 
 
 def figures(totals: Totals, convention: Convention) -> Figures:
@@ -41,6 +51,49 @@ def by_dtype(report: Report) -> Mapping[str, int]:
     return dict(Counter(report.weights_by_dtype) + Counter(buffers))
 
 
+class Frozen:
+    """Why the rows of a report are frozen; what is told of a row adds up to its `frozen`."""
+
+    def __init__(self, report: Report) -> None:
+        self._buffers = report.convention != "torch"
+        self._found: dict[int, Mapping[Reason, int]] = {}
+        self._gather(report.root)
+
+    def of(self, row: Row) -> list[FrozenBy]:
+        """The reasons: rules in their order, then the document, then the layers' own design."""
+        found = self._found.get(id(row), {})
+        return [_told(reason, found[reason]) for reason in sorted(found, key=_place)]
+
+    def _gather(self, row: Row) -> Mapping[Reason, int]:
+        if not row.totals.frozen and not (self._buffers and row.totals.buffers):
+            return {}
+        found: Counter[Reason] = Counter()
+        for tensor in row.tensors:
+            if tensor.frozen_by and not tensor.tied_to and (self._buffers or tensor.role == "weight"):
+                found[tensor.frozen_by] += tensor.size
+        for child in row.children:
+            found.update(self._gather(child))
+        if row.repeat > 1:
+            found = Counter({reason: count * row.repeat for reason, count in found.items()})
+        self._found[id(row)] = found
+        return found
+
+
+def _place(reason: Reason) -> tuple[int, int]:
+    return ("rule", "document", "design").index(reason.by), reason.rule
+
+
+def _told(reason: Reason, count: int) -> FrozenBy:
+    if reason.by == "rule":
+        return {"by": reason.by, "rule": reason.rule, "match": reason.match, "count": count}
+    return {"by": reason.by, "count": count}
+
+
+def phrase(found: FrozenBy) -> str:
+    """A reason as a person reads it: "rule 0", "document"."""
+    return f"{found['by']} {found['rule']}" if "rule" in found else found["by"]
+
+
 def explanation(row: Row) -> str:
     """How a row's number comes about: "kernel 7×7×3×64 + bias 64"."""
     own = " + ".join(map(_term, row.tensors))
@@ -55,3 +108,57 @@ def _term(tensor: Tensor) -> str:
     size = "×".join(map(str, tensor.shape)) or "1"
     note = f" (tied to {tensor.tied_to})" if tensor.tied_to else ""
     return f"{tensor.name} {size}{note}"
+
+
+def top(report: Report) -> tuple[Row, ...]:
+    """The rows that a reader begins with: the root's children, and before them what it owns itself."""
+    return parts(report.root) or (report.root,)
+
+
+def parts(row: Row) -> tuple[Row, ...]:
+    """What makes up one copy of a row with children: these, after a row of what it owns itself."""
+    if not row.children or not row.tensors:
+        return row.children
+    totals = _divided(row.totals, row.repeat)
+    for child in row.children:
+        totals += child.totals * -1
+    return (row._replace(name="", type="(own)", repeat=1, totals=totals, children=(), output=None), *row.children)
+
+
+def _divided(totals: Totals, by: int) -> Totals:
+    return Totals(
+        totals.trainable // by, totals.frozen // by, totals.buffers // by, totals.bytes // by, totals.buffer_bytes // by
+    )
+
+
+def walk(report: Report, depth: int) -> Iterator[tuple[int, Row]]:
+    """The rows in the order of the document, `depth` levels of them, each with its level from 0."""
+
+    def beneath(rows: tuple[Row, ...], level: int) -> Iterator[tuple[int, Row]]:
+        for row in rows if level < depth else ():
+            yield level, row
+            yield from beneath(row.children, level + 1)
+
+    return beneath(top(report), 0)
+
+
+def shape(output: Output) -> str:
+    """(None, 112, 112, 64) as a person writes it: ?×112×112×64."""
+    if isinstance(output, tuple):
+        return "×".join("?" if size is None else str(size) for size in output) or "scalar"
+    if isinstance(output, list):
+        return ", ".join(map(shape, output))
+    if isinstance(output, dict):
+        return ", ".join(f"{name}: {shape(value)}" for name, value in output.items())
+    return ""
+
+
+_INVISIBLE = re.compile("[\u200b-\u200f\u061c\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
+
+
+def printable(text: str) -> str:
+    """Text of a payload on one line, without what a terminal or a browser would obey: controls, directions, joiners."""
+    if text.isascii() and text.isprintable():
+        return text
+    seen = _INVISIBLE.sub("", text)
+    return "".join(character if character.isprintable() else "\ufffd" for character in seen)

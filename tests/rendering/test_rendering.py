@@ -1,0 +1,227 @@
+"""Every form of every report: what it adds up to, what it never lets through, and how much it is at most."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from io import StringIO
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from wcwidth import width
+
+from service.model import Report
+from service.rendering import RENDERERS
+from service.rendering.figures import Frozen, figures
+from service.rendering.svg import as_svg
+from service.rendering.text import as_text
+from tests.rendering.reports import ALL, deep, dense, keras_resnet, model, report, wide
+
+SVG = "{http://www.w3.org/2000/svg}"
+everything = pytest.mark.parametrize("shown", ALL.values(), ids=ALL)
+
+
+def text_lines(shown: Report, columns: int = 120, depth: int = 1000) -> list[str]:
+    return as_text(shown, "keras", depth, columns).splitlines()
+
+
+def boxes(shown: Report, depth: int = 1000) -> list[tuple[str, str]]:
+    """Each box's title and label."""
+    drawn = ET.fromstring(as_svg(shown, "keras", depth))
+    return [
+        (group.findtext(f"{SVG}title") or "", group.findtext(f"{SVG}g/{SVG}text") or "")
+        for group in drawn.iter(f"{SVG}g")
+        if group.get("class") == "box"
+    ]
+
+
+@everything
+@pytest.mark.parametrize("media", RENDERERS)
+@pytest.mark.parametrize("detail", ["totals", "layers", "tensors"])
+def test_every_form_says_the_total(media: str, detail: Any, shown: Report) -> None:
+    rendered = RENDERERS[media](shown, "keras", detail, 3)
+    total = figures(shown.root.totals, shown.convention)["total"]
+    assert f"{total:,}" in rendered or f"{total}" in rendered
+    assert rendered.encode()
+
+
+@everything
+@pytest.mark.parametrize("media", [media for media in RENDERERS if media != "application/json"])
+def test_no_form_lets_controls_through(media: str, shown: Report) -> None:
+    rendered = RENDERERS[media](shown, "keras", "layers", 1000)
+    assert not re.search("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]", rendered)
+
+
+@everything
+def test_why_it_is_frozen_adds_up(shown: Report) -> None:
+    frozen = Frozen(shown)
+
+    def check(row: Any) -> None:
+        told = sum(found["count"] for found in frozen.of(row))
+        assert told == figures(row.totals, shown.convention)["frozen"]
+        for child in row.children:
+            check(child)
+
+    check(shown.root)
+
+
+def test_why_it_is_frozen_by_convention() -> None:
+    layers = [dense("a", trainable=False), dense("b"), {"type": "BatchNormalization"}]
+    for convention, design in (("keras", [{"by": "design", "count": 6}]), ("torch", [])):
+        shown = report(model(*layers), ("b.bias", False), convention=convention)
+        assert Frozen(shown).of(shown.root) == [
+            {"by": "rule", "rule": 0, "match": "b.bias", "count": 3},
+            {"by": "document", "count": 12},
+            *design,
+        ]
+
+
+# Text
+
+
+@everything
+@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+def test_a_table_fits_its_terminal(columns: int, shown: Report) -> None:
+    table = [line for line in text_lines(shown, columns) if line[0] in "┌│├└"]
+    assert len({width(line) for line in table}) == 1
+    assert width(table[0]) <= columns
+
+
+def test_a_tree() -> None:
+    block = {"type": "Block", "name": "block", "layers": [dense("a"), {"type": "Block", "layers": [dense("b")]}]}
+    lines = text_lines(report(model(block, dense("head"))))
+    names = [line[2:].partition(" │ ")[0].rstrip() for line in lines if line.startswith("│")]
+    assert names == ["Layer", "block", "├─ a", "└─ block", "   └─ b", "head"]
+
+
+def test_deep_levels_are_numbered() -> None:
+    lines = [line for line in text_lines(deep(95)) if "level95" in line]
+    assert len(lines) == 1
+    assert re.search(r"│\s+94 level95 ", lines[0])
+
+
+def test_a_long_name_keeps_both_ends() -> None:
+    (line,) = [line for line in text_lines(report(model(dense("start" + "x" * 200 + "end")))) if "start" in line]
+    assert re.search(r"start\w+…\w+end", line)
+
+
+def test_totals_of_text() -> None:
+    lines = text_lines(keras_resnet(("*", False), ("predictions", True)))
+    assert lines[0] == "resnet50 (keras, counted as keras does)"
+    assert "Total               25,636,712" in lines
+    assert "Frozen              23,587,712  23,534,592 by rule 0 (*), 53,120 by design" in lines
+    assert text_lines(ALL["inexact"])[0].endswith("NOT EXACT: see below)")
+    assert text_lines(ALL["inexact"])[-1].startswith("unknown_layer: m: ")
+
+
+def test_what_the_root_owns_has_a_line() -> None:
+    lines = "\n".join(text_lines(ALL["own"]))
+    assert re.search(r"│ \(own\)\s.*│\s+7 │", lines)
+
+
+# CSV
+
+
+@everything
+def test_csv(shown: Report) -> None:
+    text = RENDERERS["text/csv"](shown, "keras", "layers", 1000)
+    rows = list(csv.reader(StringIO(text, newline=""), strict=True))
+    assert text.count("\r\n") == len(rows)
+    assert "\n" not in text.replace("\r\n", "")
+    assert {len(row) for row in rows} == {13}
+    assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "＝", "\t"))]
+    first = dict(zip(rows[0], rows[1], strict=True))
+    totals = figures(shown.root.totals, shown.convention)
+    assert {name: int(first[name]) for name in totals} == totals
+    assert sum(int(row[6]) for row in rows[2:] if row[0] == "1") == (totals["total"] if rows[2:] else 0)
+
+
+def test_a_formula_is_text() -> None:
+    rows = list(csv.DictReader(StringIO(RENDERERS["text/csv"](ALL["odd"], "native", "layers", 9))))
+    names = {row["name"] for row in rows}
+    assert {"'=cmd|' /C calc'!A0", "'-1+1", "'@SUM(A1)", "'＝1+1"} <= names
+    assert rows[1]["tensors"] == "kernel[3,3]; bias[3]"
+
+
+# Markdown
+
+
+@everything
+def test_a_markdown_table_has_its_columns(shown: Report) -> None:
+    text = RENDERERS["text/markdown"](shown, "keras", "layers", 1000)
+    cells = [len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if line.startswith("|")]
+    assert set(cells) <= {6, 9}
+    outside = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", text)
+    assert not re.search(r"[<>\[\]&`\\]|https?:", outside)
+
+
+def test_a_code_span_holds_backticks() -> None:
+    text = RENDERERS["text/markdown"](report(model(dense("a``b`"), dense("`c"))), "native", "layers", 9)
+    assert "| ``` a``b` ``` |" in text
+    assert "| `` `c `` |" in text
+
+
+# SVG
+
+
+@everything
+def test_a_picture_is_well_formed_and_bounded(shown: Report) -> None:
+    drawn = as_svg(shown, "<&>\"'")
+    root = ET.fromstring(drawn)
+    assert root.get("role") == "img"
+    assert root.findtext(f"{SVG}title")
+    assert root.findtext(f"{SVG}desc")
+    assert len(drawn) < 200_000
+    assert len(boxes(shown)) <= 6 * 560 // 14 * 2
+    assert not list(root.iter(f"{SVG}script"))
+
+
+def test_a_picture_of_many_layers_gathers_them() -> None:
+    found = boxes(wide(100_000))
+    assert 20 <= len(found) <= 41
+    assert found[0][1] == "2,500 more"
+    assert found[0][0].startswith("2,500 more: layer_0 … layer_2499\n250,000 parameters, 2.5 % of all")
+
+
+def test_a_chain_is_one_box() -> None:
+    node: dict[str, Any] = dense("d")
+    for level in range(90, 0, -1):
+        node = {"type": "Block", "name": f"level{level}", "layers": [node]}
+    assert [label for _, label in boxes(report(model(node)))] == ["level1 › … › d"]
+
+
+def test_six_levels_at_most() -> None:
+    assert {label for _, label in boxes(deep(95)) if label.startswith("level")} == {f"level{n}" for n in range(1, 7)}
+    assert [label for _, label in boxes(deep(95), 1)] == ["level1"]
+
+
+def test_copies_are_counted_where_they_stand() -> None:
+    blocks = {f"h.{index}.{part}.weight": {"shape": [10]} for index in range(4) for part in ("a", "b")}
+    labels = {label: title for title, label in boxes(report({"parameters": blocks}))}
+    assert labels["h › 0-3 ×4"].endswith("80 parameters, 100 % of all")
+    assert "h.0-3.a\n40 parameters, 50 % of all" in labels["a"]
+
+
+def test_what_is_frozen_is_hatched() -> None:
+    shown = report(model(dense("a"), dense("b")), ("a", False))
+    drawn = ET.fromstring(as_svg(shown, "native"))
+    fills = [
+        [rect.get("fill", rect.get("class", "")).partition("#")[0] for rect in group.iter(f"{SVG}rect")]
+        for group in drawn.iter(f"{SVG}g")
+        if group.get("class") == "box"
+    ]
+    assert fills == [["url(", "edge"], ["trains", "edge"]]
+    assert "12 frozen by rule 0" in boxes(shown)[0][0]
+
+
+def test_two_pictures_on_a_page_do_not_meet() -> None:
+    ids = [re.findall(r'id="([^"]+)"', as_svg(shown, "keras")) for shown in ALL.values()]
+    flat = [each for found in ids for each in found]
+    assert len(flat) == len(set(flat))
+
+
+def test_json_is_json() -> None:
+    rendered = RENDERERS["application/json"](ALL["odd"], "native", "layers", 2)
+    assert json.loads(rendered)["totals"]["total"] == figures(ALL["odd"].root.totals, "keras")["total"]
