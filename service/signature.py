@@ -153,8 +153,10 @@ class Signature:
 def _one(shape: Output) -> Dimensions:
     if isinstance(shape, list) and len(shape) == 1:
         shape = shape[0]
+    if shape is None:
+        raise UnknownShape("the shape of its input is not known: state an input shape")
     if not isinstance(shape, tuple):
-        raise ShapeMismatch(f"takes one input, not {len(shape)}")
+        raise ShapeMismatch(f"takes one input, not {len(shape) if isinstance(shape, list | dict) else 'a flag'}")
     return shape
 
 

@@ -127,12 +127,12 @@ def arguments() -> Iterator[str]:
         known = kind.signature.arguments | kind.signature.ignored
         if missing := own - known:
             yield f"{name} does not know {', '.join(sorted(missing))}"
-        if foreign := known - inherited - popped - OURS:
-            yield f"{name} has arguments of its own: {', '.join(sorted(foreign))}"
+        if strange := known - inherited - popped - OURS:
+            yield f"{name} has arguments of its own: {', '.join(sorted(strange))}"
         calls = set(inspect.signature(real.call).parameters)
         takes = {one.name for one in kind.signature.inputs} | kind.signature.flags
-        if bare != "InputLayer" and (foreign := takes - calls):
-            yield f"{name} is called with what Keras does not have: {', '.join(sorted(foreign))}"
+        if bare != "InputLayer" and (unheard := takes - calls):
+            yield f"{name} is called with what Keras does not have: {', '.join(sorted(unheard))}"
 
 
 def _popped(base: type) -> list[str]:

@@ -36,7 +36,7 @@ class KerasLayer(Schema):
     config = fields.Nested(lambda: KerasConfig(), required=True, allow_none=True)
     name = fields.String()
     inbound_nodes = fields.List(
-        fields.Raw(metadata={"type": ["object", "array"]}),
+        fields.Raw(metadata={"type": ["object", "array"], "items": {}}),
         metadata={"description": "the calls of a layer: objects as Keras 3 writes them, lists as Keras 2 did"},
     )
 
@@ -53,6 +53,8 @@ class KerasConfig(Schema):
 
 
 def _claims(payload: Any) -> bool:
+    if isinstance(payload, bytes | bytearray):
+        return payload[:2] == b"PK" and b"config.json" in payload
     return isinstance(payload, dict) and "class_name" in payload and "config" in payload
 
 

@@ -133,6 +133,8 @@ def rnn(sequences: Input, cell: Part, return_sequences: Flag = False, return_sta
     sequences = at_least(sequences, 3)
     tensors, result = run(cell, (sequences[0], *sequences[2:]))
     yield from named(cell, tensors)
+    if result is None:  # a cell that nobody here knows
+        return None
     output, *states = _stepped(result, "cell")
     return _returned(sequences, output[1:], [state[1:] for state in states], return_sequences, return_state)
 

@@ -68,7 +68,11 @@ def _renamed(part: Inner, prefix: str) -> Inner:
 
 def _merged(output: Output, merge_mode: str | None, return_state: bool) -> Output:
     """Source: Bidirectional.compute_output_shape."""
-    main, states = (output[0], output[1:]) if return_state else (output, [])
+    if output is None:
+        return None
+    main, states = (output[0], output[1:]) if return_state and isinstance(output, list) else (output, [])
+    if not isinstance(main, tuple) or not main:
+        raise ShapeMismatch("wraps a layer that returns no sequence")
     if merge_mode == "concat":
         main = (*main[:-1], None if main[-1] is None else 2 * main[-1])
     both = [main, main] if merge_mode is None else [main]
