@@ -38,7 +38,7 @@ def pypi(requirements: Path) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         subprocess.run(
-            [folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", requirements],
+            [folder / "bin/pip", "install", "-qq", "--disable-pip-version-check", "--requirement", requirements],
             check=True,
         )
         done.write_bytes(requirements.read_bytes())

@@ -1,0 +1,1 @@
+"""The manifests under k8s/, checked without a cluster."""
