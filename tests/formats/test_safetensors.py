@@ -291,6 +291,15 @@ def test_compressed_tensors_needs_its_config(config: Any, said: str) -> None:
     assert notice.detail.startswith(said), notice.detail
 
 
+def test_mlx_needs_its_config() -> None:
+    tensors = header(q__weight="U32 32x8", q__scales="F16 32x1", q__biases="F16 32x1")
+    (told,) = [n for n in report(tensors).notices if n.code == "packed"]
+    assert "only the quantization_config can tell" in told.detail
+    config = {"quantization": {"group_size": 64, "bits": 4}}
+    (told,) = [n for n in report({"header": tensors, "config": config}).notices if n.code == "packed"]
+    assert told.detail.startswith("stands for 2,048 parameters: 256 elements of 1 MLX weights")
+
+
 @pytest.mark.parametrize(
     "tensors",
     [

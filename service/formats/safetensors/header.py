@@ -80,13 +80,11 @@ def parse(data: Bytes) -> Any:
 
 def check_length(header: Any, start: int, length: int, *, whole: bool) -> None:
     """Whether a file of `length` bytes (or, if not `whole`, its first ones) can be what its header describes."""
-    ends = [
-        entry["data_offsets"][-1]
-        for name, entry in (header.items() if isinstance(header, dict) else ())
-        if name != "__metadata__" and isinstance(entry, dict) and isinstance(entry.get("data_offsets"), list)
-        and entry["data_offsets"] and type(entry["data_offsets"][-1]) is int
-    ]  # fmt: skip
-    end = start + max(ends, default=0)
+    try:
+        ends = (entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__")
+        end = start + max(ends, default=0)
+    except (AttributeError, IndexError, KeyError, TypeError):
+        return  # it is malformed, as read_header will tell
     if length > end:
         raise InvalidDocument(f"has {length - end:,} bytes after its last tensor", code="file_length")
     if whole and length < end:

@@ -1,8 +1,8 @@
 """Packed formats: which elements of a file are quantised weights, how many parameters those are, what goes with them.
 
 A scheme is told by the tensors that stand beside a weight, as the libraries write them: GPTQModel and AutoAWQ
-(qweight, qzeros, scales, g_idx), bitsandbytes (absmax, quant_map, SCB), compressed-tensors (weight_packed,
-weight_scale, weight_shape), ModelOpt (weight_scale_2), gpt-oss' mxfp4 (_blocks, _scales), fp8 (weight_scale_inv).
+(qweight, qzeros, scales, g_idx), MLX (weight, scales, biases), bitsandbytes (absmax, quant_map, SCB), gpt-oss' mxfp4
+(_blocks, _scales), compressed-tensors (weight_packed, weight_scale), ModelOpt (weight_scale_2), fp8 (weight_scale_inv).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Unpacked:
 
 def unpack(tensors: Tensors, config: Mapping[str, Any]) -> Unpacked:
     """Find the packed weights. What is stored stays what is counted; the notice says what it stands for."""
-    stated = config.get("quantization_config", config)
+    stated = config.get("quantization_config") or config.get("quantization") or config
     quantization = stated if isinstance(stated, dict) else {}
     packs = any(tensor.dtype in _PACKED for tensor in tensors.values())
     packings = dict(_packings(tensors, _bits(quantization))) if packs else {}
@@ -122,13 +122,16 @@ def _qweight(tensors: Tensors, tensor: Tensor, prefix: str, bits: int | None) ->
     return Packing("GPTQ", rows * 32 // bits * outputs if bits else None, companions)
 
 
-def _weight(tensors: Tensors, tensor: Tensor, prefix: str, _: int | None) -> Packing | None:
-    """bitsandbytes: 4-bit values, as many as fit into the storage type, or 8-bit ones with a scale per row (SCB)."""
+def _weight(tensors: Tensors, tensor: Tensor, prefix: str, bits: int | None) -> Packing | None:
+    """bitsandbytes: 4-bit values, as many as fit into the storage type, or 8-bit ones with a scale per row (SCB).
+    MLX: a row as one string of bits, in U32, with scales and biases."""
     name = f"{prefix}weight"
     states = _there(tensors, f"{name}.quant_state.bitsandbytes__", "nf4", "fp4")
     if states or f"{name}.quant_map" in tensors:
         beside = _there(tensors, f"{name}.", "absmax", "quant_map", "nested_absmax", "nested_quant_map")
         return Packing("4-bit bitsandbytes", int(tensor.size * DTYPES[tensor.dtype] // 4), beside + states)
+    if tensor.dtype == "U32" and (beside := _there(tensors, prefix, "scales", "biases")):
+        return Packing("MLX", tensor.size * 32 // bits if bits else None, beside)
     if tensor.dtype == "I8" and f"{prefix}SCB" in tensors:
         return Packing("8-bit bitsandbytes", tensor.size, _there(tensors, prefix, "SCB", "weight_format"))
     return None
