@@ -219,6 +219,20 @@ class Totals:
         )
 
 
+    def __sub__(self, other: Totals) -> Totals:
+        return self + other * -1
+
+    def __floordiv__(self, copies: int) -> Totals:
+        """What each of some alike copies has."""
+        return Totals(
+            self.trainable // copies,
+            self.frozen // copies,
+            self.buffers // copies,
+            self.bytes // copies,
+            self.buffer_bytes // copies,
+        )
+
+
 class Row(NamedTuple):
     """A layer as counted: its own tensors with their fate settled, and the totals of all its copies and all beneath."""
 
@@ -230,6 +244,11 @@ class Row(NamedTuple):
     totals: Totals
     children: tuple[Row, ...]
     output: Output
+
+    @property
+    def own(self) -> Totals:
+        """What one copy owns itself, without what is beneath."""
+        return sum((Totals() - child.totals for child in self.children), self.totals // self.repeat)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,12 @@ def indices(name: str, most: int) -> list[str]:
     return found
 
 
+def intervals(name: str) -> list[tuple[int, int]]:
+    """'0-2,5' -> [(0, 2), (5, 5)]; nothing where `name` is no list of indices."""
+    parts = (part.partition("-") for part in name.split(",")) if _INDICES.fullmatch(name) else ()
+    return [(int(first), int(last or first)) for first, _, last in parts]
+
+
 def joined(numbers: Iterable[int]) -> str:
     """[0, 1, 2, 5] -> '0-2,5'; the numbers ascend."""
     runs = [[number for _, number in run] for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])]

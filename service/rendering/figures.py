@@ -119,16 +119,8 @@ def parts(row: Row) -> tuple[Row, ...]:
     """What makes up one copy of a row with children: these, after a row of what it owns itself."""
     if not row.children or not row.tensors:
         return row.children
-    totals = _divided(row.totals, row.repeat)
-    for child in row.children:
-        totals += child.totals * -1
-    return (row._replace(name="", type="(own)", repeat=1, totals=totals, children=(), output=None), *row.children)
-
-
-def _divided(totals: Totals, by: int) -> Totals:
-    return Totals(
-        totals.trainable // by, totals.frozen // by, totals.buffers // by, totals.bytes // by, totals.buffer_bytes // by
-    )
+    own = row._replace(name="", type="(own)", repeat=1, totals=row.own, children=(), output=None)
+    return (own, *row.children)
 
 
 def walk(report: Report, depth: int) -> Iterator[tuple[int, Row]]:

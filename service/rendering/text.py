@@ -44,7 +44,7 @@ def as_text(report: Report, form: str, depth: int = DEEPEST, columns: int = WIDT
     )
     notes = {"frozen": reasons, "buffers": "not in the total" if report.convention == "torch" else "in frozen"}
     for column in ("total", "trainable", "frozen", "buffers", "bytes"):
-        count: int = totals[column]  # type: ignore[literal-required]
+        count: int = totals[column]
         lines.append(f"{column.capitalize():10}{count:>20,}  {notes.get(column, '')}".rstrip())
     told = (f"{notice.code}: {': '.join(filter(None, (notice.path, notice.detail)))}" for notice in report.notices)
     return "\n".join((heading, *table, *lines, *map(printable, told))) + "\n"

@@ -1,0 +1,220 @@
+"""Two models side by side: every kind of change, blocks however they are folded, and sums that always hold."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service import comparing
+from service.comparing import Comparison, compare
+from service.counting import Options, count
+from service.errors import TooLarge
+from service.model import Report
+from service.reading import read, recognise
+from service.rendering.comparison import comparison_as_json, comparison_as_text
+from service.trainability import Rule
+
+
+def report(payload: Any, *rules: tuple[str, bool]) -> Report:
+    return count(read(payload, recognise(payload)), Options(rules=tuple(Rule(*rule) for rule in rules)))
+
+
+def tensors(shapes: dict[str, list[int]], *rules: tuple[str, bool]) -> Report:
+    return report({"parameters": {name: {"shape": shape} for name, shape in shapes.items()}}, *rules)
+
+
+def keras(*layers: dict[str, Any], rules: tuple[tuple[str, bool], ...] = ()) -> Report:
+    return report({"framework": "keras", "input_shape": [3], "layers": list(layers)}, *rules)
+
+
+def dense(name: str, units: int = 3, **members: Any) -> dict[str, Any]:
+    return {"type": "Dense", "name": name, "units": units, **members}
+
+
+def blocks(
+    number: int, prefix: str = "h", sizes: dict[int, int] | None = None, rules: tuple[tuple[str, bool], ...] = ()
+) -> Report:
+    """Blocks of 4 + 2 parameters, and the one of another size."""
+    shapes: dict[str, list[int]] = {}
+    for index in range(number):
+        shapes[f"{prefix}.{index}.a.weight"] = [(sizes or {}).get(index, 2), 2]
+        shapes[f"{prefix}.{index}.b.weight"] = [2]
+    return tensors(shapes, *rules)
+
+
+def told(before: Report, after: Report) -> list[tuple[str, dict[str, int]]]:
+    found = compare(before, after)
+    reconciles(found)
+    return [
+        (
+            f"{change.was}>{change.path}" if change.was else change.path,
+            {str(kind): size for kind, size in change.kinds.items()},
+        )
+        for change in found.changes
+    ]
+
+
+def reconciles(found: Comparison) -> None:
+    rendered = comparison_as_json(found, "x", "y")
+    for column in ("total", "trainable", "frozen", "buffers", "bytes"):
+        more = sum(change["after"][column] - change["before"][column] for change in rendered["changes"])
+        assert more == rendered["difference"][column], column
+
+
+CHANGES: dict[str, tuple[Report, Report, list[tuple[str, dict[str, int]]]]] = {
+    "nothing": (keras(dense("a")), keras(dense("a")), []),
+    "added": (keras(dense("a")), keras(dense("a"), dense("b", 5)), [("b", {"added": 20})]),  # 3·5 + 5
+    "removed": (keras(dense("a"), dense("b", 5)), keras(dense("a")), [("b", {"removed": 20})]),
+    "resized": (keras(dense("a", 4)), keras(dense("a", 6)), [("a", {"resized": 8})]),  # 3·6 + 6 - 3·4 - 4
+    "renamed": (keras(dense("a"), dense("b")), keras(dense("a"), dense("c")), [("b>c", {"renamed": 12})]),
+    "a tensor more": (keras(dense("a", use_bias=False)), keras(dense("a")), [("a", {"resized": 3})]),
+    "frozen": (keras(dense("a")), keras(dense("a", trainable=False)), [("a", {"frozen": 12})]),
+    "unfrozen": (
+        keras(dense("a", trainable=False)),
+        keras(dense("a", trainable=False), rules=(("a.bias", True),)),
+        [("a", {"unfrozen": 3})],
+    ),
+    "renamed and frozen": (
+        keras(dense("a")),
+        keras(dense("b", trainable=False)),
+        [("a>b", {"renamed": 12, "frozen": 12})],
+    ),
+    "resized and frozen": (
+        keras(dense("a", 4)),
+        keras(dense("a", 6, trainable=False)),
+        [("a", {"frozen": 24, "resized": 8})],
+    ),
+    "tied": (keras(dense("a"), dense("b")), keras(dense("a"), dense("b", shares="a")), [("b", {"tied": 12})]),
+    "another type of number": (keras(dense("a")), keras(dense("a", dtype="F16")), [("a", {"converted": 12})]),
+    "into a container": (
+        tensors({"conv.weight": [4], "fc.weight": [5]}),
+        tensors({"backbone.conv.weight": [4], "backbone.fc.weight": [5]}),
+        [("conv>backbone.conv", {"renamed": 4}), ("fc>backbone.fc", {"renamed": 5})],
+    ),
+    "a container, whole": (
+        tensors({"a.weight": [4]}),
+        tensors({"a.weight": [4], "b.c.weight": [1], "b.d.weight": [2]}),
+        [("b", {"added": 3})],
+    ),
+    "the name decides between those alike": (
+        tensors({"old.q.weight": [4], "old.k.weight": [4]}),
+        tensors({"new.k.weight": [4], "new.q.weight": [4]}),
+        [("old.q>new.q", {"renamed": 4}), ("old.k>new.k", {"renamed": 4})],
+    ),
+    "blocks more": (blocks(12), blocks(16), [("h.12-15", {"added": 24})]),
+    "blocks fewer": (blocks(12), blocks(1), [("h.1-11", {"removed": 66})]),
+    "blocks folded otherwise": (blocks(6), blocks(6, sizes={2: 5}), [("h.2.a", {"resized": 6})]),
+    "blocks renamed": (
+        blocks(12),
+        blocks(12, "layers"),
+        [("h.0-11.a>layers.0-11.a", {"renamed": 48}), ("h.0-11.b>layers.0-11.b", {"renamed": 24})],
+    ),
+    "a named block more often": (
+        keras({"type": "Block", "name": "block", "repeat": 2, "layers": [dense("a")]}),
+        keras({"type": "Block", "name": "block", "repeat": 5, "layers": [dense("a")]}),
+        [("block.a", {"resized": 36})],
+    ),
+    "some blocks frozen": (
+        blocks(4),
+        blocks(4, rules=(("h.1-2", False),)),
+        [("h.1-2.a", {"frozen": 8}), ("h.1-2.b", {"frozen": 4})],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "changes"), CHANGES.values(), ids=CHANGES)
+def test_a_change(before: Report, after: Report, changes: list[tuple[str, dict[str, int]]]) -> None:
+    assert told(before, after) == changes
+
+
+OPPOSITE = {
+    "added": "removed", "removed": "added", "frozen": "unfrozen", "unfrozen": "frozen",
+    "tied": "untied", "untied": "tied",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "changes"), CHANGES.values(), ids=CHANGES)
+def test_the_other_way_round(before: Report, after: Report, changes: list[tuple[str, dict[str, int]]]) -> None:
+    back = compare(after, before)
+    reconciles(back)
+    kinds = [{OPPOSITE.get(kind, kind) for kind in found} for _, found in changes]
+    assert sorted(map(sorted, kinds)) == sorted(sorted(change.kinds) for change in back.changes)
+
+
+def test_what_is_said_of_a_resized_layer() -> None:
+    (change,) = compare(keras(dense("a", 4, use_bias=False)), keras(dense("a", 6))).changes
+    assert change.detail == "kernel 3×4 → 3×6; bias nothing → 6"
+
+
+def test_conventions_meet_where_all_is_counted() -> None:
+    layers = [dense("a"), {"type": "BatchNormalization", "name": "n"}]
+    torch = count(
+        read({"framework": "keras", "input_shape": [3], "layers": layers}, recognise({"layers": []})),
+        Options(convention="torch"),
+    )
+    found = compare(torch, keras(*layers))
+    assert (found.convention, found.changes) == ("keras", ())
+    rendered = comparison_as_json(found, "native", "native")
+    assert rendered["before"]["totals"] == rendered["after"]["totals"]
+
+
+def test_json_and_text() -> None:
+    found = compare(keras(dense("a", 4), dense("b")), keras(dense("a", 4), dense("c"), dense("d", 2)))
+    rendered = comparison_as_json(found, "native", "keras")
+    assert rendered["summary"] == {
+        "renamed": {"layers": 1, "elements": 15},
+        "added": {"layers": 1, "elements": 8},
+    }
+    assert rendered["difference"] == {"total": 8, "trainable": 8, "frozen": 0, "buffers": 0, "bytes": 32}
+    assert rendered["changes"][0]["was"] == "b"
+    assert comparison_as_text(found, "native", "keras").splitlines() == [
+        "b → c: renamed 15",
+        "d: added 8",
+        "                        before               after          difference",
+        "Total                       31                  39                  +8",
+        "Trainable                   31                  39                  +8",
+        "Frozen                       0                   0                  +0",
+        "Buffers                      0                   0                  +0",
+        "Bytes                      124                 156                 +32",
+    ]
+
+
+sizes = st.dictionaries(
+    st.tuples(st.sampled_from("abh"), st.integers(0, 6).map(str), st.sampled_from("xy")).map(".".join)
+    | st.tuples(st.sampled_from("ab"), st.sampled_from("xyz")).map(".".join),
+    st.tuples(st.integers(1, 3), st.booleans()),
+    min_size=1,
+)
+
+
+@given(sizes, sizes)
+def test_the_changes_add_up(before: Any, after: Any) -> None:
+    reports = [
+        report({"parameters": {f"{n}.w": {"shape": [s], "requires_grad": flag} for n, (s, flag) in model.items()}})
+        for model in (before, after)
+    ]
+    found = compare(*reports)
+    reconciles(found)
+    assert bool(found.changes) == (before != after)
+    kept = before.keys() & after.keys()
+    frozen = sum(min(before[name][0], 10**9) and after[name][0] for name in kept if before[name][1] > after[name][1])
+    by_path = [change for change in found.changes if not change.was]
+    assert sum(change.kinds.get("frozen", 0) for change in by_path) == frozen
+
+
+def test_large_models_compare_fast() -> None:
+    before = tensors({f"m.{i % 200}.l{i}.w": [1 + i % 7] for i in range(20_000)})
+    after = tensors({f"n.{i % 200}.l{i}.w": [1 + i % 7] for i in range(20_000)})
+    begin = time.perf_counter()
+    assert len(compare(before, after).changes) == 20_000
+    assert time.perf_counter() - begin < 5
+
+
+def test_a_comparison_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparing, "MOST_STEPS", 1000)
+    with pytest.raises(TooLarge):
+        compare(tensors({f"a{i}.w": [1] for i in range(2000)}), tensors({"b.w": [1]}))
