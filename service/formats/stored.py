@@ -16,8 +16,8 @@ from service.validation import MOST_PROBLEMS, shown
 HIGHEST_RANK = 64
 """The most axes that a tensor may have, as torch and ONNX runtimes have it."""
 
-MOST_TENSORS = 500_000
-"""The most tensors of one file; the largest models that are published have some 150,000."""
+MOST_TENSORS = 250_000
+"""The most tensors of one document; the largest models that are published have some 150,000."""
 
 Bytes = bytes | mmap
 """The first bytes of a file, or, mapped, all of it."""

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from marshmallow import RAISE, Schema, fields, validate
 
-from service.errors import ArchitectureError, InvalidDocument, token
-from service.formats.stored import dtype_problem, flags_notice, refuse, shape_problem, stored
+from service.errors import ArchitectureError, InvalidDocument, TooLarge, token
+from service.formats.stored import MOST_TENSORS, dtype_problem, flags_notice, refuse, shape_problem, stored
 from service.formats.tree import tree
 from service.model import DTYPE_NAMES, Document, Tensor
 from service.registry import reader
@@ -23,6 +23,8 @@ _EXAMPLE = {
     "buffers": {"norm.running_mean": {"shape": [64], "dtype": "float32"}},
     "tied": [["embedding.weight", "head.weight"]],
 }
+
+_MEMBERS = ("parameters", "buffers", "state_dict")
 
 _NAMES: Mapping[str, str] = {**DTYPE_NAMES, **{f"torch.{name}": ours for name, ours in DTYPE_NAMES.items()}}
 
@@ -73,6 +75,8 @@ def tensors(payload: Mapping[str, Any]) -> Document:
         raise InvalidDocument('must be an object with either "parameters" or a "state_dict"')
     if "state_dict" in payload and "buffers" in payload:
         raise InvalidDocument("a state_dict holds its buffers itself", "/buffers", "unknown_member")
+    if (count := sum(len(payload.get(member, ())) for member in _MEMBERS)) > MOST_TENSORS:
+        raise TooLarge(f"holds {count:,} tensors, where {MOST_TENSORS:,} are the most")
     if "state_dict" in payload:
         found = _Tensors(payload, ("state_dict",))
         return Document(tree(found.told()), "stored", "torch", notices=(flags_notice(list(found.told())),))

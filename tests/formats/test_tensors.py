@@ -113,6 +113,7 @@ def test_a_state_dict_tells_weights_from_buffers_by_unmistakable_names_only() ->
             "/tied/0/1",
         ),
         ({"parameters": {"w": tensor(2**40, 2**40)}}, "", "more than"),
+        ({"parameters": dict.fromkeys(map(str, range(250_001)), tensor(1))}, "", "250,000 are the most"),
         ("text", "", "must be an object"),
         (b"\0", "", "must be"),
         (None, "", "object"),
