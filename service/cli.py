@@ -7,11 +7,11 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import orjson
 
+from service import files
 from service.counting import Options, count
 from service.errors import Problems, RegistrationError, UnknownFormat
 from service.reading import read, recognise
@@ -41,7 +41,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("serve", help="answer over HTTP with gunicorn, whose options follow: --bind 0.0.0.0:8000")
     counting = commands.add_parser("count", help="count a file, and print the table")
-    counting.add_argument("file", metavar="FILE", help="a document of any format; - is standard input")
+    counting.add_argument(
+        "file",
+        metavar="FILE",
+        help="a document or a file of weights, or a checkpoint's folder or glob; - is standard input",
+    )
     counting.add_argument("--format", help="the file's format; else it is recognised")
     for option, trainable, verdict in (("--freeze", False, "does not train"), ("--train", True, "trains")):
         counting.add_argument(
@@ -88,16 +92,8 @@ def _count(asked: argparse.Namespace) -> int:
 
 
 def _payload(file: str) -> Any:
-    """What a file holds: JSON where it is JSON, else text, else bytes."""
-    raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw
+    """What a path holds, or standard input."""
+    return files.document(sys.stdin.buffer.read()) if file == "-" else files.payload(file)
 
 
 def _fail(*lines: str) -> int:
