@@ -141,6 +141,7 @@ COUNTED: dict[str, tuple[Document, int, int]] = {
         24,
         0,
     ),
+    "a layer that feeds nothing": (functional(entry(), dense("aside", "x"), dense("d", "x")), 15, 0),
     "an operation between layers": (
         functional(
             entry(),

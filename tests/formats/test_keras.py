@@ -249,6 +249,12 @@ def test_a_model_of_a_class_of_ones_own_may_own_more() -> None:
     assert not found.exact
 
 
+def test_a_layer_that_feeds_nothing_is_no_part_of_the_model() -> None:
+    found = report(functional(entry(), dense("aside", "x"), dense("d", "x")))
+    assert list(rows(found)) == ["x", "d"]
+    assert [(n.code, n.path, n.seen) for n in found.notices] == [("unused_layer", "aside", True)]
+
+
 def test_one_policy_for_many_layers_is_not_followed() -> None:
     policies = {"module": "keras", "class_name": "DTypePolicyMap", "config": {"default_policy": None, "policy_map": {}}}
     assert codes(report(functional(entry(), dense("d", "x", dtype=policies)))) == {"dtype_map"}
@@ -343,7 +349,14 @@ REFUSED: list[tuple[Any, str, str]] = [
     ),
     (functional(entry(), {**dense("d", "x"), "name": 3}), LAYERS + "/1/name", "must be a string"),
     (functional(entry(), dense("d", "e"), dense("e", "d")), "", "the layers feed each other in a circle"),
-    (functional(entry(), entry("y", 5), dense("d", "x", "y")), LAYERS + "/2", "weights of different shapes"),
+    (
+        functional(entry(), entry("y", 5), dense("d", "x", "y"), inputs=[["x", 0, 0], ["y", 0, 0]]),
+        LAYERS + "/2",
+        "weights of different shapes",
+    ),
+    (functional(entry(), dense("d", "x"), inputs=["x", 0, 1]), "/config/input_layers", '"x" is called once'),
+    (functional(entry(), dense("d", "x"), inputs=["y", 0, 0]), "/config/input_layers", 'no layer here is called "y"'),
+    (functional(entry(), entry("y"), dense("d", "y")), LAYERS + "/1", "is an input that input_layers does not name"),
     (
         functional(entry("x", 5), called(INNER, "inner", "x"), outputs=[["inner", 1, 0]]),
         LAYERS + "/1" + LAYERS + "/0",

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from service.errors import ArchitectureError, InvalidDocument, token
-from service.model import Call, Ref
+from service.graph import flatten
+from service.model import Call, Graph, Layer, Ref
 from service.signature import LARGEST
 from service.validation import shown
 
@@ -114,6 +115,21 @@ class Nodes:
 
     def _wrong(self, wanted: str, value: Any, pointer: str) -> None:
         self.blame(InvalidDocument(f"must be {wanted}, not {shown(value)}", pointer, "type"))
+
+
+def feeding(children: list[Layer], graph: Graph) -> set[str]:
+    """The layers that a graph's outputs come from, and its inputs."""
+    calls = {child.name: child.calls for child in children}
+    waiting = [ref.layer for ref in flatten(graph.outputs) if isinstance(ref, Ref)]
+    found = set(graph.inputs)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            for call in calls.get(name, ()):
+                fed_by = flatten([*call.args, *call.kwargs.values()])
+                waiting += [ref.layer for ref in fed_by if isinstance(ref, Ref)]
+    return found
 
 
 def _is_history(value: Any) -> bool:

@@ -61,6 +61,10 @@ def of_model_class(kind: str, path: str) -> Notice:
     return Notice("custom_model", path, detail, seen=False)
 
 
+def of_unused(path: str) -> Notice:
+    return Notice("unused_layer", path, "feeds no output of its model: Keras leaves it out when it rebuilds the model")
+
+
 def of_policy_map(path: str) -> Notice:
     return Notice("dtype_map", path, "a map of dtype policies is not followed: a quantized one is not seen", seen=False)
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from service.errors import ArchitectureError, InvalidDocument, Problems, TooLarge
+from service.errors import ArchitectureError, InvalidDocument, InvalidGraph, Problems, TooLarge, did_you_mean
 from service.formats.keras import notices
 from service.formats.keras.legacy import modernised
-from service.formats.keras.nodes import Nodes, is_shape, reordered
+from service.formats.keras.nodes import Nodes, feeding, is_shape, reordered
 from service.graph import flatten
 from service.model import DTYPE_NAMES, Call, Dimensions, Graph, Layer, Notice, Ref
 from service.registry import LAYERS
@@ -176,8 +176,29 @@ class Reading:
             if not ends[member]:
                 self.blame(InvalidDocument("must name at least one layer", f"{at}/{member}"))
         inputs, outputs = ends.get("input_layers", []), ends.get("output_layers", [])
+        for ref in inputs:
+            if ref.call or ref.output:
+                detail = f"{shown(ref.layer)} is called once and has one output"
+                self.blame(InvalidGraph(detail, f"{at}/input_layers", "missing_input"))
         graph = Graph(tuple(ref.layer for ref in inputs), outputs[0] if len(outputs) == 1 else outputs)
-        return layer._replace(children=tuple(children), graph=graph)
+        return layer._replace(children=self._in_use(children, graph, at, path), graph=graph)
+
+    def _in_use(self, children: list[Layer], graph: Graph, at: str, path: str) -> tuple[Layer, ...]:
+        """The layers between inputs and outputs: others that the document holds are no part of the model."""
+        if self.problems:  # what is wrong with a layer hides what it feeds
+            return tuple(children)
+        names = {child.name for child in children}
+        for name in graph.inputs:
+            if name not in names:
+                detail = f"no layer here is called {shown(name)}{did_you_mean(name, names)}"
+                self.blame(InvalidGraph(detail, f"{at}/input_layers", "missing_input"))
+        used = feeding(children, graph)
+        for child in children:
+            if child.name not in used:
+                self.notices.append(notices.of_unused(f"{path}.{child.name}" if path else child.name))
+            elif child.type == "InputLayer" and child.name not in graph.inputs:
+                self.blame(InvalidGraph("is an input that input_layers does not name", child.pointer, "missing_input"))
+        return tuple(child for child in children if child.name in used)
 
     def _quantization(self, kind: str, policy: Any, path: str) -> dict[str, str]:
         """The argument that a quantized dtype policy is to a formula: its mode ("int8", "int4/128")."""
