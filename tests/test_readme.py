@@ -37,9 +37,11 @@ def address() -> Iterator[str]:
                 break
             except requests.ConnectionError:
                 time.sleep(0.1)
-        yield url
-        server.terminate()
-        server.communicate(timeout=30)
+        try:
+            yield url
+        finally:
+            server.terminate()
+            server.communicate(timeout=30)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example[:40])

@@ -59,9 +59,11 @@ def document() -> dict[str, Any]:
         title="Paramcount",
         version=version("paramcount"),
         info={"description": _DESCRIPTION},
-        servers=[{"url": "./"}],
+        servers=[{"url": "/"}],
+        security=[{}, {"bearer": []}],  # an operator may ask for tokens
         tags=[{"name": "count"}, {"name": "registry"}, {"name": "service"}],
     )
+    spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
     for name, kind in LAYERS.items():
         spec.components.schema(name, {"description": kind.doc, **kind.signature.json_schema})
     _count_paths(spec)
@@ -85,7 +87,8 @@ def _operation(name: str, summary: str, tag: str, answer: Any, problems: tuple[i
             "description": _PROBLEMS[HTTPStatus(status)],
             "content": {"application/problem+json": {"schema": schemas.Problem}},
         }
-    return {"operationId": name, "summary": summary, "tags": [tag], **more, "responses": responses}
+    found = {"operationId": name, "summary": summary, "tags": [tag], **more, "responses": responses}
+    return found | {"security": []} if name in ("livez", "readyz") else found
 
 
 def _json(schema: Any, description: str) -> dict[str, Any]:

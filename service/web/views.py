@@ -141,7 +141,7 @@ def _example(example: Any) -> Any:
 
 @views.get("/openapi.json")
 def openapi_json() -> Response:
-    return answer(openapi.document())
+    return answer(openapi.document() | {"servers": [{"url": request.script_root or "/"}]})
 
 
 @views.get("/openapi.yaml")

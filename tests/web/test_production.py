@@ -257,6 +257,7 @@ def test_a_base_path() -> None:
     client = served(base_path="/tools/count")
     assert client.get("/tools/count/v1/formats").status_code == 200
     assert client.get("/tools/count/docs", buffered=True).status_code == 200
+    assert client.get("/tools/count/openapi.json").json["servers"] == [{"url": "/tools/count"}]
     assert client.get("/livez").status_code == 200
 
 

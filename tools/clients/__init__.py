@@ -1,0 +1,1 @@
+"""Clients generated from openapi.yaml, and linters of it."""
