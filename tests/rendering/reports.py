@@ -78,5 +78,6 @@ ALL: dict[str, Report] = {
     "inexact": report(model(dense("a"), {"type": "Mystery", "name": "m"}), unknown="report"),
     "own": report({"parameters": {"scale": {"shape": [7]}, "a.weight": {"shape": [3]}, "a.b.weight": {"shape": [2]}}}),
     "tied": report(model(dense("a"), dense("b", shares="a"))),
+    "large": report({"parameters": {"a": {"shape": [999_999_999]}, "b": {"shape": [1]}}}, ("b", False)),
     "root only": report({"parameters": {"scale": {"shape": [7], "requires_grad": False}}}),
 }

@@ -1,0 +1,69 @@
+"""Exports: their forms here; tools/oracle/registries.py asks the registries' own clients and schemas."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from service.rendering.exports import EXPORTS
+from tests.rendering.reports import ALL, keras_resnet, report
+
+SMALL = report(
+    {
+        "parameters": {"a.weight": {"shape": [10, 2]}, "b.weight": {"shape": [5], "dtype": "bfloat16"}},
+        "buffers": {"b.mean": {"shape": [3]}, "b.seen": {"shape": [], "dtype": "int64"}},
+    },
+    ("b", False),
+)
+
+
+def test_huggingface() -> None:
+    assert EXPORTS["huggingface"](SMALL, "tensors") == {
+        "safetensors": {"parameters": {"F32": 23, "BF16": 5, "I64": 1}, "total": 29}
+    }
+
+
+def test_mlflow() -> None:
+    assert EXPORTS["mlflow"](SMALL, "tensors") == {
+        "params": {"paramcount.format": "tensors", "paramcount.convention": "torch", "paramcount.exact": "true"},
+        "metrics": {
+            "parameters.total": 25.0,
+            "parameters.trainable": 20.0,
+            "parameters.frozen": 5.0,
+            "parameters.buffers": 4.0,
+            "parameters.bytes": 90.0,
+        },
+    }
+
+
+def test_wandb() -> None:
+    assert EXPORTS["wandb"](SMALL, "tensors") == {
+        "model/num_parameters": 25,
+        "model/num_trainable_parameters": 20,
+        "model/num_frozen_parameters": 5,
+        "model/num_buffers": 4,
+        "model/bytes": 90,
+    }
+
+
+def test_kubeflow_holds_large_numbers_as_strings() -> None:
+    found = EXPORTS["kubeflow"](ALL["large"], "tensors")["customProperties"]
+    assert found["parameters_trainable"] == {"metadataType": "MetadataIntValue", "int_value": "999999999"}
+    assert found["parameters_total"] == {"metadataType": "MetadataStringValue", "string_value": "1000000000"}
+    assert found["paramcount_exact"] == {"metadataType": "MetadataStringValue", "string_value": "true"}
+
+
+def test_cyclonedx() -> None:
+    found = EXPORTS["cyclonedx"](keras_resnet(), "keras")["properties"]
+    assert {"name": "paramcount:parameters:total", "value": "25636712"} in found
+    assert {"name": "paramcount:model", "value": "resnet50"} in found
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+@pytest.mark.parametrize("name", ALL)
+def test_every_report_can_be_exported(export: str, name: str) -> None:
+    found = EXPORTS[export](ALL[name], "keras")
+    text = json.dumps(found, allow_nan=False)
+    assert "\\u0000" not in text
+    assert "\\u202e" not in text
