@@ -175,15 +175,36 @@ def _words(node: ast.AST) -> Iterator[str]:
 
 
 def _ties(node: ast.AST) -> bool:
-    """`a.weight = b.weight`, or a class that names its tied weights."""
+    """Code that makes one tensor or module stand in two places: `a.weight = b.weight`, `self.a.b = self.c` in a
+    constructor, a class or an instance that names its tied weights, a method that ties them."""
+    if isinstance(node, ast.FunctionDef):
+        return node.name in ("tie_weights", "_tie_weights") or (
+            node.name == "__init__" and any(map(_shares, node.body))
+        )
     if not isinstance(node, ast.Assign):
         return False
     target = node.targets[0]
-    if isinstance(target, ast.Name) and target.id == "_tied_weights_keys":
+    if _name(target) == "_tied_weights_keys":
         return not (isinstance(node.value, ast.Constant) and node.value.value is None)
     if not isinstance(target, ast.Attribute) or target.attr not in ("weight", "bias"):
         return False
-    return isinstance(target.value, ast.Attribute) or getattr(node.value, "attr", "") in ("weight", "bias")
+    return isinstance(target.value, ast.Attribute) or _name(node.value) in ("weight", "bias")
+
+
+def _shares(statement: ast.stmt) -> bool:
+    """Whether a part of the model is put into another: `self.encoder.embed_tokens = self.shared`."""
+    assigned = (node for node in ast.walk(statement) if isinstance(node, ast.Assign))
+    return any(
+        isinstance(target := node.targets[0], ast.Attribute)
+        and isinstance(target.value, ast.Attribute)
+        and isinstance(node.value, ast.Attribute)
+        for node in assigned
+    )
+
+
+def _name(node: ast.expr) -> str:
+    """The last part of a dotted name."""
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
 def _resized(node: ast.ClassDef) -> bool:
