@@ -71,7 +71,7 @@ def count(document: Document, options: Options = Options(), limits: Limits = Lim
     """The report on a document. Raises Problems with everything that is wrong with it."""
     walk = _Walk(document, options, limits)
     try:
-        walk.rules.choose(document.root, limits.copies)
+        walk.rules.prepare(document.root, limits.copies)
         (root,) = walk.rows(document.root, "", Verdict(), 1, Call(document.inputs))
         walk.check_shared(root)
     except TooLarge as error:

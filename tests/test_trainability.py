@@ -194,6 +194,12 @@ def test_positions_are_bounded() -> None:
     assert [error.code for error in raised.value.problems] == ["too_large"]
 
 
+def test_rules_are_bounded() -> None:
+    with pytest.raises(Problems) as raised:
+        counted(stack(1), *(("*a?b[c-e]" * 100, False) for _ in range(1000)))
+    assert [error.code for error in raised.value.problems] == ["too_large"]
+
+
 @given(st.integers(0, 12), st.integers(1, 12))
 def test_first_and_all_but_first_share_everything_out(number: int, blocks: int) -> None:
     first = counted(stack(blocks), (f"first:{number}:model.layers.*", False)).root.totals

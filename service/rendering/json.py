@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from service.model import Convention, Report, Row, Tensor
-from service.rendering.figures import DEEPEST, by_dtype, explanation, figures
+from service.rendering.figures import DEEPEST, Frozen, by_dtype, explanation, figures
 
 Detail = Literal["totals", "layers", "tensors"]
 
 
 def as_json(report: Report, form: str, detail: Detail = "layers", depth: int = DEEPEST) -> dict[str, Any]:
     """The report; `form` is the name of the document's format, rows deeper than `depth` are left out."""
-    root = report.root
+    root, frozen = report.root, Frozen(report)
     shown = root.children if detail != "totals" else ()
     return {
         "name": root.name,
@@ -22,12 +22,12 @@ def as_json(report: Report, form: str, detail: Detail = "layers", depth: int = D
         "totals": figures(root.totals, report.convention),
         "by_dtype": by_dtype(report),
         "tensors": [_tensor(tensor) for tensor in root.tensors] if detail == "tensors" else [],
-        "layers": [_row(row, report.convention, detail, depth) for row in shown] if depth > 0 else [],
+        "layers": [_row(row, report.convention, frozen, detail, depth) for row in shown] if depth > 0 else [],
         "warnings": [{"code": n.code, "path": n.path, "detail": n.detail} for n in report.notices],
     }
 
 
-def _row(row: Row, convention: Convention, detail: Detail, depth: int) -> dict[str, Any]:
+def _row(row: Row, convention: Convention, frozen: Frozen, detail: Detail, depth: int) -> dict[str, Any]:
     rendered = {
         "path": row.path,
         "name": row.name,
@@ -35,8 +35,9 @@ def _row(row: Row, convention: Convention, detail: Detail, depth: int) -> dict[s
         "repeat": row.repeat,
         "output_shape": row.output,
         "totals": figures(row.totals, convention),
+        "frozen_by": frozen.of(row),
         "explanation": explanation(row),
-        "children": [_row(child, convention, detail, depth - 1) for child in row.children] if depth > 1 else [],
+        "children": [_row(child, convention, frozen, detail, depth - 1) for child in row.children] if depth > 1 else [],
     }
     if detail == "tensors":
         rendered["tensors"] = [_tensor(tensor) for tensor in row.tensors]

@@ -185,27 +185,32 @@ def _extent(drawing: _Drawing, depth: int) -> tuple[int, int]:
 def _gathered(boxes: list[_Box], scale: float) -> Iterator[_Box]:
     """Boxes in order, those too small to see together as "12 more", wherever they come to the height of a label."""
     small: list[_Box] = []
+    gathered = 0
     for box in boxes:
         if box.total * scale >= _LINE:
             yield box
             continue
         small.append(box)
-        if _sum(small) * scale >= _LINE:
+        gathered += box.total
+        if gathered * scale >= _LINE:
             yield _together(small)
-            small = []
+            small, gathered = [], 0
     if small:
         yield _together(small)
-
-
-def _sum(boxes: list[_Box]) -> int:
-    return sum(box.total for box in boxes)
 
 
 def _together(boxes: list[_Box]) -> _Box:
     if len(boxes) == 1:
         return boxes[0]
     path = f"{len(boxes):,} more: {_name(boxes[0], 100)} … {_name(boxes[-1], 100)}"
-    return _Box((f"{len(boxes):,} more",), "", path, _sum(boxes), sum(box.trainable for box in boxes), len(boxes))
+    return _Box(
+        (f"{len(boxes):,} more",),
+        "",
+        path,
+        sum(box.total for box in boxes),
+        sum(box.trainable for box in boxes),
+        len(boxes),
+    )
 
 
 def _label(box: _Box, x: float, y: float, wide: float) -> Iterator[str]:
