@@ -106,6 +106,23 @@ OLD_ENTRY = {
             ),
             35,
         ),
+        (  # an operation stands alone in its node, and what comes of it is known by what was built on it
+            keras_2(
+                {"plus": [["x", 0, 0, {"y": 1.0, "name": None}]], "d": [[["plus", 0, 0, {}]]]},
+                *(entry(), layer("TFOpLambda", "plus", function="__operators__.add")),
+                {**dense("d"), "build_config": {"input_shape": [None, 4]}},
+                ends=([["x", 0, 0]], [["d", 0, 0]]),
+            ),
+            15,
+        ),
+        (  # initial states stand in one list with the sequences
+            keras_2(
+                {"lstm": [[["x", 0, 0, {}], ["h", 0, 0, {}], ["c", 0, 0, {}]]]},
+                *(entry("x", 5, 4), entry("h", 2), entry("c", 2), layer("LSTM", "lstm", units=2)),
+                ends=([["x", 0, 0], ["h", 0, 0], ["c", 0, 0]], [["lstm", 0, 0]]),
+            ),
+            56,
+        ),
         (  # a second input stands among the other arguments
             keras_2(
                 {"mha": [[["x", 0, 0, {"value": ["y", 0, 0], "training": None}]]]},
@@ -135,6 +152,7 @@ OLD_ENTRY = {
             ),
             20,
         ),
+        (sequential(OLD_ENTRY, {"class_name": "ThresholdedReLU", "config": {"theta": 0.1}}, bare(dense())), 15),
         (sequential(OLD_ENTRY, {"class_name": "LeakyReLU", "config": {"alpha": 0.1}}, bare(dense())), 15),
         (
             sequential(

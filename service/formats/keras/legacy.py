@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from service.model import Call
+
 _CLASSES = {
     "AvgPool1D": "AveragePooling1D",
     "AvgPool2D": "AveragePooling2D",
@@ -29,6 +31,7 @@ _CLASSES = {
     "MaxPool3D": "MaxPooling3D",
     "SeparableConvolution1D": "SeparableConv1D",
     "SeparableConvolution2D": "SeparableConv2D",
+    "ThresholdedReLU": "Activation",  # x above a threshold, else 0; Keras 3 has no such class
 }
 
 # Arguments that say nothing at the value given: Keras 2 wrote them, Keras 3 has no such argument.
@@ -42,6 +45,7 @@ _SILENT: Mapping[str, Mapping[str, Any]] = {
     "SeparableConv1D": {"groups": 1, **_KERNEL},
     "SeparableConv2D": {"groups": 1, **_KERNEL},
     "BatchNormalization": {"fused": ..., "virtual_batch_size": None, "adjustment": None},
+    "Activation": {"theta": ...},
     "SimpleRNN": {"time_major": False, "implementation": ...},
     "GRU": {"time_major": False, "implementation": ...},
     "LSTM": {"time_major": False, "implementation": ...},
@@ -49,11 +53,18 @@ _SILENT: Mapping[str, Mapping[str, Any]] = {
     "SpatialDropout1D": {"noise_shape": None},
     "SpatialDropout2D": {"noise_shape": None},
     "SpatialDropout3D": {"noise_shape": None},
-    "MultiHeadAttention": {"query_shape": ..., "key_shape": ..., "value_shape": ...},
+    "MultiHeadAttention": {"softmax_robust_masking": ..., "query_shape": ..., "key_shape": ..., "value_shape": ...},
     "Lambda": {"module": ..., "function_type": ..., "output_shape_type": ..., "output_shape_module": ...},
 }
+RECURRENT = frozenset(("SimpleRNN", "GRU", "LSTM", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"))
 _FIRST = ("batch_input_shape", "input_shape", "input_dim", "input_dtype", "batch_size")
 """How the first layer of a Sequential could state what reaches it."""
+
+
+def with_states(call: Call) -> Call:
+    """A recurrent layer's call that got its initial states in one list with its sequences."""
+    first = call.args[0] if call.args else None
+    return call._replace(args=(first[0], first[1:], *call.args[1:])) if isinstance(first, list) and first else call
 
 
 def modernised(kind: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -67,6 +78,9 @@ def modernised(kind: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any
         return kind, arguments
     for name in _FIRST:
         if name != "input_dim" or "output_dim" not in arguments:  # an Embedding's own
+            arguments.pop(name, None)
+    if kind.startswith("Random"):
+        for name in ("rng_type", "force_generator", "auto_vectorize"):
             arguments.pop(name, None)
     if kind in ("Embedding", "ReversibleEmbedding"):
         arguments.pop("input_length", None)

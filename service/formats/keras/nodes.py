@@ -26,10 +26,10 @@ class Nodes:
     def __init__(self, blame: Blame, nested: frozenset[str], functional: frozenset[str]) -> None:
         self.blame, self.nested, self.functional = blame, nested, functional
 
-    def call(self, node: Any, pointer: str) -> Call:
-        """One of a layer's `inbound_nodes`."""
+    def call(self, node: Any, pointer: str, built: Any = None) -> Call:
+        """One of a layer's `inbound_nodes`; `built` is the shape, or the shapes, that the layer was built for."""
         if isinstance(node, list):
-            return self._call_of_keras_2(node, pointer)
+            return self._call_of_keras_2(node, pointer, built)
         if not isinstance(node, dict):
             self._wrong("an object or a list", node, pointer)
             return Call()
@@ -74,8 +74,11 @@ class Nodes:
         name, call, output = history
         return Ref(name, call, output, tuple(shape))
 
-    def _call_of_keras_2(self, node: list[Any], pointer: str) -> Call:
-        """[[name, node, tensor, kwargs], ...]: the first argument, and the others by name."""
+    def _call_of_keras_2(self, node: list[Any], pointer: str, built: Any) -> Call:
+        """[[name, node, tensor, kwargs], ...]: the first argument, and the others by name; an operation has one alone."""
+        if node and isinstance(node[0], str):
+            node = [node]
+        shapes = [built] if is_shape(built) else built if isinstance(built, list) else []
         refs: list[Ref] = []
         others: dict[str, Any] = {}
         for index, item in enumerate(node):
@@ -89,6 +92,8 @@ class Nodes:
                 others |= {name: self._argument_of_keras_2(value) for name, value in kwargs.items()}
             elif kwargs is not None:
                 self._wrong("an object", kwargs, f"{at}/3")
+        if len(shapes) == len(refs) and all(map(is_shape, shapes)):
+            refs = [ref._replace(stated=tuple(shape)) for ref, shape in zip(refs, shapes, strict=True)]
         return Call((refs[0] if len(refs) == 1 else refs,), others)
 
     def _argument_of_keras_2(self, value: Any) -> Any:

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from service.errors import ArchitectureError, InvalidDocument, InvalidGraph, Problems, TooLarge, did_you_mean
-from service.formats.keras import notices
-from service.formats.keras.legacy import modernised
+from service.formats.keras import legacy, notices
 from service.formats.keras.nodes import Nodes, feeding, is_shape, reordered
 from service.graph import flatten
 from service.model import DTYPE_NAMES, Call, Dimensions, Graph, Layer, Notice, Ref
@@ -89,7 +88,7 @@ class Reading:
             self.notices.append(notices.of_code(kind, path))
             if kind != "Lambda" and kind in notices.CODE:
                 return layer
-        kind, arguments = modernised(kind, config)
+        kind, arguments = legacy.modernised(kind, config)
         if kind in notices.COMPOSITES and not layer.trainable:
             self.notices.append(notices.of_flag(kind, path))
             layer = layer._replace(trainable=True)
@@ -157,13 +156,14 @@ class Reading:
         functional = frozenset(name for name, child in models.items() if old or child.type != "Sequential")
         nodes = Nodes(self.blame, frozenset(models), functional)
         children = []
-        for (_, child), calls in zip(read, inbound, strict=True):
+        for (item, child), calls in zip(read, inbound, strict=True):
             if not isinstance(calls, list | None):
                 self.wrong("a list", calls, f"{child.pointer}/inbound_nodes")
                 continue
-            found = [
-                nodes.call(node, f"{child.pointer}/inbound_nodes/{i}") for i, node in enumerate(calls or ()) if node
-            ]
+            here, built = f"{child.pointer}/inbound_nodes", _build_config(item)
+            found = [nodes.call(node, f"{here}/{index}", built) for index, node in enumerate(calls or ()) if node]
+            if old and child.type in legacy.RECURRENT:
+                found = [legacy.with_states(call) for call in found]
             if child.graph is not None:
                 found = [reordered(call, child.graph.inputs) for call in found]
             children.append(child._replace(calls=tuple(found)))
