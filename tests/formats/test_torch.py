@@ -290,3 +290,19 @@ def test_only_a_text_is_claimed(payload: Any) -> None:
 )
 def test_hostile_arguments_are_another_class_s(text: str) -> None:
     assert not report(text).exact
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        # timm has several classes of that name, and the file that defines the root tells which is meant.
+        ("SHViT(\n  (a): Residual()\n)", set()),
+        ("ConvMixer(\n  (a): Residual()\n)", set()),
+        ("Residual()", {"hidden_parameters"}),
+        ("MyNet(\n  (a): ResNet(\n    (b): Residual()\n  )\n)", {"hidden_parameters"}),
+        # Its tied weights are named in the constructor.
+        ("MarianModel(\n  (shared): Embedding(5, 4)\n)", {"hidden_ties"}),
+    ],
+)
+def test_classes_of_one_name(text: str, hidden: set[str]) -> None:
+    assert codes(report(text)) == hidden
