@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import glob
+import json
 import re
+import zlib
 from collections.abc import Iterable, Sequence
 from errno import ENOENT
 from mmap import ACCESS_READ, mmap
@@ -84,9 +86,10 @@ def _archive(path: Path) -> Any:
                 raise InvalidDocument(_PICKLED)
             if archive.getinfo("config.json").file_size > _MOST_TEXT:
                 raise TooLarge(f"holds a config.json longer than {_MOST_TEXT:,} bytes")
-            return orjson.loads(archive.read("config.json"))
-    except (BadZipFile, NotImplementedError, RuntimeError, orjson.JSONDecodeError) as error:
-        raise InvalidDocument(f"is an archive that cannot be read: {error}") from None
+            # Keras writes NaN and Infinity; they stand in arguments that change no tensor.
+            return json.loads(archive.read("config.json"), parse_constant=lambda _: None)
+    except (BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+        raise InvalidDocument(f"is an archive that cannot be read: {str(error)[:100]}") from None
 
 
 def _header(path: Path) -> Any:
