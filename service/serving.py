@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,9 @@ logconfig_dict = configuration(_settings.log_format)
 
 def post_fork(server: Any, worker: Any) -> None:  # noqa: ARG001 # gunicorn's signature
     """Begin what belongs to one worker."""
+    sys.setswitchinterval(0.001)  # a probe waits less for the threads that count
+    gc.freeze()
+    gc.set_threshold(20_000, 5, 1_000)  # a full collection over a large model stops every thread for half a second
     WORKERS.set(1)
     tracing.start()
 

@@ -1,0 +1,1 @@
+"""Faults, injected while the service is under load."""

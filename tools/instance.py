@@ -1,0 +1,102 @@
+"""The service as it runs in production, on a port of its own: to be loaded, put behind a gateway, or hurt."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def wait_for(url: str, seconds: float = 20) -> None:
+    """Wait until an address answers well. Raises TimeoutError."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            if requests.get(url, timeout=1).ok:
+                return
+        except requests.RequestException:
+            pass
+        time.sleep(0.02)
+    raise TimeoutError(f"{url} does not answer after {seconds} s")
+
+
+class Instance:
+    """One process of gunicorn with its workers."""
+
+    def __init__(self, workers: int = 2, settings: Mapping[str, Any] | None = None) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115 # closed at the instance's end
+        self._workers = workers
+        self._environment = os.environ | {name: str(value) for name, value in (settings or {}).items()}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.stop()
+        self.log.close()
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        command = [sys.executable, "-m", "service", "serve", "--bind", f"127.0.0.1:{self.port}"]
+        self._process = subprocess.Popen(
+            [*command, "--workers", str(self._workers)],
+            env=self._environment, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        wait_for(f"{self.url}/readyz")
+
+    def stop(self, seconds: float = 60) -> int:
+        """TERM, and wait for the end; its exit status."""
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            raise
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes of its workers."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        return list(map(int, children.read_text().split()))
+
+
+@contextmanager
+def program(*command: str | Path, url: str) -> Iterator[None]:
+    """Another program, run while the block runs, from when `url` answers on."""
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(list(map(str, command)), stdout=log, stderr=subprocess.STDOUT)
+        try:
+            wait_for(url)
+            yield
+        except BaseException:
+            log.seek(0)
+            sys.stderr.write(log.read().decode(errors="replace")[-4000:])
+            raise
+        finally:
+            process.terminate()
+            process.wait(10)
