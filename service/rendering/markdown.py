@@ -7,6 +7,8 @@ import re
 from service.model import Report
 from service.rendering.figures import DEEPEST, Frozen, by_dtype, explanation, figures, phrase, printable, shape, walk
 
+_SIGN = re.compile(r"[!-/:-@\[-`{-~]")
+
 _COLUMNS = ("total", "trainable", "frozen", "buffers", "bytes")
 
 
@@ -55,10 +57,13 @@ def _match(text: str | None) -> str:
 
 
 def _code(text: str) -> str:
-    """Text of a payload as a code span, in which nothing else is markup; a table's bar is escaped even there."""
+    """Text of a payload as code, in which nothing is markup.
+
+    A code span cannot hold every bar: renderers differ in what a backslash before one means.
+    """
     text = printable(text)
     if not text.strip():
         return ""
-    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
-    space = " " if text[0] in "` " or text[-1] in "` " else ""
-    return f"{fence}{space}{text}{space}{fence}".replace("|", "\\|")
+    if "|" not in text and "`" not in text:
+        return f"`{text}`"
+    return f"<code>{_SIGN.sub(lambda sign: f'&#{ord(sign[0])};', text)}</code>"
