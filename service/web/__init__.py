@@ -7,6 +7,8 @@ from flask import Flask
 from service.registry import load_plugins
 from service.settings import Settings
 from service.web import access, bodies, gateway, logs, metrics, problems, tracing
+from service.web.batch import batches
+from service.web.counts import counts
 from service.web.views import views
 
 
@@ -22,6 +24,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     tracing.register(app)
     access.register(app, ours)
     bodies.register(app)
-    app.register_blueprint(views)
+    for routes in (counts, batches, views):
+        app.register_blueprint(routes)
     gateway.register(app, ours)
     return app

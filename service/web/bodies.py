@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
 import brotli
@@ -23,8 +25,21 @@ def register(app: Flask) -> None:
 
     @app.teardown_request
     def end_turn(_: BaseException | None) -> None:
-        if (turn := g.pop("turn", None)) is not None:
-            turn.release()
+        if (found := g.pop("turn", None)) is not None:
+            found.__exit__(None, None, None)
+
+
+@contextmanager
+def turn(settings: Settings) -> Iterator[None]:
+    """One's turn to compute; who waits too long for it is turned away."""
+    turns: threading.BoundedSemaphore = current_app.extensions["turns"]
+    if not turns.acquire(timeout=settings.max_seconds):
+        detail = "The service is busy: try again."
+        raise HTTPProblem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
+    try:
+        yield
+    finally:
+        turns.release()
 
 
 def body(request: Request, settings: Settings) -> bytes:
@@ -38,11 +53,9 @@ def body(request: Request, settings: Settings) -> bytes:
     coding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if coding != "identity":
         found = inflated(found, coding, most)
-    turns: threading.BoundedSemaphore = current_app.extensions["turns"]
-    if not turns.acquire(timeout=settings.max_seconds):
-        detail = "The service is busy: try again."
-        raise HTTPProblem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
-    g.turn = turns
+    own = turn(settings)
+    own.__enter__()
+    g.turn = own
     return found
 
 

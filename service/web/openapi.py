@@ -13,7 +13,9 @@ from apispec.yaml_utils import dict_to_yaml
 
 from service.components import new_spec
 from service.registry import FORMATS, LAYERS, Format
+from service.rendering import RENDERERS
 from service.web import schemas
+from service.web.asking import EXPORTED
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -97,11 +99,26 @@ def _json(schema: Any, description: str) -> dict[str, Any]:
 
 def _count_paths(spec: APISpec) -> None:
     report = _json(schemas.Report, "the report")
-    report["content"]["text/plain"] = {"schema": {"type": "string"}}
+    report["content"][EXPORTED] = {"schema": {"type": "object", "description": "with `export`"}}
+    report["content"] |= {media: {"schema": {"type": "string"}} for media in RENDERERS if media != "application/json"}
     content = {"application/json": {"schema": schemas.Envelope, "example": _ENVELOPE_EXAMPLE}}
     post = _operation("count", "Count a document of any format", "count", report, _READING,
                       requestBody={"required": True, "content": content})  # fmt: skip
     spec.path("/v1/count", operations={"post": post})
+    comparison = _json(schemas.ComparisonReport, "what was added, removed, resized, renamed, frozen")
+    comparison["content"]["text/plain"] = {"schema": {"type": "string"}}
+    content = {"application/json": {"schema": schemas.Comparison}}
+    post = _operation("compare", "Compare two documents of any formats", "count", comparison, _READING,
+                      requestBody={"required": True, "content": content})  # fmt: skip
+    spec.path("/v1/compare", operations={"post": post})
+    lines = {"application/x-ndjson": {"schema": {"type": "string"}}}
+    post = _operation(
+        "batch", "Count many documents: an envelope a line, with an `id` if you like", "count",
+        {"description": "a report or a problem a line, in order, with its `line` and `id`", "content": lines},
+        (HTTPStatus.NOT_ACCEPTABLE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+        requestBody={"required": True, "content": lines},
+    )  # fmt: skip
+    spec.path("/v1/batch", operations={"post": post})
     for found in FORMATS.values():
         post = _operation(
             f"count_{found.name}",
@@ -131,7 +148,7 @@ def _content(found: Format) -> dict[str, Any]:
 def _parameters() -> list[Any]:
     globs = {"in": "query", "schema": {"type": "array", "items": {"type": "string"}}, "explode": True}
     return [
-        {"in": "query", "schema": schemas.Options},
+        {"in": "query", "schema": schemas.Shown},
         {"name": "freeze", "description": "a glob of what does not train; as often as need be", **globs},
         {"name": "train", "description": "a glob of what trains; of all globs that match, the last one holds", **globs},
     ]

@@ -30,23 +30,27 @@ class HTTPProblem(Exception):
 def register(app: Flask) -> None:
     """Answer every error of the app with a problem, those raised before routing included."""
     app.register_error_handler(HTTPProblem, lambda error: problem(error.status, error.detail, headers=error.headers))
-    app.register_error_handler(Problems, _unprocessable)
+    app.register_error_handler(Problems, lambda error: _response(unprocessable(error)))
     app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(Exception, _internal)
+    app.register_error_handler(Exception, lambda error: _response(internal(error)))
 
 
 def problem(
     status: int, detail: str, errors: Iterable[ArchitectureError] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
     """A problem as a response."""
-    body: dict[str, Any] = {
+    return Response(orjson.dumps(members(status, detail, errors)), status, headers, content_type=MEDIA)
+
+
+def members(status: int, detail: str, errors: Iterable[ArchitectureError] = ()) -> dict[str, Any]:
+    """A problem's members."""
+    return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
-        "status": status,
+        "status": int(status),
         "detail": detail,
         "errors": [{"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in errors],
     }
-    return Response(orjson.dumps(body), status, headers, content_type=MEDIA)
 
 
 def sentence(detail: str) -> str:
@@ -54,11 +58,18 @@ def sentence(detail: str) -> str:
     return detail if detail.endswith(("?", ".")) else f"{detail}."
 
 
-def _unprocessable(error: Problems) -> Response:
+def unprocessable(error: Problems) -> dict[str, Any]:
+    """The members of the problem of a payload."""
     found = error.problems[:MOST_PROBLEMS]
     count = "one problem" if len(found) == 1 else f"{len(found)} problems"
     more = " (and there may be more)" if len(found) == MOST_PROBLEMS else ""
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The payload has {count}{more}.", found)
+    return members(HTTPStatus.UNPROCESSABLE_ENTITY, f"The payload has {count}{more}.", found)
+
+
+def internal(error: Exception) -> dict[str, Any]:
+    """The members of the problem of a mistake of ours, which goes to the log."""
+    logger.error("unexpected error in %s %s", request.method, request.path, exc_info=error)
+    return members(HTTPStatus.INTERNAL_SERVER_ERROR, "This is our mistake, not yours; it is logged.")
 
 
 def _http(error: HTTPException) -> Response:
@@ -73,6 +84,5 @@ def _http(error: HTTPException) -> Response:
     return problem(error.code, detail, headers=headers)
 
 
-def _internal(error: Exception) -> Response:
-    logger.error("unexpected error in %s %s", request.method, request.path, exc_info=error)
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "This is our mistake, not yours; it is logged.")
+def _response(found: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(found), found["status"], content_type=MEDIA)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from marshmallow import RAISE, Schema, fields, validate
 
+from service.costing import OPTIMIZERS, PRECISIONS
 from service.model import DTYPES
+from service.rendering.exports import EXPORTS
 from service.rendering.figures import DEEPEST
 
 _CONVENTIONS = ("keras", "torch", "stored")
@@ -25,7 +27,9 @@ class Rule(Strict):
         required=True,
         validate=validate.Length(1, 1000),
         metadata={
-            "description": "a glob over dotted paths of layers or tensors; * spans dots",
+            "description": "a glob over dotted paths of layers or tensors, in which * spans dots and 0-9 means "
+            "each of these indices; type:GLOB over the types of layers; first:N, last:N, all-but-first:N or "
+            "all-but-last:N of the layers, alone or before either",
             "example": "backbone.*",
         },
     )
@@ -61,7 +65,25 @@ class Options(Strict):
     )
 
 
-class Envelope(Options):
+class Shown(Options):
+    """How to count, and in which form to answer."""
+
+    optimizer = fields.String(
+        validate=validate.OneOf(sorted(OPTIMIZERS)),
+        metadata={"description": "adds `training`: the bytes that training with it takes"},
+    )
+    precision = fields.String(
+        load_default="fp32",
+        validate=validate.OneOf(PRECISIONS),
+        metadata={"description": "of that training: all in fp32, all in bf16, or mixed with master weights"},
+    )
+    export = fields.String(
+        validate=validate.OneOf(sorted(EXPORTS)),
+        metadata={"description": "answer in the form that a registry takes as it is, instead of the report"},
+    )
+
+
+class Envelope(Shown):
     """A document, and how to count it."""
 
     architecture = fields.Raw(
@@ -71,6 +93,13 @@ class Envelope(Options):
     )
     format = fields.String(metadata={"description": "one of /v1/formats; else it is recognised"})
     trainable = fields.List(fields.Nested(Rule), load_default=[], metadata={"description": "rules, in order"})
+
+
+class Comparison(Strict):
+    """Two documents."""
+
+    before = fields.Nested(Envelope, required=True)
+    after = fields.Nested(Envelope, required=True)
 
 
 class Totals(Strict):
@@ -95,6 +124,15 @@ class Tensor(Strict):
     tied_to = fields.String(metadata={"description": "the path of the tensor that this is; it is counted there"})
 
 
+class FrozenBy(Strict):
+    """Why parameters do not train: a rule of the request, the document, or the layer's own design."""
+
+    by = fields.String(required=True, validate=validate.OneOf(("rule", "document", "design")))
+    rule = fields.Integer(metadata={"description": "its place among the rules, from 0"})
+    match = fields.String()
+    count = fields.Integer(required=True)
+
+
 class Row(Strict):
     """A layer: what it and all beneath it hold, in all its copies."""
 
@@ -112,6 +150,7 @@ class Row(Strict):
     )
     totals = fields.Nested(Totals, required=True)
     explanation = fields.String(required=True, metadata={"example": "kernel 7×7×3×64 + bias 64"})
+    frozen_by = fields.List(fields.Nested(FrozenBy), required=True, metadata={"description": "adds up to its `frozen`"})
     children = fields.List(fields.Nested(lambda: Row()), required=True)
     tensors = fields.List(fields.Nested(Tensor), metadata={"description": "its own; with detail=tensors"})
 
@@ -122,6 +161,25 @@ class Warning(Strict):  # noqa: A001
     code = fields.String(required=True)
     path = fields.String(required=True)
     detail = fields.String(required=True)
+
+
+class Expense(Strict):
+    """One line of a bill."""
+
+    name = fields.String(required=True)
+    bytes = fields.Integer(required=True)
+    formula = fields.String(required=True)
+
+
+class Training(Strict):
+    """What training takes, in bytes; the items add up to `total`."""
+
+    optimizer = fields.String(required=True)
+    precision = fields.String(required=True)
+    total = fields.Integer(required=True)
+    items = fields.List(fields.Nested(Expense), required=True)
+    source = fields.String(required=True, metadata={"description": "the code that says so"})
+    not_included = fields.List(fields.String(), required=True)
 
 
 class Report(Strict):
@@ -136,6 +194,53 @@ class Report(Strict):
     tensors = fields.List(fields.Nested(Tensor), required=True, metadata={"description": "the root's own"})
     layers = fields.List(fields.Nested(Row), required=True)
     warnings = fields.List(fields.Nested(Warning), required=True)
+    training = fields.Nested(Training, metadata={"description": "with `optimizer`"})
+
+
+class Side(Strict):
+    """One of two compared documents."""
+
+    name = fields.String(required=True)
+    format = fields.String(required=True)
+    exact = fields.Boolean(required=True)
+    totals = fields.Nested(Totals, required=True)
+    warnings = fields.List(fields.Nested(Warning), required=True)
+
+
+class Concerned(Strict):
+    """How much one kind of change concerns."""
+
+    layers = fields.Integer(required=True)
+    elements = fields.Integer(required=True)
+
+
+class Change(Strict):
+    """What became of a layer."""
+
+    path = fields.String(required=True, metadata={"description": "where it is now; of one that is gone, where it was"})
+    was = fields.String(metadata={"description": "where it was, if it is a renamed one"})
+    type = fields.String(required=True)
+    kinds = fields.Dict(
+        fields.String(),
+        fields.Integer(),
+        required=True,
+        metadata={"description": "added, removed, resized, frozen ... each with the elements that it concerns"},
+    )
+    before = fields.Nested(Totals, required=True)
+    after = fields.Nested(Totals, required=True)
+    detail = fields.String(required=True)
+
+
+class ComparisonReport(Strict):
+    """What two models differ in."""
+
+    convention = fields.String(required=True, validate=validate.OneOf(_CONVENTIONS))
+    exact = fields.Boolean(required=True)
+    before = fields.Nested(Side, required=True)
+    after = fields.Nested(Side, required=True)
+    difference = fields.Nested(Totals, required=True)
+    summary = fields.Dict(fields.String(), fields.Nested(Concerned), required=True)
+    changes = fields.List(fields.Nested(Change), required=True)
 
 
 class Error(Strict):

@@ -1,4 +1,4 @@
-"""The routes, a few lines each."""
+"""The routes beside the counts: what is registered, the contract, the probes."""
 
 from __future__ import annotations
 
@@ -10,17 +10,11 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, request, send_from_directory
 
-from service.counting import count
-from service.errors import ArchitectureError, Problems, TooLarge, UnknownFormat, UnknownLayer
-from service.model import Report
-from service.reading import check, recognise, understand
-from service.registry import FORMATS, LAYERS, Format, LayerType, resolve
-from service.rendering.json import Detail, as_json
-from service.rendering.text import as_text
+from service.errors import ArchitectureError, UnknownLayer
+from service.registry import FORMATS, LAYERS, LayerType, resolve
 from service.web import asking, metrics, openapi
 from service.web.asking import JSON
 from service.web.problems import HTTPProblem, sentence
-from service.web.tracing import span
 
 views = Blueprint("views", __name__)
 
@@ -30,69 +24,6 @@ _NOTHING_FROM_OUTSIDE = "default-src 'self'; style-src 'self' 'unsafe-inline'; i
 def answer(data: Any, status: int = HTTPStatus.OK) -> Response:
     """Data as a JSON response."""
     return Response(orjson.dumps(data), status, content_type=JSON)
-
-
-@views.post("/v1/count")
-def count_envelope() -> Response:
-    asked = asking.envelope(request)
-    document = asked["architecture"]
-    try:
-        found = recognise(document, asked.get("format"))
-    except UnknownFormat as error:
-        error.pointer = "/format" if "format" in asked else "/architecture"
-        raise Problems([error]) from None
-    try:
-        return _report(document, found, asked)
-    except Problems as problems:
-        raise _within("/architecture", problems) from None
-
-
-@views.post("/v1/count/<name>")
-def count_document(name: str) -> Response:
-    try:
-        found = recognise(None, name)
-    except UnknownFormat as error:
-        raise HTTPProblem(HTTPStatus.NOT_FOUND, sentence(error.detail)) from None
-    asked = asking.query(request)
-    return _report(asking.payload(request, found), found, asked)
-
-
-def _report(payload: Any, found: Format, asked: dict[str, Any]) -> Response:
-    media = asking.accepted(request, _FORMS)
-    try:
-        with span("validate"):
-            check(payload, found)
-        with span("read"):
-            document = understand(payload, found)
-        with span("count"):
-            report = count(document, asking.options(asked), asking.limits())
-    except Problems as problems:
-        metrics.refused(problems)
-        raise
-    metrics.COUNTED.labels(found.name).inc(report.rows)
-    if asked["detail"] != "totals" and report.rows > asking.settings().max_rows:
-        detail = f"has {report.rows:,} rows, more than {asking.settings().max_rows:,}: ask with detail=totals"
-        raise Problems([TooLarge(detail)])
-    with span("render"):
-        return _FORMS[media](report, found.name, asked["detail"], asked["depth"])
-
-
-def _json(report: Report, form: str, detail: Detail, depth: int) -> Response:
-    return answer(as_json(report, form, detail, depth))
-
-
-def _text(report: Report, form: str, detail: Detail, depth: int) -> Response:
-    return Response(as_text(report, form, 0 if detail == "totals" else depth), content_type="text/plain; charset=utf-8")
-
-
-_FORMS = {JSON: _json, "text/plain": _text}
-
-
-def _within(place: str, problems: Problems) -> Problems:
-    """The problems of a document, as pointers into what holds it."""
-    for error in problems.problems:
-        error.pointer = place + error.pointer
-    return problems
 
 
 @views.get("/v1/layers")
