@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +209,24 @@ def test_first_and_all_but_first_share_everything_out(number: int, blocks: int) 
     assert first.frozen == 6 * min(number, blocks)
     last = counted(stack(blocks), (f"all-but-last:{blocks - min(number, blocks)}:model.layers.*", False)).root.totals
     assert last == first
+
+
+def documented() -> list[tuple[str, Rules, int, int]]:
+    """The table of docs/training.md: what one does, the rules, and the numbers."""
+    found = []
+    for line in (ROOT / "docs/training.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.split("|")][1:-1]
+        if len(cells) == 4 and cells[2].replace(",", "").isdigit():
+            rules = [(match, verb == "train") for verb, match in re.findall(r"`(train|freeze)=([^`]+)`", cells[1])]
+            found.append((cells[0], rules, *(int(cell.replace(",", "")) for cell in cells[2:])))
+    return found  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(("what", "rules", "trainable", "frozen"), documented())
+def test_what_the_documentation_says(what: str, rules: Rules, trainable: int, frozen: int) -> None:
+    totals = counted(GUIDE, *rules).root.totals
+    assert (totals.trainable, totals.frozen + totals.buffers) == (trainable, frozen), what
+
+
+def test_the_documentation_has_examples() -> None:
+    assert len(documented()) == 6
