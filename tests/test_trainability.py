@@ -216,7 +216,7 @@ def documented() -> list[tuple[str, Rules, int, int]]:
     found = []
     for line in (ROOT / "docs/training.md").read_text().splitlines():
         cells = [cell.strip() for cell in line.split("|")][1:-1]
-        if len(cells) == 4 and cells[2].replace(",", "").isdigit():
+        if len(cells) == 4 and re.fullmatch(r"[0-9]+(,[0-9]{3})+", cells[2]):
             rules = [(match, verb == "train") for verb, match in re.findall(r"`(train|freeze)=([^`]+)`", cells[1])]
             found.append((cells[0], rules, *(int(cell.replace(",", "")) for cell in cells[2:])))
     return found  # type: ignore[return-value]
