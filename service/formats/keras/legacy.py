@@ -57,8 +57,13 @@ _SILENT: Mapping[str, Mapping[str, Any]] = {
     "Lambda": {"module": ..., "function_type": ..., "output_shape_type": ..., "output_shape_module": ...},
 }
 RECURRENT = frozenset(("SimpleRNN", "GRU", "LSTM", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"))
-_FIRST = ("batch_input_shape", "input_shape", "input_dim", "input_dtype", "batch_size")
-"""How the first layer of a Sequential could state what reaches it."""
+_RENAMED: Mapping[str, Mapping[str, str]] = {
+    "InputLayer": {"batch_input_shape": "batch_shape", "input_shape": "shape"},
+    "LeakyReLU": {"alpha": "negative_slope"},
+}
+# How the first layer of a Sequential could state what reaches it, and how random layers drew their numbers.
+_ANYWHERE = ("batch_input_shape", "input_shape", "input_dtype", "batch_size", "input_length")
+_RANDOM = ("rng_type", "force_generator", "auto_vectorize")
 
 
 def with_states(call: Call) -> Call:
@@ -71,21 +76,11 @@ def modernised(kind: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any
     """A class and its arguments by the names of Keras 3."""
     kind = _CLASSES.get(kind, kind)
     arguments = dict(config)
-    if kind == "InputLayer":
-        for old, new in (("batch_input_shape", "batch_shape"), ("input_shape", "shape")):
-            if old in arguments:
-                arguments.setdefault(new, arguments.pop(old))
-        return kind, arguments
-    for name in _FIRST:
-        if name != "input_dim" or "output_dim" not in arguments:  # an Embedding's own
-            arguments.pop(name, None)
-    if kind.startswith("Random"):
-        for name in ("rng_type", "force_generator", "auto_vectorize"):
-            arguments.pop(name, None)
-    if kind in ("Embedding", "ReversibleEmbedding"):
-        arguments.pop("input_length", None)
-    if kind == "LeakyReLU" and "alpha" in arguments:
-        arguments["negative_slope"] = arguments.pop("alpha")
+    for old, new in _RENAMED.get(kind, {}).items():
+        if old in arguments:
+            arguments.setdefault(new, arguments.pop(old))
+    for name in (*_ANYWHERE, *_RANDOM, *(() if "output_dim" in arguments else ("input_dim",))):  # an Embedding's own
+        arguments.pop(name, None)
     for name, value in _SILENT.get(kind, {}).items():
         if name in arguments and (value is ... or arguments[name] == value):
             del arguments[name]

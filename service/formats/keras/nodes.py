@@ -75,7 +75,7 @@ class Nodes:
         return Ref(name, call, output, tuple(shape))
 
     def _call_of_keras_2(self, node: list[Any], pointer: str, built: Any) -> Call:
-        """[[name, node, tensor, kwargs], ...]: the first argument, and the others by name; an operation has one alone."""
+        """[[name, node, tensor, kwargs], ...]: the first argument, the others by name; one alone of an operation."""
         if node and isinstance(node[0], str):
             node = [node]
         shapes = [built] if is_shape(built) else built if isinstance(built, list) else []

@@ -30,7 +30,6 @@ class Reading:
     def __init__(self) -> None:
         self.problems: list[ArchitectureError] = []
         self.notices: list[Notice] = []
-        self._shared: dict[int, str] = {}  # paths of what has a shared_object_id
 
     def blame(self, problem: ArchitectureError) -> None:
         self.problems.append(problem)
