@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ORACLE := .venv-oracle
 PINS := tools/pins.txt
 
-.PHONY: run test check format openapi oracle clean
+.PHONY: run test check format openapi release oracle clients image image-test faults manifests fuzz blueprints clean
 
 run: $(VENV)/.run  ## serve on http://127.0.0.1:8000
 	@$(BIN)/paramcount serve
@@ -20,6 +20,7 @@ check: $(VENV)/.dev  ## format, lint, types, import contracts, tests, the contra
 	$(BIN)/lint-imports
 	$(BIN)/pytest
 	$(BIN)/python -m tools.snapshot --check
+	$(BIN)/python -m tools.compatibility
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
@@ -28,8 +29,30 @@ format: $(VENV)/.dev
 openapi: $(VENV)/.dev  ## renew openapi.yaml
 	$(BIN)/python -m tools.snapshot
 
+release: openapi  ## make the contract that is served now the one that later ones are held against
+	$(BIN)/python -m tools.compatibility --release
+
 oracle: $(ORACLE)/.done  ## replay every case on the real frameworks
 	$(ORACLE)/bin/python -m tools.oracle
+
+fuzz: $(ORACLE)/.done  ## ten minutes of bytes that no reader has seen before
+	$(ORACLE)/bin/pip install --quiet --constraint $(PINS) atheris
+	$(ORACLE)/bin/python -m tools.fuzz --seconds 600
+
+clients: $(VENV)/.dev  ## lint the contract; generate clients of it, compile them, count with them
+	$(BIN)/python -m tools.clients
+
+image: $(VENV)/.dev  ## build the container image, without a daemon
+	$(BIN)/python -m tools.image build
+
+image-test: $(VENV)/.dev  ## build it, and try what it claims
+	$(BIN)/python -m tools.image test
+
+manifests: $(VENV)/.dev  ## check k8s/ by schema, by checkov and by value; try the alerts
+	$(BIN)/python -m tools.manifests
+
+faults: $(VENV)/.dev  ## load while instances restart and workers die
+	$(BIN)/python -m tools.faults
 
 clean:
 	rm -rf $(VENV) $(ORACLE) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -48,5 +71,6 @@ $(VENV)/.dev: pyproject.toml $(PINS) | $(BIN)/python
 $(ORACLE)/.done: pyproject.toml tools/oracle/requirements.txt
 	$(PYTHON) -m venv $(ORACLE)
 	$(ORACLE)/bin/pip install --quiet torch==2.13.0
-	$(ORACLE)/bin/pip install --quiet --requirement tools/oracle/requirements.txt --constraint $(PINS) --editable .
+	$(ORACLE)/bin/pip install --quiet --constraint $(PINS) --requirement tools/oracle/requirements.txt --editable .
+	$(ORACLE)/bin/pip install --quiet --no-deps torchvision==0.28.0 timm==1.0.31  # their needs would bring another torch
 	@touch $@

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
-from typing import Any
 
 import orjson
 
@@ -42,9 +41,10 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("serve", help="answer over HTTP with gunicorn, whose options follow: --bind 0.0.0.0:8000")
     counting = commands.add_parser("count", help="count a file, and print the table")
     counting.add_argument(
-        "file",
+        "files",
         metavar="FILE",
-        help="a document or a file of weights, or a checkpoint's folder or glob; - is standard input",
+        nargs="+",
+        help="a document, a file of weights, a checkpoint's folder, or all of its files; - is standard input",
     )
     counting.add_argument("--format", help="the file's format; else it is recognised")
     for option, trainable, verdict in (("--freeze", False, "does not train"), ("--train", True, "trains")):
@@ -73,27 +73,23 @@ def _serve(arguments: list[str]) -> int:
 
 
 def _count(asked: argparse.Namespace) -> int:
+    where = asked.files[0]
     try:
-        payload = _payload(asked.file)
+        payload = files.document(sys.stdin.buffer.read()) if asked.files == ["-"] else files.payload(*asked.files)
         found = recognise(payload, asked.format)
         options = Options(rules=tuple(asked.rules or ()), convention=asked.convention)
         report = count(read(payload, found), options)
     except OSError as error:
-        return _fail(f"{asked.file}: {error.strerror}")
+        return _fail(f"{where}: {error.strerror}")
     except UnknownFormat as error:
-        return _fail(f"{asked.file}: {error.detail}")
+        return _fail(f"{where}: {error.detail}")
     except Problems as problems:
-        return _fail(*(f"{asked.file}{error.pointer}: {error.detail}" for error in problems.problems))
+        return _fail(*(f"{where}{error.pointer}: {error.detail}" for error in problems.problems))
     if asked.json:
         sys.stdout.write(orjson.dumps(as_json(report, found.name), option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
         sys.stdout.write(as_text(report, found.name))
     return 0
-
-
-def _payload(file: str) -> Any:
-    """What a path holds, or standard input."""
-    return files.document(sys.stdin.buffer.read()) if file == "-" else files.payload(file)
 
 
 def _fail(*lines: str) -> int:

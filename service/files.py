@@ -27,9 +27,14 @@ _SHARD = re.compile(r"-\d+-of-\d+\.(safetensors|gguf)$", re.ASCII)
 _PICKLED = "is a pickle, which only its framework can read: docs/checkpoints.md tells how to print what to count"
 
 
-def payload(path: str) -> Any:
-    """What stands at a path: a file, a folder or a glob of one checkpoint's files. Raises OSError or Problems."""
+def payload(*paths: str) -> Any:
+    """What stands at a path: a file, a folder or a glob of one checkpoint's files; or at several, which are the files
+    of one checkpoint. Raises OSError or Problems.
+    """
+    path = paths[0]
     try:
+        if len(paths) > 1:
+            return _checkpoint([Path(name) for name in sorted(paths)], path)
         if glob.has_magic(path) and not Path(path).exists():
             return _checkpoint([Path(name) for name in sorted(glob.glob(path))], path)  # noqa: PTH207 # it may be absolute
         if Path(path).is_dir():

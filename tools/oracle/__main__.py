@@ -1,22 +1,33 @@
-"""Every oracle in turn: the case tables and readers against the real frameworks."""
+"""Every oracle in turn: formulas, readers and examples against the real frameworks."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+import time
 
-HERE = Path(__file__).parent
+ORACLES = (
+    "golden_reports",
+    "golden_transfer",
+    "golden_optimizers",
+    "keras_layers",
+    "keras_models",
+    "torch_layers",
+    "torch_models",
+    "files_real",
+)
 
 
 def main() -> int:
-    """Run each module beside this one; returns how many of them disagree with us."""
+    """Run each module; returns how many of them disagree with us."""
     failed = []
-    for module in sorted(path.stem for path in HERE.glob("*_*.py") if not path.stem.startswith("_")):
-        sys.stdout.write(f"== {module}\n")
+    for name in ORACLES:
+        began = time.monotonic()
+        sys.stdout.write(f"== {name}\n")
         sys.stdout.flush()
-        if subprocess.run([sys.executable, "-m", f"tools.oracle.{module}"], check=False).returncode:
-            failed.append(module)
+        if subprocess.run([sys.executable, "-m", f"tools.oracle.{name}"], check=False).returncode:
+            failed.append(name)
+        sys.stdout.write(f"   {time.monotonic() - began:.0f} s\n")
     sys.stdout.write(f"oracles that disagree: {', '.join(failed) or 'none'}\n")
     return len(failed)
 
