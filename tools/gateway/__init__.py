@@ -1,0 +1,1 @@
+"""The example gateways, tried with the real programs."""
