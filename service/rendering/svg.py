@@ -18,7 +18,7 @@ COLUMNS = 6
 
 _MARGIN, _HEAD, _FOOT = 16, 64, 16
 _TALLEST, _LINE = 560, 14  # heights: of all, and of a box with a label, which is the smallest that is drawn alone
-_LETTER = 6.3  # the width of a letter of 11 pixels, on average
+_LETTER, _WIDEST = 6.6, 11  # the width of a letter of 11 pixels: on average, and of an M
 _LONGEST = 300
 
 _STYLE = """
@@ -220,11 +220,18 @@ def _label(box: _Box, x: float, y: float, wide: float) -> Iterator[str]:
     both = letters >= len(number) + 12
     room = letters - len(number) - 2 if both else letters
     fate = "on-trains" if box.trainable * 2 > box.total else "on-frozen"
-    if room >= 3:
-        yield f'<g class="{fate}"><text x="{x + 5:.2f}" y="{y:.2f}">{_xml(_name(box, room))}</text>'
-        if both:
-            yield f'<text class="count" x="{x + wide - 5:.2f}" y="{y:.2f}">{number}</text>'
-        yield "</g>"
+    if room < 3:
+        return
+    name = _xml(_name(box, room))
+    end = wide - 10 - (len(number) + 1) * _LETTER * both
+    yield f'<g class="{fate}">'
+    if width(name) * _WIDEST > end:  # a wide name of a wide font ends at the number, letters cut through or not
+        yield f'<svg x="{x + 5:.2f}" y="{y - 12:.2f}" width="{end:.2f}" height="16"><text y="12">{name}</text></svg>'
+    else:
+        yield f'<text x="{x + 5:.2f}" y="{y:.2f}">{name}</text>'
+    if both:
+        yield f'<text class="count" x="{x + wide - 5:.2f}" y="{y:.2f}">{number}</text>'
+    yield "</g>"
 
 
 def _title(box: _Box, total: int) -> str:

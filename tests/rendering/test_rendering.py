@@ -31,7 +31,7 @@ def boxes(shown: Report, depth: int = 1000) -> list[tuple[str, str]]:
     """Each box's title and label."""
     drawn = ET.fromstring(as_svg(shown, "keras", depth))
     return [
-        (group.findtext(f"{SVG}title") or "", group.findtext(f"{SVG}g/{SVG}text") or "")
+        (group.findtext(f"{SVG}title") or "", next((text.text or "" for text in group.iter(f"{SVG}text")), ""))
         for group in drawn.iter(f"{SVG}g")
         if group.get("class") == "box"
     ]
