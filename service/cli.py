@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -88,7 +89,7 @@ def _count(asked: argparse.Namespace) -> int:
     if asked.json:
         sys.stdout.write(orjson.dumps(as_json(report, found.name), option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
-        sys.stdout.write(as_text(report, found.name))
+        sys.stdout.write(as_text(report, found.name, columns=shutil.get_terminal_size((120, 24)).columns))
     return 0
 
 

@@ -266,7 +266,7 @@ class _Walk:
             return resolve(layer.type, self.document.framework)
         except ArchitectureError as error:
             if isinstance(error, UnknownLayer) and self.options.unknown == "report":
-                detail = f"{error.detail}; its parameters are not in the totals"
+                detail = f'"{layer.type[:100]}" is no known layer; its parameters are not in the totals'
                 self.notices.append(Notice("unknown_layer", path, detail, seen=False))
             else:
                 self.blame(error, layer.pointer + self.document.type_at)

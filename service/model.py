@@ -218,7 +218,6 @@ class Totals:
             self.buffer_bytes * times,
         )
 
-
     def __sub__(self, other: Totals) -> Totals:
         return self + other * -1
 

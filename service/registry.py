@@ -175,7 +175,8 @@ def resolve(name: str, framework: str) -> LayerType:
             f'"{name}" is a layer of several frameworks: write {" or ".join(namesakes)}, or state the framework'
         )
     bare = [known.partition(".")[2] for known in dialects]
-    raise UnknownLayer(f'"{name[:100]}" is no known layer{did_you_mean(name, [*bare, *dialects])}', name)
+    advice = did_you_mean(name, [*bare, *dialects]) or ": a plug-in can add it, and unknown=report leaves it out"
+    raise UnknownLayer(f'"{name[:100]}" is no known layer{advice}', name)
 
 
 def _visible(name: str, framework: str) -> bool:

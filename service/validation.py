@@ -14,6 +14,9 @@ from service.errors import ArchitectureError, InvalidDocument, did_you_mean, tok
 MOST_PROBLEMS = 100
 """How many problems of one payload are told at once."""
 
+LARGE = 50_000
+"""From how many values on only the first problem of a payload is told: each costs kilobytes, wherever it stands."""
+
 _TYPES = {"integer": "an integer", "array": "a list", "object": "an object", "boolean": "true or false",
           "string": "a string", "number": "a number", "null": "null"}  # fmt: skip
 _BOUNDS = {
@@ -50,8 +53,18 @@ class Validator:
             yield self._error("is nested too deeply", pointer, "too_large")
             return
         if not valid:
-            for error in islice(self._compiled.iter_errors(instance), MOST_PROBLEMS):
+            for error in islice(self._errors(instance), MOST_PROBLEMS):
                 yield from self._explain(error, pointer + "".join(map(token, error.instance_path)))
+
+    def _errors(self, instance: Any) -> Iterator[Any]:
+        """What the validator finds; of a large instance the first alone, since it makes all before it gives any."""
+        if _values(instance) <= LARGE:
+            return iter(self._compiled.iter_errors(instance))
+        try:
+            self._compiled.validate(instance)
+        except jsonschema_rs.ValidationError as error:
+            return iter((error,))
+        return iter(())
 
     def _explain(self, error: Any, pointer: str) -> Iterator[ArchitectureError]:
         keyword, kind = error.kind.name, error.kind.as_dict()
@@ -88,6 +101,17 @@ def _detail(keyword: str, kind: Mapping[str, Any], where: Mapping[str, Any], err
     if keyword in _BOUNDS:
         return _BOUNDS[keyword].format(**kind)
     return str(error.message)[:200]
+
+
+def _values(instance: Any) -> int:
+    """How many values there are inside lists and objects, counted up to a little over LARGE."""
+    count, waiting = 0, [instance]
+    while waiting and count <= LARGE:
+        value = waiting.pop()
+        if isinstance(value, dict | list):
+            count += len(value)
+            waiting.extend(value.values() if isinstance(value, dict) else value)
+    return count
 
 
 def shown(value: Any) -> str:

@@ -9,6 +9,7 @@ from service.settings import Settings
 from service.web import access, bodies, gateway, logs, metrics, problems, tracing
 from service.web.batch import batches
 from service.web.counts import counts
+from service.web.models import models
 from service.web.views import views
 
 
@@ -24,7 +25,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     tracing.register(app)
     access.register(app, ours)
     bodies.register(app)
-    for routes in (counts, batches, views):
+    for routes in (counts, batches, models, views):
         app.register_blueprint(routes)
     gateway.register(app, ours)
     return app

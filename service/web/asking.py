@@ -23,8 +23,6 @@ from service.web.bodies import body
 from service.web.problems import HTTPProblem
 
 JSON = "application/json"
-EXPORTED = "application/vnd.paramcount.export+json"
-"""A report in the form of a registry."""
 
 _ENVELOPE = Validator(json_schema("Envelope", schemas.Envelope))
 _COMPARISON = Validator(json_schema("Comparison", schemas.Comparison))

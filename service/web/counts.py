@@ -12,7 +12,7 @@ from flask import Blueprint, Response, request
 from service.comparing import compare
 from service.costing import cost
 from service.counting import Options, count
-from service.errors import ArchitectureError, Problems, TooLarge, UnknownFormat
+from service.errors import ArchitectureError, Problems, TooLarge, UnknownFormat, did_you_mean
 from service.model import Report
 from service.reading import check, recognise, understand
 from service.registry import Format
@@ -22,7 +22,7 @@ from service.rendering.cost import cost_as_json
 from service.rendering.exports import EXPORTS
 from service.rendering.json import as_json
 from service.web import asking, metrics
-from service.web.asking import EXPORTED, JSON
+from service.web.asking import JSON
 from service.web.problems import HTTPProblem, sentence
 from service.web.tracing import span
 
@@ -55,6 +55,15 @@ def count_document(name: str) -> Response:
     return _answer(_counted(asking.payload(request, found), found, asking.options(asked)), asked)
 
 
+@counts.post("/v1/export/<registry>")
+def export_envelope(registry: str) -> Response:
+    if registry not in EXPORTS:
+        detail = f'"{registry[:100]}" is no registry that is known{did_you_mean(registry, EXPORTS)}'
+        raise HTTPProblem(HTTPStatus.NOT_FOUND, sentence(detail))
+    counted = counted_envelope(asking.envelope(request))
+    return Response(orjson.dumps(EXPORTS[registry](*counted)), content_type=JSON)
+
+
 @counts.post("/v1/compare")
 def compare_envelopes() -> Response:
     media = asking.accepted(request, (JSON, "text/plain"))
@@ -69,7 +78,10 @@ def compare_envelopes() -> Response:
     if problems:
         raise Problems(problems)
     before, after = sides
-    comparison = compare(before.report, after.report)
+    try:
+        comparison = compare(before.report, after.report)
+    except TooLarge as error:
+        raise Problems([error]) from None
     if media == JSON:
         return Response(orjson.dumps(comparison_as_json(comparison, before.form, after.form)), content_type=JSON)
     return Response(comparison_as_text(comparison, before.form, after.form), content_type="text/plain; charset=utf-8")
@@ -106,9 +118,7 @@ def _counted(payload: Any, found: Format, options: Options) -> Counted:
 
 
 def _answer(counted: Counted, asked: Asked) -> Response:
-    """A report in the form that the client accepts, or in that of a registry."""
-    if "export" in asked:
-        return Response(orjson.dumps(EXPORTS[asked["export"]](*counted)), content_type=EXPORTED)
+    """A report in the form that the client accepts."""
     media = asking.accepted(request, RENDERERS)
     with span("render"):
         if media == JSON:

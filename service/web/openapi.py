@@ -14,8 +14,9 @@ from apispec.yaml_utils import dict_to_yaml
 from service.components import new_spec
 from service.registry import FORMATS, LAYERS, Format
 from service.rendering import RENDERERS
+from service.rendering.exports import EXPORTS
 from service.web import schemas
-from service.web.asking import EXPORTED
+from service.web.models import ModelDetail, ModelList
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -99,12 +100,21 @@ def _json(schema: Any, description: str) -> dict[str, Any]:
 
 def _count_paths(spec: APISpec) -> None:
     report = _json(schemas.Report, "the report")
-    report["content"][EXPORTED] = {"schema": {"type": "object", "description": "with `export`"}}
     report["content"] |= {media: {"schema": {"type": "string"}} for media in RENDERERS if media != "application/json"}
     content = {"application/json": {"schema": schemas.Envelope, "example": _ENVELOPE_EXAMPLE}}
     post = _operation("count", "Count a document of any format", "count", report, _READING,
                       requestBody={"required": True, "content": content})  # fmt: skip
     spec.path("/v1/count", operations={"post": post})
+    for name, export in EXPORTS.items():
+        post = _operation(
+            f"export_{name}",
+            f"Count a document, and answer as {name} takes it",
+            "count",
+            _json({"type": "object"}, (export.__doc__ or "").partition("\n")[0]),
+            _READING,
+            requestBody={"required": True, "content": {"application/json": {"schema": schemas.Envelope}}},
+        )
+        spec.path(f"/v1/export/{name}", operations={"post": post})
     comparison = _json(schemas.ComparisonReport, "what was added, removed, resized, renamed, frozen")
     comparison["content"]["text/plain"] = {"schema": {"type": "string"}}
     content = {"application/json": {"schema": schemas.Comparison}}
@@ -167,10 +177,26 @@ def _registry_paths(spec: APISpec) -> None:
         parameters=[kind],
     )
     spec.path("/v1/layers/{type}", operations={"get": get})
+    _model_paths(spec)
     get = _operation(
         "formats", "The formats, with an example each", "registry", _json(schemas.FormatList, "the formats")
     )
     spec.path("/v1/formats", operations={"get": get})
+
+
+def _model_paths(spec: APISpec) -> None:
+    get = _operation("models", "The classes of transformers", "registry", _json(ModelList, "the classes"))
+    spec.path("/v1/models", operations={"get": get})
+    name = {"in": "path", "name": "name", "required": True, "schema": {"type": "string"}, "example": "LlamaForCausalLM"}
+    get = _operation(
+        "model",
+        "One class of transformers, with the fields that size it",
+        "registry",
+        _json(ModelDetail, "the class"),
+        (HTTPStatus.NOT_FOUND,),
+        parameters=[name],
+    )
+    spec.path("/v1/models/{name}", operations={"get": get})
 
 
 def _service_paths(spec: APISpec) -> None:

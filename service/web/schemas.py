@@ -6,7 +6,6 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from service.costing import OPTIMIZERS, PRECISIONS
 from service.model import DTYPES
-from service.rendering.exports import EXPORTS
 from service.rendering.figures import DEEPEST
 
 _CONVENTIONS = ("keras", "torch", "stored")
@@ -66,7 +65,7 @@ class Options(Strict):
 
 
 class Shown(Options):
-    """How to count, and in which form to answer."""
+    """How to count, how much to tell, and what training takes."""
 
     optimizer = fields.String(
         validate=validate.OneOf(sorted(OPTIMIZERS)),
@@ -76,10 +75,6 @@ class Shown(Options):
         load_default="fp32",
         validate=validate.OneOf(PRECISIONS),
         metadata={"description": "of that training: all in fp32, all in bf16, or mixed with master weights"},
-    )
-    export = fields.String(
-        validate=validate.OneOf(sorted(EXPORTS)),
-        metadata={"description": "answer in the form that a registry takes as it is, instead of the report"},
     )
 
 

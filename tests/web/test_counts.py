@@ -151,9 +151,15 @@ def test_training_cost(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("name", sorted(EXPORTS))
 def test_exports(client: FlaskClient, name: str) -> None:
-    answer = client.post("/v1/count", json={"architecture": MODEL, "export": name})
+    answer = client.post(f"/v1/export/{name}", json={"architecture": MODEL})
     assert answer.status_code == 200
     assert "28" in answer.text
+
+
+def test_an_export_that_nobody_takes(client: FlaskClient) -> None:
+    answer = client.post("/v1/export/mlflo", json={"architecture": MODEL})
+    assert answer.status_code == 404
+    assert 'did you mean "mlflow"?' in answer.json["detail"]
 
 
 @pytest.mark.parametrize(

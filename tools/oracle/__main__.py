@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -20,12 +21,13 @@ ORACLES = (
 
 def main() -> int:
     """Run each module; returns how many of them disagree with us."""
+    environment = {**os.environ, "KERAS_BACKEND": "torch", "TF_CPP_MIN_LOG_LEVEL": "3"}
     failed = []
     for name in ORACLES:
         began = time.monotonic()
         sys.stdout.write(f"== {name}\n")
         sys.stdout.flush()
-        if subprocess.run([sys.executable, "-m", f"tools.oracle.{name}"], check=False).returncode:
+        if subprocess.run([sys.executable, "-m", f"tools.oracle.{name}"], env=environment, check=False).returncode:
             failed.append(name)
         sys.stdout.write(f"   {time.monotonic() - began:.0f} s\n")
     sys.stdout.write(f"oracles that disagree: {', '.join(failed) or 'none'}\n")

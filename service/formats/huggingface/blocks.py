@@ -48,6 +48,7 @@ class Builder:
     """Builds the layers of one config."""
 
     scope: Scope
+    dtype: str = ""  # of the weights
     cache: dict[tuple[int, int, int, tuple[int, ...]], int] = field(default_factory=dict)
 
     def layer(self, node: Node, name: str, at: tuple[int, ...], names: tuple[str, ...]) -> Layer:
@@ -115,7 +116,7 @@ class Builder:
             entry.steps[-1],
             shape,
             role,  # type: ignore[arg-type]
-            "" if entry.buffer in ("", "F32") else entry.buffer,
+            entry.buffer or self.dtype,
             not entry.frozen and not entry.buffer,
             _named(entry.tied, names) if entry.tied else "",
         )
@@ -123,8 +124,8 @@ class Builder:
     def _length(self, expression: Expression, entry: Entry, at: tuple[int, ...]) -> int:
         length = integer(expression, self.scope, at)
         if length is None or length < 0:
-            problem = f"{entry.name} would have an axis {expression.text}, which is {'not known' if length is None else length}"
-            raise Problems([InvalidConfig(problem)])
+            size = "not known" if length is None else length
+            raise Problems([InvalidConfig(f"{entry.name} would have an axis {expression.text}, which is {size}")])
         return length
 
 

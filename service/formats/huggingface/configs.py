@@ -16,6 +16,9 @@ LONGEST = 100_000
 
 LABELS = "num_labels"
 
+AS_DERIVED = "="
+"""Among the kinds of a field: it may be stated, if it is stated as the class derives it."""
+
 KINDS = {
     "i": "an integer", "f": "a number", "b": "true or false", "s": "a string", "n": "null",
     "I": "a list of integers", "F": "a list of numbers", "B": "a list of booleans", "S": "a list of strings",
@@ -47,8 +50,8 @@ def kind(value: Any) -> str:
     return {"b": "B", "s": "S"}.get(kinds.pop(), "L") if len(kinds) == 1 else "L"
 
 
-def fields_of(payload: Mapping[str, Any], blueprint: Blueprint) -> dict[str, Any]:
-    """Every field that matters by its dotted path, as the config's class has it before it derives any.
+def scope_of(payload: Mapping[str, Any], blueprint: Blueprint) -> dict[str, Any]:
+    """Every field that matters by its dotted path, as the config's class has it once it derived what it derives.
 
     Raises Problems with all that was never verified.
     """
@@ -57,7 +60,15 @@ def fields_of(payload: Mapping[str, Any], blueprint: Blueprint) -> dict[str, Any
     given.check()
     if given.problems:
         raise Problems(given.problems)
-    return given.fields
+    found = derived(blueprint, given.fields)
+    problems = [
+        _unverified(f"the value that the class derives, {shown(found.get(path))}", given.pointers.get(path, ""))
+        for path, value in given.echoes.items()
+        if found.get(path) != value
+    ]
+    if problems:
+        raise Problems(problems)
+    return found
 
 
 class _Given:
@@ -66,15 +77,16 @@ class _Given:
         self.fields: dict[str, Any] = dict(blueprint.family.defaults)
         self.pointers: dict[str, str] = {}
         self.problems: list[ArchitectureError] = []
+        self.echoes: dict[str, Any] = {}  # fields stated that the class derives: they must be what it derives
 
     def read(self, config: Mapping[str, Any], prefix: str, pointer: str) -> None:
         """Take in the members of a config, at `prefix` among the fields and at `pointer` in the document."""
         aliases = self.blueprint.family.aliases
         for key, value in config.items():
             path, where = prefix + key, pointer + token(key)
-            real = aliases.get(path, path)
+            real = path if path in self.fields else aliases.get(path, path)
             if real != path:
-                self._alias(config, path, real, value, where)
+                self._alias(config, real, value, where)
             elif path in self.blueprint.family.parts:
                 self._part(path, value, where)
             elif isinstance(value, dict) and "__float__" not in value:
@@ -100,7 +112,7 @@ class _Given:
         if path in self.blueprint.fields:
             self._set(path, value, where)
 
-    def _alias(self, config: Mapping[str, Any], path: str, real: str, value: Any, where: str) -> None:
+    def _alias(self, config: Mapping[str, Any], real: str, value: Any, where: str) -> None:
         """Another name of a field. The class sets it last, after it derived others from the field's default."""
         stated = real.rpartition(".")[2]
         if stated in config and config[stated] == value:
@@ -137,7 +149,10 @@ class _Given:
         for path, kinds in self.blueprint.fields.items():
             value = self.fields.get(path)
             found = kind(value)
-            if found not in kinds and not (found == "i" and "f" in kinds) and not (found == "I" and "F" in kinds):
+            if AS_DERIVED in kinds and found not in kinds:
+                self.echoes[path] = value
+                self.fields[path] = self.blueprint.family.defaults.get(path)
+            elif found not in kinds and not (found == "i" and "f" in kinds) and not (found == "I" and "F" in kinds):
                 where = self.pointers.get(path, "")
                 self.problems.append(InvalidConfig(_must_be(path, kinds, value), where, "type"))
             elif not _bounded(value):
@@ -159,7 +174,7 @@ def _unverified(detail: str, pointer: str) -> ArchitectureError:
 
 
 def _must_be(path: str, kinds: str, value: Any) -> str:
-    return f"{path} must be {' or '.join(KINDS[letter] for letter in kinds)}, not {shown(value)}"
+    return f"{path} must be {' or '.join(KINDS[letter] for letter in kinds if letter in KINDS)}, not {shown(value)}"
 
 
 def _bounded(value: Any) -> bool:

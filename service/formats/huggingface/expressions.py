@@ -7,11 +7,13 @@ A field is a dotted path (`text_config.hidden_size`); i, j, k, l are the indices
 from __future__ import annotations
 
 import ast
+import json
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
 Scope = Mapping[str, Any]
@@ -20,6 +22,35 @@ Closure = Callable[[Scope, Sequence[int]], Any]
 INDICES = "ijkl"
 LARGEST = 2**63
 _STEEPEST = 64
+
+
+ACTIVATIONS = frozenset(
+    [
+        "gelu",
+        "gelu_10",
+        "gelu_accurate",
+        "gelu_fast",
+        "gelu_new",
+        "gelu_python",
+        "gelu_python_tanh",
+        "gelu_pytorch_tanh",
+        "hardswish",
+        "laplace",
+        "leaky_relu",
+        "linear",
+        "mish",
+        "quick_gelu",
+        "relu",
+        "relu2",
+        "relu6",
+        "sigmoid",
+        "silu",
+        "sqrtsoftplus",
+        "swish",
+        "tanh",
+    ]
+)
+"""transformers.activations.ACT2FN, but for those that hold parameters (prelu, xielu)."""
 
 
 class Unknown(Exception):
@@ -42,6 +73,39 @@ def _power(base: Any, exponent: Any) -> Any:
     return base**exponent
 
 
+def _alike(left: Any, right: Any) -> bool:
+    """Equality of values of one kind: whether 64 is "auto" is no question that a class could have meant."""
+    if isinstance(left, str) != isinstance(right, str):
+        raise Unknown
+    return bool(left == right)
+
+
+_UNTOLD = frozenset(
+    [
+        "id2label",
+        "label2id",
+        "transformers_version",
+        "dtype",
+        "torch_dtype",
+        "architectures",
+        "_name_or_path",
+        "return_dict",
+        "output_hidden_states",
+        "output_attentions",
+        "problem_type",
+        "chunk_size_feed_forward",
+    ]
+)
+
+
+def digest(config: Any) -> str:
+    """A hash of what matters in a config."""
+    told = (
+        {name: value for name, value in config.items() if name not in _UNTOLD} if isinstance(config, dict) else config
+    )
+    return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def _split(text: str, separator: str, place: int) -> str:
     return text.split(separator)[place]
 
@@ -52,13 +116,14 @@ _ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
-    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.In: lambda item, items: item in items,
+    ast.Eq: _alike, ast.NotEq: lambda a, b: not _alike(a, b), ast.In: lambda item, items: item in items,
 }  # fmt: skip
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "len": len, "sum": sum, "max": max, "min": min, "int": int, "float": float, "round": round, "abs": abs,
     "ceil": math.ceil, "floor": math.floor, "sqrt": math.sqrt, "log": math.log, "log2": math.log2, "gcd": math.gcd,
     "bit_length": int.bit_length, "lower": str.lower, "split": _split, "startswith": str.startswith,
-    "contains": operator.contains,
+    "contains": operator.contains, "digest": digest, "is_activation": ACTIVATIONS.__contains__,
+    "only": lambda items, allowed: set(items) <= set(allowed),
 }  # fmt: skip
 
 
@@ -136,14 +201,14 @@ def _truth(node: ast.expr) -> Closure:
     return holds
 
 
-def _value(node: ast.expr) -> Closure:
+def _value(node: ast.expr) -> Closure:  # noqa: C901 - one case a node of the grammar
     """Its value. Raises Unknown, or whatever Python raises for operands that do not fit."""
     match node:
         case ast.Constant(value=constant):
-            return lambda scope, at: constant
+            return _constant(constant)
         case ast.Name(id=name) if name in INDICES:
             place = INDICES.index(name)
-            return lambda scope, at: at[place]
+            return _index(place)
         case ast.Name() | ast.Attribute():
             return _field(_path(node))
         case ast.Subscript(value=base, slice=place):
@@ -167,8 +232,24 @@ def _value(node: ast.expr) -> Closure:
             return lambda scope, at: tuple(part(scope, at) for part in parts)
         case ast.Set() | ast.Dict() | ast.List():
             literal = ast.literal_eval(node)
-            return lambda scope, at: literal
+            return _constant(literal)
     raise ValueError(f"not in the language of blueprints: {ast.unparse(node)}")
+
+
+def _constant(value: Any) -> Closure:
+    return lambda scope, at: value  # noqa: ARG005
+
+
+def _index(place: int) -> Closure:
+    return lambda scope, at: at[place]  # noqa: ARG005
+
+
+def _null(path: str, wanted: bool) -> Closure:
+    return lambda scope, at: (scope.get(path) is None) == wanted  # noqa: ARG005
+
+
+def _list(path: str) -> Closure:
+    return lambda scope, at: isinstance(scope.get(path), list)  # noqa: ARG005
 
 
 def _field(path: str) -> Closure:
@@ -205,7 +286,7 @@ def _binary(operation: Callable[[Any, Any], Any], left: Closure, right: Closure)
 def _compared(left: ast.expr, op: ast.cmpop, right: ast.expr) -> Closure:
     if isinstance(op, ast.Is | ast.IsNot) and isinstance(right, ast.Constant) and right.value is None:
         path, wanted = _path(left), isinstance(op, ast.Is)
-        return lambda scope, at: (scope.get(path) is None) == wanted
+        return _null(path, wanted)
     comparison, first, second = _COMPARISONS[type(op)], _value(left), _value(right)
     return lambda scope, at: comparison(first(scope, at), second(scope, at))
 
@@ -213,7 +294,7 @@ def _compared(left: ast.expr, op: ast.cmpop, right: ast.expr) -> Closure:
 def _called(name: str, args: list[ast.expr]) -> Closure:
     if name == "is_list":
         path = _path(args[0])
-        return lambda scope, at: isinstance(scope.get(path), list)
+        return _list(path)
     parts = [_value(arg) for arg in args]
     if name == "most":  # the largest of those that have a value
         return lambda scope, at: max([0, *_known(parts, scope, at)])

@@ -46,7 +46,9 @@ def torch(payload: str) -> Document:
     notices = [*reading.notices(), _FROZEN._replace(seen=root.type not in known.ADAPTED)]
     if _inner(root).type in known.ASSEMBLED:
         notices.append(_ASSEMBLED)
-    return Document(layer, "torch", "torch", notices=tuple(notices), lenient=True, by_line=True)
+    return Document(
+        layer._replace(name=root.type), "torch", "torch", notices=tuple(notices), lenient=True, by_line=True
+    )
 
 
 def _inner(root: Module) -> Module:

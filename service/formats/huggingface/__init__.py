@@ -1,0 +1,128 @@
+"""huggingface: the config.json of a transformers model, counted by the compiled blueprint of its class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from marshmallow import INCLUDE, Schema, fields, validate
+
+from service.errors import InvalidDocument, UnknownLayer, did_you_mean
+from service.formats.huggingface.blocks import Builder, Node, plan
+from service.formats.huggingface.blueprints import Blueprint, blueprint, index
+from service.formats.huggingface.configs import scope_of
+from service.formats.huggingface.notices import notices
+from service.model import DTYPE_NAMES, Document, Notice
+from service.registry import reader
+
+_EXAMPLE = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_attention_heads": 32,
+    "num_hidden_layers": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+    "torch_dtype": "bfloat16",
+}
+
+
+class HuggingFaceConfig(Schema):
+    """A config.json: which class, and its fields; those that are absent take the class's defaults."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    architectures = fields.List(
+        fields.String(validate=validate.Length(1, 200)),
+        allow_none=True,
+        metadata={"description": "the model's class; without it, the base class of its model_type"},
+    )
+    model_type = fields.String(validate=validate.Length(1, 200))
+    dtype = fields.Raw(metadata={"description": "of the weights: bfloat16"})
+    torch_dtype = fields.Raw(metadata={"description": "the older name of dtype"})
+
+
+def _claims(payload: Any) -> bool:
+    return (
+        isinstance(payload, dict)
+        and ("model_type" in payload or "architectures" in payload)
+        and "layers" not in payload
+        and "class_name" not in payload
+        and "general.architecture" not in payload
+    )
+
+
+@reader("huggingface", claims=_claims, schema=HuggingFaceConfig, example=_EXAMPLE)
+def huggingface(payload: Mapping[str, Any]) -> Document:
+    """A config.json of transformers: what the class named in `architectures` builds from it, exactly as it would."""
+    model_type, name, said = _chosen(payload)
+    found = blueprint(model_type, name)
+    scope = scope_of(payload, found)
+    root = Builder(scope, _dtype(payload)).layer(_plan(found), name, (), ())._replace(type=name)
+    version = Notice("blueprint", "", f"{name} of transformers {index().version}")
+    return Document(root, "torch", "torch", notices=(version, *said, *notices(payload, scope, root)))
+
+
+@lru_cache(maxsize=256)
+def _plan(found: Blueprint) -> Node:
+    return plan(found.entries)
+
+
+def _chosen(payload: Mapping[str, Any]) -> tuple[str, str, tuple[Notice, ...]]:
+    """The model type and the class that a config names."""
+    known = index()
+    if payload.get("auto_map"):
+        detail = "the model's class is code beside its config (auto_map), which is never run"
+        raise InvalidDocument(detail, "/auto_map", "remote_code")
+    model_type, architectures = payload.get("model_type"), payload.get("architectures")
+    if architectures:
+        name = architectures[0]
+        if name not in known.classes:
+            raise _unknown(_why(name), name, "/architectures/0")
+        types = known.classes[name]
+        if model_type is None and len(types) == 1:
+            model_type = types[0]
+        if model_type not in types:
+            detail = f"{name} takes a config of model_type {' or '.join(types)}"
+            raise InvalidDocument(detail, "/model_type", "unknown_model_type")
+        return model_type, name, _several(architectures)
+    if model_type is None:
+        raise InvalidDocument('names no model: it has neither "architectures" nor a "model_type"', "", "required")
+    if model_type not in known.bases:
+        detail = f'"{model_type[:100]}" is no model_type that is known{did_you_mean(model_type, known.bases)}'
+        raise _unknown(detail, model_type, "/model_type")
+    name = known.bases[model_type]
+    if name not in known.classes:
+        raise _unknown(_why(name), name, "/model_type")
+    return model_type, name, (Notice("base_class", "", f"no architectures: counted as {name}, the base class"),)
+
+
+def _several(architectures: list[str]) -> tuple[Notice, ...]:
+    if len(set(architectures)) == 1:
+        return ()
+    return (Notice("several_architectures", "", f"counted as the first of {', '.join(architectures[:10])}"),)
+
+
+def _unknown(detail: str, name: str, pointer: str) -> UnknownLayer:
+    error = UnknownLayer(detail, name)
+    error.pointer = pointer
+    return error
+
+
+def _why(name: str) -> str:
+    """Why a class cannot be counted."""
+    known = index()
+    if name in known.refused:
+        return f"{name} of transformers {known.version} has no verified blueprint: {known.refused[name]}"
+    return f'"{name[:100]}" is no known class of transformers {known.version}{did_you_mean(name, known.classes)}'
+
+
+def _dtype(payload: Mapping[str, Any]) -> str:
+    stated = payload.get("dtype") or payload.get("torch_dtype")
+    return DTYPE_NAMES.get(stated.removeprefix("torch."), "") if isinstance(stated, str) else ""
+
+
+__all__ = ["huggingface"]

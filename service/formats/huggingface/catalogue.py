@@ -1,0 +1,57 @@
+"""What is known of the classes: for a person who wants to see which there are and what sizes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from service.errors import UnknownLayer, did_you_mean
+from service.formats.huggingface.blueprints import blueprint, index
+from service.formats.huggingface.configs import KINDS
+
+
+def models() -> dict[str, Any]:
+    """Every class that has a blueprint, and those that have none, with the reason."""
+    known = index()
+    return {
+        "transformers": known.version,
+        "models": [{"name": name, "model_types": types} for name, types in known.classes.items()],
+        "refused": [{"name": name, "reason": reason} for name, reason in known.refused.items()],
+    }
+
+
+def model(name: str) -> dict[str, Any]:
+    """One class: what its config says, for each model type that it takes. Raises UnknownLayer."""
+    known = index()
+    if name not in known.classes:
+        reason = known.refused.get(name)
+        detail = (
+            f"has no verified blueprint: {reason}"
+            if reason
+            else f"is no known class{did_you_mean(name, known.classes)}"
+        )
+        raise UnknownLayer(f'"{name[:100]}" {detail}', name)
+    return {
+        "name": name,
+        "transformers": known.version,
+        "configs": [_config(kind, name) for kind in known.classes[name]],
+    }
+
+
+def _config(model_type: str, name: str) -> dict[str, Any]:
+    found = blueprint(model_type, name)
+    members = list(_fields(model_type, name))
+    return {
+        "model_type": model_type,
+        "members": members,
+        "assumed": [expression.text for expression in (*found.given, *found.assumed)],
+        "example": {"architectures": [name], "model_type": model_type},
+    }
+
+
+def _fields(model_type: str, name: str) -> Iterator[dict[str, Any]]:
+    """The fields that matter, with the values that they may have and what they are where they are absent."""
+    found = blueprint(model_type, name)
+    for path, kinds in found.fields.items():
+        values = " or ".join(KINDS[letter] for letter in kinds if letter in KINDS)
+        yield {"field": path, "values": values, "default": found.family.defaults.get(path)}
