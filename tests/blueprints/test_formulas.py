@@ -1,0 +1,50 @@
+"""The shortest formula that tells rows apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from tools.blueprints.formulas import Literal, formula
+from tools.blueprints.terms import TRUE
+
+FULL = 0b1111_1111
+ATOMS = [Literal(1, 0b0101_0101, ("a",)), Literal(1, 0b0011_0011, ("b",)), Literal(2, 0b0000_1111, ("c",))]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (FULL, TRUE),
+        (0b0101_0101, ("a",)),
+        (0b1010_1010, ("not", ("a",))),
+        (0b0001_0001, ("and", ("a",), ("b",))),
+        (0b0111_0111, ("or", ("a",), ("b",))),
+        (0b0000_0001, ("and", ("a",), ("and", ("b",), ("c",)))),
+        (0b0011_0101, ("ite", ("c",), ("a",), ("b",))),
+    ],
+)
+def test_formula(wanted: int, found: object) -> None:
+    said = formula(wanted, FULL, ATOMS)
+    assert said is not None
+    assert _rows(said) == _rows(found) == wanted
+
+
+def test_none_where_no_atom_tells() -> None:
+    assert formula(0b1, 0b11, [Literal(1, 0b11, ("a",))]) is None
+
+
+def _rows(term: object) -> int:
+    assert isinstance(term, tuple)
+    known = {atom.term: atom.rows for atom in ATOMS}
+    match term:
+        case ("T",):
+            return FULL
+        case ("not", one):
+            return FULL & ~_rows(one)
+        case ("and", one, other):
+            return _rows(one) & _rows(other)
+        case ("or", one, other):
+            return _rows(one) | _rows(other)
+        case ("ite", test, one, other):
+            return _rows(test) & _rows(one) | FULL & ~_rows(test) & _rows(other)
+    return known[term]

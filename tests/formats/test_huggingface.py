@@ -1,0 +1,157 @@
+"""huggingface: published counts, the tree, and what is not counted but said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pytest
+import yaml
+
+from service.counting import count
+from service.errors import Problems
+from service.formats.huggingface.blueprints import blueprint, index, known
+from service.model import Report, Row
+from service.reading import read, recognise
+
+FAMOUS = yaml.safe_load(Path(__file__).with_name("huggingface.yaml").read_text())
+LLAMA: dict[str, Any] = {"architectures": ["LlamaForCausalLM"], "model_type": "llama"}
+
+
+def counted(config: dict[str, Any]) -> Report:
+    return count(read(config, recognise(config)))
+
+
+def refused(config: dict[str, Any]) -> list[tuple[str, str, str]]:
+    with pytest.raises(Problems) as found:
+        counted(config)
+    return [(problem.pointer, problem.code, problem.detail) for problem in found.value.problems]
+
+
+def notice(report: Report, code: str) -> str:
+    return next(notice.detail for notice in report.notices if notice.code == code)
+
+
+def at(row: Row, path: str) -> Row:
+    return next(found for found in walk(row) if found.path == path)
+
+
+def walk(row: Row) -> list[Row]:
+    return [row, *(found for child in row.children for found in walk(child))]
+
+
+@pytest.mark.parametrize("case", FAMOUS, ids=lambda case: case["source"].partition(" (")[0])
+def test_published(case: dict[str, Any]) -> None:
+    report = counted(case["config"])
+    assert report.exact
+    assert report.root.totals.trainable + report.root.totals.frozen == case["total"]
+    if "active" in case:
+        assert notice(report, "active_parameters").startswith(f"{case['active']:,} active per token")
+
+
+def test_blocks_are_folded_under_their_indices() -> None:
+    report = counted(LLAMA)
+    layers = at(report.root, "model.layers.0-31")
+    assert layers.repeat == 32
+    assert at(report.root, "model.layers.0-31.self_attn.q_proj").tensors[0].shape == (4096, 4096)
+
+
+def test_blocks_that_differ_stand_apart() -> None:
+    config = {"architectures": ["DeepseekV3ForCausalLM"], "model_type": "deepseek_v3", "first_k_dense_replace": 2}
+    root = counted(config).root
+    assert at(root, "model.layers.0-1.mlp.gate_proj")
+    assert at(root, "model.layers.2-60.mlp.experts")
+
+
+def test_a_tied_tensor_is_counted_once() -> None:
+    tied, free = counted(LLAMA | {"tie_word_embeddings": True}), counted(LLAMA)
+    (head,) = at(tied.root, "lm_head").tensors
+    assert head.tied_to == "model.embed_tokens.weight"
+    assert free.root.totals.trainable - tied.root.totals.trainable == 32000 * 4096  # vocab_size · hidden_size
+
+
+def test_the_number_of_layers_costs_nothing() -> None:
+    counted(LLAMA)
+    started = perf_counter()
+    report = counted(LLAMA | {"num_hidden_layers": 10**6, "hidden_size": 32, "num_attention_heads": 2})
+    assert perf_counter() - started < 0.1
+    assert at(report.root, "model.layers.0-999999").repeat == 10**6
+
+
+def test_labels_size_the_head() -> None:
+    config = {"architectures": ["BertForSequenceClassification"], "model_type": "bert"}
+    labels = {"id2label": {str(label): str(label) for label in range(7)}}
+    assert at(counted(config | labels).root, "classifier").tensors[0].shape == (7, 768)
+    assert at(counted(config).root, "classifier").tensors[0].shape == (2, 768)
+
+
+def test_without_architectures_the_base_class() -> None:
+    report = counted({"model_type": "bert"})
+    assert report.root.type == "BertModel"
+    assert "no architectures" in notice(report, "base_class")
+
+
+def test_frozen_by_design() -> None:
+    """Whisper's sinusoidal positions: 1500 · 768, never trained."""
+    config = next(case["config"] for case in FAMOUS if "whisper" in case["source"])
+    assert counted(config).root.totals.frozen == 1500 * 768
+
+
+def test_where_checkpoints_differ() -> None:
+    config = next(case["config"] for case in FAMOUS if "t5" in case["source"])
+    assert "lm_head" in notice(counted(config | {"tie_word_embeddings": False}), "checkpoint_differs")
+    mixtral = next(case["config"] for case in FAMOUS if "Mixtral" in case["source"])
+    assert "experts" in notice(counted(mixtral), "checkpoint_differs")
+
+
+def test_dtype_is_of_the_weights() -> None:
+    config = {**FAMOUS[0]["config"]}
+    assert counted(config).root.totals.bytes == 2 * FAMOUS[0]["total"]
+    assert counted(config | {"torch_dtype": None, "dtype": "float32"}).root.totals.bytes == 4 * FAMOUS[0]["total"]
+
+
+@pytest.mark.parametrize(
+    ("config", "pointer", "code"),
+    [
+        ({"architectures": ["LlamaForCausalML"], "model_type": "llama"}, "/architectures/0", "unknown_layer"),
+        ({"model_type": "lama"}, "/model_type", "unknown_layer"),
+        ({"architectures": []}, "", "required"),
+        ({"architectures": ["LlamaForCausalLM"], "model_type": "bert"}, "/model_type", "unknown_model_type"),
+        (LLAMA | {"auto_map": {"AutoModel": "modeling.Mine"}}, "/auto_map", "remote_code"),
+        (LLAMA | {"hidden_size": "4096"}, "/hidden_size", "type"),
+        (LLAMA | {"hidden_size": 4096.0}, "/hidden_size", "type"),
+        (LLAMA | {"hidden_size": None}, "/hidden_size", "type"),
+        (LLAMA | {"hidden_size": True}, "/hidden_size", "type"),
+        (LLAMA | {"hidden_size": [4096]}, "/hidden_size", "type"),
+        (LLAMA | {"hidden_size": {"a": 1}}, "/hidden_size", "type"),
+        (LLAMA | {"vocab_size": 2**41}, "/vocab_size", "maximum"),
+        (LLAMA | {"attention_bias": 1}, "/attention_bias", "type"),
+        (LLAMA | {"hidden_act": "prelu"}, "", "unverified"),
+        (LLAMA | {"hidden_size": 4097}, "/hidden_size", "unverified"),  # no multiple of the heads
+        (LLAMA | {"vocab_size": -1}, "", "invalid_config"),
+        (LLAMA | {"num_attention_heads": 0}, "", "invalid_config"),
+        ({"architectures": [7], "model_type": "llama"}, "/architectures/0", "type"),
+        ({"architectures": "LlamaForCausalLM", "model_type": "llama"}, "/architectures", "type"),
+    ],
+)
+def test_refused(config: dict[str, Any], pointer: str, code: str) -> None:
+    assert (pointer, code) in [found[:2] for found in refused(config)]
+
+
+def test_a_near_name_is_offered() -> None:
+    assert (
+        'did you mean "LlamaForCausalLM"'
+        in refused({"architectures": ["LlamaForCausalML"], "model_type": "llama"})[0][2]
+    )
+
+
+def test_every_blueprint_reads() -> None:
+    """Each is in the language, and an index variable of it is a block's."""
+    for model_type, name in known():
+        for entry in blueprint(model_type, name).entries:
+            assert len(entry.counts) == sum(step in ("{i}", "{j}", "{k}", "{l}") for step in entry.steps), (
+                name,
+                entry.name,
+            )
+    assert index().version

@@ -1,0 +1,128 @@
+"""What a blueprint takes for granted: questions that always had one answer, fields that never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from service.formats.huggingface.expressions import ACTIVATIONS
+from tools.blueprints.moves import counts_layers
+from tools.blueprints.records import Inexpressible, equal_to, literal, whole
+from tools.blueprints.runs import Phase
+from tools.blueprints.terms import Term, Unknown, mentions, paths, skeleton, text, value
+
+_VARIED = 3
+_SLOT = frozenset(("S",))
+_NUMBERS = frozenset(("<", "<=", ">", ">=", "==", "!="))
+
+
+def assumed(phases: Sequence[Phase], never: frozenset[str] = frozenset()) -> list[str]:
+    """The questions that were asked in these runs with one answer only, each as what must hold."""
+    outcomes: dict[Term, set[bool]] = {}
+    for phase in phases:
+        for atom, seen in phase.trace.branches.items():
+            outcomes.setdefault(skeleton(atom, []), set()).update(seen)
+    found: dict[str, None] = dict.fromkeys(_looked_up(outcomes))
+    for atom, seen in outcomes.items():
+        if atom[0] == "==" and isinstance(atom[2][1], str) and seen == {True}:
+            continue
+        if len(seen) == 2 or _echo(atom, phases) or never.issuperset(paths(atom)):
+            continue
+        if mentions(atom, _SLOT):
+            found.update(dict.fromkeys(_of_blocks(atom, phases)))
+        elif whole(atom) and not _float_only(atom, phases):
+            found[_conditional(atom, next(iter(seen)), phases)] = None
+    return [assumption for assumption in found if assumption]
+
+
+def _looked_up(outcomes: Mapping[Term, set[bool]]) -> Iterator[str]:
+    """Strings that are keys of a table: those that were looked up, and of activations all that hold no parameters."""
+    found: dict[Term, set[str]] = {}
+    asked: set[Term] = set()
+    for atom, seen in outcomes.items():
+        if atom[0] == "==" and atom[2][0] == "c" and isinstance(atom[2][1], str) and whole(atom):
+            found.setdefault(atom[1], set()).add(atom[2][1])
+            if False in seen:
+                asked.add(atom[1])
+    for term, words in found.items():
+        if term not in asked:
+            unlike = sorted(words - ACTIVATIONS)
+            options = [f"is_activation({text(term)})"] if words & ACTIVATIONS else []
+            options += [f"{text(term)} == {word!r}" for word in unlike]
+            yield " or ".join(options)
+
+
+def _echo(atom: Term, phases: Sequence[Phase]) -> bool:
+    """A number compared with the length of what was made as long as it: each run asks of its own number."""
+    if atom[0] not in _NUMBERS or atom[2][0] != "c" or not isinstance(atom[2][1], int) or atom[1][0] == "c":
+        return False
+    same = [(phase, other) for phase in phases for other in phase.trace.branches
+            if other[:2] == atom[:2] and other[2][0] == "c" and isinstance(other[2][1], int)]  # fmt: skip
+    return len({other[2][1] for _, other in same}) > 1 and all(
+        _answer(("==", *other[1:]), phase) for phase, other in same
+    )
+
+
+def _float_only(atom: Term, phases: Sequence[Phase]) -> bool:
+    """Rates and tolerances: their bounds are checked by the framework, and they size nothing."""
+    fields = list(paths(atom))
+    return bool(fields) and all(
+        isinstance(phase.env.get(path), float) or phase.env.get(path) is None for path in fields for phase in phases
+    )
+
+
+def _conditional(atom: Term, outcome: bool, phases: Sequence[Phase]) -> str:
+    """An atom with its only answer; or what the runs have in common that never asked and would answer otherwise."""
+    statement = text(atom) if outcome else text(("not", atom))
+    silent = [phase for phase in phases if _answer(atom, phase) not in (None, outcome)]
+    if not silent:
+        return statement
+    flags = {path for phase in phases for path, given in phase.env.items() if isinstance(given, bool)}
+    for flag in sorted(flags):
+        for state in (True, False):
+            asked = [phase for phase in phases if atom in phase.trace.branches]
+            if all(p.env.get(flag) is state for p in silent) and not any(p.env.get(flag) is state for p in asked):
+                return f"{statement} or {'' if state else 'not '}{flag}"
+    for path in sorted({path for phase in phases for path in phase.env}):
+        if all(p.env.get(path) is None for p in silent) and all(
+            p.env.get(path) is not None for p in asked_in(atom, phases)
+        ):
+            return f"{statement} or {path} is None"
+    return statement
+
+
+def asked_in(atom: Term, phases: Sequence[Phase]) -> Iterator[Phase]:
+    """The runs in which an atom was asked."""
+    return (phase for phase in phases if atom in phase.trace.branches)
+
+
+def _answer(atom: Term, phase: Phase) -> bool | None:
+    try:
+        return bool(value(atom, phase.env))
+    except Unknown:
+        return None
+
+
+def _of_blocks(atom: Term, phases: Sequence[Phase]) -> Iterator[str]:
+    """A question about blocks with one answer: fields in it that hardly changed must stay as they were."""
+    for path in set(paths(atom)):
+        values = {str(phase.env.get(path)): phase.env.get(path) for phase in phases}
+        if any(isinstance(one, list) for one in values.values()) or len(values) >= _VARIED or counts_layers(path):
+            continue
+        yield _one_of(path, list(values.values()))
+
+
+def _one_of(path: str, values: list[Any]) -> str:
+    try:
+        return " or ".join(equal_to(path, one) for one in values)
+    except Inexpressible:
+        return ""
+
+
+def words(paths_: set[str], phases: Sequence[Phase]) -> Iterator[str]:
+    """Lists of strings hold the words that were seen."""
+    for path in sorted(paths_):
+        lists = [phase.env[path] for phase in phases if isinstance(phase.env.get(path), list)]
+        seen = {item for items in lists for item in items if isinstance(item, str)}
+        if seen and all(isinstance(item, str) for items in lists for item in items):
+            yield f"only({path}, {literal(sorted(seen))})"

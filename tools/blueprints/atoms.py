@@ -1,0 +1,235 @@
+"""The rows that a guard is learned over, and the atoms that may stand in it: what code asked, and simple questions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from tools.blueprints.fitting import Seen, candidates, fit
+from tools.blueprints.formulas import Literal
+from tools.blueprints.runs import Phase
+from tools.blueprints.terms import Term, Unknown, filled, holds, mentions, size, skeleton, value
+
+At = tuple[int, ...]
+_MOST_ALTERNATIVES = 4
+_MOST_BLOCKS = 200
+_SLOT = frozenset(("S",))
+
+
+def template(name: str) -> tuple[str, At]:
+    """'h.3.attn' -> 'h.{0}.attn', (3,)"""
+    steps: list[str] = []
+    at: list[int] = []
+    for step in name.split("."):
+        if step.isdigit():
+            steps.append(f"{{{len(at)}}}")
+            at.append(int(step))
+        else:
+            steps.append(step)
+    return ".".join(steps), tuple(at)
+
+
+@dataclass(slots=True)
+class Domain:
+    """The rows of names that stand in the same blocks, and the literals over them."""
+
+    places: dict[tuple[int, At], int]
+    full: int
+    literals: list[Literal]
+    counts: tuple[Term, ...]
+
+    def rows_of(self, instances: set[tuple[int, At]]) -> tuple[int, int]:
+        """The rows of instances, as bits; and how many are no row."""
+        rows = outside = 0
+        for instance in instances:
+            if (place := self.places.get(instance)) is None:
+                outside += 1
+            else:
+                rows |= 1 << place
+        return rows, outside
+
+    def table(self, wanted: int) -> Term | None:
+        """The indices themselves, where presence depends on nothing else."""
+        if not self.counts:
+            return None
+        found: dict[At, bool] = {}
+        for (_, at), place in self.places.items():
+            there = bool(wanted >> place & 1)
+            if found.setdefault(at, there) != there:
+                return None
+        return ("inset", tuple(sorted(at for at, there in found.items() if there)))
+
+
+class Domains:
+    """The domains of names, made when asked for."""
+
+    def __init__(self, phases: Sequence[Phase], instances: set[tuple[str, int, At]]) -> None:
+        self.phases = phases
+        self.failures: list[str] = []
+        self._lengths: dict[str, dict[tuple[int, At], int]] = {}
+        for name, run, at in instances:
+            for axis, place in enumerate(at):
+                lengths = self._lengths.setdefault(_container(name, axis), {})
+                key = run, at[:axis]
+                lengths[key] = max(lengths.get(key, 0), place + 1)
+        self._counts: dict[str, tuple[Term, list[Term]]] = {}
+        self._domains: dict[tuple[str, ...], Domain] = {}
+        self._atoms = self._asked()
+        self._lists = {path for phase in phases for path, field in phase.env.items() if isinstance(field, list)}
+        self._strings = {
+            path: {
+                item
+                for p in phases
+                if isinstance(p.env.get(path), list)
+                for item in p.env[path]
+                if isinstance(item, str)
+            }
+            for path in self._lists
+        }
+
+    def of(self, name: str) -> Domain:
+        """The domain of a name."""
+        containers = tuple(_container(name, axis) for axis in range(name.count("{")))
+        if containers not in self._domains:
+            self._domains[containers] = self._domain(containers)
+        return self._domains[containers]
+
+    def _asked(self) -> list[Term]:
+        """The comparisons of all runs, with slots for the indices of loops; and which fields were null, true, lists."""
+        found: dict[Term, None] = {}
+        reads: dict[str, None] = {}
+        for phase in self.phases:
+            for atom in phase.trace.branches:
+                found[skeleton(atom, [])] = None
+            reads.update((path, None) for path, _ in phase.trace.reads)
+        envs = [phase.env for phase in self.phases]
+        paths = {path for env in envs for path in env}
+        for path in sorted({*reads, *paths}):
+            kinds = {None if env.get(path) is None else type(env[path]) for env in envs}
+            if None in kinds and len(kinds) > 1:
+                found[("isnone", path)] = None
+            if {env.get(path) for env in envs if isinstance(env.get(path), bool)} == {True, False}:
+                found[("t", ("f", path))] = None
+            if list in kinds and len(kinds - {None}) > 1:
+                found[("isl", path)] = None
+        return list(found)
+
+    def _count(self, container: str) -> tuple[Term, list[Term]]:
+        """How many blocks a container has; where no one term says, the most of several."""
+        if container not in self._counts:
+            seen = [Seen(run, at, length) for (run, at), length in self._lengths[container].items()]
+            term = fit(seen, self.phases)
+            self._counts[container] = (term, []) if term is not None else self._most_of(container, seen)
+        return self._counts[container]
+
+    def _most_of(self, container: str, left: list[Seen]) -> tuple[Term, list[Term]]:
+        chosen: list[Term] = []
+        while left and len(chosen) < _MOST_ALTERNATIVES:
+            largest = max(left, key=lambda one: one.value)
+            options = [*candidates(largest, self.phases)[:120], ("c", largest.value)]
+            best = max(options, key=lambda term: sum(self._is(term, one) for one in left))
+            chosen.append(best)
+            left = [one for one in left if not self._is(best, one)]
+        if left:
+            self.failures.append(f"how many {container}")
+        return ("maxl", *chosen), chosen
+
+    def _is(self, term: Term, one: Seen) -> bool:
+        try:
+            return bool(value(term, self.phases[one.run].env, one.at) == one.value)
+        except Unknown:
+            return False
+
+    def _domain(self, containers: tuple[str, ...]) -> Domain:
+        counts = [self._count(container) for container in containers]
+        places: dict[tuple[int, At], int] = {}
+        for run in range(len(self.phases)):
+            for at in self._rows(run, [term for term, _ in counts], ()):
+                places[run, at] = len(places)
+        domain = Domain(places, (1 << len(places)) - 1, [], tuple(term for term, _ in counts))
+        literals: dict[int, Literal] = {}
+        for term, cost in self._questions(counts):
+            rows = self._where(term, places, bool(containers))
+            if rows not in (0, domain.full) and (rows not in literals or literals[rows].cost > cost):
+                literals[rows] = Literal(cost, rows, term)
+        domain.literals = sorted(literals.values(), key=lambda literal: literal.cost)
+        return domain
+
+    def _rows(self, run: int, counts: list[Term], at: At) -> Iterator[At]:
+        if len(at) == len(counts):
+            yield at
+            return
+        try:
+            number = value(counts[len(at)], self.phases[run].env, at)
+        except Unknown:
+            return
+        for place in range(min(number, _MOST_BLOCKS) if isinstance(number, int) else 0):
+            yield from self._rows(run, counts, (*at, place))
+
+    def _where(self, term: Term, places: dict[tuple[int, At], int], indexed: bool) -> int:
+        """The rows where an atom holds."""
+        constant = not indexed or not mentions(term, frozenset(("n",)))
+        by_run: dict[int, bool] = {}
+        rows = 0
+        for (run, at), place in places.items():
+            if constant:
+                if run not in by_run:
+                    by_run[run] = holds(term, self.phases[run].env)
+                there = by_run[run]
+            else:
+                there = holds(term, self.phases[run].env, at)
+            if there:
+                rows |= 1 << place
+        return rows
+
+    def _questions(self, counts: list[tuple[Term, list[Term]]]) -> Iterator[tuple[Term, float]]:
+        axes = len(counts)
+        for atom in self._atoms:
+            if not mentions(atom, _SLOT):
+                yield atom, size(atom)
+            elif len(self._atoms) <= 400 or size(atom) <= 8:
+                for axis in range(axes):
+                    for shift in (0, 1, -1):
+                        yield filled(atom, _always(("n", axis, shift))), size(atom) + (3 if shift else 1)
+        for axis, (count, alternatives) in enumerate(counts):
+            yield from self._of_index(axis, count, alternatives)
+
+    def _of_index(self, axis: int, count: Term, alternatives: list[Term]) -> Iterator[tuple[Term, float]]:
+        own: Term = ("n", axis, 0)
+        for path in sorted(self._lists):
+            item: Term = ("idx", path, own)
+            yield ("t", item), 5
+            for word in sorted(self._strings[path]):
+                yield ("==", item, ("c", word)), 4
+                yield ("==", ("idx", path, ("%", own, ("len", path))), ("c", word)), 6
+        yield ("==", own, ("c", 0)), 3
+        yield (">=", own, ("c", 2)), 6
+        for by in (2, 3, 4):
+            for rest in range(by):
+                yield ("==", ("%", own, ("c", by)), ("c", rest)), 6
+        if count[0] != "maxl":
+            yield ("==", ("n", axis, 1), count), 4
+        for term in alternatives:
+            yield ("<", own, term), 5
+        for path in self._small():
+            yield ("<", own, ("f", path)), 8
+            yield ("==", ("%", own, ("f", path)), ("c", 0)), 9
+            yield ("==", ("%", ("n", axis, 1), ("f", path)), ("c", 0)), 9
+
+    def _small(self) -> list[str]:
+        """The fields that code read and that could be a number of layers."""
+        read = {path for phase in self.phases for path, _ in phase.trace.reads}
+        small = {
+            path for phase in self.phases for path, field in phase.env.items()
+            if isinstance(field, int) and not isinstance(field, bool) and 0 <= field <= 64
+        }  # fmt: skip
+        return sorted(read & small)
+
+
+def _always(term: Term) -> Callable[[int], Term]:
+    return lambda _: term
+
+
+def _container(name: str, axis: int) -> str:
+    """'h.{0}.experts.{1}.w', 1 -> 'h.{0}.experts.'"""
+    return name[: name.index(f"{{{axis}}}")]

@@ -1,0 +1,465 @@
+"""Finds the runs to learn from: flips what code asked about, changes what it computed with, and mixes all at random."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tools.blueprints import moves
+from tools.blueprints.framework import config_class, model_class
+from tools.blueprints.raw import RATE, Flat, fields_of, is_part, payload, stated, written
+from tools.blueprints.runs import Found, Run, build, run
+from tools.blueprints.seeds import SEEDS
+from tools.blueprints.terms import Term, Unknown, mentions, value
+
+_INDEX = frozenset(("i",))
+_MOST_RUNS = 90
+_FEWER_RUNS = 50  # once another class of the same config was explored
+_MOST_VALUES = 8
+_SHARE = 0.6  # of the time, for exploring
+_SMALL, _LARGE = 4, 400
+
+
+@dataclass(slots=True)
+class Known:
+    """What was found out about a config's fields, which holds for all classes of that config."""
+
+    accepted: dict[str, list[Any]] = field(default_factory=dict)  # values that the classes build with
+    refused: set[tuple[str, str]] = field(default_factory=set)
+    together: list[Flat] = field(default_factory=list)
+    relevant: set[str] = field(default_factory=set)
+
+
+class CannotBuild(Exception):
+    """A class cannot be built, not even from its defaults."""
+
+
+class Explorer:
+    """The runs of one class."""
+
+    def __init__(self, model_type: str, name: str, seconds: float, known: Known | None = None, seed: int = 0) -> None:
+        self.model_type, self.name = model_type, name
+        self.config_cls, self.model_cls = config_class(model_type), model_class(model_type, name)
+        self.fields = fields_of(self.config_cls)
+        self.chance = random.Random(seed)
+        self.seconds, self.started = seconds, time.process_time()
+        self.flags = True
+        self.builds = 0
+        self.reason = ""
+        self.runs: list[Run] = []
+        self.known = known or Known()
+        self.accepted, self.together = dict(self.known.accepted), list(self.known.together)
+        self.pinned: set[str] = set()
+        self.relevant = set(self.known.relevant)
+        self._seen: set[str] = set()
+        self._tried: set[str] = set()
+        self._bad = set(self.known.refused)
+        self.start: Flat = dict(SEEDS.get(model_type, {}))
+        self._base()
+
+    @property
+    def left(self) -> float:
+        """Seconds of this process's own time left."""
+        return self.seconds - (time.process_time() - self.started)
+
+    def attempt(self, changes: Flat) -> Run | None:
+        """A symbolic run; None where the class does not build so."""
+        self.builds += 1
+        try:
+            return run(self.config_cls, self.model_cls, self.fields, changes, self.flags)
+        except Exception as error:  # noqa: BLE001 - whatever a constructor raises, it does not build
+            self.reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+            return None
+
+    def plain(self, changes: Flat) -> dict[str, Found]:
+        """What the framework builds."""
+        self.builds += 1
+        return build(self.config_cls, self.model_cls, payload(self.fields, changes))
+
+    def add(self, found: Run) -> bool:
+        """Keep a run, if it is new."""
+        key = _key(found.changes)
+        if key in self._seen:
+            return False
+        self._seen.add(key)
+        self.runs.append(found)
+        return True
+
+    def _base(self) -> None:
+        """The first run: as small as layers can be made."""
+        found = self.attempt(self.start)
+        truth = self._truth(self.start)
+        if found is None or truth is None:  # what is written out may build where the bare defaults do not
+            config = payload(self.fields, self.start)
+            self.start = stated(self.fields, written(self.config_cls, self.model_type, config))
+            found, truth = self.attempt(self.start), self._truth(self.start)
+        if truth is not None and (found is None or not _agree(found, truth)):
+            self.flags = False
+            found = self.attempt(self.start)
+        if found is None:
+            raise CannotBuild(self.reason)
+        if truth is None or not _agree(found, truth):
+            raise CannotBuild("what it builds depends on more than a config's values")
+        self._undeclared(found)
+        again = self.attempt(self.start)
+        if again is None:
+            raise CannotBuild(self.reason)
+        self.first = again
+        self.add(again)
+
+    def _undeclared(self, found: Run) -> None:
+        """Attributes that the config's class makes up; a config.json may state them all the same."""
+        for path in {name.partition("[")[0] for name in found.config.facts}:
+            if path not in self.fields.defaults:
+                self.fields.defaults[path] = None
+                if not isinstance(found.model.env.get(path), int) or isinstance(found.model.env[path], bool):
+                    self.fields.made.add(path)
+
+    def shrink(self) -> None:
+        """Take the smallest model of the class as the first run: few layers, few experts."""
+        self.first = self._shrunk(self.first)
+        self.runs, self._seen = [], set()
+        self.add(self.first)
+
+    def _truth(self, changes: Flat) -> dict[str, Found] | None:
+        try:
+            return self.plain(changes)
+        except Exception as error:  # noqa: BLE001
+            self.reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+            return None
+
+    def _shrunk(self, found: Run) -> Run:
+        changes = dict(self.start)
+        large = [
+            path for path, number in self._integers(found) if _SMALL < number < _LARGE and moves.counts_layers(path)
+        ]
+        trial = changes | {path: 3 + place % 2 for place, path in enumerate(large)}
+        if large and (smaller := self.attempt(trial)) is not None:
+            changes, found = trial, smaller
+        else:
+            for path in large:
+                if (smaller := self.attempt({**changes, path: 3})) is not None:
+                    changes, found = {**changes, path: 3}, smaller
+        if len(found.model.facts) > 1500:
+            for path, number in self._integers(found):
+                name = path.rpartition(".")[2]
+                if number > 8 and "expert" in name and "per" not in name and "size" not in name:
+                    smaller = self.attempt({**changes, path: 8})
+                    if smaller is not None and len(smaller.model.facts) < len(found.model.facts):
+                        changes, found = {**changes, path: 8}, smaller
+        return found
+
+    def _integers(self, found: Run) -> Iterator[tuple[str, int]]:
+        for path, number in found.config.env.items():
+            if isinstance(number, int) and not isinstance(number, bool) and path in self.fields.annotations:
+                yield path, number
+
+    def explore(self) -> None:
+        """Breadth first from the base: one change at a time."""
+        queue = deque(self.runs[:1])
+        for path in sorted(self.known.relevant):
+            for other in self.known.accepted.get(path, ())[:2]:
+                self._try({**self.first.changes, path: other})
+        for group in self.known.together:
+            self._try({**self.first.changes, **group})
+        while queue and self._more():
+            current = queue.popleft()
+            for path, other in [*self._flips(current), *self._nulls(current)]:
+                if (found := self._try_flip(current, path, other)) is not None:
+                    queue.append(found)
+            queue += self._changes(current)
+        if not self.known.accepted:
+            self._lengths()
+            self._equals()
+
+    def share(self) -> None:
+        """What was found out here, for the other classes of this config."""
+        self.find_relevant()
+        self.known.accepted = {path: list(values) for path, values in self.accepted.items()}
+        self.known.refused |= self._bad
+        self.known.together = list(self.together)
+        self.known.relevant |= self.relevant
+
+    def _more(self) -> bool:
+        most = _FEWER_RUNS if self.known.accepted else _MOST_RUNS
+        return self.left > self.seconds * (1 - _SHARE) and len(self.runs) < most
+
+    def _try(self, changes: Flat) -> Run | None:
+        key = _key(changes)
+        if key in self._tried or not self._more():
+            return None
+        self._tried.add(key)
+        found = self.attempt(changes)
+        return found if found is not None and self.add(found) else None
+
+    def _try_flip(self, current: Run, path: str, other: Any) -> Run | None:
+        """A change that some code asked about; each is made once, from the first run that it can be made from."""
+        known = path in self.fields.defaults or path in current.model.trace.missing
+        if RATE.search(path) or len(self.accepted.get(path, ())) >= _MOST_VALUES:
+            return None
+        if not known or path in self.pinned or other in self.accepted.get(path, ()) or (path, str(other)) in self._bad:
+            return None
+        if not self._more():
+            return None
+        changes = {**current.changes, path: other}
+        found = self._try(changes)
+        if found is None and (other is True or isinstance(other, str)):
+            found = self._try(self._with_companions(current, path, changes))
+        if found is None:
+            self._bad.add((path, str(other)))
+        else:
+            self._accept(path, other)
+        return found
+
+    def _with_companions(self, current: Run, path: str, changes: Flat) -> Flat:
+        """A flag often asks for numbers that are null while it is off."""
+        prefix = path.rpartition(".")[0]
+        filled = dict(changes)
+        for other, annotation in self.fields.annotations.items():
+            null = current.config.env.get(other) is None and other not in changes
+            number = "int" in annotation and "list" not in annotation.lower() and not other.endswith("_id")
+            if null and number and other.rpartition(".")[0] == prefix:
+                filled[other] = moves.companion(other)
+        return filled
+
+    def _accept(self, path: str, value: Any) -> None:
+        values = self.accepted.setdefault(path, [])
+        if not any(value is one or (value == one and type(value) is type(one)) for one in values):
+            values.append(value)
+
+    def _flips(self, current: Run) -> Iterator[tuple[str, Any]]:
+        """Values that would answer a question otherwise."""
+        for phase in (current.config, current.model):
+            for atom in list(phase.trace.branches):
+                if mentions(atom, _INDEX):
+                    continue
+                yield from _answers(atom, phase.env)
+            for path, _ in sorted(phase.trace.reads):
+                if isinstance(phase.env.get(path), bool):
+                    yield path, not phase.env[path]
+
+    def _nulls(self, current: Run) -> Iterator[tuple[str, Any]]:
+        """Fields that may be null, null; those that are, filled."""
+        read = {path for path, _ in current.model.trace.reads} | set(self.fields.legacy) | current.model.trace.missing
+        read |= {
+            path
+            for path in current.config.env
+            if path.partition("[")[0] not in current.same and path in self.fields.annotations
+        }
+        for path in sorted(read):
+            annotation = self.fields.annotations.get(path, "")
+            given = current.config.env.get(path)
+            if RATE.search(path) or is_part(given) or path in self.fields.opaque | self.fields.made:
+                continue
+            if given is not None and ("None" in annotation or path in self.fields.legacy):
+                yield path, None
+            elif path not in self.accepted and (given is None or _other_kind(given, current.model.env.get(path))):
+                made = current.model.env.get(path)
+                for other in moves.others(path, made, annotation, self.chance)[:3] if made is not None else ():
+                    yield path, other
+                if given is not None:
+                    continue
+                if path in current.model.trace.fallbacks:
+                    annotation = type(current.model.trace.fallbacks[path]).__name__
+                for other in moves.others(path, None, annotation, self.chance):
+                    yield path, other
+
+    def _changes(self, current: Run) -> Iterator[Run]:
+        """Other numbers, strings and lists for the fields that a run read."""
+        read = {path for path, _ in current.model.trace.reads} | {
+            path for path in current.config.env if path in self.fields.annotations and path not in current.same
+        }
+        read |= {path for path, given in current.config.env.items() if isinstance(given, list)}
+        for path in sorted(read):
+            given = current.config.env.get(path)
+            if path in self.fields.opaque:
+                continue
+            if path in self.pinned or RATE.search(path) or given is None or isinstance(given, bool) or is_part(given):
+                continue
+            if (path, "numbers") in self._bad or path not in self.fields.defaults:
+                continue
+            if not self._more():
+                return
+            self._bad.add((path, "numbers"))
+            good = 0
+            for other in moves.others(path, given, self.fields.annotations.get(path, ""), self.chance):
+                if good >= (4 if isinstance(given, str) else 8 if _of_words(given) else 2):
+                    break
+                if (found := self._try({**current.changes, path: other})) is not None:
+                    good += 1
+                    self._accept(path, other)
+                    yield found
+
+    def _lengths(self) -> None:
+        """Lists that are equally long, together with the number that counts them, longer and shorter by one."""
+        env = self.first.config.env
+        groups: dict[tuple[str, int], list[str]] = {}
+        for path, given in env.items():
+            if isinstance(given, list) and given and path in self.fields.annotations and path not in self.pinned:
+                groups.setdefault((path.rpartition(".")[0], len(given)), []).append(path)
+        for (prefix, length), paths in groups.items():
+            numbers = [
+                path for path, number in self._integers(self.first)
+                if path.rpartition(".")[0] == prefix and number == length
+                and "ratio" not in path and path not in self.pinned
+            ]  # fmt: skip
+            for step in (1, -1):
+                lists = {path: [*env[path], env[path][-1]] if step > 0 else env[path][:-1] for path in paths}
+                for changes in (lists | dict.fromkeys(numbers, length + step), lists):
+                    if self._try({**self.first.changes, **changes}) is not None:
+                        self.together.append(changes)
+                        break
+
+    def _equals(self) -> None:
+        """Numbers that are equal and cannot be changed alone, changed together."""
+        groups: dict[int, list[str]] = {}
+        for path, number in self._integers(self.first):
+            if number >= 16 and path not in self.pinned:
+                groups.setdefault(number, []).append(path)
+        for number, paths in groups.items():
+            for other in (number * 2, number * 3, number + 64) if len(paths) > 1 else ():
+                changes = dict.fromkeys(paths, other)
+                if self._try({**self.first.changes, **changes}) is not None:
+                    self.together.append(changes)
+
+    def draw(self, only_numbers: bool = False) -> tuple[Flat, dict[str, Found]] | None:
+        """Changes at random that the class builds with, and what it builds."""
+        options = dict(self._options(only_numbers))
+        share, keen = self.chance.choice((0.15, 0.3, 0.5, 0.7)), 0.9
+        for _ in range(9):
+            changes = dict(self.first.changes)
+            together = [group for group in self.together if not group.keys() & self.pinned]
+            if together and self.chance.random() < 0.3:
+                changes |= self.chance.choice(together)
+            for path, values in options.items():
+                if not values:
+                    continue
+                if path in self.relevant and self._discrete(path):
+                    if self.chance.random() < keen:
+                        changes[path] = self.chance.choice([self.first.config.env.get(path), *values])
+                elif self.chance.random() < (share if path in self.relevant else share / 4):
+                    changes[path] = self._drawn(path, values)
+            try:
+                return changes, self.plain(changes)
+            except Exception:  # noqa: BLE001 - a mixture that describes no model
+                share, keen = share * 0.7, keen * 0.8
+            if self.left < 0:
+                break
+        return None
+
+    def _options(self, only_numbers: bool) -> Iterator[tuple[str, list[Any]]]:
+        for path, values in self.accepted.items():
+            given = self.first.config.env.get(path)
+            if path in self.pinned:
+                continue
+            if only_numbers:
+                if given is None or isinstance(given, bool | str):
+                    continue
+                yield path, [v for v in values if isinstance(v, int | float | list) and not isinstance(v, bool)]
+            else:
+                yield path, values
+
+    def _discrete(self, path: str) -> bool:
+        """Whether a field chooses between structures: such are drawn often, since they act together."""
+        given = self.first.config.env.get(path)
+        return given is None or isinstance(given, bool | str) or _of_words(given)
+
+    def _drawn(self, path: str, values: list[Any]) -> Any:
+        drawn, given = self.chance.choice(values), self.first.config.env.get(path)
+        if type(drawn) is int and type(given) is int and self.chance.random() < 0.5:
+            return self.chance.choice(moves.others(path, given, "", self.chance))
+        return drawn
+
+    def find_relevant(self) -> None:
+        """The fields of which one change alone changed what was built."""
+        by_key = {_key(one.changes): one for one in self.runs}
+        shapes = {key: {name: fact[:2] for name, fact in one.model.facts.items()} for key, one in by_key.items()}
+        base = self.first.changes
+        for key, one in by_key.items():
+            for path in one.changes:
+                without = {p: v for p, v in one.changes.items() if p != path} | (
+                    {path: base[path]} if path in base else {}
+                )
+                other = _key(without)
+                if other != key and other in shapes and shapes[other] != shapes[key]:
+                    self.relevant.add(path)
+
+    def only_defaults(self) -> None:
+        """Forget all but the class's defaults."""
+        self.accepted, self.together = {}, []
+        found = self.attempt(self.start)
+        if found is None:
+            raise CannotBuild(self.reason)
+        self.first, self.runs = found, [found]
+
+    def pin(self, paths: set[str]) -> None:
+        """Leave fields as they are, and forget the runs in which they were not."""
+        self.pinned |= paths
+        base = self.first.changes
+        self.runs = [
+            one for one in self.runs
+            if not any(p in self.pinned and _key(other) != _key(base.get(p)) for p, other in one.changes.items())
+        ]  # fmt: skip
+
+
+def _other_kind(given: Any, made: Any) -> bool:
+    """Whether a string such as "auto" became a number."""
+    return isinstance(given, str) and isinstance(made, int | float)
+
+
+def _of_words(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
+
+
+def _answers(atom: Term, env: Flat) -> Iterator[tuple[str, Any]]:
+    """Values of a field that would change an atom's outcome."""
+    op = atom[0]
+    if op == "t" and atom[1][0] == "f" and env.get(atom[1][1]) is not None:
+        yield atom[1][1], not env[atom[1][1]]
+    elif op in ("==", "has", "sw") and atom[2][0] == "c" and isinstance(atom[2][1], str):
+        yield from _words(atom[1], atom[2][1], env)
+    elif op in ("==", "!=", "<", ">", "<=", ">="):
+        for own, other in ((atom[1], atom[2]), (atom[2], atom[1])):
+            if own[0] != "f":
+                continue
+            try:
+                bound = value(other, env)
+            except Unknown:
+                continue
+            given = env.get(own[1])
+            if isinstance(bound, int | float) and not isinstance(bound, bool):
+                for near in (bound, bound + 1, bound - 1):
+                    if near != given and isinstance(given, int) == isinstance(near, int) and near >= 0:
+                        yield own[1], near
+
+
+def _words(asked: Term, word: str, env: Flat) -> Iterator[tuple[str, str]]:
+    """Strings that hold a word where code looked for it."""
+    separator = ""
+    while asked[0] in ("spl", "lower"):
+        separator = asked[2] if asked[0] == "spl" else separator
+        asked = asked[1]
+    given = env.get(asked[1]) if asked[0] == "f" else None
+    if isinstance(given, str):
+        if given != word:
+            yield asked[1], word
+        if separator and separator not in given:
+            yield asked[1], word + separator + given
+
+
+def _agree(found: Run, truth: dict[str, Found]) -> bool:
+    return {name: (fact.value, *fact.mark) for name, fact in found.model.facts.items()} == {
+        name: tuple(what) for name, what in truth.items()
+    }
+
+
+def _key(changes: Any) -> str:
+    return (
+        str(sorted((path, str(value)) for path, value in changes.items()))
+        if isinstance(changes, dict)
+        else str(changes)
+    )

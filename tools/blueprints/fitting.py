@@ -1,0 +1,121 @@
+"""Numbers that nobody saw being computed: the simplest term that gives them in every run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from tools.blueprints.runs import Phase
+from tools.blueprints.terms import Term, Unknown, mentions, simple, size, value
+
+_CONCRETE = frozenset(("i",))
+MOST_CANDIDATES = 400
+_MOST_SEEN = 300
+_MOST_LAYERS = 130
+
+
+class Seen(NamedTuple):
+    """A value in a run, at the indices of a name."""
+
+    run: int
+    at: tuple[int, ...]
+    value: Any
+
+
+def fits(term: Term, seen: Seen, phases: Sequence[Phase]) -> bool:
+    """Whether a term gives the value that was seen."""
+    try:
+        found = value(term, phases[seen.run].env, seen.at)
+    except Unknown:
+        return False
+    return bool(found == seen.value) and isinstance(found, bool) == isinstance(seen.value, bool)
+
+
+def fit(seen: Sequence[Seen], phases: Sequence[Phase]) -> Term | None:
+    """The simplest term that gives every value; None where none is found."""
+    if len({one.value for one in seen}) == 1:
+        return ("c", seen[0].value)
+    if not all(isinstance(one.value, int | float) for one in seen):
+        return None
+    some = seen if len(seen) < _MOST_SEEN else [*seen[: _MOST_SEEN // 2], *seen[-_MOST_SEEN // 2 :]]
+    largest = max(some, key=lambda one: one.value)
+    for term in candidates(largest, phases)[:MOST_CANDIDATES]:
+        if all(fits(term, one, phases) for one in some):
+            return term
+    return None
+
+
+def candidates(seen: Seen, phases: Sequence[Phase]) -> list[Term]:
+    """Terms that give a value, simplest first: what the code computed, then fields and what is near to them."""
+    phase, wanted = phases[seen.run], seen.value
+    found: dict[Term, int] = {}
+    for term in phase.trace.numbers.get(wanted, ()) if isinstance(wanted, int) else ():
+        general = simple(generalised(term, seen.at))
+        if not mentions(general, _CONCRETE):
+            found[general] = size(general)
+    for path, field in phase.env.items():
+        if isinstance(field, list):
+            for term, cost in _of_list(path, field, wanted, seen.at):
+                found.setdefault(term, cost)
+        elif isinstance(field, int | float) and not isinstance(field, bool):
+            for term, cost in _of_number(path, field, wanted):
+                found.setdefault(term, cost)
+    for term in _quotients(phase, wanted):
+        found.setdefault(term, 6)
+    return sorted(found, key=lambda term: (found[term], str(term)))
+
+
+def _quotients(phase: Phase, wanted: Any) -> Iterator[Term]:
+    """Every n-th of so many layers."""
+    small = [
+        (path, field) for path, field in phase.env.items() if type(field) is int and 0 < field <= _MOST_LAYERS
+    ]  # fmt: skip
+    if not isinstance(wanted, int) or not 0 < wanted < _MOST_LAYERS:
+        return
+    for path, field in small:
+        for other, divisor in small:
+            if path != other and field // divisor == wanted:
+                yield ("//", ("f", path), ("f", other))
+
+
+def _of_number(path: str, field: float, wanted: Any) -> Iterator[tuple[Term, int]]:
+    own: Term = ("f", path)
+    if field == wanted:
+        yield own, 1
+    for shift in (1, 2):
+        if field + shift == wanted:
+            yield ("+", own, ("c", shift)), 2 + shift
+        if field - shift == wanted:
+            yield ("-", own, ("c", shift)), 2 + shift
+    if 2 * field == wanted:
+        yield ("*", own, ("c", 2)), 4
+    if isinstance(field, int) and field % 2 == 0 and field // 2 == wanted:
+        yield ("//", own, ("c", 2)), 5
+
+
+def _of_list(path: str, items: list[Any], wanted: Any, at: tuple[int, ...]) -> Iterator[tuple[Term, int]]:
+    length: Term = ("len", path)
+    for shift, op, cost in ((0, "+", 2), (1, "+", 4), (-1, "-", 4)):
+        if len(items) + shift == wanted:
+            yield (length if not shift else (op, length, ("c", 1))), cost
+    for axis, place in enumerate(at):
+        if place < len(items) and items[place] == wanted:
+            yield ("idx", path, ("n", axis, 0)), 2
+    if items and items[-1] == wanted:
+        yield ("idx", path, ("-", length, ("c", 1))), 5
+    if items and items[0] == wanted:
+        yield ("idx", path, ("c", 0)), 5
+    if all(isinstance(item, int) and not isinstance(item, bool) for item in items) and sum(items) == wanted:
+        yield ("suml", path), 4
+
+
+def generalised(term: Term, at: tuple[int, ...]) -> Term:
+    """A term with the indices of a loop as indices of a name."""
+    if term[0] == "i":
+        for axis, place in enumerate(at):
+            if place == term[1]:
+                return ("n", axis, 0)
+        return ("n", 0, term[1] - at[0]) if at else ("c", term[1])
+    if term[0] in ("c", "tab", "inset"):
+        return term
+    return (term[0], *(generalised(part, at) if isinstance(part, tuple) else part for part in term[1:]))

@@ -1,0 +1,172 @@
+"""The framework as the compiler runs it: quiet, offline, without initialising weights; and which classes there are."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import signal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+os.environ.update(TRANSFORMERS_VERBOSITY="critical", HF_HUB_OFFLINE="1")
+warnings.filterwarnings("ignore")
+
+import torch  # noqa: E402
+
+_OPERATIONS = torch.library.Library("torchvision", "DEF")  # torchvision's models import without its compiled operations
+for _operation in ("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+                   "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"):  # fmt: skip
+    _OPERATIONS.define(_operation)
+
+import transformers  # noqa: E402
+from transformers import GenerationConfig, PreTrainedModel  # noqa: E402
+from transformers.models.auto import configuration_auto, modeling_auto  # noqa: E402
+
+torch.set_num_threads(1)
+logging.disable(logging.CRITICAL)
+VERSION = str(transformers.__version__)
+__all__ = ["VERSION", "base_classes", "config_class", "limit", "model_class", "pairs", "torch"]
+
+
+def _leave(tensor: Any = None, *_: Any, **named: Any) -> Any:
+    return named.get("tensor", tensor)
+
+
+def _no_reset(_: Any) -> None:
+    return None
+
+
+for _name in dir(torch.nn.init):
+    if _name.endswith("_") and not _name.startswith("_"):
+        setattr(torch.nn.init, _name, _leave)
+for _name in ("Linear", "Embedding", "LayerNorm", "Bilinear"):
+    getattr(torch.nn, _name).reset_parameters = _no_reset
+torch.nn.modules.conv._ConvNd.reset_parameters = _no_reset  # noqa: SLF001
+_GENERATION = GenerationConfig()
+GenerationConfig.from_model_config = classmethod(lambda *_, **__: _GENERATION)
+PreTrainedModel.init_parallel_plans = _no_reset
+
+
+class TookTooLong(Exception):
+    """A model or a config was not built in time."""
+
+
+def _ring(*_: Any) -> None:
+    raise TookTooLong
+
+
+@contextmanager
+def limit(seconds: int) -> Iterator[None]:
+    """Raise TookTooLong when the block takes more of this process's own time."""
+    signal.signal(signal.SIGPROF, _ring)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def pairs() -> list[tuple[str, str]]:
+    """Every (model_type, class) of the auto mappings, base classes first in each mapping's order."""
+    found: dict[tuple[str, str], None] = {}
+    names = sorted(
+        (n for n in dir(modeling_auto) if n.startswith("MODEL_") and n.endswith("MAPPING_NAMES")), key=_order
+    )
+    for name in names:
+        for model_type, classes in getattr(modeling_auto, name).items():
+            for one in classes if isinstance(classes, tuple | list) else (classes,):
+                if one:
+                    found[model_type, one] = None
+    return sorted(found, key=_priority)
+
+
+_WELL_KNOWN = frozenset(
+    [
+        "llama",
+        "mistral",
+        "mixtral",
+        "qwen2",
+        "qwen2_moe",
+        "qwen2_vl",
+        "qwen2_5_vl",
+        "qwen3",
+        "qwen3_moe",
+        "qwen3_vl",
+        "qwen3_vl_moe",
+        "gemma",
+        "gemma2",
+        "gemma3",
+        "gemma3_text",
+        "phi",
+        "phi3",
+        "phimoe",
+        "gpt2",
+        "gpt_neox",
+        "opt",
+        "bloom",
+        "falcon",
+        "deepseek_v2",
+        "deepseek_v3",
+        "gpt_oss",
+        "mamba",
+        "mamba2",
+        "jamba",
+        "bert",
+        "roberta",
+        "deberta",
+        "deberta-v2",
+        "t5",
+        "mt5",
+        "umt5",
+        "bart",
+        "whisper",
+        "vit",
+        "clip",
+        "siglip",
+        "swin",
+        "convnext",
+        "wav2vec2",
+        "llama4",
+        "llama4_text",
+        "mllama",
+        "llava",
+        "distilbert",
+        "albert",
+        "electra",
+        "xlm-roberta",
+        "modernbert",
+    ]
+)
+
+
+def _priority(pair: tuple[str, str]) -> bool:
+    return pair[0] not in _WELL_KNOWN
+
+
+_FIRST = ("MODEL_FOR_CAUSAL_LM_MAPPING_NAMES", "MODEL_MAPPING_NAMES")
+
+
+def _order(name: str) -> tuple[int, str]:
+    return (_FIRST.index(name) if name in _FIRST else len(_FIRST)), name
+
+
+def base_classes() -> dict[str, str]:
+    """The class that AutoModel picks for a model type."""
+    found = modeling_auto.MODEL_MAPPING_NAMES
+    return {kind: one if isinstance(one, str) else one[0] for kind, one in found.items()}
+
+
+def config_class(model_type: str) -> Any:
+    return configuration_auto.CONFIG_MAPPING[model_type]
+
+
+def model_class(model_type: str, name: str) -> Any:
+    """The class of a pair. Raises whatever its import raises."""
+    module = configuration_auto.model_type_to_module_name(model_type)
+    try:
+        return getattr(importlib.import_module(f"transformers.models.{module}"), name)
+    except AttributeError:
+        return getattr(transformers, name)

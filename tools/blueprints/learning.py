@@ -1,0 +1,207 @@
+"""From runs to entries: facts of one name are grouped, their shapes fitted, and a guard learned for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tools.blueprints.atoms import Domains, template
+from tools.blueprints.fitting import Seen, fit, fits
+from tools.blueprints.formulas import formula
+from tools.blueprints.runs import Phase
+from tools.blueprints.terms import Term, filled, simple, skeleton
+
+Mark = tuple[Any, bool, str]
+
+
+@dataclass(slots=True)
+class Learned:
+    """What is known of a name: the terms of its shape (or value), how many blocks, when it is there."""
+
+    name: str
+    terms: tuple[Term, ...]
+    counts: tuple[Term, ...]
+    guard: Term
+    mark: Mark
+
+
+@dataclass(slots=True)
+class _Instance:
+    run: int
+    at: tuple[int, ...]
+    slots: tuple[Term, ...]
+    value: tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class _Group:
+    """Facts of one name whose terms are of one form."""
+
+    name: str
+    mark: Mark
+    form: tuple[Term, ...]
+    instances: list[_Instance] = field(default_factory=list)
+    terms: tuple[Term, ...] | None = None
+
+
+class Learner:
+    """Learns entries of the facts of several runs; what it cannot learn is in `failures`."""
+
+    def __init__(self, phases: Sequence[Phase], names: Iterable[str] | None = None, *, literal: bool = False) -> None:
+        """Of all facts, or of some names; with `literal`, of values as they are, not as they came to be."""
+        self.phases = phases
+        self.failures: list[str] = []
+        wanted = None if names is None else frozenset(names)
+        groups: dict[Any, _Group] = {}
+        for run, phase in enumerate(phases):
+            for name, fact in phase.facts.items():
+                if wanted is not None and name.partition("[")[0] not in wanted:
+                    continue
+                general, at = template(name)
+                mark = (_tie(fact.mark[0], at), fact.mark[1], fact.mark[2])
+                slots: list[Term] = []
+                terms = tuple(("c", one) for one in fact.value) if literal else fact.terms
+                form = tuple(skeleton(simple(term), slots) for term in terms)
+                group = groups.setdefault((general, mark, form), _Group(general, mark, form))
+                group.instances.append(_Instance(run, at, tuple(slots), fact.value))
+        self.groups = list(groups.values())
+        self.domains = Domains(phases, {(g.name, i.run, i.at) for g in self.groups for i in g.instances})
+
+    def learn(self) -> list[Learned]:
+        """The entries."""
+        by_name: dict[tuple[str, Mark], list[_Group]] = {}
+        for group in self.groups:
+            group.terms = self._terms(group)
+            by_name.setdefault((group.name, group.mark), []).append(group)
+        found = []
+        for alike in by_name.values():
+            merged = self._merged(alike)
+            found += [entry for group in merged if (entry := self._entry(group, merged)) is not None]
+        self.failures += self.domains.failures
+        return found
+
+    def _terms(self, group: _Group) -> tuple[Term, ...] | None:
+        """The form with a general term in each of its slots."""
+        values = []
+        for place in range(len(group.instances[0].slots)):
+            found = self._slot(group, place)
+            if found is None:
+                self.failures.append(f"shape of {group.name}")
+                return None
+            values.append(found)
+        return tuple(simple(filled(term, values.__getitem__)) for term in group.form)
+
+    def _slot(self, group: _Group, place: int) -> Term | None:
+        kind = group.instances[0].slots[place][0]
+        seen = [Seen(one.run, one.at, one.slots[place][1]) for one in group.instances]
+        if kind == "?":
+            return fit(seen, self.phases) or _table(seen)
+        if any(isinstance(one.value, tuple) for one in seen):  # an index that was computed
+            return seen[0].value if len({one.value for one in seen}) == 1 else None
+        path = group.instances[0].slots[place][2] if kind == "x" else ""
+        return (
+            self._shifted(seen, path)
+            or fit(seen, self.phases)
+            or self._divided(seen)
+            or self._cycled(seen, path)
+            or _table(seen)
+        )
+
+    def _shifted(self, seen: list[Seen], path: str) -> Term | None:
+        """An index of the name, shifted; or one from a list's end; or a constant."""
+        values = {one.value for one in seen}
+        axes = len(seen[0].at)
+        for axis in range(axes):
+            shifts = {one.value - one.at[axis] for one in seen}
+            if len(shifts) == 1 and (len(values) > 1 or (path and axes == 1)):
+                return ("n", axis, shifts.pop())
+        if path and len(values) > 1:
+            lengths = [len(self.phases[one.run].env.get(path) or ()) for one in seen]
+            shifts = {one.value - length for one, length in zip(seen, lengths, strict=True)}
+            if len(shifts) == 1 and len(set(lengths)) > 1:
+                return ("+", ("len", path), ("c", shifts.pop()))
+        return ("c", seen[0].value) if len(values) == 1 else None
+
+    def _divided(self, seen: list[Seen]) -> Term | None:
+        """Every second, third, fourth block."""
+        for axis in range(len(seen[0].at)):
+            for by in (2, 3, 4):
+                for shift in range(by):
+                    rest = {one.value - (one.at[axis] + shift) // by for one in seen}
+                    if len(rest) == 1:
+                        return ("+", ("//", ("n", axis, shift), ("c", by)), ("c", rest.pop()))
+        return None
+
+    def _cycled(self, seen: list[Seen], path: str) -> Term | None:
+        """Round and round a list."""
+        if not path:
+            return None
+        lists = [self.phases[one.run].env.get(path) for one in seen]
+        for axis in range(len(seen[0].at)):
+            if all(items and one.value == one.at[axis] % len(items) for one, items in zip(seen, lists, strict=True)):
+                return ("%", ("n", axis, 0), ("len", path))
+        return None
+
+    def _fits(self, terms: tuple[Term, ...] | None, one: _Instance) -> bool:
+        return terms is not None and all(
+            fits(term, Seen(one.run, one.at, length), self.phases)
+            for term, length in zip(terms, one.value, strict=True)
+        )
+
+    def _merged(self, groups: list[_Group]) -> list[_Group]:
+        """Groups whose terms explain others' facts take those in: one tensor, two ways to write its shape."""
+        groups.sort(key=lambda group: -len(group.instances))
+        kept: list[_Group] = []
+        for group in groups:
+            for other in kept:
+                if len(other.form) == len(group.form) and all(self._fits(other.terms, one) for one in group.instances):
+                    other.instances += group.instances
+                    break
+            else:
+                kept.append(group)
+        for group in list(kept):
+            for other in list(kept):
+                if group is other or group not in kept or len(group.form) != len(other.form):
+                    continue
+                if all(self._fits(group.terms, one) for one in other.instances):
+                    group.instances += other.instances
+                    kept.remove(other)
+        return [group for group in kept if group.terms is not None]
+
+    def _entry(self, group: _Group, alike: list[_Group]) -> Learned | None:
+        """The group with its guard."""
+        domain = self.domains.of(group.name)
+        places = {(one.run, one.at) for one in group.instances}
+        guard = None
+        wanted, outside = domain.rows_of(places)
+        if outside:
+            self.failures.append(f"number of {group.name}")
+        guard = formula(wanted, domain.full, domain.literals) or domain.table(wanted)
+        if guard is None and len(alike) > 1 and group is alike[0]:
+            explained = {(one.run, one.at) for each in alike for one in each.instances if self._fits(group.terms, one)}
+            guard = formula(domain.rows_of(explained)[0], domain.full, domain.literals)
+        if guard is None:
+            self.failures.append(f"presence of {group.name}")
+            return None
+        assert group.terms is not None
+        return Learned(group.name, group.terms, domain.counts, guard, group.mark)
+
+
+def _table(seen: list[Seen]) -> Term | None:
+    """A value for each index, where it depends on nothing else."""
+    found: dict[tuple[int, ...], Any] = {}
+    for one in seen:
+        if not one.at or found.setdefault(one.at, one.value) != one.value:
+            return None
+    return ("tab", tuple(sorted(found.items())))
+
+
+def _tie(tied: str, at: tuple[int, ...]) -> Any:
+    """The name of the tensor that one is, with this one's indices where it has the same."""
+    if not tied:
+        return ""
+    general, other = template(tied)
+    return general, tuple(
+        axis if axis < len(at) and at[axis] == place else ("c", place) for axis, place in enumerate(other)
+    )

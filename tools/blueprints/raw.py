@@ -1,0 +1,243 @@
+"""A config class's own fields, flat by dotted path: defaults, annotations, and the arguments that build it."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import json
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from transformers.configuration_utils import PreTrainedConfig
+
+from tools.blueprints.framework import config_class
+from tools.blueprints.symbolic import symbolic
+
+Flat = dict[str, Any]
+
+PART = "<config>"
+"""Prefix of the value of a field that holds a config: what follows is its model_type."""
+
+LABELS = "num_labels"
+_SKIPPED = frozenset(
+    [
+        "id2label",
+        "label2id",
+        "transformers_version",
+        "architectures",
+        "dtype",
+        "torch_dtype",
+        "output_hidden_states",
+        "return_dict",
+        "chunk_size_feed_forward",
+        "problem_type",
+        "use_cache",
+        "gradient_checkpointing",
+    ]
+)
+_DEEPEST = 3
+
+
+def matters(name: str) -> bool:
+    """Whether a field can decide about parameters."""
+    return not name.startswith(("_", "rope_")) and name not in _SKIPPED
+
+
+def part_class(spec: Any) -> Any:
+    found = spec.config_class
+    return found if issubclass(found, PreTrainedConfig) else config_class(spec.model_type)
+
+
+def is_part(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(PART)
+
+
+@dataclasses.dataclass(slots=True)
+class Fields:
+    """What a config class takes."""
+
+    defaults: Flat
+    annotations: dict[str, str]
+    parts: dict[str, Flat]  # how defaults differ when a config inside is given
+    aliases: dict[str, str]
+    legacy: set[str]  # arguments that only __post_init__ knows
+    opaque: set[str]  # configs inside of a class that only the config itself says
+    made: set[str]  # attributes that are no fields, and follow from those
+
+    def declared(self, path: str) -> str:
+        """The field that an attribute is, by the name that the class declares."""
+        return path if path in self.defaults else self.aliases.get(path, path)
+
+
+def fields_of(cls: Any) -> Fields:
+    """All fields of a config class, those of the configs inside included."""
+    found = Fields({}, {}, {}, {}, set(), set(), set())
+    _collect(cls, "", {}, found, 0)
+    return found
+
+
+def _collect(cls: Any, prefix: str, stated: Mapping[str, Any], found: Fields, depth: int) -> None:
+    for field in dataclasses.fields(cls):
+        if not matters(field.name):
+            continue
+        found.annotations[prefix + field.name] = str(field.type)
+        found.defaults[prefix + field.name] = _listed(stated.get(field.name, _default(field)))
+    for name, value in stated.items():
+        if matters(name) and not isinstance(value, dict):
+            found.defaults[prefix + name] = _listed(value)
+    for name, real in cls.attribute_map.items():
+        # Where the declared field is the one that is mapped, the attribute that it is stored as is the other name.
+        declared = prefix + name in found.defaults and prefix + real not in found.defaults
+        found.aliases[prefix + (real if declared else name)] = prefix + (name if declared else real)
+    for name in _legacy(cls):
+        if prefix + name not in found.defaults:
+            found.defaults[prefix + name] = None
+            found.legacy.add(prefix + name)
+    found.defaults[prefix + LABELS] = None
+    for name, spec in (getattr(cls, "sub_configs_defaults", None) or {}).items():
+        path = prefix + name
+        if name == "backbone_config" or (spec.optional and found.defaults.get(path) is None) or depth >= _DEEPEST:
+            found.defaults[path] = None
+            found.opaque.add(path)
+            continue
+        inner = part_class(spec)
+        found.defaults[path] = PART + (inner.model_type or "")
+        _collect(inner, f"{path}.", spec.init_kwargs, found, depth + 1)
+        bare = Fields({}, {}, {}, {}, set(), set(), set())
+        _collect(inner, f"{path}.", {}, bare, depth + 1)
+        changed = {
+            p: bare.defaults.get(p)
+            for p, v in found.defaults.items()
+            if p.startswith(f"{path}.") and bare.defaults.get(p) != v
+        }
+        found.parts[path] = changed
+
+
+def _default(field: Any) -> Any:
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    return field.default_factory() if field.default_factory is not dataclasses.MISSING else None
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _legacy(cls: Any) -> Iterator[str]:
+    """The arguments that a class's own __post_init__ takes from **kwargs."""
+    for owner in cls.__mro__:
+        if owner is PreTrainedConfig:
+            return
+        if "__post_init__" not in owner.__dict__:
+            continue
+        tree = ast.parse(textwrap.dedent(inspect.getsource(owner.__post_init__)))
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id="kwargs"), attr="pop" | "get"),
+                    args=[ast.Constant(value=str(name)), *_],
+                ) if matters(name):
+                    yield name
+
+
+def payload(fields: Fields, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a config.json that make these changes to the defaults."""
+    found: dict[str, Any] = {}
+    for path, value in changes.items():
+        *steps, name = path.split(".")
+        inner, at = found, ""
+        for step in steps:
+            at = f"{at}.{step}" if at else step
+            if step not in inner:
+                inner[step] = {}
+                if is_part(fields.defaults.get(at)):
+                    inner[step]["model_type"] = fields.defaults[at].removeprefix(PART)
+            inner = inner[step]
+        if name == LABELS:
+            inner["id2label"] = {str(label): f"LABEL_{label}" for label in range(value)}
+        else:
+            inner[name] = value
+    return found
+
+
+def decoded(config: dict[str, Any]) -> dict[str, Any]:
+    """A config.json as transformers reads it, infinity included."""
+    found: dict[str, Any] = PreTrainedConfig._decode_special_floats(config)  # noqa: SLF001
+    return found
+
+
+def written(cls: Any, model_type: str, config: dict[str, Any]) -> dict[str, Any]:
+    """The config.json that transformers writes, in full, of one that says less."""
+    found: dict[str, Any] = json.loads(cls.from_dict(decoded(config)).to_json_string(use_diff=False))
+    return found | {"model_type": model_type}
+
+
+def stated(fields: Fields, config: Mapping[str, Any]) -> Flat:
+    """The members of a config.json that are fields, by the names that the class declares."""
+    flat = {fields.declared(path): value for path, value in flattened(config).items()}
+    return {
+        path: value for path, value in flat.items() if path in fields.defaults and not is_part(fields.defaults[path])
+    }
+
+
+def flattened(config: Mapping[str, Any], prefix: str = "") -> Flat:
+    """The members of a config.json by dotted path."""
+    found: Flat = {}
+    for name, value in config.items():
+        if isinstance(value, dict) and "__float__" not in value:
+            found |= flattened(value, f"{prefix}{name}.")
+        elif matters(name):
+            found[prefix + name] = value
+    return found
+
+
+def effective(fields: Fields, changes: Mapping[str, Any]) -> Flat:
+    """Every field once these changes are made; a config inside that is given loses its outer class's defaults."""
+    found = dict(fields.defaults)
+    touched = {at for path in changes for at in _prefixes(path)}
+    for path in fields.parts:
+        if path in touched:
+            found.update(fields.parts[path])
+    found.update(changes)
+    return found
+
+
+def _prefixes(path: str) -> Iterator[str]:
+    steps = path.split(".")
+    for length in range(1, len(steps)):
+        yield ".".join(steps[:length])
+
+
+def arguments(cls: Any, flat: Mapping[str, Any], explicit: set[str], flags: bool) -> dict[str, Any]:
+    """Symbolic arguments of a config class, from flat fields."""
+    return _arguments(cls, "", flat, explicit, flags)
+
+
+def _arguments(cls: Any, prefix: str, flat: Mapping[str, Any], explicit: set[str], flags: bool) -> dict[str, Any]:
+    specs = getattr(cls, "sub_configs_defaults", None) or {}
+    found: dict[str, Any] = {}
+    for path, value in flat.items():
+        name = path[len(prefix) :]
+        if not path.startswith(prefix) or "." in name or name == LABELS:
+            continue
+        if is_part(value) and name in specs:
+            inner = part_class(specs[name])
+            found[name] = _arguments(inner, f"{path}.", flat, explicit, flags)
+            if inner.model_type and not issubclass(specs[name].config_class, PreTrainedConfig):
+                found[name]["model_type"] = inner.model_type
+        elif value is not None:
+            found[name] = symbolic(value, path, flags)
+        elif path in explicit:
+            found[name] = None
+    labels = flat.get(prefix + LABELS)
+    if labels is not None:
+        found["id2label"] = {label: f"LABEL_{label}" for label in range(labels)}
+    return found
+
+
+ACTIVATION = re.compile(r"(^|_)(act|activation)(_|$)|hidden_act|activation_function")
+RATE = re.compile(r"drop|eps(ilon)?$|initializer|_std$|coef|theta|loss|_token_id|token_index")
+"""Fields that decide how a model computes or learns, and never what it holds."""

@@ -1,0 +1,109 @@
+"""What was learned, as the record of a class: lines of text in the language of blueprints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from service.formats.huggingface.configs import KINDS, kind
+from tools.blueprints.learning import Learned
+from tools.blueprints.raw import Fields, is_part
+from tools.blueprints.terms import TRUE, Term, mentions, paths, text
+
+Record = dict[str, Any]
+
+_AXES = "ijkl"
+_INDEX = frozenset(("i", "S", "n"))
+
+
+class Inexpressible(Exception):
+    """Something that the language of blueprints does not say."""
+
+
+def tensor_line(entry: Learned) -> str:
+    """An entry of a model."""
+    tied, frozen, buffer = entry.mark
+    line = f"{_lettered(entry.name)} [{'; '.join(map(text, entry.terms))}]"
+    if entry.counts:
+        line += f" for {'; '.join(map(text, entry.counts))}"
+    if entry.guard != TRUE:
+        line += f" where {text(entry.guard)}"
+    if tied:
+        line += f" tied to {_tied(*tied)}"
+    return line + (" frozen" if frozen else "") + (f" buffer {buffer}" if buffer else "")
+
+
+def rule_line(entry: Learned) -> str:
+    """A field that a config derives."""
+    if len(entry.counts) > 1 or len(entry.terms) != 1:
+        raise Inexpressible(f"{entry.name} is a list of lists")
+    name = entry.name.replace("[.{0}", "[i]")
+    line = f"{name} = {text(entry.terms[0])}"
+    if entry.counts:
+        line += f" for {text(entry.counts[0])}"
+    return line if entry.guard == TRUE else f"{line} where {text(entry.guard)}"
+
+
+def _lettered(template: str) -> str:
+    for axis, letter in enumerate(_AXES):
+        template = template.replace(f"{{{axis}}}", f"{{{letter}}}")
+    return template
+
+
+def _tied(template: str, places: Sequence[Any]) -> str:
+    for axis, place in enumerate(places):
+        template = template.replace(f"{{{axis}}}", f"<{_AXES[place]}>" if isinstance(place, int) else str(place[1]))
+    return template.replace("<", "{").replace(">", "}")
+
+
+def literal(value: Any) -> str:
+    """A value as the language writes it. Raises Inexpressible."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Inexpressible(f"the number {value}")
+    if isinstance(value, list):
+        return f"[{', '.join(map(literal, value))}]"
+    if value is None or isinstance(value, bool | int | float | str):
+        return repr(value)
+    raise Inexpressible(f"a {type(value).__name__}")
+
+
+def equal_to(path: str, value: Any) -> str:
+    """That a field has a value."""
+    return f"{path} is None" if value is None else f"{path} == {literal(value)}"
+
+
+def read_by(entries: Iterable[Learned]) -> set[str]:
+    """The fields that entries depend on."""
+    terms: list[Term] = [term for entry in entries for term in (*entry.terms, *entry.counts, entry.guard)]
+    return {path for term in terms for path in paths(term)}
+
+
+def kinds_of(values: Iterable[Any]) -> str:
+    """The kinds of value that were verified, in the order of KINDS."""
+    found = {kind(value) for value in values}
+    return "".join(letter for letter in KINDS if letter in found)
+
+
+def whole(term: Term) -> bool:
+    """Whether an atom holds no index."""
+    return not mentions(term, _INDEX)
+
+
+def family(fields: Fields, defaults: Mapping[str, Any]) -> Record:
+    """What all classes of a config share."""
+    return {
+        "defaults": {path: _plain(value) for path, value in defaults.items()},
+        "parts": {path: {p: _plain(v) for p, v in changed.items()} for path, changed in fields.parts.items()},
+        "aliases": fields.aliases,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if is_part(value):
+        return value.partition(">")[2]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"__float__": str(value)}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else None

@@ -1,0 +1,261 @@
+"""One run of a class: plain, as the oracle, or on symbolic values, as what there is to learn from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import huggingface_hub.dataclasses
+from transformers.configuration_utils import PreTrainedConfig
+
+from tools.blueprints import raw
+from tools.blueprints.framework import limit, torch
+from tools.blueprints.raw import LABELS, Fields, Flat
+from tools.blueprints.shims import UNSEEN, Shapes, patch_modules
+from tools.blueprints.symbolic import (
+    CURRENT,
+    SymbolicFlag,
+    SymbolicFloat,
+    SymbolicInt,
+    SymbolicList,
+    SymbolicText,
+    Trace,
+    plain,
+    symbolic,
+)  # fmt: skip
+from tools.blueprints.terms import Term
+
+_DTYPES = {torch.int64: "I64", torch.int32: "I32", torch.bool: "BOOL", torch.float32: "F32", torch.float64: "F64",
+           torch.uint8: "U8", torch.int8: "I8", torch.bfloat16: "BF16",
+           torch.float16: "F16", torch.complex64: "C64"}  # fmt: skip
+
+
+class Found(NamedTuple):
+    """A tensor as the framework has it."""
+
+    shape: tuple[int, ...]
+    tied: str  # the first name of the same parameter
+    frozen: bool
+    buffer: str  # the dtype of a buffer; empty: a parameter
+
+
+class Fact(NamedTuple):
+    """What a run says of one name: its value (a shape, or a field's value), what kind of thing, and the terms."""
+
+    value: tuple[Any, ...]
+    mark: tuple[str, bool, str]  # tied, frozen, buffer
+    terms: tuple[Term, ...]
+
+
+@dataclass(slots=True)
+class Phase:
+    """A config or a model being built: what went in, what came out, what was done on the way."""
+
+    env: Flat
+    facts: dict[str, Fact] = field(default_factory=dict)
+    trace: Trace = field(default_factory=Trace)
+
+
+@dataclass(slots=True)
+class Run:
+    """A symbolic run: the config class on the fields as given, then the model class on the config's attributes."""
+
+    changes: Flat
+    config: Phase
+    model: Phase
+    same: set[str] = field(default_factory=set)  # attributes that are just the field of that name
+
+
+_tracking = False
+_attribute = PreTrainedConfig.__getattribute__
+_validate_type = huggingface_hub.dataclasses.type_validator
+
+
+def _tracked(self: Any, name: str) -> Any:
+    """Attributes of a config, their reads recorded."""
+    if not _tracking or name[0] == "_":
+        return _attribute(self, name)
+    prefix = object.__getattribute__(self, "__dict__").get("_prefix")
+    try:
+        found = _attribute(self, name)
+    except AttributeError:
+        if prefix is not None and name not in UNSEEN:
+            CURRENT.trace.reads.add((prefix + name, True))
+            CURRENT.trace.missing.add(prefix + name)
+        raise
+    if prefix is not None:
+        if name == LABELS and type(found) is int:
+            return SymbolicInt(found, ("f", prefix + LABELS))
+        real = _attribute(self, "attribute_map").get(name, name)
+        if real in object.__getattribute__(self, "__dict__"):
+            CURRENT.trace.reads.add((prefix + real, found is None))
+    return found
+
+
+def _skip_while_tracking(*args: Any) -> Any:
+    """Symbolic values are of no type that a field declares."""
+    return None if _tracking else _validate_type(*args)
+
+
+PreTrainedConfig.__getattribute__ = _tracked
+huggingface_hub.dataclasses.type_validator = _skip_while_tracking
+
+
+def part_for(model: Any, config: Any) -> Any:
+    """The config that a class takes: of a composite one, the part that is meant (as AutoModel does)."""
+    wanted = getattr(model, "config_class", None)
+    if wanted is None or isinstance(config, wanted):
+        return config
+    for name in type(config).sub_configs:
+        if isinstance(part := getattr(config, name, None), wanted):
+            return part
+    return config
+
+
+def observe(model: Any) -> dict[str, Found]:
+    """Every parameter and every saved buffer of a model, by name."""
+    owners: dict[int, str] = {}
+    found = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        found[name] = Found(tuple(parameter.shape), owners.get(id(parameter), ""), not parameter.requires_grad, "")
+        owners.setdefault(id(parameter), name)
+    saved = _saved(model)
+    for name, buffer in model.named_buffers(remove_duplicate=False):
+        if name in saved and id(buffer) not in owners and name not in found:
+            found[name] = Found(tuple(buffer.shape), "", False, _DTYPES.get(buffer.dtype, "F32"))
+    return found
+
+
+def _saved(model: Any) -> set[str]:
+    return {
+        f"{prefix}.{name}" if prefix else name
+        for prefix, module in model.named_modules(remove_duplicate=False)
+        for name in module._buffers  # noqa: SLF001
+        if name not in module._non_persistent_buffers_set  # noqa: SLF001
+    }
+
+
+def build(config_cls: Any, model_cls: Any, payload: Mapping[str, Any], seconds: int = 20) -> dict[str, Found]:
+    """What the framework itself builds from a config.json."""
+    with limit(seconds):
+        config = config_cls.from_dict(raw.decoded(json.loads(json.dumps(payload))))
+        with torch.device("meta"):
+            return observe(model_cls(part_for(model_cls, config)))
+
+
+def run(config_cls: Any, model_cls: Any, fields: Fields, changes: Flat, flags: bool = True, seconds: int = 20) -> Run:
+    """The class built on symbolic values. Raises whatever it raises."""
+    global _tracking  # noqa: PLW0603
+    flat = raw.effective(fields, changes)
+    explicit = {path for path, value in changes.items() if value is None}
+    with limit(seconds):
+        patch_modules()
+        CURRENT.trace = Trace()
+        _tracking = True
+        try:
+            config = config_cls(**raw.arguments(config_cls, flat, explicit, flags))
+            first = Phase({path: plain(value) for path, value in flat.items()}, trace=CURRENT.trace)
+            found = Run(dict(changes), first, Phase({}))
+            CURRENT.trace = Trace()
+            _settle(config, "", found, flags, fields)
+            found.model.env = {**first.env, **found.model.env}
+            found.model.trace = CURRENT.trace
+            with torch.device("meta"), Shapes():
+                model = model_cls(part_for(model_cls, config))
+        finally:
+            _tracking = False
+    trace = found.model.trace
+    trace.reads = {(fields.declared(path), null) for path, null in trace.reads}
+    for name, what in observe(model).items():
+        found.model.facts[name] = Fact(what.shape, what[1:], _terms(model, name, what.shape))
+    for path, value in found.model.trace.fallbacks.items():
+        if found.model.env.get(path) is None:
+            found.model.env[path] = value
+            first.env.setdefault(path, None)
+    return found
+
+
+def _terms(model: Any, name: str, shape: tuple[int, ...]) -> tuple[Term, ...]:
+    owner, _, leaf = name.rpartition(".")
+    tensor = getattr(model.get_submodule(owner), leaf)
+    symbols = getattr(tensor, "symbolic_shape", None)
+    if symbols is None or len(symbols) != len(shape) or any(int(a) != b for a, b in zip(symbols, shape, strict=True)):
+        symbols = shape
+    return tuple(item.term if isinstance(item, SymbolicInt) else ("?", int(item)) for item in symbols)
+
+
+def _settle(config: Any, prefix: str, found: Run, flags: bool, fields: Fields) -> None:
+    """Note what each attribute came to be; from here on it is a field of its own."""
+    members = object.__getattribute__(config, "__dict__")
+    labels = members.get("id2label")
+    found.model.env[prefix + LABELS] = None if labels is None else len(labels)
+    found.config.env[prefix + LABELS] = found.model.env[prefix + LABELS]
+    for name, value in list(members.items()):
+        path = fields.declared(prefix + name)
+        if not raw.matters(name):
+            continue
+        if isinstance(value, PreTrainedConfig):
+            _settle(value, f"{path}.", found, flags, fields)
+            found.model.env[path] = raw.PART + (value.model_type or "")
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                if isinstance(item, int | float | str | bool) or item is None:
+                    found.model.env[f"{path}.{key}"] = plain(item)
+        elif not isinstance(value, torch.dtype):
+            found.model.env[path] = plain(value)
+            _note(path, value, found, flags)
+            members[name] = symbolic(_bare(value), path, flags)
+    members["_prefix"] = prefix
+
+
+def _bare(value: Any) -> Any:
+    """A value that forgets where it came from, of the same type."""
+    if isinstance(value, tuple):
+        return tuple(plain(value))
+    return plain(value)
+
+
+def _note(path: str, value: Any, found: Run, flags: bool) -> None:
+    facts = found.config.facts
+    if value is None:
+        if found.config.env.get(path) is None:
+            found.same.add(path)
+        return
+    if _same(value, path) or (path in found.config.env and _untouched(value, path, found, flags)):
+        found.same.add(path)
+    if isinstance(value, list | tuple):
+        facts[f"{path}[]"] = Fact((len(value),), ("", False, ""), (("?", len(value)),))
+        for place, item in enumerate(value):
+            if not isinstance(item, list | tuple | dict):
+                facts[f"{path}[.{place}"] = Fact((plain(item),), ("", False, ""), (_term(item),))
+    elif not isinstance(value, dict):
+        facts[path] = Fact((plain(value),), ("", False, ""), (_term(value),))
+
+
+def _untouched(value: Any, path: str, found: Run, flags: bool) -> bool:
+    """A bool that was not symbolic, or a list of lists, that is still what the field was."""
+    if (
+        (isinstance(value, bool) and flags)
+        or not isinstance(value, bool | list | tuple)
+        or isinstance(value, SymbolicList)
+    ):
+        return False
+    return bool(plain(value) == found.config.env[path])
+
+
+def _same(value: Any, path: str) -> bool:
+    if isinstance(value, SymbolicList):
+        return value.path == path
+    if isinstance(value, list | tuple):
+        return bool(value) and all(_term(item) == ("idx", path, ("i", place)) for place, item in enumerate(value))
+    return _term(value) == ("f", path)
+
+
+def _term(value: Any) -> Term:
+    if isinstance(value, SymbolicInt | SymbolicFloat | SymbolicFlag | SymbolicText):
+        return value.term
+    if isinstance(value, bool | str):
+        return ("c", value)
+    return ("?", value)

@@ -1,0 +1,35 @@
+"""What a config needs before its class builds at all, where its own defaults do not do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def _mixed(count: int, rest: str, every_third: str = "full_attention") -> list[str]:
+    return [every_third if place % 3 == 2 else rest for place in range(count)]
+
+
+_INDEXER = {"indexer_n_heads": 4, "indexer_kv_heads": 1, "indexer_head_dim": 256, "indexer_budget": 64,
+            "indexer_compress_ratio": 4, "ple_embed_dim": 64}  # fmt: skip
+
+SEEDS: Mapping[str, Mapping[str, Any]] = {
+    "dots1": {"n_shared_experts": 2, "n_routed_experts": 16, "num_experts_per_tok": 4},
+    "lfm2_moe": {"num_hidden_layers": 8, "layer_types": _mixed(8, "conv")},
+    "hunyuan_v1_dense": {"head_dim": 128},
+    "hunyuan_v1_moe": {"head_dim": 128},
+    "hunyuan_vl_text": {"head_dim": 128},
+    "hunyuan_vl": {"text_config.head_dim": 128},
+    "ministral": {"head_dim": 128},
+    "nemotron": {"num_key_value_heads": 8},
+    "autoformer": {"prediction_length": 24},
+    "informer": {"prediction_length": 24},
+    "time_series_transformer": {"prediction_length": 24},
+    "esm": {"vocab_size": 33, "mask_token_id": 32, "pad_token_id": 1},
+    "reformer": {"is_decoder": True},
+    "moonshine_streaming": {"num_key_value_heads": 8, "head_dim": 128},
+    "qwen4_exp_text": _INDEXER,
+    "qwen4_exp": {f"text_config.{name}": value for name, value in _INDEXER.items()},
+    "gemma4_assistant": {"text_config.hidden_size_per_layer_input": 0},
+    "timm_backbone": {"backbone": "resnet18"},
+}
