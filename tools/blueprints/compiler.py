@@ -282,7 +282,14 @@ class _Compiler:
         pins = []
         assert self.stated is not None
         for path, given in self.explorer.runs[0].config.env.items():
-            if RATE.search(path) or isinstance(given, float) or is_part(given) or not matters(path.rpartition(".")[2]):
+            rates = isinstance(given, list) and any(isinstance(one, float) for one in given)
+            if (
+                rates
+                or RATE.search(path)
+                or isinstance(given, float)
+                or is_part(given)
+                or not matters(path.rpartition(".")[2])
+            ):
                 continue
             if path in self.explorer.fields.defaults and path not in self.explorer.fields.opaque:
                 values = {str(one): one for one in (given, self.stated.get(path, given))}

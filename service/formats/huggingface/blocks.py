@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from service.errors import InvalidConfig, Problems
 from service.formats.huggingface.blueprints import Entry
-from service.formats.huggingface.expressions import INDICES, Expression, Scope, count, integer
+from service.formats.huggingface.expressions import INDICES, Expression, Scope, integer
 from service.formats.huggingface.places import each, everywhere, first, joined, limit_unlike, where
 from service.model import Layer, Tensor
 
@@ -23,6 +23,8 @@ class Node:
     blocks: Node | None = None
     axis: int = 0  # of its blocks
     entries: list[Entry] = field(default_factory=list)  # all beneath
+    differ: bool = False  # blocks whose shapes depend on where they stand
+    alike: Expression | None = None  # blocks that all hold the same, so many
 
 
 def plan(entries: Sequence[Entry]) -> Node:
@@ -40,7 +42,21 @@ def plan(entries: Sequence[Entry]) -> Node:
                 node = node.beneath.setdefault(step, Node())
             node.entries.append(entry)
         node.tensors.append(entry)
+    _describe(root)
     return root
+
+
+def _describe(node: Node) -> None:
+    """Settle what of the blocks' likeness holds for all configs."""
+    for beneath in node.beneath.values():
+        _describe(beneath)
+    if (blocks := node.blocks) is None:
+        return
+    _describe(blocks)
+    blocks.differ = any(_differs(entry, node.axis) for entry in blocks.entries)
+    counts = {entry.counts[node.axis] for entry in blocks.entries}
+    if not blocks.differ and len(counts) == 1 and not any(node.axis in e.guard.indices for e in blocks.entries):
+        blocks.alike = counts.pop()
 
 
 @dataclass(slots=True)
@@ -50,6 +66,8 @@ class Builder:
     scope: Scope
     dtype: str = ""  # of the weights
     cache: dict[tuple[int, int, int, tuple[int, ...]], int] = field(default_factory=dict)
+    lengths: dict[Expression, int | None] = field(default_factory=dict)  # of what no index changes
+    truths: dict[Expression, bool] = field(default_factory=dict)
 
     def layer(self, node: Node, name: str, at: tuple[int, ...], names: tuple[str, ...]) -> Layer:
         """The layer at a node, in the blocks `at`, which stand for all of `names`."""
@@ -64,8 +82,16 @@ class Builder:
         return Layer(name, "", tensors=tuple(tensors), children=tuple(children))
 
     def _blocks(self, node: Node, axis: int, at: tuple[int, ...], names: tuple[str, ...]) -> Iterator[Layer]:
+        if node.alike is not None:
+            total = self._count(node.alike, at)
+            if total:
+                name = f"0-{total - 1}" if total > 1 else "0"
+                layer = self.layer(node, name, (*at, 0), (*names, name))
+                if layer.tensors or layer.children:
+                    yield layer._replace(repeat=total)
+            return
         members = self._members(node, axis, at)
-        if any(_differs(entry, axis) for entry in node.entries):
+        if node.differ:
             yield from self._one_by_one(node, members, at, names)
             return
         classes = [everywhere(max(found.bit_length() for found in members))] if members else []
@@ -95,21 +121,22 @@ class Builder:
         """For each entry beneath, the blocks that may hold it."""
         found = []
         for entry in node.entries:
-            total = count(entry.counts[axis], self.scope, at)
+            total = self._count(entry.counts[axis], at)
             if axis in entry.guard.indices and max(entry.guard.indices) == axis:
                 key = id(entry.guard), axis, total, at
                 if key not in self.cache:
                     self.cache[key] = where(entry.guard, axis, total, self.scope, at)
                 found.append(self.cache[key])
-            elif entry.guard.indices or entry.guard.truth(self.scope, ()):
+            elif entry.guard.indices or self._holds(entry.guard, ()):
                 found.append(everywhere(total))
         return found
 
     def _tensor(self, entry: Entry, at: tuple[int, ...], names: tuple[str, ...]) -> Tensor | None:
-        if any(place >= count(number, self.scope, at) for place, number in zip(at, entry.counts, strict=True)):
+        if not self._holds(entry.guard, at):
             return None
-        if not entry.guard.truth(self.scope, at):
-            return None
+        for place, number in zip(at, entry.counts, strict=True):
+            if place >= self._count(number, at):
+                return None
         shape = tuple(self._length(length, entry, at) for length in entry.shape)
         role = "buffer" if entry.buffer else "weight"
         return Tensor(
@@ -121,8 +148,25 @@ class Builder:
             _named(entry.tied, names) if entry.tied else "",
         )
 
+    def _holds(self, guard: Expression, at: tuple[int, ...]) -> bool:
+        if guard.indices:
+            return bool(guard.truth(self.scope, at))
+        if guard not in self.truths:
+            self.truths[guard] = bool(guard.truth(self.scope, ()))
+        return self.truths[guard]
+
+    def _integer(self, expression: Expression, at: tuple[int, ...]) -> int | None:
+        if expression.indices:
+            return integer(expression, self.scope, at)
+        if expression not in self.lengths:
+            self.lengths[expression] = integer(expression, self.scope, ())
+        return self.lengths[expression]
+
+    def _count(self, expression: Expression, at: tuple[int, ...]) -> int:
+        return max(self._integer(expression, at) or 0, 0)
+
     def _length(self, expression: Expression, entry: Entry, at: tuple[int, ...]) -> int:
-        length = integer(expression, self.scope, at)
+        length = self._integer(expression, at)
         if length is None or length < 0:
             size = "not known" if length is None else length
             raise Problems([InvalidConfig(f"{entry.name} would have an axis {expression.text}, which is {size}")])

@@ -11,9 +11,6 @@ from service.model import Layer, Notice, Tensor
 
 _EXPERTS = re.compile(r"(?:\w+_)?experts", re.ASCII)
 _SHARED = re.compile(r".*shared", re.ASCII)
-_EMBEDDING = re.compile(
-    r"(embed_tokens|embed_in|wte|word_embeddings|tok_embeddings|word_embedding|embeddings?|shared|w)\.weight$", re.ASCII
-)
 _INPUT_EMBEDDING = re.compile(r"(^|\.)(embed_tokens|embed_in|wte|word_embeddings|tok_embeddings|shared)\.weight$")
 _HEAD = re.compile(r"^(lm_head|embed_out|output_projection)\.weight$")
 _CHOSEN = (
@@ -82,6 +79,8 @@ def _active(fields: Scope, found: list[Standing], total: int, inputs: int, heads
 
 def _experts(each: Standing) -> int:
     """Among how many experts a tensor's elements are divided; 0 for a tensor that every token meets."""
+    if "experts" not in each.path:
+        return 0
     steps = each.path.split(".")
     for place, step in enumerate(steps[:-1]):
         if not _EXPERTS.fullmatch(step) or _SHARED.match(step):
