@@ -36,6 +36,7 @@ from service.model import (
 )
 from service.registry import LayerType, resolve
 from service.repeats import fold, indices
+from service.sharing import Shared, unshared
 from service.trainability import FROZEN, Rule, Rules, Verdict
 from service.validation import MOST_PROBLEMS, shown
 
@@ -73,7 +74,8 @@ def count(document: Document, options: Options = Options(), limits: Limits = Lim
     try:
         walk.rules.prepare(document.root, limits.copies)
         (root,) = walk.rows(document.root, "", Verdict(), 1, Call(document.inputs))
-        walk.check_shared(root)
+        for problem in unshared(walk.shared, root):
+            walk.blame(problem, "")
     except TooLarge as error:
         walk.problems.append(error)
     except _Enough:
@@ -113,7 +115,7 @@ class _Walk:
         self.buffers: Counter[str] = Counter()
         self.depth = self.visited = self.tensors = 0
         self.deadline = monotonic() + limits.seconds
-        self.shared: list[tuple[Layer, tuple[Tensor, ...]]] = []
+        self.shared: list[Shared] = []
 
     def blame(self, error: ArchitectureError, pointer: str) -> None:
         """Note a problem at `pointer`, and go on with the others."""
@@ -347,7 +349,7 @@ class _Walk:
             size_bytes += -(-size * DTYPES[dtype] // 8)
             self.weights[dtype] += size * times
         if layer.shares:
-            self.shared.append((layer, tuple(settled)))
+            self.shared.append(Shared(layer, tuple(settled)))
         return tuple(settled), Totals(trainable, frozen, buffers, size_bytes, buffer_bytes)
 
     def _check_repeat(self, layer: Layer, given: Call, output: Output) -> None:
@@ -359,23 +361,6 @@ class _Walk:
             )
             self.blame(ShapeMismatch(detail), layer.pointer)
 
-    def check_shared(self, root: Row) -> None:
-        """Each layer that shares another's tensors must name one that has them."""
-        if not self.shared:
-            return
-        shapes = {
-            f"{row.path}.{tensor.name}": tensor.shape
-            for row in _all(root)
-            for tensor in row.tensors
-            if not tensor.tied_to
-        }
-        for layer, tensors in self.shared:
-            for tensor in tensors:
-                if shapes.get(tensor.tied_to) != tensor.shape:
-                    detail = f'"{layer.shares}" has no {tensor.name} of shape {shown(tensor.shape)} to share'
-                    self.blame(InvalidConfig(detail), f"{layer.pointer}/shares")
-                    break
-
 
 class _Enough(Exception):
     """There are problems enough to tell, or a limit is reached."""
@@ -383,12 +368,6 @@ class _Enough(Exception):
 
 class _Told(ArchitectureError):
     """What is wrong inside a layer is told already."""
-
-
-def _all(row: Row) -> Iterator[Row]:
-    yield row
-    for child in row.children:
-        yield from _all(child)
 
 
 def _tensors(row: Row, prefix: str = "") -> Iterator[Tensor]:

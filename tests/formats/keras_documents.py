@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from service.counting import Options, count
+from service.errors import ArchitectureError, Problems
+from service.model import Report
+from service.registry import FORMATS
+
 Document = dict[str, Any]
 
 
@@ -238,3 +243,20 @@ COUNTED: dict[str, tuple[Document, int, int]] = {
         0,
     ),
 }
+
+
+def report(payload: Any, **options: Any) -> Report:
+    return count(FORMATS["keras"].read(payload), Options(**options))
+
+
+def problems(error: BaseException) -> list[ArchitectureError]:
+    """What is told, of one problem or of several."""
+    if isinstance(error, Problems):
+        return list(error.problems)
+    assert isinstance(error, ArchitectureError)
+    return [error]
+
+
+def numbers(found: Report) -> tuple[int, int]:
+    totals = found.root.totals
+    return totals.trainable, totals.frozen + totals.buffers

@@ -1,0 +1,269 @@
+"""keras: what no document may be, and what no archive may hold."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.errors import ArchitectureError, Problems
+from service.formats.keras import archive
+from service.reading import recognise
+from tests.formats.keras_documents import (
+    COUNTED,
+    INNER,
+    Document,
+    bare,
+    called,
+    dense,
+    entry,
+    functional,
+    layer,
+    node,
+    numbers,
+    problems,
+    report,
+    sequential,
+    tensor,
+)
+
+LAYERS = "/config/layers"
+OUTSIDE = tensor("nobody")
+BROKEN = tensor("x") | {"config": {"shape": [None, 4], "keras_history": ["x", 0]}}
+
+REFUSED: list[tuple[Any, str, str]] = [
+    (None, "", "must be an object, not null"),
+    ([], "", "must be an object"),
+    ("{}", "", "must be an object"),
+    ({}, "/class_name", "is required"),
+    ({"class_name": "Sequential"}, "/config", "is required"),
+    ({"class_name": 3, "config": {}}, "/class_name", "must be the name of a class"),
+    ({"class_name": "", "config": {}}, "/class_name", "must be the name of a class"),
+    ({"class_name": "Sequential", "config": 3}, "/config", "must be an object, not 3"),
+    ({"class_name": "Sequential", "config": None}, LAYERS, "must be a list of at least one layer, not null"),
+    (sequential(), LAYERS, "must be a list of at least one layer"),
+    (sequential() | {"config": {"layers": {}}}, LAYERS, "must be a list of at least one layer"),
+    (sequential(entry()), LAYERS, "has an input but no layers"),
+    (sequential(entry(), 3), LAYERS + "/1", "must be an object"),
+    (sequential(entry(), bare(dense()), bare(dense())), LAYERS + "/2", 'the name "dense" is used twice'),
+    (sequential(bare(dense())), LAYERS + "/0", "state an input shape"),
+    (sequential(bare(layer("Dropout", "d", rate=0.5))), LAYERS + "/0", "state an input shape"),
+    (sequential(bare(layer("Embedding", "e", input_dim=3, output_dim=2))), LAYERS + "/0", "state an input shape"),
+    (
+        sequential(bare(layer("InputLayer", "x")), bare(dense())),
+        LAYERS + "/0/config/batch_shape",
+        "must be a list of dim",
+    ),
+    (
+        sequential(bare(layer("InputLayer", "x", shape="4")), bare(dense())),
+        LAYERS + "/0/config/shape",
+        "must be a list",
+    ),
+    (sequential(entry("x", -4), bare(dense())), LAYERS + "/0/config/batch_shape", "must be a list of dimensions"),
+    (sequential(entry(), bare(dense(units=0))), LAYERS + "/1/config/units", "must be at least 1"),
+    (sequential(entry(), bare(dense(trainable="no"))), LAYERS + "/1/config/trainable", "must be true or false"),
+    (sequential(entry(), bare(dense(name=3))), LAYERS + "/1/config/name", "must be a string"),
+    (sequential(entry(), bare(layer("Densee", "d"))), LAYERS + "/1/class_name", 'did you mean "Dense"?'),
+    (functional(entry()) | {"config": {"layers": [entry()]}}, "/config/input_layers", "is required"),
+    (functional(entry()) | {"config": {"layers": [entry()]}}, "/config/output_layers", "is required"),
+    (functional(entry(), inputs=[3]), "/config/input_layers/0", "must be [name of a layer"),
+    (functional(entry(), inputs=["x", 0]), "/config/input_layers", "must be [name of a layer"),
+    (functional(entry(), inputs=[["x", -1, 0]]), "/config/input_layers/0", "must be [name of a layer"),
+    (functional(entry(), outputs={"a": {"b": None}}), "/config/output_layers/a/b", "must be [name of a layer"),
+    (functional(entry(), inputs={"a": []}), "/config/input_layers", "must name at least one layer"),
+    (functional(entry(), outputs=[["y", 0, 0]]), "", 'no layer here is called "y"'),
+    (functional(entry(), outputs=[["x", 1, 0]]), "", '"x" is not called 2 times'),
+    (functional(entry(), outputs=[["x", 0, 1]]), "", '"x" has 1 outputs, not 2'),
+    (functional(entry(), dense("d", OUTSIDE)), LAYERS + "/1", 'no layer here is called "nobody"'),
+    (
+        functional(entry(), dense("d", BROKEN)),
+        LAYERS + "/1/inbound_nodes/0/args/0/config/keras_history",
+        "must be [name",
+    ),
+    (
+        functional(entry(), dense("d", {"class_name": "__keras_tensor__", "config": 3})),
+        LAYERS + "/1/inbound_nodes/0/args/0/config",
+        "must be an object",
+    ),
+    (
+        functional(entry(), dense("d", tensor("x", shape=("4",)))),
+        LAYERS + "/1/inbound_nodes/0/args/0/config/shape",
+        "must be a list of dimensions",
+    ),
+    (functional(entry(), {**dense("d"), "inbound_nodes": 3}), LAYERS + "/1/inbound_nodes", "must be a list"),
+    (functional(entry(), {**dense("d"), "inbound_nodes": [3]}), LAYERS + "/1/inbound_nodes/0", "must be an object or"),
+    (functional(entry(), {**dense("d"), "inbound_nodes": [{"args": 3}]}), LAYERS + "/1/inbound_nodes/0", '"args"'),
+    (functional(entry(), {**dense("d"), "inbound_nodes": [[3]]}), LAYERS + "/1/inbound_nodes/0/0", "must be [name"),
+    (
+        functional(entry(), {**dense("d"), "inbound_nodes": [[["x", 0, 0, 3]]]}),
+        LAYERS + "/1/inbound_nodes/0/0/3",
+        "object",
+    ),
+    (functional(entry(), {**dense("d", "x"), "name": 3}), LAYERS + "/1/name", "must be a string"),
+    (functional(entry(), dense("d", "e"), dense("e", "d")), "", "the layers feed each other in a circle"),
+    (
+        functional(entry(), entry("y", 5), dense("d", "x", "y"), inputs=[["x", 0, 0], ["y", 0, 0]]),
+        LAYERS + "/2",
+        "weights of different shapes",
+    ),
+    (functional(entry(), dense("d", "x"), inputs=["x", 0, 1]), "/config/input_layers", '"x" is called once'),
+    (functional(entry(), dense("d", "x"), inputs=["y", 0, 0]), "/config/input_layers", 'no layer here is called "y"'),
+    (functional(entry(), entry("y"), dense("d", "y")), LAYERS + "/1", "is an input that input_layers does not name"),
+    (
+        functional(entry("x", 5), called(INNER, "inner", "x"), outputs=[["inner", 1, 0]]),
+        LAYERS + "/1" + LAYERS + "/0",
+        "exp",
+    ),
+    (functional(entry("x", 5), called(sequential(entry(), bare(dense())), "s", "x")), LAYERS + "/1", "expects"),
+    (functional(entry(), layer("TimeDistributed", "t", "x", layer=3)), LAYERS + "/1/config/layer", "must be an object"),
+    (
+        functional(entry(), layer("TimeDistributed", "t", "x", layer={})),
+        LAYERS + "/1/config/layer/class_name",
+        "is required",
+    ),
+    (
+        functional(entry(), layer("SpectralNormalization", "t", "x", layer=bare(dense(units=0)))),
+        LAYERS + "/1/config/layer/config/units",
+        "at least 1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("payload", "pointer", "detail"), REFUSED)
+def test_refused(payload: Any, pointer: str, detail: str) -> None:
+    with pytest.raises((Problems, ArchitectureError)) as refused:
+        report(payload)
+    told = problems(refused.value)
+    assert any(p.pointer == pointer and detail in p.detail for p in told), [(p.pointer, p.detail) for p in told]
+
+
+def test_all_problems_are_told_at_once() -> None:
+    payload = sequential(3, {"class_name": None, "config": {}}, bare(dense(name=3)), bare(dense(trainable=0)))
+    with pytest.raises(Problems) as refused:
+        report(payload)
+    assert {p.pointer for p in refused.value.problems} == {
+        "/config/layers/0",
+        "/config/layers/1/class_name",
+        "/config/layers/2/config/name",
+        "/config/layers/3/config/trainable",
+    }
+
+
+def test_at_most_a_hundred_problems_are_told() -> None:
+    with pytest.raises(Problems) as refused:
+        report(sequential(*[3] * 1000))
+    assert len(refused.value.problems) == 100
+
+
+def deep(levels: int, wrap: Any) -> Document:
+    item = bare(dense(input_shape=[4]))
+    for _ in range(levels):
+        item = wrap(item)
+    return item
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda item: sequential(bare(item)),
+        lambda item: bare(layer("TimeDistributed", "t", layer=item)),
+        lambda item: functional(entry(), {**item, "name": "i", "inbound_nodes": [node("x")]}, outputs=[["i", 1, 0]]),
+    ],
+)
+def test_depth_is_bounded(wrap: Any) -> None:
+    with pytest.raises(Problems) as refused:
+        report(sequential(entry("x", *[4] * 60), deep(200, wrap)))
+    assert {p.code for p in refused.value.problems} == {"too_large"}
+
+
+def test_arguments_of_calls_are_bounded() -> None:
+    arg: Any = tensor("x")
+    for _ in range(500):
+        arg = [arg]
+    with pytest.raises(Problems, match="problems"):
+        report(functional(entry(), dense("d", (arg,))))
+
+
+def zipped(**members: str | bytes) -> bytes:
+    made = BytesIO()
+    with ZipFile(made, "w", ZIP_DEFLATED) as file:
+        for name, content in members.items():
+            file.writestr(name.replace("_", "."), content)
+    return made.getvalue()
+
+
+MODEL = json.dumps(COUNTED["one layer"][0])
+
+
+@pytest.mark.parametrize("raw", [zipped(config_json=MODEL, model_weights_h5=b"\x89HDF"), MODEL.encode()])
+def test_an_archive(raw: bytes) -> None:
+    assert numbers(report(raw)) == (15, 0)
+
+
+def test_an_archive_is_recognised() -> None:
+    assert recognise(zipped(config_json=MODEL)).name == "keras"
+
+
+def test_infinity_stands_in_arguments_that_change_nothing() -> None:
+    assert numbers(report(MODEL.replace('"units": 3', '"units": 3, "bias_constraint": Infinity').encode())) == (15, 0)
+
+
+@pytest.mark.parametrize(
+    ("raw", "detail"),
+    [
+        (b"", "neither a .keras file nor JSON"),
+        (b"\x89HDF\r\n", "neither a .keras file nor JSON"),
+        (b"PK", "no zip archive"),
+        (zipped(config_json=MODEL)[:-30], "no zip archive"),
+        (zipped(data_pkl="x"), "without a config.json"),
+        (zipped(**{"../config_json": MODEL}), "without a config.json"),
+        (zipped(config_json="{"), "neither a .keras file nor JSON"),
+        (zipped(config_json="[" * 100_000), "neither a .keras file nor JSON"),
+        (zipped(config_json="9" * 10_000), "neither a .keras file nor JSON"),
+        (zipped(config_json="[]"), "must be an object"),
+        (zipped(config_json=b"\xff\xfe"), "neither a .keras file nor JSON"),
+    ],
+)
+def test_files_that_hold_no_model(raw: bytes, detail: str) -> None:
+    with pytest.raises((Problems, ArchitectureError)) as refused:
+        report(raw)
+    told = problems(refused.value)
+    assert any(detail in problem.detail for problem in told)
+
+
+def test_an_archive_that_unpacks_to_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MOST_BYTES", 1000)
+    with pytest.raises(ArchitectureError, match="more than 1,000 bytes"):
+        report(zipped(config_json=" " * 100_000))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.just("Dense"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["class_name", "config", "a"]), inner),
+    max_leaves=8,
+)
+
+
+def places(item: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = item.items() if isinstance(item, dict) else enumerate(item) if isinstance(item, list) else ()
+    return [at, *(place for key, value in inner for place in places(value, (*at, key)))]
+
+
+@given(st.data())
+def test_any_json_is_counted_or_refused(data: st.DataObject) -> None:
+    payload = json.loads(json.dumps(data.draw(st.sampled_from([found[0] for found in COUNTED.values()]))))
+    *way, last = data.draw(st.sampled_from(places(payload)[1:]))
+    spot = payload
+    for step in way:
+        spot = spot[step]
+    spot[last] = data.draw(JSON)
+    try:
+        found = report(payload)
+    except (Problems, ArchitectureError):
+        return
+    assert found.root.totals.trainable >= 0
