@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -45,6 +46,16 @@ class Container:
     def state(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(engine("podman", "inspect", self.name).stdout)[0]["State"]
         return found
+
+    @property
+    def peak(self) -> int:
+        """The most memory that its processes ever had together, in MiB, where the machine's cgroups tell."""
+        paths = (line.split(":")[2] for line in Path(f"/proc/{self.state['Pid']}/cgroup").read_text().splitlines())
+        for path in paths:
+            for file in (f"memory{path}/memory.max_usage_in_bytes", f"{path.lstrip('/')}/memory.peak"):
+                if (found := Path("/sys/fs/cgroup", file)).exists():
+                    return int(found.read_text()) // 2**20
+        return 0
 
     @property
     def log(self) -> str:
