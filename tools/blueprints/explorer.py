@@ -11,10 +11,11 @@ from typing import Any
 
 from tools.blueprints import moves
 from tools.blueprints.framework import config_class, model_class
+from tools.blueprints.questions import answers
 from tools.blueprints.raw import RATE, Flat, fields_of, is_part, payload, stated, written
 from tools.blueprints.runs import Found, Run, build, run
 from tools.blueprints.seeds import SEEDS
-from tools.blueprints.terms import Term, Unknown, mentions, value
+from tools.blueprints.terms import mentions
 
 _INDEX = frozenset(("i",))
 _MOST_RUNS = 90
@@ -237,7 +238,7 @@ class Explorer:
             for atom in list(phase.trace.branches):
                 if mentions(atom, _INDEX):
                     continue
-                yield from _answers(atom, phase.env)
+                yield from answers(atom, phase.env)
             for path, _ in sorted(phase.trace.reads):
                 if isinstance(phase.env.get(path), bool):
                     yield path, not phase.env[path]
@@ -413,42 +414,6 @@ def _other_kind(given: Any, made: Any) -> bool:
 
 def _of_words(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
-
-
-def _answers(atom: Term, env: Flat) -> Iterator[tuple[str, Any]]:
-    """Values of a field that would change an atom's outcome."""
-    op = atom[0]
-    if op == "t" and atom[1][0] == "f" and env.get(atom[1][1]) is not None:
-        yield atom[1][1], not env[atom[1][1]]
-    elif op in ("==", "has", "sw") and atom[2][0] == "c" and isinstance(atom[2][1], str):
-        yield from _words(atom[1], atom[2][1], env)
-    elif op in ("==", "!=", "<", ">", "<=", ">="):
-        for own, other in ((atom[1], atom[2]), (atom[2], atom[1])):
-            if own[0] != "f":
-                continue
-            try:
-                bound = value(other, env)
-            except Unknown:
-                continue
-            given = env.get(own[1])
-            if isinstance(bound, int | float) and not isinstance(bound, bool):
-                for near in (bound, bound + 1, bound - 1):
-                    if near != given and isinstance(given, int) == isinstance(near, int) and near >= 0:
-                        yield own[1], near
-
-
-def _words(asked: Term, word: str, env: Flat) -> Iterator[tuple[str, str]]:
-    """Strings that hold a word where code looked for it."""
-    separator = ""
-    while asked[0] in ("spl", "lower"):
-        separator = asked[2] if asked[0] == "spl" else separator
-        asked = asked[1]
-    given = env.get(asked[1]) if asked[0] == "f" else None
-    if isinstance(given, str):
-        if given != word:
-            yield asked[1], word
-        if separator and separator not in given:
-            yield asked[1], word + separator + given
 
 
 def _agree(found: Run, truth: dict[str, Found]) -> bool:

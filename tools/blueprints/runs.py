@@ -226,7 +226,8 @@ def _note(path: str, value: Any, found: Run, flags: bool) -> None:
     if _same(value, path) or (path in found.config.env and _untouched(value, path, found, flags)):
         found.same.add(path)
     if isinstance(value, list | tuple):
-        facts[f"{path}[]"] = Fact((len(value),), ("", False, ""), (("?", len(value)),))
+        length: Term = ("len", path) if path in found.same else ("?", len(value))
+        facts[f"{path}[]"] = Fact((len(value),), ("", False, ""), (length,))
         for place, item in enumerate(value):
             if not isinstance(item, list | tuple | dict):
                 facts[f"{path}[.{place}"] = Fact((plain(item),), ("", False, ""), (_term(item),))
