@@ -126,7 +126,7 @@ def _count_paths(spec: APISpec) -> None:
         "batch", "Count many documents: an envelope a line, with an `id` if you like", "count",
         {"description": "a report or a problem a line, in order, with its `line` and `id`", "content": lines},
         (HTTPStatus.NOT_ACCEPTABLE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
-        requestBody={"required": True, "content": lines},
+        requestBody={"required": True, "content": {"application/x-ndjson": {"schema": {}}}},  # any line is answered
     )  # fmt: skip
     spec.path("/v1/batch", operations={"post": post})
     for found in FORMATS.values():

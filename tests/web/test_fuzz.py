@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import schemathesis
@@ -16,6 +17,13 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from service.web import create_app
+
+
+@schemathesis.serializer("application/x-ndjson")
+def ndjson(_context: Any, value: Any) -> bytes:
+    """A batch as bytes."""
+    return value.encode(errors="replace") if isinstance(value, str) else json.dumps(value).encode()
+
 
 CONTRACT = schemathesis.openapi.from_wsgi("/openapi.json", create_app())
 
