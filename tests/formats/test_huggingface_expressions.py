@@ -89,6 +89,8 @@ def test_a_pattern_over_a_million_blocks() -> None:
 def test_blocks_without_a_pattern_have_a_limit() -> None:
     with pytest.raises(TooLarge):
         where(parse("i * i % 7 == 3"), 0, 10**6, SCOPE, ())
+    with pytest.raises(TooLarge):
+        where(parse("i % 7 == 3"), 0, 2**40, SCOPE, ())
 
 
 @pytest.mark.parametrize(

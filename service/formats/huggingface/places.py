@@ -8,12 +8,18 @@ from collections.abc import Iterator, Sequence
 from service.errors import TooLarge
 from service.formats.huggingface.expressions import INDICES, Expression, Scope, Unknown, parse
 
-MOST_UNLIKE = 10_000
+MOST_UNLIKE = 4096
 """How many blocks are looked at one by one, where no pattern says which are alike."""
 
 
+MOST = 2**22
+"""How many blocks a pattern may tell apart."""
+
+
 def everywhere(count: int) -> int:
-    """All of `count` places."""
+    """All of `count` places. Raises TooLarge."""
+    if count > MOST:
+        raise TooLarge(f"at most {MOST:,} layers may differ from each other, not {count:,}")
     return (1 << count) - 1
 
 
