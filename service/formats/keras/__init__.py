@@ -33,7 +33,7 @@ class KerasLayer(Schema):
         unknown = INCLUDE
 
     class_name = fields.String(required=True, validate=validate.Length(1, 200))
-    config = fields.Nested(lambda: KerasConfig(), required=True, allow_none=True)
+    config = fields.Nested(lambda: KerasConfig(), required=True)
     name = fields.String()
     inbound_nodes = fields.List(
         fields.Raw(metadata={"type": ["object", "array"], "items": {}}),
