@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NotRequired, TypedDict
+from unicodedata import category
 
 from service.model import Convention, Output, Reason, Report, Row, Tensor, Totals
 
@@ -149,8 +150,12 @@ _INVISIBLE = re.compile("[\u200b-\u200f\u061c\u2028-\u202e\u2060-\u206f\ufe00-\u
 
 
 def printable(text: str) -> str:
-    """Text of a payload on one line, without what a terminal or a browser would obey: controls, directions, joiners."""
+    """Text of a payload on one line, without what a terminal or a browser would obey: controls, directions, joiners.
+
+    A mark that begins it stands on a dotted circle, and not on what happens to be before.
+    """
     if text.isascii() and text.isprintable():
         return text
     seen = _INVISIBLE.sub("", text)
-    return "".join(character if character.isprintable() else "\ufffd" for character in seen)
+    shown = "".join(character if character.isprintable() else "\ufffd" for character in seen)
+    return f"◌{shown}" if shown and category(shown[0]).startswith("M") else shown

@@ -131,7 +131,11 @@ def _clipped(text: str, room: int, at_end: bool = False) -> str:
     if text.isascii():
         return f"{text[: room - 1 - tail]}…{text[len(text) - tail :]}"
     letters = list(iter_graphemes(text))
-    return f"{_taken(letters, room - 1 - tail)}…{_taken(letters[::-1], tail, -1)}"
+    end = _taken(letters[::-1], tail, -1)
+    for kept in range(room - 1 - tail, 0, -1):  # letters that join may be wider together than one by one
+        if _width(clipped := f"{_taken(letters, kept)}…{end}") <= room:
+            return clipped
+    return f"…{end}" if _width(f"…{end}") <= room else "…"
 
 
 def _taken(letters: Sequence[str], room: int, step: int = 1) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -72,10 +71,8 @@ def test_a_tied_tensor_is_counted_once() -> None:
 
 
 def test_the_number_of_layers_costs_nothing() -> None:
-    counted(LLAMA)
-    started = perf_counter()
     report = counted(LLAMA | {"num_hidden_layers": 10**6, "hidden_size": 32, "num_attention_heads": 2})
-    assert perf_counter() - started < 0.1
+    assert report.rows == counted(LLAMA).rows
     assert at(report.root, "model.layers.0-999999").repeat == 10**6
 
 
