@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ORACLE := .venv-oracle
+BLUEPRINTS := .venv-blueprints
 PINS := tools/pins.txt
 
-.PHONY: run test check format openapi release oracle clients image image-test faults manifests fuzz blueprints clean
+.PHONY: run test check format openapi release oracle clients image image-test faults gateway manifests fuzz blueprints clean
 
 run: $(VENV)/.run  ## serve on http://127.0.0.1:8000
 	@$(BIN)/paramcount serve
@@ -54,8 +55,14 @@ manifests: $(VENV)/.dev  ## check k8s/ by schema, by checkov and by value; try t
 faults: $(VENV)/.dev  ## load while instances restart and workers die
 	$(BIN)/python -m tools.faults
 
+gateway: $(VENV)/.dev  ## try the example configurations with real nginx and Traefik
+	$(BIN)/python -m tools.gateway
+
+blueprints: $(BLUEPRINTS)/.done  ## compile what changed of transformers' classes, and print how the data changed
+	$(BLUEPRINTS)/bin/python -m tools.blueprints
+
 clean:
-	rm -rf $(VENV) $(ORACLE) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(ORACLE) $(BLUEPRINTS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -73,4 +80,11 @@ $(ORACLE)/.done: pyproject.toml tools/oracle/requirements.txt
 	$(ORACLE)/bin/pip install --quiet torch==2.13.0
 	$(ORACLE)/bin/pip install --quiet --constraint $(PINS) --requirement tools/oracle/requirements.txt --editable .
 	$(ORACLE)/bin/pip install --quiet --no-deps torchvision==0.28.0 timm==1.0.31  # their needs would bring another torch
+	@touch $@
+
+$(BLUEPRINTS)/.done: tools/blueprints/requirements.txt
+	$(PYTHON) -m venv $(BLUEPRINTS)
+	$(BLUEPRINTS)/bin/pip install --quiet torch==2.13.0
+	$(BLUEPRINTS)/bin/pip install --quiet --constraint $(PINS) --requirement tools/blueprints/requirements.txt --editable .
+	$(BLUEPRINTS)/bin/pip install --quiet --no-deps torchvision==0.28.0 timm==1.0.31
 	@touch $@
