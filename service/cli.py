@@ -18,7 +18,7 @@ from service.reading import read, recognise
 from service.registry import LAYERS, load_plugins
 from service.rendering.json import as_json
 from service.rendering.text import as_text
-from service.trainability import Rule
+from service.trainability import Rule, match_problem
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,6 +75,8 @@ def _serve(arguments: list[str]) -> int:
 
 def _count(asked: argparse.Namespace) -> int:
     where = asked.files[0]
+    if wrong := list(filter(None, (match_problem(rule.match) for rule in asked.rules or ()))):
+        return _fail(*wrong)
     try:
         payload = files.document(sys.stdin.buffer.read()) if asked.files == ["-"] else files.payload(*asked.files)
         found = recognise(payload, asked.format)

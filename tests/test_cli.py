@@ -73,6 +73,11 @@ def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert "No such file" in capsys.readouterr().err
 
 
+def test_a_rule_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["count", RESNET, "--freeze", "first:"]) == 1
+    assert "needs a number of layers" in capsys.readouterr().err
+
+
 def test_layers(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["layers"]) == 0
     told = capsys.readouterr().out
