@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 from flask import Request, current_app
-from marshmallow import ValidationError
 
-from service.components import json_schema
-from service.counting import Limits, Options
+from service import envelopes
 from service.errors import InvalidDocument, Problems, token
 from service.registry import Format
 from service.settings import Settings
-from service.trainability import Rule, match_problem
-from service.validation import Validator
-from service.web import schemas
+from service.trainability import Rule
 from service.web.bodies import body
 from service.web.problems import HTTPProblem
 
 JSON = "application/json"
-
-_ENVELOPE = Validator(json_schema("Envelope", schemas.Envelope))
-_COMPARISON = Validator(json_schema("Comparison", schemas.Comparison))
-_OPTIONS = Validator(json_schema("Shown", schemas.Shown))
 
 
 def settings() -> Settings:
     """The settings of the app that answers."""
     found: Settings = current_app.config["PARAMCOUNT"]
     return found
-
-
-def limits() -> Limits:
-    """What one document may ask for."""
-    ours = settings()
-    return Limits(ours.max_depth, ours.max_layers, ours.max_tensors, ours.max_copies, ours.max_seconds)
 
 
 def parsed(raw: bytes) -> Any:
@@ -87,19 +73,14 @@ def envelope(request: Request) -> dict[str, Any]:
     """The envelope in the body, loaded."""
     if request.mimetype != JSON:
         raise unsupported(request.mimetype, {JSON})
-    return loaded_envelope(parsed(body(request, settings())))
-
-
-def loaded_envelope(given: Any) -> dict[str, Any]:
-    """An envelope, loaded. Raises Problems."""
-    return loaded(given, _ENVELOPE, schemas.Envelope())
+    return envelopes.envelope(parsed(body(request, settings())))
 
 
 def comparison(request: Request) -> dict[str, Any]:
     """The two envelopes in the body, loaded."""
     if request.mimetype != JSON:
         raise unsupported(request.mimetype, {JSON})
-    return loaded(parsed(body(request, settings())), _COMPARISON, schemas.Comparison())
+    return envelopes.comparison(parsed(body(request, settings())))
 
 
 def query(request: Request) -> dict[str, Any]:
@@ -108,50 +89,9 @@ def query(request: Request) -> dict[str, Any]:
     rules = []
     for name, value in parse_qsl(request.query_string.decode("ascii", "replace"), keep_blank_values=True):
         if name in ("freeze", "train"):
-            rules.append({"match": value, "trainable": name == "train"})
+            rules.append(Rule(value, name == "train"))
         elif name in given:
             raise Problems([InvalidDocument("is given twice", token(name), "duplicate_name")])
         else:
             given[name] = int(value) if name == "depth" and value.isascii() and value.isdigit() else value
-    options = loaded(given, _OPTIONS, schemas.Shown())
-    return options | {"trainable": rules}
-
-
-def loaded(given: Any, validator: Validator, schema: schemas.Strict) -> dict[str, Any]:
-    """What the contract makes of `given`. Raises Problems."""
-    if problems := list(validator.problems(given)):
-        raise Problems(problems)
-    try:
-        found: dict[str, Any] = schema.load(given)
-    except ValidationError as error:  # to JSON Schema, 1.0 is an integer; not to marshmallow
-        raise Problems(_told(error.messages, "")) from None
-    return found
-
-
-def _told(messages: Any, pointer: str) -> Iterator[InvalidDocument]:
-    """marshmallow's messages, by member, as problems."""
-    if isinstance(messages, dict):
-        for name, inner in messages.items():
-            yield from _told(inner, pointer + token(name))
-    else:
-        yield InvalidDocument(" ".join(map(str, messages)), pointer, "type")
-
-
-def options(asked: Mapping[str, Any]) -> Options:
-    """How to count what was asked."""
-    rules = asked["trainable"]
-    if len(rules) > settings().max_rules:
-        raise Problems([InvalidDocument(f"has more than {settings().max_rules:,} rules", "/trainable", "too_large")])
-    wrong = [
-        InvalidDocument(detail, f"/trainable/{index}/match", "invalid_rule")
-        for index, rule in enumerate(rules)
-        if (detail := match_problem(rule["match"]))
-    ]
-    if wrong:
-        raise Problems(wrong)
-    return Options(
-        rules=tuple(Rule(rule["match"], rule["trainable"]) for rule in rules),
-        convention=asked.get("convention"),
-        dtype=asked["dtype"],
-        unknown=asked["unknown"],
-    )
+    return envelopes.options(given, rules)

@@ -10,9 +10,10 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, request, stream_with_context
 
+from service import envelopes
 from service.errors import Problems, TooLarge
 from service.web import asking, bodies
-from service.web.counts import answered, counted_envelope
+from service.web.counts import counted_envelope
 from service.web.problems import HTTPProblem, internal, members, unprocessable
 
 batches = Blueprint("batches", __name__)
@@ -60,15 +61,14 @@ def _answer(line: bytes) -> dict[str, Any]:
     """The report or the problem of one line, under the id that the line gave."""
     named: dict[str, Any] = {}
     try:
-        envelope = orjson.loads(line)
+        given = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         return members(HTTPStatus.BAD_REQUEST, f"The line is not JSON: {error}.")
-    if isinstance(envelope, dict) and "id" in envelope:
-        envelope = dict(envelope)
-        named["id"] = envelope.pop("id")
+    if isinstance(given, dict) and "id" in given:
+        named["id"] = given.pop("id")
     try:
-        asked = asking.loaded_envelope(envelope)
-        return named | answered(counted_envelope(asked), asked)
+        asked = envelopes.envelope(given)
+        return named | envelopes.answered(counted_envelope(asked), asked, asking.settings())
     except Problems as problems:
         return named | unprocessable(problems)
     except Exception as error:  # noqa: BLE001 # a mistake of ours in one line is not the end of the others

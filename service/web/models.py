@@ -8,11 +8,11 @@ import orjson
 from flask import Blueprint, Response
 from marshmallow import fields
 
+from service.envelopes import Strict
 from service.errors import UnknownLayer
 from service.formats.huggingface import catalogue
 from service.web.asking import JSON
 from service.web.problems import HTTPProblem, sentence
-from service.web.schemas import Strict
 
 models = Blueprint("models", __name__)
 

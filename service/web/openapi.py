@@ -11,6 +11,7 @@ from typing import Any
 from apispec import APISpec
 from apispec.yaml_utils import dict_to_yaml
 
+from service import envelopes
 from service.components import new_spec
 from service.registry import FORMATS, LAYERS, Format
 from service.rendering import RENDERERS
@@ -101,7 +102,7 @@ def _json(schema: Any, description: str) -> dict[str, Any]:
 def _count_paths(spec: APISpec) -> None:
     report = _json(schemas.Report, "the report")
     report["content"] |= {media: {"schema": {"type": "string"}} for media in RENDERERS if media != "application/json"}
-    content = {"application/json": {"schema": schemas.Envelope, "example": _ENVELOPE_EXAMPLE}}
+    content = {"application/json": {"schema": envelopes.Envelope, "example": _ENVELOPE_EXAMPLE}}
     post = _operation("count", "Count a document of any format", "count", report, _READING,
                       requestBody={"required": True, "content": content})  # fmt: skip
     spec.path("/v1/count", operations={"post": post})
@@ -112,12 +113,12 @@ def _count_paths(spec: APISpec) -> None:
             "count",
             _json({"type": "object"}, (export.__doc__ or "").partition("\n")[0]),
             _READING,
-            requestBody={"required": True, "content": {"application/json": {"schema": schemas.Envelope}}},
+            requestBody={"required": True, "content": {"application/json": {"schema": envelopes.Envelope}}},
         )
         spec.path(f"/v1/export/{name}", operations={"post": post})
     comparison = _json(schemas.ComparisonReport, "what was added, removed, resized, renamed, frozen")
     comparison["content"]["text/plain"] = {"schema": {"type": "string"}}
-    content = {"application/json": {"schema": schemas.Comparison}}
+    content = {"application/json": {"schema": envelopes.Comparison}}
     post = _operation("compare", "Compare two documents of any formats", "count", comparison, _READING,
                       requestBody={"required": True, "content": content})  # fmt: skip
     spec.path("/v1/compare", operations={"post": post})
@@ -158,7 +159,7 @@ def _content(found: Format) -> dict[str, Any]:
 def _parameters() -> list[Any]:
     globs = {"in": "query", "schema": {"type": "array", "items": {"type": "string"}}, "explode": True}
     return [
-        {"in": "query", "schema": schemas.Shown},
+        {"in": "query", "schema": envelopes.Shown},
         {"name": "freeze", "description": "a glob of what does not train; as often as need be", **globs},
         {"name": "train", "description": "a glob of what trains; of all globs that match, the last one holds", **globs},
     ]

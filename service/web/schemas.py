@@ -1,100 +1,10 @@
-"""What comes in and goes out over HTTP, declared once: marshmallow schemas that are the contract's components."""
+"""What goes out over HTTP, declared once: marshmallow schemas that are the contract's components."""
 
 from __future__ import annotations
 
-from marshmallow import RAISE, Schema, fields, validate
+from marshmallow import fields, validate
 
-from service.costing import OPTIMIZERS, PRECISIONS
-from service.model import DTYPES
-from service.rendering.figures import DEEPEST
-
-_CONVENTIONS = ("keras", "torch", "stored")
-_DETAILS = ("totals", "layers", "tensors")
-
-
-class Strict(Schema):
-    """Unknown members are refused."""
-
-    class Meta:
-        unknown = RAISE
-
-
-class Rule(Strict):
-    """What matches a glob trains, or does not; of several rules that match, the last one holds."""
-
-    match = fields.String(
-        required=True,
-        validate=validate.Length(1, 1000),
-        metadata={
-            "description": "a glob over dotted paths of layers or tensors, in which * spans dots and 0-9 means "
-            "each of these indices; type:GLOB over the types of layers; first:N, last:N, all-but-first:N or "
-            "all-but-last:N of the layers, alone or before either",
-            "example": "backbone.*",
-        },
-    )
-    trainable = fields.Boolean(required=True)
-
-
-class Options(Strict):
-    """How to count, and how much to tell."""
-
-    convention = fields.String(
-        validate=validate.OneOf(_CONVENTIONS),
-        metadata={"description": "whether buffers are in `total`: keras and stored count them, torch does not; "
-                  "default: as the document's framework does"},
-    )  # fmt: skip
-    dtype = fields.String(
-        load_default="F32",
-        validate=validate.OneOf(sorted(DTYPES)),
-        metadata={"description": "for bytes, where the document states none"},
-    )
-    detail = fields.String(load_default="layers", validate=validate.OneOf(_DETAILS))
-    depth = fields.Integer(
-        strict=True,
-        load_default=DEEPEST,
-        validate=validate.Range(1, DEEPEST),
-        metadata={"description": "how many levels of layers to tell; totals are always of all"},
-    )
-    unknown = fields.String(  # type: ignore[assignment]  # a field is no attribute of the schema
-        load_default="refuse",
-        validate=validate.OneOf(("refuse", "report")),
-        metadata={
-            "description": "report: leave a layer of unknown type out of the totals, and say so (`exact` is false)"
-        },
-    )
-
-
-class Shown(Options):
-    """How to count, how much to tell, and what training takes."""
-
-    optimizer = fields.String(
-        validate=validate.OneOf(sorted(OPTIMIZERS)),
-        metadata={"description": "adds `training`: the bytes that training with it takes"},
-    )
-    precision = fields.String(
-        load_default="fp32",
-        validate=validate.OneOf(PRECISIONS),
-        metadata={"description": "of that training: all in fp32, all in bf16, or mixed with master weights"},
-    )
-
-
-class Envelope(Shown):
-    """A document, and how to count it."""
-
-    architecture = fields.Raw(
-        required=True,
-        allow_none=True,  # the readers refuse it, and say what else
-        metadata={"description": "the document, in any format: an object, or a string for text such as print(model)"},
-    )
-    format = fields.String(metadata={"description": "one of /v1/formats; else it is recognised"})
-    trainable = fields.List(fields.Nested(Rule), load_default=[], metadata={"description": "rules, in order"})
-
-
-class Comparison(Strict):
-    """Two documents."""
-
-    before = fields.Nested(Envelope, required=True)
-    after = fields.Nested(Envelope, required=True)
+from service.envelopes import CONVENTIONS, Strict
 
 
 class Totals(Strict):
@@ -182,7 +92,7 @@ class Report(Strict):
 
     name = fields.String(required=True)
     format = fields.String(required=True)
-    convention = fields.String(required=True, validate=validate.OneOf(_CONVENTIONS))
+    convention = fields.String(required=True, validate=validate.OneOf(CONVENTIONS))
     exact = fields.Boolean(required=True, metadata={"description": "false when something could not be seen"})
     totals = fields.Nested(Totals, required=True)
     by_dtype = fields.Dict(fields.String(), fields.Integer(), required=True)
@@ -229,7 +139,7 @@ class Change(Strict):
 class ComparisonReport(Strict):
     """What two models differ in."""
 
-    convention = fields.String(required=True, validate=validate.OneOf(_CONVENTIONS))
+    convention = fields.String(required=True, validate=validate.OneOf(CONVENTIONS))
     exact = fields.Boolean(required=True)
     before = fields.Nested(Side, required=True)
     after = fields.Nested(Side, required=True)

@@ -1,0 +1,243 @@
+"""Envelopes: a document and how to count it, as HTTP and the command line take them; loaded, counted, answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from service.components import json_schema
+from service.costing import OPTIMIZERS, PRECISIONS, cost
+from service.counting import Limits, count
+from service.counting import Options as Counting
+from service.errors import InvalidDocument, Problems, TooLarge, UnknownFormat, token
+from service.model import DTYPES, Report
+from service.reading import check, recognise, understand
+from service.registry import Format
+from service.rendering.cost import cost_as_json
+from service.rendering.figures import DEEPEST
+from service.rendering.json import as_json
+from service.settings import Settings
+from service.trainability import Rule as Verdict
+from service.trainability import match_problem
+from service.validation import Validator
+
+CONVENTIONS = ("keras", "torch", "stored")
+DETAILS = ("totals", "layers", "tensors")
+
+Asked = Mapping[str, Any]
+"""What was asked, loaded: the members of an envelope, or their like from a query or a command line."""
+
+Step = Callable[[str], AbstractContextManager[Any]]
+"""What surrounds a step of the work, by the step's name."""
+
+
+class Counted(NamedTuple):
+    """A report, and the format that its document came in."""
+
+    report: Report
+    form: str
+
+
+class Strict(Schema):
+    """Unknown members are refused."""
+
+    class Meta:
+        unknown = RAISE
+
+
+class Rule(Strict):
+    """What matches a glob trains, or does not; of several rules that match, the last one holds."""
+
+    match = fields.String(
+        required=True,
+        validate=validate.Length(1, 1000),
+        metadata={
+            "description": "a glob over dotted paths of layers or tensors, in which * spans dots and 0-9 means "
+            "each of these indices; type:GLOB over the types of layers; first:N, last:N, all-but-first:N or "
+            "all-but-last:N of the layers, alone or before either",
+            "example": "backbone.*",
+        },
+    )
+    trainable = fields.Boolean(required=True)
+
+
+class Options(Strict):
+    """How to count, and how much to tell."""
+
+    convention = fields.String(
+        validate=validate.OneOf(CONVENTIONS),
+        metadata={"description": "whether buffers are in `total`: keras and stored count them, torch does not; "
+                  "default: as the document's framework does"},
+    )  # fmt: skip
+    dtype = fields.String(
+        load_default="F32",
+        validate=validate.OneOf(sorted(DTYPES)),
+        metadata={"description": "for bytes, where the document states none"},
+    )
+    detail = fields.String(load_default="layers", validate=validate.OneOf(DETAILS))
+    depth = fields.Integer(
+        strict=True,
+        load_default=DEEPEST,
+        validate=validate.Range(1, DEEPEST),
+        metadata={"description": "how many levels of layers to tell; totals are always of all"},
+    )
+    unknown = fields.String(  # type: ignore[assignment]  # a field is no attribute of the schema
+        load_default="refuse",
+        validate=validate.OneOf(("refuse", "report")),
+        metadata={
+            "description": "report: leave a layer of unknown type out of the totals, and say so (`exact` is false)"
+        },
+    )
+
+
+class Shown(Options):
+    """How to count, how much to tell, and what training takes."""
+
+    optimizer = fields.String(
+        validate=validate.OneOf(sorted(OPTIMIZERS)),
+        metadata={"description": "adds `training`: the bytes that training with it takes"},
+    )
+    precision = fields.String(
+        load_default="fp32",
+        validate=validate.OneOf(PRECISIONS),
+        metadata={"description": "of that training: all in fp32, all in bf16, or mixed with master weights"},
+    )
+
+
+class Envelope(Shown):
+    """A document, and how to count it."""
+
+    architecture = fields.Raw(
+        required=True,
+        allow_none=True,  # the readers refuse it, and say what else
+        metadata={"description": "the document, in any format: an object, or a string for text such as print(model)"},
+    )
+    format = fields.String(metadata={"description": "one of /v1/formats; else it is recognised"})
+    trainable = fields.List(fields.Nested(Rule), load_default=[], metadata={"description": "rules, in order"})
+
+
+class Comparison(Strict):
+    """Two documents."""
+
+    before = fields.Nested(Envelope, required=True)
+    after = fields.Nested(Envelope, required=True)
+
+
+_ENVELOPE = Validator(json_schema("Envelope", Envelope))
+_COMPARISON = Validator(json_schema("Comparison", Comparison))
+_OPTIONS = Validator(json_schema("Shown", Shown))
+
+
+def envelope(given: Any) -> dict[str, Any]:
+    """An envelope, loaded. Raises Problems."""
+    return _loaded(given, _ENVELOPE, Envelope())
+
+
+def comparison(given: Any) -> dict[str, Any]:
+    """Two envelopes, loaded. Raises Problems."""
+    return _loaded(given, _COMPARISON, Comparison())
+
+
+def options(given: Any, rules: Iterable[Verdict] = ()) -> dict[str, Any]:
+    """The members of an envelope beside its document, loaded. Raises Problems."""
+    return _loaded(given, _OPTIONS, Shown()) | {"trainable": [rule._asdict() for rule in rules]}
+
+
+def _loaded(given: Any, validator: Validator, schema: Strict) -> dict[str, Any]:
+    """What the contract makes of `given`. Raises Problems."""
+    if problems := list(validator.problems(given)):
+        raise Problems(problems)
+    try:
+        found: dict[str, Any] = schema.load(given)
+    except ValidationError as error:  # to JSON Schema, 1.0 is an integer; not to marshmallow
+        raise Problems(_told(error.messages, "")) from None
+    return found
+
+
+def _told(messages: Any, pointer: str) -> Iterator[InvalidDocument]:
+    """marshmallow's messages, by member, as problems."""
+    if isinstance(messages, dict):
+        for name, inner in messages.items():
+            yield from _told(inner, pointer + token(name))
+    else:
+        yield InvalidDocument(" ".join(map(str, messages)), pointer, "type")
+
+
+def counted(asked: Asked, settings: Settings, step: Step = nullcontext) -> Counted:
+    """The count of an envelope's document. Raises Problems, as pointers into the envelope."""
+    document = asked["architecture"]
+    try:
+        found = recognise(document, asked.get("format"))
+    except UnknownFormat as error:
+        error.pointer = "/format" if "format" in asked else "/architecture"
+        raise Problems([error]) from None
+    how = counting(asked, settings)
+    try:
+        return counted_document(document, found, how, settings, step)
+    except Problems as problems:
+        raise within("/architecture", problems) from None
+
+
+def counted_document(
+    document: Any, found: Format, how: Counting, settings: Settings, step: Step = nullcontext
+) -> Counted:
+    """The count of a document of a known format. Raises Problems, as pointers into the document."""
+    with step("validate"):
+        check(document, found)
+    with step("read"):
+        read = understand(document, found)
+    with step("count"):
+        return Counted(count(read, how, limits(settings)), found.name)
+
+
+def limits(settings: Settings) -> Limits:
+    """What one document may ask for."""
+    ours = settings
+    return Limits(ours.max_depth, ours.max_layers, ours.max_tensors, ours.max_copies, ours.max_seconds)
+
+
+def counting(asked: Asked, settings: Settings) -> Counting:
+    """How to count what was asked. Raises Problems."""
+    rules = asked["trainable"]
+    if len(rules) > settings.max_rules:
+        raise Problems([InvalidDocument(f"has more than {settings.max_rules:,} rules", "/trainable", "too_large")])
+    wrong = [
+        InvalidDocument(detail, f"/trainable/{index}/match", "invalid_rule")
+        for index, rule in enumerate(rules)
+        if (detail := match_problem(rule["match"]))
+    ]
+    if wrong:
+        raise Problems(wrong)
+    return Counting(
+        rules=tuple(Verdict(rule["match"], rule["trainable"]) for rule in rules),
+        convention=asked.get("convention"),
+        dtype=asked["dtype"],
+        unknown=asked["unknown"],
+    )
+
+
+def answered(counted: Counted, asked: Asked, settings: Settings) -> dict[str, Any]:
+    """A report as JSON-able data, with what training it takes where that is asked for. Raises Problems."""
+    answer = as_json(*counted, asked["detail"], bounded(counted.report, asked, settings))
+    if "optimizer" in asked:
+        answer["training"] = cost_as_json(cost(counted.report, asked["optimizer"], asked["precision"]))
+    return answer
+
+
+def bounded(report: Report, asked: Asked, settings: Settings) -> int:
+    """How many levels of layers to tell; more rows than one answer holds are a problem."""
+    depth: int = asked["depth"]
+    if asked["detail"] != "totals" and report.rows > settings.max_rows:
+        detail = f"has {report.rows:,} rows, more than {settings.max_rows:,}: ask with detail=totals"
+        raise Problems([TooLarge(detail)])
+    return depth
+
+
+def within(place: str, problems: Problems) -> Problems:
+    """The problems of a document, as pointers into what holds it."""
+    for error in problems.problems:
+        error.pointer = place + error.pointer
+    return problems
