@@ -19,6 +19,7 @@ class Settings:
     """The settings of the service, their defaults and types; README.md tells each."""
 
     max_body_bytes: int = 32 * 1024 * 1024
+    max_values: int = 2_000_000
     max_depth: int = 100
     max_layers: int = 250_000
     max_tensors: int = 1_000_000

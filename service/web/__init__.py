@@ -7,7 +7,7 @@ from flask import Flask
 from service.registry import load_plugins
 from service.settings import Settings
 from service.web import access, bodies, gateway, logs, metrics, problems, tracing
-from service.web.batch import batches
+from service.web.batch import batching
 from service.web.counts import counts
 from service.web.models import models
 from service.web.views import views
@@ -24,8 +24,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     logs.register(app)
     tracing.register(app)
     access.register(app, ours)
-    bodies.register(app)
-    for routes in (counts, batches, models, views):
+    bodies.register(app, ours)
+    for routes in (counts, batching, models, views):
         app.register_blueprint(routes)
     gateway.register(app, ours)
     return app

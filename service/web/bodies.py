@@ -5,41 +5,53 @@ from __future__ import annotations
 import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
+from time import monotonic
 
 import brotli
 from flask import Flask, Request, current_app, g
 
+from service import values
+from service.errors import Problems, TooLarge
 from service.settings import Settings
 from service.web.problems import HTTPProblem
 
 CODINGS = ("gzip", "deflate", "br")
 AT_ONCE = 2
 """How many requests a worker computes at once; the others wait without contending for the interpreter."""
+LARGE = 1024 * 1024
+"""From how many bytes on a body is computed alone among its like: one takes hundreds of times that in memory."""
 
 
-def register(app: Flask) -> None:
-    """Let requests take turns."""
+def register(app: Flask, settings: Settings) -> None:
+    """Let requests take turns, and bound what is read of them."""
     app.extensions["turns"] = threading.BoundedSemaphore(AT_ONCE)
+    app.extensions["large"] = threading.BoundedSemaphore(1)
+
+    @app.before_request
+    def begin() -> None:
+        values.bound(settings.max_values)
+        g.held = ExitStack()
 
     @app.teardown_request
-    def end_turn(_: BaseException | None) -> None:
-        if (found := g.pop("turn", None)) is not None:
-            found.__exit__(None, None, None)
+    def end(_: BaseException | None) -> None:
+        if (held := g.pop("held", None)) is not None:
+            held.close()
 
 
 @contextmanager
-def turn(settings: Settings) -> Iterator[None]:
-    """One's turn to compute; who waits too long for it is turned away."""
-    turns: threading.BoundedSemaphore = current_app.extensions["turns"]
-    if not turns.acquire(timeout=settings.max_seconds):
-        detail = "The service is busy: try again."
-        raise HTTPProblem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
-    try:
+def turn(settings: Settings, length: int) -> Iterator[None]:
+    """The turn to compute of a body of some length; who waits too long for it is turned away."""
+    until = monotonic() + settings.max_seconds
+    with ExitStack() as held:
+        for kind in ("large", "turns") if length > LARGE else ("turns",):
+            turns: threading.BoundedSemaphore = current_app.extensions[kind]
+            if not turns.acquire(timeout=max(0, until - monotonic())):
+                detail = "The service is busy: try again."
+                raise HTTPProblem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
+            held.callback(turns.release)
         yield
-    finally:
-        turns.release()
 
 
 def body(request: Request, settings: Settings) -> bytes:
@@ -53,10 +65,18 @@ def body(request: Request, settings: Settings) -> bytes:
     coding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if coding != "identity":
         found = inflated(found, coding, most)
-    own = turn(settings)
-    own.__enter__()
-    g.turn = own
+    g.held.enter_context(turn(settings, len(found)))
+    if not request.mimetype.endswith("octet-stream"):
+        checked(found, text=request.mimetype.startswith("text/"))
     return found
+
+
+def checked(raw: bytes, *, text: bool = False) -> None:
+    """Refuse a body of too many values. Raises Problems."""
+    try:
+        values.check(raw, text=text)
+    except TooLarge as error:
+        raise Problems([error]) from None
 
 
 def inflated(raw: bytes, coding: str, most: int) -> bytes:

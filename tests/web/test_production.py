@@ -72,6 +72,32 @@ def test_limits_are_told_and_kept(client: FlaskClient) -> None:
     assert served(max_rows=3).post("/v1/count/native?detail=totals", json=MODEL).status_code == 200
 
 
+TEXT = "Sequential(\n" + "  (0): ReLU()\n" * 20 + ")"
+HEADER = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "media"),
+    [
+        ("/v1/count/native", b"[" + b"[]," * 30 + b"1]", JSON),
+        ("/v1/count/native", b"[" * 100, JSON),
+        ("/v1/count/torch", TEXT.encode(), "text/plain"),
+        ("/v1/count/torch", json.dumps(TEXT).encode(), JSON),
+        ("/v1/count", json.dumps({"architecture": TEXT.replace("(", "")}).encode(), JSON),
+        ("/v1/count", b'{"architecture": "' + b"\\u000A" * 30 + b'"}', JSON),
+        ("/v1/count/safetensors", len(HEADER).to_bytes(8, "little") + HEADER, "application/octet-stream"),
+        ("/v1/count/keras", b'{"a": [1, 2, 3, 4, 5, 6, 7, 8, 9]}', "application/octet-stream"),
+        ("/v1/compare", json.dumps({"before": {"architecture": MODEL}}).encode(), JSON),
+        ("/v1/export/mlflow", json.dumps({"architecture": MODEL}).encode(), JSON),
+    ],
+)
+def test_too_many_values(path: str, body: bytes, media: str) -> None:
+    answer = served(max_values=6).post(path, data=body, content_type=media)
+    assert (answer.status_code, answer.json["errors"][0]["code"]) == (422, "too_large")
+    assert "more than 6 values" in answer.json["errors"][0]["detail"]
+    assert served().post(path, data=body, content_type=media).status_code != 500
+
+
 def test_a_request_too_many_is_turned_away_and_probes_are_not() -> None:
     app = create_app(Settings(max_concurrent=1))
     with app.test_request_context("/v1/formats"):

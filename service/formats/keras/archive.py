@@ -8,6 +8,7 @@ from io import BytesIO
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
+from service import values
 from service.errors import InvalidDocument, TooLarge
 
 MOST_BYTES = 64 * 2**20
@@ -33,6 +34,7 @@ def _member(raw: bytes) -> bytes:
 
 
 def _parsed(raw: bytes) -> Any:
+    values.check(raw)
     try:
         # Keras writes NaN and Infinity; they stand in arguments that change no tensor.
         return json.loads(raw, parse_constant=lambda _: None)

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from service import values
 from service.errors import ArchitectureError, InvalidDocument, TooLarge, token
 from service.formats.stored import MOST_TENSORS, Bytes, Truncated, dtype_problem, shape_problem, stored
 from service.model import DTYPES, Tensor
@@ -68,6 +69,7 @@ def parse(data: Bytes) -> Any:
     if len(data) < end:
         raise Truncated(len(data), end, "the header")
     raw = data[8:end].strip(b" \t\r\n")
+    values.check(raw)
     try:
         header = orjson.loads(raw)
         if orjson.dumps(header) != raw:  # orjson keeps the last of equal names and says nothing

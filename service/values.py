@@ -1,0 +1,27 @@
+"""How many values a document may hold: what reading it may cost, bounded before any of it is read."""
+
+from __future__ import annotations
+
+import sys
+from contextvars import ContextVar
+
+from service.errors import TooLarge
+
+_most: ContextVar[int] = ContextVar("most values", default=sys.maxsize)
+
+# Each value stands first in what holds it, or after a comma; a module of a text stands in brackets, on a line.
+_MARKS = b",", b"[", b"{", b"("
+_LINES = {True: (b"\n",), False: (b"\\n", b"\\u000a", b"\\u000A")}
+"""How a line of a text ends: in the text itself, or in a string of JSON."""
+
+
+def bound(most: int) -> None:
+    """Bound what this thread reads from now on."""
+    _most.set(most)
+
+
+def check(raw: bytes, *, text: bool = False) -> None:
+    """Refuse JSON, or a text, of too many values. Raises TooLarge."""
+    most = _most.get()
+    if len(raw) > most and sum(map(raw.count, (*_MARKS, *_LINES[text]))) >= most:
+        raise TooLarge(f"holds more than {most:,} values")
