@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
+import orjson
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from service.components import json_schema
@@ -16,9 +17,11 @@ from service.errors import InvalidDocument, Problems, TooLarge, UnknownFormat, t
 from service.model import DTYPES, Report
 from service.reading import check, recognise, understand
 from service.registry import Format
-from service.rendering.cost import cost_as_json
+from service.rendering import RENDERERS
+from service.rendering.cost import cost_as_json, cost_as_text
 from service.rendering.figures import DEEPEST
 from service.rendering.json import as_json
+from service.rendering.text import WIDTH, as_text
 from service.settings import Settings
 from service.trainability import Rule as Verdict
 from service.trainability import match_problem
@@ -225,6 +228,21 @@ def answered(counted: Counted, asked: Asked, settings: Settings) -> dict[str, An
     if "optimizer" in asked:
         answer["training"] = cost_as_json(cost(counted.report, asked["optimizer"], asked["precision"]))
     return answer
+
+
+def rendered(
+    counted: Counted, asked: Asked, settings: Settings, media: str = "application/json", columns: int = WIDTH
+) -> str:
+    """A report in the form of a media type; a table of text in so many columns. Raises Problems."""
+    if media == "application/json":
+        return orjson.dumps(answered(counted, asked, settings)).decode()
+    depth = bounded(counted.report, asked, settings)
+    if media != "text/plain":
+        return RENDERERS[media](*counted, asked["detail"], depth)
+    text = as_text(*counted, 0 if asked["detail"] == "totals" else depth, columns)
+    if "optimizer" in asked:
+        text += "\n" + cost_as_text(cost(counted.report, asked["optimizer"], asked["precision"]))
+    return text
 
 
 def bounded(report: Report, asked: Asked, settings: Settings) -> int:

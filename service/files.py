@@ -6,12 +6,13 @@ import glob
 import json
 import re
 import zlib
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Sequence
 from errno import ENOENT
 from mmap import ACCESS_READ, mmap
 from os import strerror
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from zipfile import BadZipFile, ZipFile
 
 import orjson
@@ -46,8 +47,19 @@ def payload(*paths: str) -> Any:
         raise Problems([error]) from None
 
 
+def stream(file: BinaryIO) -> Any:
+    """What a stream holds, of which no more than a long document is read. Raises Problems."""
+    raw = file.read(_MOST_TEXT + 1)
+    if len(raw) > _MOST_TEXT:
+        raise Problems([TooLarge(f"is longer than {_MOST_TEXT:,} bytes: name the file instead")])
+    return document(raw)
+
+
 def document(raw: bytes) -> Any:
     """What bytes hold: JSON where they are JSON, else text where they are text, else a file."""
+    for mark, encoding in ((BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16")):
+        if raw.startswith(mark) and b"\0\0" not in raw[:10]:  # as PowerShell writes what is redirected
+            raw = raw.decode(encoding, "replace").encode(errors="replace")
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:

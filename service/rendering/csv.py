@@ -28,9 +28,9 @@ def as_csv(report: Report, _form: str, depth: int = DEEPEST) -> str:
         totals = figures(row.totals, report.convention)
         tensors = "; ".join(map(_tensor, row.tensors))
         reasons = "; ".join(map(phrase, frozen.of(row)))
-        texts = map(_cell, (row.path, row.name, row.type))
+        texts = map(cell, (row.path, row.name, row.type))
         counts = totals.values()
-        writer.writerow((level, *texts, row.repeat, _cell(shape(row.output)), *counts, _cell(reasons), _cell(tensors)))
+        writer.writerow((level, *texts, row.repeat, cell(shape(row.output)), *counts, cell(reasons), cell(tensors)))
     return text.getvalue()
 
 
@@ -44,7 +44,7 @@ def _tensor(tensor: Tensor) -> str:
     return f"{tensor.name}[{','.join(map(str, tensor.shape))}]"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Text that no spreadsheet runs: one that would be a formula begins with an apostrophe, which makes it text."""
     text = printable(text)
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text

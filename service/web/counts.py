@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 
 from service import envelopes
 from service.comparing import compare
-from service.envelopes import Asked, Counted, answered, bounded, counting, within
+from service.envelopes import Asked, Counted, answered, counting, within
 from service.errors import ArchitectureError, Problems, TooLarge, UnknownFormat, did_you_mean
 from service.reading import recognise
 from service.rendering import RENDERERS
@@ -96,6 +96,5 @@ def _answer(counted: Counted, asked: Asked) -> Response:
     with span("render"):
         if media == JSON:
             return Response(orjson.dumps(answered(counted, asked, asking.settings())), content_type=JSON)
-        depth = bounded(counted.report, asked, asking.settings())
-        rendered = RENDERERS[media](*counted, asked["detail"], depth)
+        rendered = envelopes.rendered(counted, asked, asking.settings(), media)
         return Response(rendered, content_type=f"{media}; charset=utf-8")

@@ -12,7 +12,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from service.errors import ArchitectureError, Problems
-from service.validation import MOST_PROBLEMS
+from service.rendering.problem import members, unprocessable
 
 MEDIA = "application/problem+json"
 
@@ -42,28 +42,9 @@ def problem(
     return Response(orjson.dumps(members(status, detail, errors)), status, headers, content_type=MEDIA)
 
 
-def members(status: int, detail: str, errors: Iterable[ArchitectureError] = ()) -> dict[str, Any]:
-    """A problem's members."""
-    return {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": int(status),
-        "detail": detail,
-        "errors": [{"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in errors],
-    }
-
-
 def sentence(detail: str) -> str:
     """A detail as a sentence."""
     return detail if detail.endswith(("?", ".")) else f"{detail}."
-
-
-def unprocessable(error: Problems) -> dict[str, Any]:
-    """The members of the problem of a payload."""
-    found = error.problems[:MOST_PROBLEMS]
-    count = "one problem" if len(found) == 1 else f"{len(found)} problems"
-    more = " (and there may be more)" if len(found) == MOST_PROBLEMS else ""
-    return members(HTTPStatus.UNPROCESSABLE_ENTITY, f"The payload has {count}{more}.", found)
 
 
 def internal(error: Exception) -> dict[str, Any]:

@@ -1,0 +1,54 @@
+"""paramcount compare: show what one model has that another has not
+
+BEFORE and AFTER are what `paramcount count` takes: a file, a folder, a glob of a checkpoint's files, or one of them -.
+Their formats may differ. The options hold for both; --freeze-after and --train-after for AFTER alone, so that the same
+file given twice tells what freezing changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import orjson
+
+from service.cli import asking
+from service.cli.terminal import FAILED, Trouble, coloured, complain
+from service.comparing import compare
+from service.errors import TooLarge
+from service.rendering.comparison import comparison_as_json, comparison_as_text
+from service.settings import Settings
+
+OPERANDS = "BEFORE AFTER"
+
+
+def add_options(parser: asking.Parser) -> None:
+    parser.add_argument("before", metavar="BEFORE", help="a model")
+    parser.add_argument("after", metavar="AFTER", help="another one, or the same")
+    parser.add_argument("--as", choices=("text", "json"), default="text", dest="form", help="text is the default")
+    asking.add_colour(parser)
+    asking.add_counting(parser)
+    asking.add_rules(parser.add_argument_group("how to count AFTER"), "-after", "after_rules")
+    group = parser.add_argument_group("checks: exit with status 1 where one does not hold")
+    group.add_argument("--exit-code", action="store_true", help="there is no difference")
+    group.add_argument("--exact", action="store_true", help="everything could be seen")
+
+
+def run(asked: argparse.Namespace, settings: Settings) -> int:
+    if asked.before == asked.after == "-":
+        raise Trouble("standard input holds one of the two, not both")
+    before = asking.counted([asked.before], asked.format, asking.options(asked, asked.rules), settings)
+    rules = [*asked.rules, *asked.after_rules]
+    after = asking.counted([asked.after], asked.format, asking.options(asked, rules), settings)
+    try:
+        comparison = compare(before.report, after.report)
+    except TooLarge as error:
+        raise Trouble(f"{asked.before} and {asked.after}: {error.detail}") from None
+    if asked.form == "json":
+        told = comparison_as_json(comparison, before.form, after.form)
+        sys.stdout.write(orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+    else:
+        sys.stdout.write(coloured(comparison_as_text(comparison, before.form, after.form), asked.color))
+    if asked.exact and not (before.report.exact and after.report.exact):
+        return complain("the counts are not exact, as --exact asks", status=FAILED)
+    return FAILED if asked.exit_code and comparison.changes else 0

@@ -1,0 +1,70 @@
+"""paramcount count: count one model, and show where its parameters sit
+
+FILE is a document (a model's JSON, the text of print(model), a config.json), a file of weights (.safetensors, .gguf,
+.onnx, .keras: only the header is read, however large it is), a checkpoint's folder or index, or all files of one
+checkpoint; - is standard input. Several models are for `paramcount batch`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import orjson
+
+from service import envelopes
+from service.cli import asking
+from service.cli.terminal import FAILED, Trouble, coloured, columns, complain
+from service.envelopes import Asked, Counted
+from service.errors import Problems
+from service.rendering.exports import EXPORTS
+from service.settings import Settings
+
+FORMS = {
+    "text": "text/plain",
+    "json": "application/json",
+    "markdown": "text/markdown",
+    "csv": "text/csv",
+    "svg": "image/svg+xml",
+}
+
+OPERANDS = "FILE..."
+
+
+def add_options(parser: asking.Parser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", help="what to count; - is standard input")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--as", choices=FORMS, default="text", dest="form", help="how to show it: text is the default")
+    form.add_argument("--export", choices=EXPORTS, help="as a registry of models takes it (JSON)")
+    asking.add_colour(parser)
+    asking.add_counting(parser)
+    asking.add_detail(parser)
+    asking.add_checks(parser)
+
+
+def run(asked: argparse.Namespace, settings: Settings) -> int:
+    options = asking.options(asked, asked.rules)
+    counted = asking.counted(asked.files, asked.format, options, settings)
+    try:
+        sys.stdout.write(_shown(counted, asked, options, settings))
+    except Problems as problems:
+        raise Trouble(*asking.told(asked.files[0], problems)) from None
+    checked = asked.max_total is not None or asked.max_trainable is not None
+    if checked and not counted.report.exact and not asked.exact:
+        complain(f"{asked.files[0]}: only what could be seen is checked (--exact fails): {asking.unseen(counted)}")
+    failed = asking.failures(counted, asked)
+    return complain(*(f"{asked.files[0]}: {line}" for line in failed), status=FAILED) if failed else 0
+
+
+def _shown(counted: Counted, asked: argparse.Namespace, options: Asked, settings: Settings) -> str:
+    """The report in the form that was asked for. Raises Problems."""
+    if asked.export:
+        return _json(EXPORTS[asked.export](*counted))
+    if asked.form == "json":
+        return _json(envelopes.answered(counted, options, settings))
+    rendered = envelopes.rendered(counted, options, settings, FORMS[asked.form], columns())
+    return coloured(rendered, asked.color) if asked.form == "text" else rendered
+
+
+def _json(data: object) -> str:
+    return orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()

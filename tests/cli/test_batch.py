@@ -1,0 +1,89 @@
+"""paramcount batch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run, header
+
+GOOD = {"framework": "keras", "input_shape": [3], "layers": [{"type": "Dense", "name": "d", "units": 4}]}
+BAD = {**GOOD, "layers": [{"type": "Dens"}]}
+LINES = [
+    json.dumps({"id": "one", "architecture": GOOD, "detail": "totals"}),
+    "{broken",
+    "",
+    json.dumps({"id": 3, "architecture": BAD}),
+    json.dumps({"architecture": GOOD, "trainable": [{"match": "*.bias", "trainable": False}]}),
+]
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> str:
+    path = tmp_path / "models.ndjson"
+    path.write_text("\n".join(LINES))
+    return str(path)
+
+
+def test_a_line_a_model(run: Run, lines: str, model: str) -> None:
+    ran = run("batch", lines, model, "/absent")
+    told = [json.loads(line) for line in ran.out.splitlines()]
+    assert ran.status == 2
+    assert not ran.err
+    assert [(line["file"], line.get("line"), line.get("id"), line.get("status")) for line in told] == [
+        (lines, 1, "one", None), (lines, 2, None, 400), (lines, 4, 3, 422), (lines, 5, None, None),
+        (model, None, None, None), ("/absent", None, None, 422),
+    ]  # fmt: skip
+    assert told[0]["totals"]["total"] == 16
+    assert told[2]["errors"][0]["pointer"] == "/architecture/layers/0/type"
+    assert told[5]["errors"][0]["detail"] == "No such file or directory"
+
+
+def test_options_are_what_an_envelope_does_not_state(run: Run, lines: str, model: str) -> None:
+    ran = run("batch", lines, model, "--freeze", "*", "--detail", "layers")
+    told = [json.loads(line) for line in ran.out.splitlines()]
+    assert [line["totals"]["frozen"] for line in told if "totals" in line] == [16, 4, 21]
+    assert [len(line["layers"]) for line in told if "totals" in line] == [0, 1, 2]
+
+
+def test_standard_input(run: Run) -> None:
+    ran = run("batch", "-", "--as", "text", given=LINES[0].encode())
+    assert ran.status == 0
+    assert ran.out.splitlines()[1].split() == ["16", "16", "0", "-:1"]
+
+
+def test_text_and_csv(run: Run, lines: str, tmp_path: Path) -> None:
+    weights = tmp_path / "w.safetensors"
+    weights.write_bytes(header("w"))
+    ran = run("batch", "--as", "text", lines, str(weights))
+    assert ran.status == 2
+    assert len(ran.out.splitlines()) == 4
+    assert f'{lines}:4#/architecture/layers/0/type: "Dens" is no known layer' in ran.err
+    rows = list(csv.DictReader(io.StringIO(run("batch", "--as", "csv", lines, str(weights)).out)))
+    assert [row["total"] for row in rows] == ["16", "", "", "16", "6"]
+    assert "not JSON" in rows[1]["problem"]
+
+
+def test_checks(run: Run, model: str) -> None:
+    ran = run("batch", model, "-", "--max-total", "20", "--detail", "totals", given=LINES[0].encode())
+    assert ran.status == 1
+    assert ran.err == f"paramcount: {model}: 21 parameters are there, more than the 20 of --max-total\n"
+    assert len(ran.out.splitlines()) == 2
+
+
+def test_an_option_that_is_wrong_is_told_once(run: Run, lines: str) -> None:
+    ran = run("batch", lines, "--depth", "0")
+    assert ran.status == 2
+    assert ran.err == "paramcount: --depth: must be at least 1\n"
+    assert not ran.out
+
+
+def test_a_line_that_is_too_long(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARAMCOUNT_MAX_BODY_BYTES", "1000")
+    given = f"{LINES[0]}\n{'x' * 200_000}\n{LINES[0]}".encode()
+    told = [json.loads(line) for line in run("batch", "-", given=given).out.splitlines()]
+    assert [line.get("status") for line in told] == [None, 422, None]

@@ -1,0 +1,49 @@
+"""paramcount compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.conftest import Run
+
+ROOT = Path(__file__).parents[2]
+TRANSFER = str(ROOT / "examples/transfer-learning-keras.json")
+
+
+def test_what_thawing_changes(run: Run) -> None:
+    ran = run("compare", TRANSFER, TRANSFER, "--train-after", "xception")
+    assert ran.status == 0
+    assert "Trainable                2,049          20,809,001         +20,806,952" in ran.out
+    both = run("compare", TRANSFER, TRANSFER, "--train", "xception", "--as", "json").json
+    assert both["before"]["totals"]["trainable"] == both["after"]["totals"]["trainable"] == 20_809_001
+
+
+def test_status_as_of_diff(run: Run, model: str) -> None:
+    assert run("compare", model, model, "--exit-code").status == 0
+    assert run("compare", model, model, "--exit-code", "--freeze-after", "hidden").status == 1
+    assert run("compare", model, model, "--freeze-after", "hidden").status == 0
+
+
+def test_of_a_file_with_standard_input(run: Run, model: str) -> None:
+    assert run("compare", model, "-", "--exit-code", given=Path(model).read_bytes()).status == 0
+
+
+def test_what_is_refused(run: Run, model: str) -> None:
+    for arguments, says in (
+        (["-", "-"], "not both"),
+        ([model], "AFTER"),
+        ([model, "/absent"], "/absent: No such file"),
+        ([model, model, "--as", "svg"], "--as"),
+        ([model, model, "--freeze-after", "last:"], "needs a number of layers"),
+    ):
+        ran = run("compare", *arguments)
+        assert ran.status == 2
+        assert says in ran.err
+        assert not ran.out
+
+
+def test_exact(run: Run, tmp_path: Path, model: str) -> None:
+    odd = tmp_path / "odd.json"
+    odd.write_text('{"framework": "keras", "input_shape": [3], "layers": [{"type": "Mystery"}]}')
+    assert run("compare", model, str(odd), "--unknown", "report", "--exact").status == 1
+    assert run("compare", model, model, "--exact").status == 0

@@ -1,0 +1,200 @@
+"""paramcount count: what it prints, and with which status it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from service.cli.terminal import coloured
+from service.rendering.exports import EXPORTS
+from tests.cli.conftest import Run, header
+
+ROOT = Path(__file__).parents[2]
+RESNET = str(ROOT / "examples/resnet50-keras.json")
+PRINTED = str(ROOT / "examples/resnet50-torch.txt")
+
+
+def test_rules(run: Run) -> None:
+    ran = run("count", RESNET, "--freeze", "*", "--train", "predictions")
+    assert ran.status == 0
+    assert "25,636,712" in ran.out
+    assert "2,049,000" in ran.out
+
+
+def test_every_form(run: Run, model: str) -> None:
+    assert "kernel 3×4 + bias 4" in run("count", model).out
+    assert run("count", model, "--as", "json").json["totals"]["total"] == 21
+    assert run("count", model, "--as", "markdown").out.startswith("## Parameters\n")
+    assert run("count", model, "--as", "csv").out.startswith("level,path,name")
+    assert ET.fromstring(run("count", model, "--as", "svg").out).tag.endswith("svg")
+
+
+@pytest.mark.parametrize("name", sorted(EXPORTS))
+def test_exports(run: Run, model: str, name: str) -> None:
+    assert run("count", model, "--export", name).json
+
+
+def test_every_option_of_an_envelope(run: Run, model: str) -> None:
+    options = ["--convention", "torch", "--dtype", "BF16", "--detail", "tensors", "--depth", "1", "--unknown", "report"]
+    cost = ["--optimizer", "adamw", "--precision", "mixed"]
+    report = run("count", model, "--format", "native", *options, *cost, "--as", "json").json
+    assert report["convention"] == "torch"
+    assert report["totals"]["bytes"] == 2 * 21
+    assert report["layers"][0]["tensors"]
+    assert report["training"]["precision"] == "mixed"
+    text = run("count", model, "--detail", "totals", *cost).out
+    assert "hidden" not in text
+    assert "master weights" in text
+
+
+def test_standard_input(run: Run, model: str) -> None:
+    document = Path(model).read_bytes()
+    assert "kernel 3×4 + bias 4" in run("count", "-", given=document).out
+    assert "21" in run("count", "-", given=b"\xef\xbb\xbf" + document).out
+    assert "21" in run("count", "-", given=document.decode().encode("utf-16")).out
+    ran = run("count", "-", given=b"{}")
+    assert ran.status == 2
+    assert "standard input: is in no format" in ran.err
+
+
+def test_the_files_of_a_checkpoint_are_one(tmp_path: Path, run: Run) -> None:
+    shards = []
+    for n in (1, 2):
+        path = tmp_path / f"model-0000{n}-of-00002.safetensors"
+        path.write_bytes(header(f"layers.{n}.weight"))
+        shards.append(str(path))
+    for given in (shards, [str(tmp_path)], [str(tmp_path / "*.safetensors")]):
+        assert run("count", *given, "--as", "json").json["totals"]["total"] == 12
+
+
+def test_a_huge_file_is_read_no_further_than_its_header(tmp_path: Path, run: Run) -> None:
+    size = 40 * 2**30  # no disk has a block of it
+    text = json.dumps({"w": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+    path = tmp_path / "huge.safetensors"
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.truncate(8 + len(text) + size)
+    assert run("count", str(path), "--as", "json").json["totals"]["total"] == size
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (
+            '{"input_shape": [3], "layers": [{"type": "Dens"}]}',
+            '#/layers/0/type: "Dens" is no known layer; did you mean',
+        ),
+        ("just words", "in no format"),
+        ("{}", "in no format"),
+        ("", "in no format"),
+    ],
+)
+def test_what_is_wrong_with_a_file(tmp_path: Path, run: Run, content: str, says: str) -> None:
+    (tmp_path / "model").write_text(content)
+    ran = run("count", str(tmp_path / "model"))
+    assert ran.status == 2
+    assert f"paramcount: {tmp_path / 'model'}" in ran.err
+    assert says in ran.err
+    assert not ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["/absent"], "/absent: No such file or directory"),
+        ([RESNET, "--freeze", "first:"], "needs a number of layers"),
+        ([RESNET, "--format", "kears"], 'did you mean "keras"?'),
+        ([RESNET, "--depth", "0"], "--depth: must be at least 1"),
+        ([RESNET, "--as", "pdf"], "--as"),
+        ([RESNET, "--as", "json", "--export", "mlflow"], "not allowed with"),
+        ([RESNET, "--export", "nowhere"], "--export"),
+        ([RESNET, "--optimizer", "adamm"], "--optimizer"),
+        ([RESNET, "--dtype", "float32"], "--dtype"),
+        ([RESNET, "--max-total", "many"], "is no number of parameters"),
+        ([RESNET, "--max-total", "-1"], "is no number of parameters"),
+        ([RESNET, "--max-total", "nan"], "is no number of parameters"),
+        ([RESNET, "--max", "1"], "unrecognized arguments: --max"),
+        ([], "FILE"),
+    ],
+)
+def test_what_is_refused(run: Run, arguments: list[str], says: str) -> None:
+    ran = run("count", *arguments)
+    assert ran.status == 2
+    assert says in ran.err
+    assert not ran.out
+
+
+@pytest.mark.parametrize(
+    ("checks", "status"),
+    [
+        (["--max-total", "21"], 0),
+        (["--max-total", "20"], 1),
+        (["--max-total", "1e6"], 0),
+        (["--max-total", "0.02K"], 1),
+        (["--max-total", "1,000"], 0),
+        (["--max-trainable", "5", "--freeze", "hidden"], 0),
+        (["--max-trainable", "4", "--freeze", "hidden"], 1),
+        (["--max-total", "1e999999"], 0),
+        (["--exact"], 0),
+    ],
+)
+def test_checks(run: Run, model: str, checks: list[str], status: int) -> None:
+    ran = run("count", model, *checks)
+    assert ran.status == status
+    assert ("more than the" in ran.err) == (status == 1)
+    assert "kernel 3×4 + bias 4" in ran.out
+
+
+def test_checks_of_what_is_not_wholly_seen(run: Run) -> None:
+    layers = [{"type": "Dense", "units": 4}, {"type": "Mystery", "name": "m"}]
+    document = json.dumps({"framework": "keras", "input_shape": [3], "layers": layers}).encode()
+    ran = run("count", "-", "--unknown", "report", "--exact", given=document)
+    assert ran.status == 1
+    assert '"Mystery" is no known layer' in ran.err
+    ran = run("count", "-", "--unknown", "report", "--max-total", "1M", given=document)
+    assert ran.status == 0
+    assert "only what could be seen" in ran.err
+
+
+def test_colours() -> None:
+    text = "Trainable  5\n"
+    assert coloured(text, "always") == "\x1b[32mTrainable  5\x1b[0m\n"
+    assert coloured(text, "auto") == coloured(text, "never") == text  # nobody's terminal
+
+
+def test_a_setting_bounds_what_is_counted(run: Run, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARAMCOUNT_MAX_LAYERS", "1")
+    assert "more than the 1 layers" in run("count", model).err
+    monkeypatch.setenv("PARAMCOUNT_MAX_LAYERS", "few")
+    assert "PARAMCOUNT_MAX_LAYERS must be an integer" in run("count", model).err
+
+
+def test_layers(run: Run) -> None:
+    told = run("layers").out
+    assert "keras.Dense" in told
+    assert "torch.Linear" in told
+    assert "lowrank.LowRankDense" in told
+
+
+def test_as_a_command() -> None:
+    command = [sys.executable, "-m", "service", "count", PRINTED, "--as", "json", "--max-trainable", "1e7"]
+    ran = subprocess.run(command, capture_output=True, check=False, env={"LC_ALL": "C"})
+    assert ran.returncode == 1
+    assert json.loads(ran.stdout)["totals"]["total"] == 25_557_032
+    assert ran.stderr.decode().count("\n") == 1
+
+
+def test_whoever_reads_may_stop() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "service", "count", RESNET]
+    ran = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert ran.returncode == 141
+    assert not ran.stderr
