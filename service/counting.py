@@ -108,13 +108,13 @@ def _by_line(error: ArchitectureError) -> ArchitectureError:
 class _Walk:
     def __init__(self, document: Document, options: Options, limits: Limits) -> None:
         self.document, self.options, self.limits = document, options, limits
-        self.rules = Rules(options.rules)
+        self.deadline = monotonic() + limits.seconds
+        self.rules = Rules(options.rules, self.deadline)
         self.problems: list[ArchitectureError] = []
         self.notices: list[Notice] = []
         self.weights: Counter[str] = Counter()
         self.buffers: Counter[str] = Counter()
         self.depth = self.visited = self.tensors = 0
-        self.deadline = monotonic() + limits.seconds
         self.shared: list[Shared] = []
 
     def blame(self, error: ArchitectureError, pointer: str) -> None:
@@ -297,7 +297,7 @@ class _Walk:
             try:
                 tensor = next(formula)
             except StopIteration as stop:
-                return tuple(tensors), stop.value
+                return tuple(tensors), _countable(stop.value)
             tensors.append(tensor)
 
     def _parts(self, value: Any, pointer: str) -> Any:
@@ -368,6 +368,14 @@ class _Enough(Exception):
 
 class _Told(ArchitectureError):
     """What is wrong inside a layer is told already."""
+
+
+def _countable(output: Output) -> Output:
+    """What a layer returns, if every axis can be told. Raises TooLarge: each layer of a chain may double one."""
+    for shape in (output,) if isinstance(output, tuple) else flatten(output):
+        if shape and max(filter(None, shape), default=0) > LARGEST_COUNT:
+            raise TooLarge(f"returns an axis longer than {LARGEST_COUNT:,}", code="count_too_large")
+    return output
 
 
 def _tensors(row: Row, prefix: str = "") -> Iterator[Tensor]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from math import inf
+from time import monotonic
 from typing import NamedTuple
 
 from service import globs
@@ -16,6 +18,9 @@ LONGEST_GLOBS = 100_000
 
 MOST_CHOICES = 2_000_000
 """How often rules that choose by position may look at a layer."""
+
+MOST_STEPS = 50_000_000
+"""How many steps one look may take, the characters of a path times those of all globs: some hundred milliseconds."""
 
 _SELECTOR = re.compile(
     r"(?:(?P<which>first|last|all-but-first|all-but-last):(?P<count>[0-9]{1,9})(?::|\Z))?"
@@ -84,8 +89,10 @@ class _Matcher:
 class Rules:
     """Rules; `prepare` comes before `settle`. `unused` are those that have matched nothing yet."""
 
-    def __init__(self, rules: Iterable[Rule] = ()) -> None:
+    def __init__(self, rules: Iterable[Rule] = (), until: float = inf) -> None:
         self._rules = tuple(rules)
+        self._until = until  # by the monotonic clock
+        self._length = sum(len(rule.match) for rule in self._rules)
         self._used: set[int] = set()
         self._matchers: list[_Matcher] = []
         self._others: list[_Matcher] = []
@@ -101,7 +108,7 @@ class Rules:
     def prepare(self, root: Layer, copies: int) -> None:
         """Compile the rules, and settle which layers are the first or last ones; at most `copies` of a block are told
         apart. Raises TooLarge."""
-        if sum(len(rule.match) for rule in self._rules) > LONGEST_GLOBS:
+        if self._length > LONGEST_GLOBS:
             raise TooLarge(f"has rules of more than {LONGEST_GLOBS:,} characters")
         self._matchers = [_Matcher(index, rule) for index, rule in enumerate(self._rules)]
         # Most paths match no glob at all, and one expression of all of them says so at once.
@@ -117,6 +124,7 @@ class Rules:
         waiting = [(positional, root, "")] if positional else []
         while waiting:
             asking, layer, path = waiting.pop()
+            self._look(path)
             still: list[_Matcher] = []
             for matcher in asking:
                 if path and matcher.names(path, layer.type):
@@ -135,11 +143,19 @@ class Rules:
         for matcher, paths in found.items():
             matcher.choose(paths)
 
+    def _look(self, path: str) -> None:
+        """Refuse a path that is too long for so many rules, or that comes too late."""
+        if len(path) * self._length > MOST_STEPS:
+            raise TooLarge(f"has a path of {len(path):,} characters, too long for rules of {self._length:,} characters")
+        if monotonic() > self._until:
+            raise TooLarge("has rules that take too long to match")
+
     def settle(self, path: str, inherited: Verdict, flag: bool = True, kind: str | None = None) -> Verdict:
         """The verdict on what stands at `path`: a layer of type `kind`, or a tensor.
 
-        `flag` is the document's own word on it.
+        `flag` is the document's own word on it. Raises TooLarge.
         """
+        self._look(path)
         verdict = inherited if flag or inherited.rule >= 0 else FROZEN
         for matcher in self._matchers if self._any_glob.fullmatch(path) else self._others:
             index = matcher.verdict.rule

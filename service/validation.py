@@ -48,13 +48,14 @@ class Validator:
     def problems(self, instance: Any, pointer: str = "") -> Iterator[ArchitectureError]:
         """Everything in `instance`, which stands at `pointer`, that breaks the schema."""
         try:
-            valid = self._compiled.is_valid(instance)
-        except ValueError:  # jsonschema-rs stops at 255 levels
+            if self._compiled.is_valid(instance):
+                return
+            found = list(islice(self._errors(instance), MOST_PROBLEMS))
+        except ValueError:  # jsonschema-rs stops at 255 levels, be it sooner or later
             yield self._error("is nested too deeply", pointer, "too_large")
             return
-        if not valid:
-            for error in islice(self._errors(instance), MOST_PROBLEMS):
-                yield from self._explain(error, pointer + "".join(map(token, error.instance_path)))
+        for error in found:
+            yield from self._explain(error, pointer + "".join(map(token, error.instance_path)))
 
     def _errors(self, instance: Any) -> Iterator[Any]:
         """What the validator finds; of a large instance the first alone, since it makes all before it gives any."""

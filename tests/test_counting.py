@@ -157,6 +157,15 @@ def test_very_many_notices_are_counted() -> None:
     assert not report.exact
 
 
+def test_an_axis_that_doubles_at_each_layer() -> None:
+    """3·2^51 is still an integer that JSON holds; one doubling more is not."""
+    layers = [
+        {"type": "Concatenate", "name": f"x{i}", "inputs": [f"x{i - 1}" if i else "input"] * 2} for i in range(60)
+    ]
+    assert told(layers) == [("/layers/51", "count_too_large")]
+    assert counted(layers[:51]).root.output == (None, 3 * 2**51)
+
+
 def test_limits() -> None:
     deep: dict[str, Any] = {"type": "Block", "layers": []}
     for _ in range(30):

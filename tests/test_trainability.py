@@ -201,6 +201,23 @@ def test_rules_are_bounded() -> None:
     assert [error.code for error in raised.value.problems] == ["too_large"]
 
 
+def test_rules_on_endless_paths_are_bounded() -> None:
+    """One name of a megabyte, and globs that would look at each of its characters a thousand times."""
+    document = read({"parameters": {"a" * 1_000_000: {"shape": [1]}}}, FORMATS["tensors"])
+    for rule in ("*a" + "?" * 900 + "b", "first:1:*a" + "?" * 900 + "b"):
+        with pytest.raises(Problems) as raised:
+            count(document, options((rule, False)))
+        assert [error.code for error in raised.value.problems] == ["too_large"]
+
+
+def test_rules_are_matched_until_time_is_up() -> None:
+    document = read({"parameters": {str(index): {"shape": [1]} for index in range(50)}}, FORMATS["tensors"])
+    for rule in ("*", "first:1:*"):
+        with pytest.raises(Problems) as raised:
+            count(document, options((rule, False)), Limits(seconds=0))
+        assert [error.code for error in raised.value.problems] == ["too_large"]
+
+
 @given(st.integers(0, 12), st.integers(1, 12))
 def test_first_and_all_but_first_share_everything_out(number: int, blocks: int) -> None:
     first = counted(stack(blocks), (f"first:{number}:model.layers.*", False)).root.totals
