@@ -333,7 +333,8 @@ class _Walk:
             dtype = tensor.dtype or layer.dtype or self.options.dtype
             tied_to = tensor.tied_to or (layer.shares and f"{layer.shares}.{tensor.name}")
             trains = frozen_by is None
-            settled.append(Tensor(tensor.name, tensor.shape, tensor.role, dtype, trains, tied_to, frozen_by))
+            fate = trains, tied_to, frozen_by, tensor.stands_for
+            settled.append(Tensor(tensor.name, tensor.shape, tensor.role, dtype, *fate))
             if tied_to:
                 continue
             size = tensor.size

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
-import orjson
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from service.components import json_schema
@@ -16,12 +15,14 @@ from service.counting import Options as Counting
 from service.errors import InvalidDocument, Problems, TooLarge, UnknownFormat, token
 from service.model import DTYPES, Report
 from service.reading import check, recognise, understand
+from service.reconciling import reconcile
 from service.registry import Format
 from service.rendering import RENDERERS
 from service.rendering.cost import cost_as_json, cost_as_text
 from service.rendering.figures import DEEPEST
 from service.rendering.json import as_json
 from service.rendering.text import WIDTH, as_text
+from service.rendering.views import views_as_json, views_as_markdown, views_as_text
 from service.settings import Settings
 from service.trainability import Rule as Verdict
 from service.trainability import match_problem
@@ -97,7 +98,12 @@ class Options(Strict):
 
 
 class Shown(Options):
-    """How to count, how much to tell, and what training takes."""
+    """How to count, how much to tell, in which views, and what training takes."""
+
+    views = fields.Boolean(
+        load_default=False,
+        metadata={"description": "adds `views`: the total as each convention counts it, and what makes the difference"},
+    )
 
     optimizer = fields.String(
         validate=validate.OneOf(sorted(OPTIMIZERS)),
@@ -225,24 +231,26 @@ def counting(asked: Asked, settings: Settings) -> Counting:
 def answered(counted: Counted, asked: Asked, settings: Settings) -> dict[str, Any]:
     """A report as JSON-able data, with what training it takes where that is asked for. Raises Problems."""
     answer = as_json(*counted, asked["detail"], bounded(counted.report, asked, settings))
+    if asked["views"]:
+        answer["views"] = views_as_json(reconcile(counted.report))
     if "optimizer" in asked:
         answer["training"] = cost_as_json(cost(counted.report, asked["optimizer"], asked["precision"]))
     return answer
 
 
-def rendered(
-    counted: Counted, asked: Asked, settings: Settings, media: str = "application/json", columns: int = WIDTH
-) -> str:
-    """A report in the form of a media type; a table of text in so many columns. Raises Problems."""
-    if media == "application/json":
-        return orjson.dumps(answered(counted, asked, settings)).decode()
-    depth = bounded(counted.report, asked, settings)
-    if media != "text/plain":
-        return RENDERERS[media](*counted, asked["detail"], depth)
-    text = as_text(*counted, 0 if asked["detail"] == "totals" else depth, columns)
-    if "optimizer" in asked:
-        text += "\n" + cost_as_text(cost(counted.report, asked["optimizer"], asked["precision"]))
-    return text
+def rendered(counted: Counted, asked: Asked, settings: Settings, media: str, columns: int = WIDTH) -> str:
+    """A report in a form that is not JSON; a table of text in so many columns. Raises Problems."""
+    depth, detail = bounded(counted.report, asked, settings), asked["detail"]
+    text = media == "text/plain"
+    parts = [
+        as_text(*counted, depth * (detail != "totals"), columns) if text else RENDERERS[media](*counted, detail, depth)
+    ]
+    if asked["views"] and media in ("text/plain", "text/markdown"):
+        views = reconcile(counted.report)
+        parts.append(views_as_text(views, columns) if text else views_as_markdown(views))
+    if "optimizer" in asked and text:
+        parts.append(cost_as_text(cost(counted.report, asked["optimizer"], asked["precision"])))
+    return "\n".join(parts)
 
 
 def bounded(report: Report, asked: Asked, settings: Settings) -> int:

@@ -92,6 +92,7 @@ class Tensor(NamedTuple):
     trainable: bool = True  # False: frozen by its layer's design
     tied_to: str = ""  # the path of the tensor that this one is; it is counted there
     frozen_by: Reason | None = None  # settled by counting
+    stands_for: int = 0  # how many values a packed one holds: -1, nobody can tell; 0, as many as it has elements
 
     @property
     def size(self) -> int:

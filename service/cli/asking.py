@@ -22,7 +22,7 @@ from service.rendering.figures import figures
 from service.settings import Settings
 from service.trainability import Rule, match_problem
 
-_MEMBERS = ("convention", "dtype", "unknown", "detail", "depth", "optimizer", "precision")
+_MEMBERS = ("views", "convention", "dtype", "unknown", "detail", "depth", "optimizer", "precision")
 """The options that are an envelope's members of the same names."""
 
 _SUFFIXES = {"K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
@@ -73,6 +73,12 @@ def add_detail(parser: Parser) -> None:
         help="the totals alone, layers (the default), or each tensor (in JSON)",
     )
     group.add_argument("--depth", type=int, metavar="N", help="how many levels of layers")
+    group.add_argument(
+        "--views",
+        action="store_true",
+        default=None,
+        help="tell also how other conventions count it, and what makes the difference",
+    )
     group.add_argument(
         "--optimizer", choices=sorted(OPTIMIZERS), help="tell also the bytes that training with it takes"
     )

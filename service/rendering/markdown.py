@@ -15,17 +15,17 @@ _COLUMNS = ("total", "trainable", "frozen", "buffers", "bytes")
 def as_markdown(report: Report, form: str, depth: int = DEEPEST) -> str:
     """A table of the totals, why what is frozen is, a table of the layers, `depth` levels of them, and the warnings."""
     totals, frozen = figures(report.root.totals, report.convention), Frozen(report)
-    about = f"Counted from a {_code(form)} document, as {report.convention} counts"
-    name = f" of {_code(report.root.name)}" if report.root.name else ""
+    about = f"Counted from a {code(form)} document, as {report.convention} counts"
+    name = f" of {code(report.root.name)}" if report.root.name else ""
     lines = [f"## Parameters{name}", "", f"{about}.", ""]
     if not report.exact:
         lines += ["**Not exact:** see the warnings below.", ""]
-    lines += _table(
+    lines += table(
         [column.capitalize() for column in _COLUMNS],
         [[f"{totals[column]:,}" for column in _COLUMNS]],  # type: ignore[literal-required]
         0,
     )
-    dtypes = [f"- {_code(dtype)}: {count:,}" for dtype, count in by_dtype(report).items()]
+    dtypes = [f"- {code(dtype)}: {count:,}" for dtype, count in by_dtype(report).items()]
     reasons = [
         f"- frozen by {phrase(found)}{_match(found.get('match'))}: {found['count']:,}"
         for found in frozen.of(report.root)
@@ -38,25 +38,25 @@ def as_markdown(report: Report, form: str, depth: int = DEEPEST) -> str:
             why = ", ".join(map(phrase, frozen.of(row)))
             names = (row.path or row.name or "(own)", row.type, shape(row.output))
             numbers = (f"{row.repeat:,}", f"{found['total']:,}", f"{found['trainable']:,}")
-            rows.append([*map(_code, names), *numbers, why, _code(explanation(row))])
+            rows.append([*map(code, names), *numbers, why, code(explanation(row))])
         headings = ["Layer", "Type", "Output shape", "Copies", "Parameters", "Trainable", "Frozen by", "How"]
-        lines += _table(headings, rows, 3, 3)
+        lines += table(headings, rows, 3, 3)
     for notice in report.notices:
-        lines.append(f"- {notice.code}{_match(notice.path)}: {_code(notice.detail)}")
+        lines.append(f"- {notice.code}{_match(notice.path)}: {code(notice.detail)}")
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _table(headings: list[str], rows: list[list[str]], texts: int, numbers: int = DEEPEST) -> list[str]:
+def table(headings: list[str], rows: list[list[str]], texts: int, numbers: int = DEEPEST) -> list[str]:
     """A table of `texts` columns, then `numbers` aligned to the right, then texts again."""
     rules = ["---:" if texts <= column < texts + numbers else "---" for column in range(len(headings))]
     return [f"| {' | '.join(cells)} |" for cells in (headings, rules, *rows)] + [""]
 
 
 def _match(text: str | None) -> str:
-    return f" ({_code(text)})" if text else ""
+    return f" ({code(text)})" if text else ""
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """Text of a payload as code, in which nothing is markup.
 
     A code span cannot hold every bar: renderers differ in what a backslash before one means.

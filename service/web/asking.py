@@ -93,5 +93,12 @@ def query(request: Request) -> dict[str, Any]:
         elif name in given:
             raise Problems([InvalidDocument("is given twice", token(name), "duplicate_name")])
         else:
-            given[name] = int(value) if name == "depth" and value.isascii() and value.isdigit() else value
+            given[name] = _value(name, value)
     return envelopes.options(given, rules)
+
+
+def _value(name: str, text: str) -> Any:
+    """A value of a query as JSON would have it, where its member is no string; what it cannot be stays as it is."""
+    if name == "depth" and text.isascii() and text.isdigit():
+        return int(text)
+    return {"true": True, "false": False}.get(text, text) if name == "views" else text

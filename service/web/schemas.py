@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from service.envelopes import CONVENTIONS, Strict
+from service.reconciling import KINDS, SAYS
 
 
 class Totals(Strict):
@@ -87,6 +88,30 @@ class Training(Strict):
     not_included = fields.List(fields.String(), required=True)
 
 
+class Item(Strict):
+    """Tensors that the same views count."""
+
+    kind = fields.String(required=True, validate=validate.OneOf(KINDS))
+    name = fields.String(
+        required=True, metadata={"description": "of buffers, their own; of tied ones, that of what they are tied to"}
+    )
+    tensors = fields.Integer(required=True)
+    elements = fields.Integer(required=True)
+    counted_by = fields.List(fields.String(validate=validate.OneOf(tuple(SAYS))), required=True)
+
+
+class Views(Strict):
+    """One model as each convention counts it; each total is the sum of the items that it counts."""
+
+    totals = fields.Dict(
+        fields.String(),
+        fields.Integer(),
+        required=True,
+        metadata={"description": "; ".join(f"{view}: {says}" for view, says in SAYS.items())},
+    )
+    items = fields.List(fields.Nested(Item), required=True)
+
+
 class Report(Strict):
     """What a model's parameters are, and where they sit."""
 
@@ -99,6 +124,7 @@ class Report(Strict):
     tensors = fields.List(fields.Nested(Tensor), required=True, metadata={"description": "the root's own"})
     layers = fields.List(fields.Nested(Row), required=True)
     warnings = fields.List(fields.Nested(Warning), required=True)
+    views = fields.Nested(Views, metadata={"description": "with `views`"})
     training = fields.Nested(Training, metadata={"description": "with `optimizer`"})
 
 

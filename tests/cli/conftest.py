@@ -34,6 +34,8 @@ Run = Callable[..., Ran]
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command, as typed; `given` is its standard input."""
 
+    monkeypatch.setenv("COLUMNS", "120")
+
     def ran(*arguments: str, given: bytes = b"") -> Ran:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
         try:

@@ -53,7 +53,7 @@ def unpack(tensors: Tensors, config: Mapping[str, Any]) -> Unpacked:
         return Unpacked(tensors, (Notice("packed", "", detail),) if method else ())
     companions = {name for packing in packings.values() for name in packing.companions}
     marked = {
-        name: tensor._replace(role="weight", trainable=False)
+        name: tensor._replace(role="weight", trainable=False, stands_for=_values(packings[name]))
         if name in packings
         else tensor._replace(role="buffer")
         if name in companions
@@ -61,6 +61,10 @@ def unpack(tensors: Tensors, config: Mapping[str, Any]) -> Unpacked:
         for name, tensor in tensors.items()
     }
     return Unpacked(marked, (Notice("packed", "", _told(marked, packings)),))
+
+
+def _values(packing: Packing) -> int:
+    return -1 if packing.parameters is None else packing.parameters
 
 
 def _told(tensors: Tensors, packings: Mapping[str, Packing]) -> str:

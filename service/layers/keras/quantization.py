@@ -71,7 +71,7 @@ def float8(history: int) -> Iterator[Tensor]:
 
 def packed(name: str, rows: int, columns: int, how: Quantization) -> Iterator[Tensor]:
     """A matrix in four bits: two values of the last axis in one byte, a scale for each column and block."""
-    yield Tensor(name, (rows, (columns + 1) // 2), dtype="I8", trainable=False)
+    yield Tensor(name, (rows, (columns + 1) // 2), dtype="I8", trainable=False, stands_for=rows * columns)
     scale = (columns,) if how.block == -1 else (how.blocks(rows), columns)
     yield Tensor(f"{name}_scale", scale, "buffer")
     if how.block != -1:
@@ -82,7 +82,8 @@ def packed(name: str, rows: int, columns: int, how: Quantization) -> Iterator[Te
 def calibrated(rows: int, columns: int, how: Quantization, zero: str) -> Iterator[Tensor]:
     """GPTQ and AWQ: a transposed matrix, and a scale and zero point for each column and group."""
     narrow = how.bits == 4 or how.mode == "awq"
-    yield Tensor("kernel", ((columns + 1) // 2 if narrow else columns, rows), dtype="U8", trainable=False)
+    shape = ((columns + 1) // 2 if narrow else columns, rows)
+    yield Tensor("kernel", shape, dtype="U8", trainable=False, stands_for=rows * columns)
     groups = (columns, how.blocks(rows))
     yield Tensor("kernel_scale", groups, "buffer")
     yield Tensor(zero, groups, "buffer", "U8")

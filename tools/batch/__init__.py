@@ -1,0 +1,1 @@
+"""Long batches against the service as it runs in production."""
