@@ -9,6 +9,7 @@ from itertools import chain, islice
 from time import monotonic
 from typing import Any
 
+from service.applying import Applied, key_of, recall, remember
 from service.errors import (
     ArchitectureError,
     InvalidConfig,
@@ -21,7 +22,6 @@ from service.errors import (
 from service.graph import FAILED, duplicates, evaluate, flatten, missing_inputs
 from service.model import (
     DESIGN,
-    DTYPES,
     Call,
     Convention,
     Document,
@@ -32,10 +32,11 @@ from service.model import (
     Report,
     Row,
     Tensor,
-    Totals,
+    total,
 )
 from service.registry import LayerType, resolve
 from service.repeats import fold, indices
+from service.settling import NOTHING, Settled, settle
 from service.sharing import Shared, unshared
 from service.trainability import FROZEN, Rule, Rules, Verdict
 from service.validation import MOST_PROBLEMS, shown
@@ -150,14 +151,18 @@ class _Walk:
         elif not layer.trainable:
             verdict = FROZEN
         children: tuple[Row, ...] = ()
-        own, output = layer.tensors, None
+        copies = times * layer.repeat
+        output: Output = None
         if layer.children:
-            children, output = self._beneath(layer, path, verdict, times * layer.repeat, given)
-        elif layer.config is not None:
-            own, output = self._leaf(layer, path, given)
-        own, totals = self._settle(own, layer, path, verdict, times * layer.repeat)
-        for child in children:
-            totals += child.totals
+            children, output = self._beneath(layer, path, verdict, copies, given)
+            own = self._settled(layer.tensors, layer, path, verdict, copies)
+        elif layer.config is None:
+            own = self._settled(layer.tensors, layer, path, verdict, copies)
+        else:
+            applied = self._leaf(layer, path, given)
+            own, output = self._settled_again(applied, layer, path, verdict, copies), applied.output
+        self._add(own, layer, copies)
+        totals = total((own.totals, *(child.totals for child in children))) if children else own.totals
         if layer.repeat > 1:
             totals *= layer.repeat
             self._check_repeat(layer, given, output)
@@ -167,7 +172,7 @@ class _Walk:
             )
             raise _Enough
         self.depth -= 1
-        return Row(path, layer.name, layer.type, layer.repeat, own, totals, children, output)
+        return Row(path, layer.name, layer.type, layer.repeat, own.tensors, totals, children, output)
 
     def _enter(self, layer: Layer) -> None:
         """Keep to the limits."""
@@ -212,13 +217,17 @@ class _Walk:
         outputs: dict[tuple[str, str], Output] = {}
 
         def run(child: Layer, call: Call) -> Output:
-            key = child.name, repr(call)
-            if child.name not in found:
-                found[child.name] = self.rows(child, prefix + child.name, verdict, times, call)
-                outputs[key] = found[child.name][-1].output if found[child.name] else FAILED
-            elif key not in outputs:
-                outputs[key] = self._again(child, found[child.name], call)
-            found[child.name] = [row._replace(output=outputs[key]) for row in found[child.name]]
+            name = child.name
+            if name not in found:
+                rows = found[name] = self.rows(child, prefix + name, verdict, times, call)
+                output = rows[-1].output if rows else FAILED
+                if len(child.calls) > 1:
+                    outputs[name, repr(call)] = output
+                return output
+            key = name, repr(call)
+            if key not in outputs:
+                outputs[key] = self._again(child, found[name], call)
+            found[name] = [row._replace(output=outputs[key]) for row in found[name]]
             return outputs[key]
 
         try:
@@ -238,13 +247,24 @@ class _Walk:
             self.blame(ShapeMismatch("is called on inputs that need weights of different shapes"), layer.pointer)
         return again.output
 
-    def _leaf(self, layer: Layer, path: str, given: Call) -> tuple[tuple[Tensor, ...], Output]:
+    def _leaf(self, layer: Layer, path: str, given: Call) -> Applied:
         """The tensors and the output of a layer that a formula knows."""
+        key = key_of(layer, given, self.document.framework)
+        if (known := recall(key)) is not None:
+            return known
         assert layer.config is not None
         if (kind := self._kind(layer, path)) is None:
-            return (), None if self.options.unknown == "report" else FAILED
-        pointer = layer.pointer + self.document.config_at
+            return Applied((), None if self.options.unknown == "report" else FAILED, {})
         config = self._known(kind, layer.config, path) if self.document.lenient else layer.config
+        if (applied := self._computed(kind, config, layer, given)) is None:
+            return Applied((), FAILED, {})
+        if config is layer.config and not kind.signature.parts:  # there was nothing else to say
+            remember(key, applied)
+        return applied
+
+    def _computed(self, kind: LayerType, config: Mapping[str, Any], layer: Layer, given: Call) -> Applied | None:
+        """What the formula makes of a config; None where something is wrong, which is told then."""
+        pointer = layer.pointer + self.document.config_at
         if wrong := list(kind.signature.problems(config, pointer)):
             for problem in wrong:
                 self.blame(problem, "")
@@ -260,7 +280,7 @@ class _Walk:
                 self.blame(error, pointer)
             except ArchitectureError as error:
                 self.blame(error, layer.pointer)
-        return (), FAILED
+        return None
 
     def _kind(self, layer: Layer, path: str) -> LayerType | None:
         """The type of a layer, or None where that is a problem or, if so asked, a notice."""
@@ -284,9 +304,7 @@ class _Walk:
             self.notices.append(Notice("unknown_argument", path, detail, seen=False))
         return {name: config[name] for name in config if name in known}
 
-    def _apply(
-        self, kind: LayerType, config: Mapping[str, Any], pointer: str, given: Call
-    ) -> tuple[tuple[Tensor, ...], Output]:
+    def _apply(self, kind: LayerType, config: Mapping[str, Any], pointer: str, given: Call) -> Applied:
         """What a formula yields and returns."""
         arguments = kind.signature.chosen(config)
         for name in kind.signature.parts & arguments.keys():
@@ -297,7 +315,7 @@ class _Walk:
             try:
                 tensor = next(formula)
             except StopIteration as stop:
-                return tuple(tensors), _countable(stop.value)
+                return Applied(tuple(tensors), _countable(stop.value), {})
             tensors.append(tensor)
 
     def _parts(self, value: Any, pointer: str) -> Any:
@@ -316,42 +334,39 @@ class _Walk:
             raise _Told("")
         return tuple(_tensors(row)), row.output
 
-    def _settle(
-        self, tensors: tuple[Tensor, ...], layer: Layer, path: str, verdict: Verdict, times: int
-    ) -> tuple[tuple[Tensor, ...], Totals]:
-        """A layer's own tensors, each with its fate, and what they add up to."""
-        settled: list[Tensor] = []
-        self.tensors += len(tensors)
-        trainable = frozen = buffers = size_bytes = buffer_bytes = 0
+    def _settled(self, tensors: tuple[Tensor, ...], layer: Layer, path: str, verdict: Verdict, copies: int) -> Settled:
+        """A layer's own tensors, each with its fate."""
+        if not tensors:
+            return NOTHING
+        computed = layer.config is not None  # by a formula, whose `trainable` is design and no word on training
+        fates = []
         for tensor in tensors:
-            designed = layer.config is not None and not tensor.trainable  # by a formula, which is no word on training
-            own = verdict if tensor.trainable or designed else FROZEN
-            if self.rules and times:
-                full = f"{path}.{tensor.name}" if path else tensor.name
-                own = self.rules.settle(full, verdict, tensor.trainable or designed)
-            frozen_by = DESIGN if designed or tensor.role == "buffer" else own.frozen_by
-            dtype = tensor.dtype or layer.dtype or self.options.dtype
-            tied_to = tensor.tied_to or (layer.shares and f"{layer.shares}.{tensor.name}")
-            trains = frozen_by is None
-            fate = trains, tied_to, frozen_by, tensor.stands_for
-            settled.append(Tensor(tensor.name, tensor.shape, tensor.role, dtype, *fate))
-            if tied_to:
-                continue
-            size = tensor.size
-            if tensor.role == "buffer":
-                buffers += size
-                buffer_bytes += -(-size * DTYPES[dtype] // 8)
-                self.buffers[dtype] += size * times
-                continue
-            if trains:
-                trainable += size
-            else:
-                frozen += size
-            size_bytes += -(-size * DTYPES[dtype] // 8)
-            self.weights[dtype] += size * times
+            free = tensor.trainable or computed
+            own = verdict if free else FROZEN
+            if self.rules and copies:
+                own = self.rules.settle(f"{path}.{tensor.name}" if path else tensor.name, verdict, free)
+            designed = tensor.role == "buffer" or (computed and not tensor.trainable)
+            fates.append(DESIGN if designed else own.frozen_by)
+        return settle(tensors, fates, layer.dtype or self.options.dtype, layer.shares)
+
+    def _settled_again(self, applied: Applied, layer: Layer, path: str, verdict: Verdict, copies: int) -> Settled:
+        """The same of a formula's tensors: without rules it is the same for all alike layers."""
+        if layer.shares or (self.rules and copies):
+            return self._settled(applied.tensors, layer, path, verdict, copies)
+        key = layer.dtype or self.options.dtype, verdict.frozen_by
+        if (found := applied.settled.get(key)) is None:
+            found = applied.settled[key] = self._settled(applied.tensors, layer, path, verdict, copies)
+        return found
+
+    def _add(self, own: Settled, layer: Layer, copies: int) -> None:
+        """Count a layer's own tensors."""
+        self.tensors += len(own.tensors)
+        for dtype, size in own.weights.items():
+            self.weights[dtype] += size * copies
+        for dtype, size in own.buffers.items():
+            self.buffers[dtype] += size * copies
         if layer.shares:
-            self.shared.append(Shared(layer, tuple(settled)))
-        return tuple(settled), Totals(trainable, frozen, buffers, size_bytes, buffer_bytes)
+            self.shared.append(Shared(layer, own.tensors))
 
     def _check_repeat(self, layer: Layer, given: Call, output: Output) -> None:
         """The second copy of a block is fed by the first: it must return what it takes."""

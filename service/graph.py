@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import zip_longest
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from service.errors import ArchitectureError, InvalidGraph, did_you_mean
 from service.model import Call, Dimensions, Layer, Output, Ref
@@ -16,9 +16,8 @@ FAILED: Final = object()
 Run = Callable[[Layer, Call], Output]
 
 
-class _Node(NamedTuple):
-    layer: str
-    call: int
+_Node = tuple[str, int]
+"""A call of a layer: its name, and which."""
 
 
 def flatten(structure: Any) -> Iterator[Any]:
@@ -33,13 +32,20 @@ def flatten(structure: Any) -> Iterator[Any]:
         yield structure
 
 
-def _refs(structure: Any) -> Iterator[Ref]:
-    return (leaf for leaf in flatten(structure) if isinstance(leaf, Ref))
+def _refs(structure: Any) -> list[Ref]:
+    """The refs in a call's arguments, in a graph's outputs."""
+    if isinstance(structure, Ref):
+        return [structure]
+    if isinstance(structure, list | dict):
+        within = structure.values() if isinstance(structure, dict) else structure
+        return [ref for item in within for ref in _refs(item)]
+    return []
 
 
-def _feeders(call: Call) -> Iterator[Ref]:
-    yield from _refs(list(call.args))
-    yield from _refs(dict(call.kwargs))
+def _feeders(call: Call) -> list[Ref]:
+    if len(call.args) == 1 and not call.kwargs:
+        return _refs(call.args[0])
+    return [ref for arg in (*call.args, *call.kwargs.values()) for ref in _refs(arg)]
 
 
 def duplicates(parent: Layer) -> Iterator[ArchitectureError]:
@@ -53,22 +59,23 @@ def duplicates(parent: Layer) -> Iterator[ArchitectureError]:
 
 def missing_inputs(parent: Layer) -> Iterator[ArchitectureError]:
     """References to what is not there."""
-    children = {child.name: child for child in parent.children}
     assert parent.graph is not None
-    calls = dict.fromkeys(parent.graph.inputs, 1) | {name: len(child.calls) or 1 for name, child in children.items()}
+    calls = dict.fromkeys(parent.graph.inputs, 1) | {child.name: len(child.calls) or 1 for child in parent.children}
     for child in parent.children:
         for call in child.calls:
-            yield from _missing(_feeders(call), calls, child.pointer)
-    yield from _missing(_refs(parent.graph.outputs), calls, parent.pointer)
+            for ref in _feeders(call):
+                if not 0 <= ref.call < calls.get(ref.layer, 0):
+                    yield _missing(ref, calls, child.pointer)
+    for ref in _refs(parent.graph.outputs):
+        if not 0 <= ref.call < calls.get(ref.layer, 0):
+            yield _missing(ref, calls, parent.pointer)
 
 
-def _missing(refs: Iterator[Ref], calls: Mapping[str, int], pointer: str) -> Iterator[ArchitectureError]:
-    for ref in refs:
-        if ref.layer not in calls:
-            detail = f'no layer here is called "{ref.layer[:100]}"{did_you_mean(ref.layer, calls)}'
-            yield InvalidGraph(detail, pointer, "missing_input")
-        elif not 0 <= ref.call < calls[ref.layer]:
-            yield InvalidGraph(f'"{ref.layer}" is not called {ref.call + 1} times', pointer, "missing_input")
+def _missing(ref: Ref, calls: Mapping[str, int], pointer: str) -> InvalidGraph:
+    if ref.layer in calls:
+        return InvalidGraph(f'"{ref.layer}" is not called {ref.call + 1} times', pointer, "missing_input")
+    detail = f'no layer here is called "{ref.layer[:100]}"{did_you_mean(ref.layer, calls)}'
+    return InvalidGraph(detail, pointer, "missing_input")
 
 
 def evaluate(parent: Layer, given: Call, run: Run) -> Output:
@@ -80,35 +87,40 @@ def evaluate(parent: Layer, given: Call, run: Run) -> Output:
     children = {child.name: child for child in parent.children}
     bound = dict(zip(parent.graph.inputs, flatten([*given.args, *given.kwargs.values()]), strict=False))
     values: dict[_Node, Output] = {
-        _Node(name, 0): _entry(bound.get(name), stated)
+        (name, 0): _entry(bound.get(name), stated)
         for name, stated in zip_longest(parent.graph.inputs, parent.graph.stated)
         if name not in children
     }
 
     def value(ref: Ref) -> Output:
-        return _pick(values[_Node(ref.layer, ref.call)], ref)
+        return _pick(values[ref.layer, ref.call], ref)
 
-    def needs(node: _Node) -> Iterator[_Node]:
-        calls = children[node.layer].calls
-        if node.call:
-            yield _Node(node.layer, node.call - 1)
-        if calls:
-            yield from (_Node(ref.layer, ref.call) for ref in _feeders(calls[node.call]))
+    def missing(node: _Node) -> list[_Node]:
+        """What must be performed before."""
+        name, index = node
+        calls = children[name].calls
+        found = [(ref.layer, ref.call) for ref in _feeders(calls[index])] if calls else []
+        if index:
+            found.append((name, index - 1))
+        return [node for node in found if node not in values]
 
     def perform(node: _Node) -> None:
-        child = children[node.layer]
-        call = child.calls[node.call] if child.calls else Call()
-        if (entry := bound.get(node.layer)) is not None:
+        name, index = node
+        child = children[name]
+        if (entry := bound.get(name)) is not None:
             call = Call((entry,))
-        else:
+        elif child.calls:
+            args, kwargs = child.calls[index]
             call = Call(
-                tuple(_swap(arg, value) for arg in call.args), {k: _swap(v, value) for k, v in call.kwargs.items()}
+                tuple([_swap(arg, value) for arg in args]), {key: _swap(arg, value) for key, arg in kwargs.items()}
             )
+        else:
+            call = Call()
         values[node] = run(child, call)
 
     for child in parent.children:
         for index in range(max(1, len(child.calls))):
-            _settle(_Node(child.name, index), values, needs, perform)
+            _settle((child.name, index), values, missing, perform)
     return _swap(parent.graph.outputs, value)
 
 
@@ -124,24 +136,23 @@ def _entry(given: Output, stated: Dimensions | None) -> Output:
 
 def _settle(
     wanted: _Node,
-    done: Mapping[Any, Output],
-    needs: Callable[[_Node], Iterator[_Node]],
+    done: Mapping[_Node, Output],
+    missing: Callable[[_Node], list[_Node]],
     perform: Callable[[_Node], None],
 ) -> None:
     """Perform `wanted` after all that it needs, without recursion."""
     stack, waiting = [wanted], set()
     while stack:
         node = stack[-1]
-        missing = [need for need in needs(node) if need not in done]
-        if node in done or not missing:
+        if node in done:
             stack.pop()
-            if node not in done:
-                perform(node)
+        elif not (first := missing(node)):
+            perform(stack.pop())
         elif node in waiting:
-            raise InvalidGraph(f'the layers feed each other in a circle through "{node.layer}"', code="cycle")
+            raise InvalidGraph(f'the layers feed each other in a circle through "{node[0]}"', code="cycle")
         else:
             waiting.add(node)
-            stack += missing
+            stack += first
 
 
 def _swap(structure: Any, value: Callable[[Ref], Output]) -> Output:
@@ -158,7 +169,7 @@ def _swap(structure: Any, value: Callable[[Ref], Output]) -> Output:
 def _pick(output: Output, ref: Ref) -> Output:
     if output is FAILED or output is None:
         return output if ref.stated is None else ref.stated
-    if ref.output is None:
+    if ref.output is None or (ref.output == 0 and isinstance(output, tuple)):
         return output
     outputs = list(flatten(output))
     if ref.output >= len(outputs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import prod
@@ -231,6 +231,18 @@ class Totals:
             self.bytes // copies,
             self.buffer_bytes // copies,
         )
+
+
+def total(parts: Iterable[Totals]) -> Totals:
+    """The sum."""
+    trainable = frozen = buffers = size_bytes = buffer_bytes = 0
+    for part in parts:
+        trainable += part.trainable
+        frozen += part.frozen
+        buffers += part.buffers
+        size_bytes += part.bytes
+        buffer_bytes += part.buffer_bytes
+    return Totals(trainable, frozen, buffers, size_bytes, buffer_bytes)
 
 
 class Row(NamedTuple):
