@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
-from service.applying import Applied, key_of, recall, remember
+from service import memory
 from service.errors import (
     ArchitectureError,
     InvalidConfig,
@@ -29,6 +29,7 @@ from service.model import (
     Layer,
     Notice,
     Output,
+    Reason,
     Report,
     Row,
     Tensor,
@@ -249,17 +250,18 @@ class _Walk:
 
     def _leaf(self, layer: Layer, path: str, given: Call) -> Applied:
         """The tensors and the output of a layer that a formula knows."""
-        key = key_of(layer, given, self.document.framework)
-        if (known := recall(key)) is not None:
-            return known
         assert layer.config is not None
         if (kind := self._kind(layer, path)) is None:
             return Applied((), None if self.options.unknown == "report" else FAILED, {})
+        # What is within a wrapper's config may have something to say each time.
+        key = None if kind.signature.parts else memory.key((kind.name, layer.config, given.args, given.kwargs))
+        if (known := _APPLIED.recall(key)) is not None:
+            return known
         config = self._known(kind, layer.config, path) if self.document.lenient else layer.config
         if (applied := self._computed(kind, config, layer, given)) is None:
             return Applied((), FAILED, {})
-        if config is layer.config and not kind.signature.parts:  # there was nothing else to say
-            remember(key, applied)
+        if config is layer.config:  # every argument is known
+            _APPLIED.keep(key, applied)
         return applied
 
     def _computed(self, kind: LayerType, config: Mapping[str, Any], layer: Layer, given: Call) -> Applied | None:
@@ -353,9 +355,9 @@ class _Walk:
         """The same of a formula's tensors: without rules it is the same for all alike layers."""
         if layer.shares or (self.rules and copies):
             return self._settled(applied.tensors, layer, path, verdict, copies)
-        key = layer.dtype or self.options.dtype, verdict.frozen_by
-        if (found := applied.settled.get(key)) is None:
-            found = applied.settled[key] = self._settled(applied.tensors, layer, path, verdict, copies)
+        fate = layer.dtype or self.options.dtype, verdict.frozen_by
+        if (found := applied.settled.get(fate)) is None:
+            found = applied.settled[fate] = self._settled(applied.tensors, layer, path, verdict, copies)
         return found
 
     def _add(self, own: Settled, layer: Layer, copies: int) -> None:
@@ -376,6 +378,17 @@ class _Walk:
                 f"is repeated, so it must return what it takes; it takes {shown(before)} and returns {shown(output)}"
             )
             self.blame(ShapeMismatch(detail), layer.pointer)
+
+
+class Applied(NamedTuple):
+    """What a formula yields and returns, and what became of it by dtype and by what freezes it."""
+
+    tensors: tuple[Tensor, ...]
+    output: Output
+    settled: dict[tuple[str, Reason | None], Settled]
+
+
+_APPLIED: memory.Memory[Applied] = memory.Memory()
 
 
 class _Enough(Exception):

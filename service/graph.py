@@ -32,20 +32,21 @@ def flatten(structure: Any) -> Iterator[Any]:
         yield structure
 
 
-def _refs(structure: Any) -> list[Ref]:
-    """The refs in a call's arguments, in a graph's outputs."""
+def refs(structure: Any) -> list[Ref]:
+    """The refs in an argument, in a graph's outputs."""
     if isinstance(structure, Ref):
         return [structure]
     if isinstance(structure, list | dict):
         within = structure.values() if isinstance(structure, dict) else structure
-        return [ref for item in within for ref in _refs(item)]
+        return [ref for item in within for ref in refs(item)]
     return []
 
 
-def _feeders(call: Call) -> list[Ref]:
+def feeders(call: Call) -> list[Ref]:
+    """The refs in a call's arguments."""
     if len(call.args) == 1 and not call.kwargs:
-        return _refs(call.args[0])
-    return [ref for arg in (*call.args, *call.kwargs.values()) for ref in _refs(arg)]
+        return refs(call.args[0])
+    return [ref for arg in (*call.args, *call.kwargs.values()) for ref in refs(arg)]
 
 
 def duplicates(parent: Layer) -> Iterator[ArchitectureError]:
@@ -63,10 +64,10 @@ def missing_inputs(parent: Layer) -> Iterator[ArchitectureError]:
     calls = dict.fromkeys(parent.graph.inputs, 1) | {child.name: len(child.calls) or 1 for child in parent.children}
     for child in parent.children:
         for call in child.calls:
-            for ref in _feeders(call):
+            for ref in feeders(call):
                 if not 0 <= ref.call < calls.get(ref.layer, 0):
                     yield _missing(ref, calls, child.pointer)
-    for ref in _refs(parent.graph.outputs):
+    for ref in refs(parent.graph.outputs):
         if not 0 <= ref.call < calls.get(ref.layer, 0):
             yield _missing(ref, calls, parent.pointer)
 
@@ -99,7 +100,7 @@ def evaluate(parent: Layer, given: Call, run: Run) -> Output:
         """What must be performed before."""
         name, index = node
         calls = children[name].calls
-        found = [(ref.layer, ref.call) for ref in _feeders(calls[index])] if calls else []
+        found = [(ref.layer, ref.call) for ref in feeders(calls[index])] if calls else []
         if index:
             found.append((name, index - 1))
         return [node for node in found if node not in values]

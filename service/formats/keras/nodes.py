@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from service.errors import ArchitectureError, InvalidDocument, token
-from service.graph import flatten
+from service.graph import feeders, refs
 from service.model import Call, Graph, Layer, Ref
 from service.signature import LARGEST
 from service.validation import shown
@@ -125,31 +125,36 @@ class Nodes:
 def feeding(children: list[Layer], graph: Graph) -> set[str]:
     """The layers that a graph's outputs come from, and its inputs."""
     calls = {child.name: child.calls for child in children}
-    waiting = [ref.layer for ref in flatten(graph.outputs) if isinstance(ref, Ref)]
+    waiting = [ref.layer for ref in refs(graph.outputs)]
     found = set(graph.inputs)
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
             for call in calls.get(name, ()):
-                fed_by = flatten([*call.args, *call.kwargs.values()])
-                waiting += [ref.layer for ref in fed_by if isinstance(ref, Ref)]
+                waiting += [ref.layer for ref in feeders(call)]
     return found
 
 
 def _is_history(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 3 and isinstance(value[0], str) and all(map(_is_number, value[1:]))
+    if not isinstance(value, list) or len(value) != 3:
+        return False
+    name, call, output = value
+    return isinstance(name, str) and _is_number(call) and _is_number(output)
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST
+    return type(value) is int and 0 <= value <= LARGEST
 
 
 def is_shape(value: Any) -> bool:
     """Whether a value is a shape: a list of dimensions, null where one is open."""
-    return (
-        isinstance(value, list) and len(value) <= 64 and all(length is None or _is_number(length) for length in value)
-    )
+    if not isinstance(value, list) or len(value) > 64:
+        return False
+    for length in value:  # noqa: SIM110 # a generator takes twice the time, and this is asked of every layer
+        if length is not None and not _is_number(length):
+            return False
+    return True
 
 
 def reordered(call: Call, inputs: tuple[str, ...]) -> Call:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from service import memory
 from service.errors import ArchitectureError, InvalidDocument, InvalidGraph, Problems, TooLarge, did_you_mean
 from service.formats.keras import legacy, notices
 from service.formats.keras.nodes import Nodes, feeding, is_shape, reordered
@@ -22,6 +23,29 @@ _BASE = frozenset(("name", "trainable", "dtype", "autocast", "activity_regulariz
 """Arguments of every layer (keras.Layer), which are not its type's own."""
 _KERAS = ("keras.", "tf_keras.", "tensorflow.keras.", "tensorflow.python.keras.")
 _OPERATIONS = ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer")
+
+
+class _Serialized(NamedTuple):
+    """A layer or a model as Keras writes it."""
+
+    item: Mapping[str, Any]
+    kind: str
+    config: Mapping[str, Any]
+    name: str
+    pointer: str
+    path: str
+
+
+class _Leaf(NamedTuple):
+    """What a layer that is no model comes to, wherever it stands."""
+
+    type: str
+    config: Mapping[str, Any] | None
+    trainable: bool
+    dtype: str
+
+
+_LEAVES: memory.Memory[_Leaf] = memory.Memory()
 
 
 class Reading:
@@ -41,59 +65,68 @@ class Reading:
 
     def layer(self, item: Any, pointer: str, path: str = "", root: bool = False) -> Layer:
         """A layer or a model, and all that is in it; a stand-in where something is wrong with it."""
-        nothing = Layer("", "", pointer=pointer)
         if not isinstance(item, dict):
             self.wrong("an object", item, pointer)
-            return nothing
+            return Layer("", "", pointer=pointer)
         if pointer.count("/config/") > DEEPEST:
             self.blame(TooLarge(f"is nested deeper than {DEEPEST} layers", pointer))
-            return nothing
+            return Layer("", "", pointer=pointer)
         kind, config = item.get("class_name"), item.get("config", {})
         for member in ("class_name", "config"):
             if member not in item:
                 self.blame(InvalidDocument("is required", f"{pointer}/{member}", "required"))
         if not isinstance(kind, str) or not 0 < len(kind) <= 200:
             self.wrong("the name of a class", kind, f"{pointer}/class_name")
-            return nothing
+            return Layer("", "", pointer=pointer)
         config = {"layers": config} if kind == "Sequential" and isinstance(config, list) else config  # Keras 1
         if not isinstance(config, dict | None):
             self.wrong("an object", config, f"{pointer}/config")
-            return nothing
+            return Layer("", "", pointer=pointer)
         config = config or {}
         name = self._name(item, config, kind, pointer)
         path = "" if root else f"{path}.{name}" if path else name
-        return self._read(item, config, kind, Layer(name, kind, pointer=pointer), path, root)
+        return self._read(_Serialized(item, kind, config, name, pointer, path), root)
 
-    def _read(
-        self, item: Mapping[str, Any], config: Mapping[str, Any], kind: str, layer: Layer, path: str, root: bool
-    ) -> Layer:
-        trainable = config.get("trainable", True)
+    def _read(self, it: _Serialized, root: bool) -> Layer:
+        trainable = it.config.get("trainable", True)
         if not isinstance(trainable, bool):
-            self.wrong("true or false", trainable, f"{layer.pointer}/config/trainable")
-        if kind in _FUNCTIONAL or {"layers", "input_layers", "output_layers"} <= config.keys():
-            if _is_custom(item):
-                self.notices.append(notices.of_model_class(kind, path))
+            self.wrong("true or false", trainable, f"{it.pointer}/config/trainable")
+        if it.kind in _FUNCTIONAL or {"layers", "input_layers", "output_layers"} <= it.config.keys():
+            if _is_custom(it.item):
+                self.notices.append(notices.of_model_class(it.kind, it.path))
             # Each layer counts by its own flag, even one that was thawed inside a frozen model; but for the outermost.
-            return self._functional(config, layer._replace(trainable=trainable or not root), path)
-        if kind == "Sequential" and not _is_custom(item):
-            return self._sequential(item, config, layer, path)
-        return self._leaf(item, config, kind, layer._replace(trainable=trainable is True), path)
+            return self._functional(it, trainable is True or not root)
+        if it.kind == "Sequential" and not _is_custom(it.item):
+            return self._sequential(it)
+        known = LAYERS.get(f"keras.{it.kind}")
+        key = None
+        if known is not None and not known.signature.parts:
+            key = memory.key(
+                (it.kind, it.item.get("module"), it.item.get("registered_name"), {**it.config, "name": ""})
+            )
+        if (leaf := _LEAVES.recall(key)) is None:
+            said = len(self.notices)
+            leaf = self._leaf(it, trainable is True)
+            if len(self.notices) == said:
+                _LEAVES.keep(key, leaf)
+        return Layer(it.name, leaf.type, leaf.config, trainable=leaf.trainable, dtype=leaf.dtype, pointer=it.pointer)
 
-    def _leaf(self, item: Mapping[str, Any], config: Mapping[str, Any], kind: str, layer: Layer, path: str) -> Layer:
+    def _leaf(self, it: _Serialized, trainable: bool) -> _Leaf:
         """A layer, an operation without weights, or a class that nobody here knows."""
-        if _is_operation(item, kind):
-            return layer
-        if kind in notices.CODE or _holds_code(config):
-            self.notices.append(notices.of_code(kind, path))
-            if kind != "Lambda" and kind in notices.CODE:
-                return layer
-        kind, arguments = legacy.modernised(kind, config)
-        if kind in notices.COMPOSITES and not layer.trainable:
-            self.notices.append(notices.of_flag(kind, path))
-            layer = layer._replace(trainable=True)
+        if _is_operation(it.item, it.kind):
+            return _Leaf(it.kind, None, trainable, "")
+        if it.kind in notices.CODE or _holds_code(it.config):
+            self.notices.append(notices.of_code(it.kind, it.path))
+            if it.kind != "Lambda" and it.kind in notices.CODE:
+                return _Leaf(it.kind, None, trainable, "")
+        kind, arguments = legacy.modernised(it.kind, it.config)
+        if kind in notices.COMPOSITES and not trainable:
+            self.notices.append(notices.of_flag(kind, it.path))
+            trainable = True
+        policy = it.config.get("dtype")
         arguments = {name: value for name, value in arguments.items() if name not in _BASE}
-        arguments |= self._quantization(kind, config.get("dtype"), path)
-        return layer._replace(type=_qualified(item, kind), config=arguments, dtype=_variable_dtype(config.get("dtype")))
+        arguments |= self._quantization(kind, policy, it.path)
+        return _Leaf(_qualified(it.item, kind), arguments, trainable, _variable_dtype(policy))
 
     def _name(self, item: Mapping[str, Any], config: Mapping[str, Any], kind: str, pointer: str) -> str:
         name, at = (item["name"], "/name") if "name" in item else (config.get("name"), "/config/name")
@@ -104,34 +137,35 @@ class Reading:
             return ""
         return name
 
-    def _children(self, config: Mapping[str, Any], pointer: str, path: str) -> Iterator[tuple[Any, Layer]]:
+    def _children(self, it: _Serialized) -> Iterator[tuple[Any, Layer]]:
         """The layers of a model as they are written and as they are read."""
-        items = config.get("layers")
+        items = it.config.get("layers")
         if not isinstance(items, list) or not items:
-            self.wrong("a list of at least one layer", items, f"{pointer}/config/layers")
+            self.wrong("a list of at least one layer", items, f"{it.pointer}/config/layers")
             return
         for index, item in enumerate(items):
-            yield item, self.layer(item, f"{pointer}/config/layers/{index}", path)
+            yield item, self.layer(item, f"{it.pointer}/config/layers/{index}", it.path)
 
-    def _sequential(self, item: Mapping[str, Any], config: Mapping[str, Any], layer: Layer, path: str) -> Layer:
+    def _sequential(self, it: _Serialized) -> Layer:
         """Layers one after the other; a stated input shape is no layer of its own, as Keras does not show it."""
-        read = list(self._children(config, layer.pointer, path))
-        stated = _built_shape(config.get("build_input_shape")) or _built_shape(_build_config(item))
+        read = list(self._children(it))
+        stated = _built_shape(it.config.get("build_input_shape")) or _built_shape(_build_config(it.item))
         if read and _class(read[0][0]) == "InputLayer":
             stated = self._input_shape(read.pop(0)[1])
             if not read:
-                self.blame(InvalidDocument("has an input but no layers", f"{layer.pointer}/config/layers"))
+                self.blame(InvalidDocument("has an input but no layers", f"{it.pointer}/config/layers"))
         elif read and isinstance(read[0][0], dict):
             stated = _first_shape(read[0][0].get("config")) or stated
         children, entry = [], Ref("input")
         taken = {child.name for _, child in read}
         while entry.layer in taken:
             entry = Ref(f"{entry.layer}_")
-        graph = Graph((entry.layer,), entry, (stated,))
+        first = entry
         for _, child in read:
             children.append(child._replace(calls=(Call((entry,)),)))
             entry = Ref(child.name)
-        return layer._replace(children=tuple(children), graph=graph._replace(outputs=entry))
+        graph = Graph((first.layer,), entry, (stated,))
+        return Layer(it.name, it.kind, children=tuple(children), graph=graph, pointer=it.pointer)
 
     def _input_shape(self, layer: Layer) -> Dimensions | None:
         """What an InputLayer says reaches the model."""
@@ -145,10 +179,10 @@ class Reading:
             return None
         return tuple(shape)
 
-    def _functional(self, config: Mapping[str, Any], layer: Layer, path: str) -> Layer:
+    def _functional(self, it: _Serialized, trainable: bool) -> Layer:
         """Layers wired by name."""
-        at = f"{layer.pointer}/config"
-        read = list(self._children(config, layer.pointer, path))
+        at = f"{it.pointer}/config"
+        read = list(self._children(it))
         models = {child.name: child for _, child in read if child.graph is not None}
         inbound = [item.get("inbound_nodes") if isinstance(item, dict) else None for item, _ in read]
         old = any(isinstance(node, list) for nodes in inbound if isinstance(nodes, list) for node in nodes)
@@ -168,10 +202,10 @@ class Reading:
             children.append(child._replace(calls=tuple(found)))
         ends: dict[str, list[Ref]] = {}
         for member in ("input_layers", "output_layers"):
-            if member not in config:
+            if member not in it.config:
                 self.blame(InvalidDocument("is required", f"{at}/{member}", "required"))
                 continue
-            ends[member] = [ref for ref in flatten(nodes.refs(config[member], f"{at}/{member}")) if ref is not None]
+            ends[member] = [ref for ref in flatten(nodes.refs(it.config[member], f"{at}/{member}")) if ref is not None]
             if not ends[member]:
                 self.blame(InvalidDocument("must name at least one layer", f"{at}/{member}"))
         inputs, outputs = ends.get("input_layers", []), ends.get("output_layers", [])
@@ -180,7 +214,8 @@ class Reading:
                 detail = f"{shown(ref.layer)} is called once and has one output"
                 self.blame(InvalidGraph(detail, f"{at}/input_layers", "missing_input"))
         graph = Graph(tuple(ref.layer for ref in inputs), outputs[0] if len(outputs) == 1 else outputs)
-        return layer._replace(children=self._in_use(children, graph, at, path), graph=graph)
+        used = self._in_use(children, graph, at, it.path)
+        return Layer(it.name, it.kind, children=used, graph=graph, trainable=trainable, pointer=it.pointer)
 
     def _in_use(self, children: list[Layer], graph: Graph, at: str, path: str) -> tuple[Layer, ...]:
         """The layers between inputs and outputs: others that the document holds are no part of the model."""
