@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -14,6 +14,9 @@ from service.repeats import intervals
 
 MOST_STEPS = 2_000_000
 """How many pairs of layers one comparison may look at."""
+
+Likeness = Literal["name and shape", "shape", "name and layout", "layout"]
+"""In what two layers of other paths are alike; of another layout are the axes of what is the same."""
 
 Kind = Literal["added", "removed", "renamed", "resized", "frozen", "unfrozen", "tied", "untied", "converted"]
 
@@ -28,6 +31,7 @@ class Change(NamedTuple):
     before: Totals
     after: Totals
     detail: str = ""
+    tensors: Mapping[str, int] = {}  # of `resized`: the elements that there are more, by the tensor's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,11 @@ def compare(before: Report, after: Report) -> Comparison:
     """
     walk = _Walk()
     walk.pair(_Part(before.root, "", 1, 1), _Part(after.root, "", 1, 1))
-    walk.rename()
+    walk.rename("name and shape")
+    walk.rename("shape")
+    if before.framework != after.framework:  # which each have axes in an order of their own
+        walk.rename("name and layout")
+        walk.rename("layout")
     changes = [*walk.changes, *walk.left(walk.removed, "removed"), *walk.left(walk.added, "added")]
     convention = before.convention if before.convention == after.convention else "keras"
     return Comparison(before, after, convention, tuple(changes))
@@ -98,7 +106,7 @@ class _Walk:
     def pair(self, before: _Part, after: _Part) -> None:
         """Compare what two layers own, and whatever is beneath both."""
         self._step()
-        if change := _change(before, after, renamed=False):
+        if change := _change(before, after):
             self.changes.append(change)
         for old, new in _matched(before, after):
             self._step()
@@ -116,22 +124,21 @@ class _Walk:
         for child in part.row.children:
             yield from self._owners(part.beneath(child, child.name, child.repeat))
 
-    def rename(self) -> None:
-        """Match what is gone with what is new: alike in shape and in name, then in shape alone, in order."""
-        for by_name in (True, False):
-            waiting: dict[Hashable, deque[tuple[_Lost, int]]] = defaultdict(deque)
-            for lost in self.added:
-                for index in _open(lost):
-                    waiting[_likeness(lost.owners[index], by_name)].append((lost, index))
-            for lost in self.removed:
-                for index in _open(lost):
-                    if found := waiting.get(_likeness(lost.owners[index], by_name)):
-                        new, place = found.popleft()
-                        lost.matched.add(index)
-                        new.matched.add(place)
-                        change = _change(lost.owners[index], new.owners[place], renamed=True)
-                        assert change
-                        self.changes.append(change)
+    def rename(self, alike: Likeness) -> None:
+        """Match what is gone with what is new, in order."""
+        waiting: dict[Hashable, deque[tuple[_Lost, int]]] = defaultdict(deque)
+        for lost in self.added:
+            for index in _open(lost):
+                waiting[_likeness(lost.owners[index], alike)].append((lost, index))
+        for lost in self.removed:
+            for index in _open(lost):
+                if found := waiting.get(_likeness(lost.owners[index], alike)):
+                    new, place = found.popleft()
+                    lost.matched.add(index)
+                    new.matched.add(place)
+                    change = _change(lost.owners[index], new.owners[place], alike)
+                    assert change
+                    self.changes.append(change)
 
     @staticmethod
     def left(losses: Iterable[_Lost], kind: Literal["added", "removed"]) -> Iterator[Change]:
@@ -151,9 +158,20 @@ def _open(lost: _Lost) -> list[int]:
     return [index for index in range(len(lost.owners)) if index not in lost.matched]
 
 
-def _likeness(part: _Part, by_name: bool) -> Hashable:
-    shapes = tuple((tensor.shape, tensor.role) for tensor in part.row.tensors)
-    return part.times, shapes, part.path.rpartition(".")[2] if by_name else ""
+def _likeness(part: _Part, alike: Likeness) -> Hashable:
+    tensors = part.row.tensors
+    name = part.path.rpartition(".")[2] if alike.startswith("name") else ""
+    if alike.endswith("shape"):
+        return part.times, tuple((tensor.shape, tensor.role) for tensor in tensors), name
+    # The kernels, which one layer has in any framework; where there are none, the vectors.
+    shapes = [_layout(tensor) for tensor in tensors]
+    rank = 2 if any(len(shape) > 1 for shape in shapes) else 1
+    return part.times, tuple(sorted(shape for shape in shapes if len(shape) >= rank)), name
+
+
+def _layout(tensor: Tensor) -> tuple[int, ...]:
+    """A shape in whatever order of axes."""
+    return tuple(sorted(tensor.shape))
 
 
 def _matched(before: _Part, after: _Part) -> Iterator[tuple[_Part | None, _Part | None]]:
@@ -212,15 +230,18 @@ def _sweep(
         yield index, (here[0], here[1])
 
 
-def _change(before: _Part, after: _Part, renamed: bool) -> Change | None:
+def _change(before: _Part, after: _Part, alike: Likeness | None = None) -> Change | None:
     """What became of the tensors that two matched layers own; None where nothing did."""
     kinds: dict[Kind, int] = defaultdict(int)
+    tensors: dict[str, int] = defaultdict(int)
     old, new = before.own, after.own
-    if renamed:
+    if alike:
         kinds["renamed"] = _size(new)
     details = []
-    for one, other in _tensor_pairs(before.row.tensors, after.row.tensors, renamed):
-        if one is None or other is None or one.shape != other.shape:
+    for one, other in _tensor_pairs(before.row.tensors, after.row.tensors, alike):
+        if more := _counted(other) * after.times - _counted(one) * before.times:
+            tensors[(other or one or _NOTHING).name] += more
+        if one is None or other is None or _differ(one, other, alike):
             details.append(f"{(other or one or _NOTHING).name} {_shape(one)} → {_shape(other)}")
         if one and other:
             for kind in _fates(one, other):
@@ -230,8 +251,18 @@ def _change(before: _Part, after: _Part, renamed: bool) -> Change | None:
         details += [f"{before.times:,} → {after.times:,} copies"] * (before.times != after.times)
     if not kinds:
         return None
-    was = before.path if renamed else ""
-    return Change(after.path, was, after.row.type, dict(kinds), old, new, "; ".join(details))
+    was = before.path if alike else ""
+    resized = dict(tensors) if "resized" in kinds else {}
+    return Change(after.path, was, after.row.type, dict(kinds), old, new, "; ".join(details), resized)
+
+
+def _counted(tensor: Tensor | None) -> int:
+    """The elements of a tensor that are counted where it stands."""
+    return 0 if tensor is None or tensor.tied_to else tensor.size
+
+
+def _differ(one: Tensor, other: Tensor, alike: Likeness | None) -> bool:
+    return _layout(one) != _layout(other) if alike and alike.endswith("layout") else one.shape != other.shape
 
 
 _NOTHING = Tensor("", ())
@@ -247,14 +278,23 @@ def _fates(one: Tensor, other: Tensor) -> Iterator[Kind]:
 
 
 def _tensor_pairs(
-    before: Sequence[Tensor], after: Sequence[Tensor], renamed: bool
+    before: Sequence[Tensor], after: Sequence[Tensor], alike: Likeness | None
 ) -> Iterator[tuple[Tensor | None, Tensor | None]]:
-    if renamed:
+    """The tensors of two layers, side by side; those of another framework by their roles and layouts, in order."""
+    if alike and alike.endswith("shape"):
         yield from zip(before, after, strict=True)
         return
-    old, new = ({tensor.name: tensor for tensor in tensors} for tensors in (before, after))
-    for name in dict.fromkeys((*old, *new)):
-        yield old.get(name), new.get(name)
+    old, new = (dict(_keyed(tensors, alike)) for tensors in (before, after))
+    for key in dict.fromkeys((*old, *new)):
+        yield old.get(key), new.get(key)
+
+
+def _keyed(tensors: Sequence[Tensor], alike: Likeness | None) -> Iterator[tuple[Hashable, Tensor]]:
+    seen: Counter[Hashable] = Counter()
+    for tensor in tensors:
+        key: Hashable = (tensor.role, _layout(tensor)) if alike else tensor.name
+        seen[key] += 1
+        yield (key, seen[key]), tensor
 
 
 def _shape(tensor: Tensor | None) -> str:

@@ -21,6 +21,7 @@ from service.errors import (
 )
 from service.graph import FAILED, duplicates, evaluate, flatten, missing_inputs
 from service.model import (
+    ADAPTER,
     DESIGN,
     Call,
     Convention,
@@ -88,7 +89,8 @@ def count(document: Document, options: Options = Options(), limits: Limits = Lim
     unused = (Notice("unused_rule", rule.match, "matches no layer and no tensor") for rule in walk.rules.unused)
     latest = document.once_counted(root.totals) if document.once_counted else ()
     notices = _bounded((*document.notices, *walk.notices, *latest, *unused))
-    return Report(root, options.convention or document.convention, walk.weights, walk.buffers, notices)
+    convention = options.convention or document.convention
+    return Report(root, convention, walk.weights, walk.buffers, notices, document.framework)
 
 
 def _bounded(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
@@ -348,7 +350,8 @@ class _Walk:
             if self.rules and copies:
                 own = self.rules.settle(f"{path}.{tensor.name}" if path else tensor.name, verdict, free)
             designed = tensor.role == "buffer" or (computed and not tensor.trainable)
-            fates.append(DESIGN if designed else own.frozen_by)
+            adapted = own is FROZEN and self.document.adapted
+            fates.append(DESIGN if designed else ADAPTER if adapted else own.frozen_by)
         return settle(tensors, fates, layer.dtype or self.options.dtype, layer.shares)
 
     def _settled_again(self, applied: Applied, layer: Layer, path: str, verdict: Verdict, copies: int) -> Settled:

@@ -73,10 +73,13 @@ DTYPE_NAMES: Mapping[str, str] = {
 class Reason(NamedTuple):
     """Why something does not train."""
 
-    by: Literal["design", "document", "rule"]
+    by: Literal["design", "document", "adapter", "rule"]
     rule: int = -1  # which of the request's, from 0
     match: str = ""  # what that rule matches
 
+
+ADAPTER = Reason("adapter")
+"""It is of the model that an adapter was put into."""
 
 DESIGN = Reason("design")
 """Its layer never trains it, whatever anybody says: a buffer, a quantised kernel."""
@@ -188,6 +191,7 @@ class Document:
     config_at: str = ""
     once_counted: Callable[[Totals], tuple[Notice, ...]] | None = None  # what can be told only with the totals
     lenient: bool = False  # an argument that no formula knows makes the count inexact, and is no error
+    adapted: bool = False  # what it says is frozen is so because of an adapter
     by_line: bool = False  # a text has no pointers: each layer's is "line 12", which a problem tells in its detail
 
 
@@ -272,6 +276,7 @@ class Report:
     weights_by_dtype: Mapping[str, int]
     buffers_by_dtype: Mapping[str, int]
     notices: tuple[Notice, ...] = field(default=())
+    framework: str = ""  # whose layers they are, where the document says so
 
     @property
     def rows(self) -> int:

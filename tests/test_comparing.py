@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from math import prod
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +19,9 @@ from service.model import Report
 from service.reading import read, recognise
 from service.rendering.comparison import comparison_as_json, comparison_as_text
 from service.trainability import Rule
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def report(payload: Any, *rules: tuple[str, bool]) -> Report:
@@ -62,6 +68,10 @@ def reconciles(found: Comparison) -> None:
     for column in ("total", "trainable", "frozen", "buffers", "bytes"):
         more = sum(change["after"][column] - change["before"][column] for change in rendered["changes"])
         assert more == rendered["difference"][column], column
+    assert (
+        sum(entry["elements"] for entry in rendered["resized"])
+        == rendered["summary"].get("resized", {"elements": 0})["elements"]
+    )
 
 
 CHANGES: dict[str, tuple[Report, Report, list[tuple[str, dict[str, int]]]]] = {
@@ -159,6 +169,51 @@ def test_conventions_meet_where_all_is_counted() -> None:
     assert (found.convention, found.changes) == ("keras", ())
     rendered = comparison_as_json(found, "native", "native")
     assert rendered["before"]["totals"] == rendered["after"]["totals"]
+
+
+def test_two_frameworks_meet_in_the_layout_of_their_kernels() -> None:
+    """Why Keras says 25,636,712 and PyTorch 25,557,032: biases, and what counts batches."""
+    keras_says, torch_says = (json.loads((GOLDEN / f"resnet50-{name}.json").read_text()) for name in ("keras", "torch"))
+    weights = sum(prod(shape) for shape in torch_says["parameters"].values())
+    batches = sum(name.endswith("num_batches_tracked") for name in torch_says["buffers"])
+    found = compare(
+        report(json.loads((EXAMPLES / "resnet50-keras.json").read_text())),
+        report((EXAMPLES / "resnet50-torch.txt").read_text()),
+    )
+    reconciles(found)
+    assert {kind for change in found.changes for kind in change.kinds} == {"renamed", "resized"}
+    assert comparison_as_json(found, "keras", "torch")["resized"] == [
+        {"tensor": "bias", "layers": 53, "elements": weights - keras_says["trainable"]},
+        {"tensor": "num_batches_tracked", "layers": 53, "elements": batches},
+    ]
+
+
+def test_the_gates_of_two_frameworks() -> None:
+    gates = {"type": "LSTM", "name": "k", "units": 4}
+    found = compare(
+        report({"framework": "keras", "input_shape": [5, 3], "layers": [gates]}),
+        report("Net(\n  (t): LSTM(3, 4, batch_first=True)\n)"),
+    )
+    reconciles(found)
+    (change,) = found.changes
+    assert (change.was, change.path) == ("k", "t")
+    assert change.kinds == {"renamed": 144, "resized": 16}  # 16·3 + 16·4 + 2·16: PyTorch has two biases
+    assert change.detail == "bias_hh_l0 nothing → 16"
+
+
+def test_one_framework_has_one_layout() -> None:
+    before = keras(dense("a", 5), dense("b", 4, use_bias=False))  # 3×5, 5×4
+    after = keras(dense("c", 4, use_bias=False), dense("d", 5))  # 3×4, 4×5
+    assert {kind for change in compare(before, after).changes for kind in change.kinds} == {"added", "removed"}
+
+
+def test_tensors_of_many_names_are_told_together() -> None:
+    before, after = (tensors({f"a.{n:03}": [size + n] for n in range(100)}) for size in (1, 2))
+    found = compare(before, after)
+    reconciles(found)
+    told = comparison_as_json(found, "x", "y")["resized"]
+    assert len(told) == 21
+    assert told[-1] == {"tensor": "", "layers": 80, "elements": 80}
 
 
 def test_json_and_text() -> None:

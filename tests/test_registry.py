@@ -104,7 +104,7 @@ def test_a_broken_plugin_stops_the_start_by_name(tmp_path: Path, source: str, wh
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     command = [sys.executable, "-c", "import sys; from service.cli import main; sys.exit(main(['layers']))"]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "plug-in 'bad' of breaks is broken" in ended.stderr
     assert why in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 from service.comparing import Change, Comparison
 from service.model import Convention, Report
 from service.rendering.figures import Figures, figures, printable
+
+MOST_NAMES = 20
+"""How many tensors are told by name."""
+
+
+class Resized(TypedDict):
+    """The tensors of one name in resized layers: how many layers, and how many elements there are more."""
+
+    tensor: str
+    layers: int
+    elements: int
 
 
 def comparison_as_json(comparison: Comparison, before: str, after: str) -> dict[str, Any]:
@@ -20,6 +31,7 @@ def comparison_as_json(comparison: Comparison, before: str, after: str) -> dict[
         "after": _side(comparison.after, after, new),
         "difference": {name: new[name] - old[name] for name in old},  # type: ignore[literal-required]
         "summary": summary(comparison),
+        "resized": resized(comparison),
         "changes": [_change(change, convention) for change in comparison.changes],
     }
 
@@ -35,15 +47,34 @@ def summary(comparison: Comparison) -> dict[str, dict[str, int]]:
     return found
 
 
+def resized(comparison: Comparison) -> list[Resized]:
+    """What the resized layers come to, by the names of their tensors, the largest first; they add up to `resized`."""
+    found: dict[str, Resized] = {}
+    for change in comparison.changes:
+        for name, elements in change.tensors.items():
+            entry = found.setdefault(name, {"tensor": name, "layers": 0, "elements": 0})
+            entry["layers"] += 1
+            entry["elements"] += elements
+    largest = sorted(found.values(), key=lambda entry: -abs(entry["elements"]))
+    more = largest[MOST_NAMES:]
+    if more:
+        layers, elements = (sum(entry[of] for entry in more) for of in ("layers", "elements"))
+        largest[MOST_NAMES:] = [{"tensor": "", "layers": layers, "elements": elements}]
+    return largest
+
+
 def comparison_as_text(comparison: Comparison, before: str, after: str) -> str:
     """A line a change, then the totals of both and the difference."""
     data = comparison_as_json(comparison, before, after)
     lines = []
     for change in comparison.changes:
-        kinds = ", ".join(f"{kind} {elements:,}" for kind, elements in change.kinds.items())
+        kinds = ", ".join(f"{kind} {elements:{'+' * (kind == 'resized')},}" for kind, elements in change.kinds.items())
         was = f"{change.was} → " if change.was else ""
         detail = f" ({change.detail})" if change.detail else ""
         lines.append(printable(f"{was}{change.path or '(model)'}: {kinds}{detail}"))
+    for entry in data["resized"]:
+        layers = "1 layer" if entry["layers"] == 1 else f"{entry['layers']:,} layers"
+        lines.append(printable(f"resized in all: {entry['tensor'] or 'others'} {entry['elements']:+,} in {layers}"))
     lines.append(f"{'':10}{'before':>20}{'after':>20}{'difference':>20}")
     for column in ("total", "trainable", "frozen", "buffers", "bytes"):
         old, new = (data[side]["totals"][column] for side in ("before", "after"))

@@ -31,9 +31,9 @@ class Tensor(Strict):
 
 
 class FrozenBy(Strict):
-    """Why parameters do not train: a rule of the request, the document, or the layer's own design."""
+    """Why parameters do not train: a rule of the request, the adapter, the document, or the layer's own design."""
 
-    by = fields.String(required=True, validate=validate.OneOf(("rule", "document", "design")))
+    by = fields.String(required=True, validate=validate.OneOf(("rule", "adapter", "document", "design")))
     rule = fields.Integer(metadata={"description": "its place among the rules, from 0"})
     match = fields.String()
     count = fields.Integer(required=True)
@@ -162,6 +162,14 @@ class Change(Strict):
     detail = fields.String(required=True)
 
 
+class Resized(Strict):
+    """Tensors of one name in the layers that were resized."""
+
+    tensor = fields.String(required=True, metadata={"description": "its name; of all the others together, empty"})
+    layers = fields.Integer(required=True)
+    elements = fields.Integer(required=True, metadata={"description": "how many there are more"})
+
+
 class ComparisonReport(Strict):
     """What two models differ in."""
 
@@ -171,6 +179,9 @@ class ComparisonReport(Strict):
     after = fields.Nested(Side, required=True)
     difference = fields.Nested(Totals, required=True)
     summary = fields.Dict(fields.String(), fields.Nested(Concerned), required=True)
+    resized = fields.List(
+        fields.Nested(Resized), required=True, metadata={"description": "adds up to what `resized` in `summary` says"}
+    )
     changes = fields.List(fields.Nested(Change), required=True)
 
 
