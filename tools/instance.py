@@ -42,11 +42,12 @@ def wait_for(url: str, seconds: float = 20) -> None:
 class Instance:
     """One process of gunicorn with its workers."""
 
-    def __init__(self, workers: int = 2, settings: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, workers: int = 2, settings: Mapping[str, Any] | None = None, app: str = "") -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 # closed at the instance's end
         self._workers = workers
+        self._app = [app] if app else []  # another than the service's own
         self._environment = os.environ | {name: str(value) for name, value in (settings or {}).items()}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -62,7 +63,7 @@ class Instance:
         """Start, and wait until it answers."""
         command = [sys.executable, "-m", "service", "serve", "--bind", f"127.0.0.1:{self.port}"]
         self._process = subprocess.Popen(
-            [*command, "--workers", str(self._workers)],
+            [*command, "--workers", str(self._workers), *self._app],
             env=self._environment, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         wait_for(f"{self.url}/readyz")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NotRequired, TypedDict
 from unicodedata import category
@@ -48,8 +47,10 @@ def figures(totals: Totals, convention: Convention) -> Figures:
 
 def by_dtype(report: Report) -> Mapping[str, int]:
     """The elements of `total`, by dtype."""
-    buffers = report.buffers_by_dtype if report.convention != "torch" else {}
-    return dict(Counter(report.weights_by_dtype) + Counter(buffers))
+    found = dict(report.weights_by_dtype)
+    for dtype, count in report.buffers_by_dtype.items() if report.convention != "torch" else ():
+        found[dtype] = found.get(dtype, 0) + count
+    return {dtype: count for dtype, count in found.items() if count}
 
 
 class Frozen:
@@ -62,20 +63,21 @@ class Frozen:
 
     def of(self, row: Row) -> list[FrozenBy]:
         """The reasons: rules in their order, then the document, then the layers' own design."""
-        found = self._found.get(id(row), {})
-        return [_told(reason, found[reason]) for reason in sorted(found, key=_place)]
+        found = self._found.get(id(row))
+        return [_told(reason, found[reason]) for reason in sorted(found, key=_place)] if found else []
 
     def _gather(self, row: Row) -> Mapping[Reason, int]:
         if not row.totals.frozen and not (self._buffers and row.totals.buffers):
             return {}
-        found: Counter[Reason] = Counter()
+        found: dict[Reason, int] = {}
         for tensor in row.tensors:
             if tensor.frozen_by and not tensor.tied_to and (self._buffers or tensor.role == "weight"):
-                found[tensor.frozen_by] += tensor.size
+                found[tensor.frozen_by] = found.get(tensor.frozen_by, 0) + tensor.size
         for child in row.children:
-            found.update(self._gather(child))
+            for reason, count in self._gather(child).items():
+                found[reason] = found.get(reason, 0) + count
         if row.repeat > 1:
-            found = Counter({reason: count * row.repeat for reason, count in found.items()})
+            found = {reason: count * row.repeat for reason, count in found.items()}
         self._found[id(row)] = found
         return found
 
