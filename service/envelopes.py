@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, missing, validate
 
 from service.components import json_schema
 from service.costing import OPTIMIZERS, PRECISIONS, cost
@@ -135,33 +135,48 @@ class Comparison(Strict):
     after = fields.Nested(Envelope, required=True)
 
 
-_ENVELOPE = Validator(json_schema("Envelope", Envelope))
-_COMPARISON = Validator(json_schema("Comparison", Comparison))
-_OPTIONS = Validator(json_schema("Shown", Shown))
+class _Contract:
+    """A schema, made once, since that takes longer than to use it; and its validator."""
+
+    def __init__(self, schema: type[Strict]) -> None:
+        self.schema = schema()
+        self.validator = Validator(json_schema(schema.__name__, schema))
+        self.defaults = {
+            name: field.load_default for name, field in self.schema.fields.items() if field.load_default is not missing
+        }
+        # To JSON Schema, 1.0 is an integer; and within what is nested there are defaults too.
+        self.inner = {
+            name for name, field in self.schema.fields.items() if isinstance(field, fields.Integer | fields.Nested)
+        }
+
+
+_ENVELOPE, _COMPARISON, _SHOWN = map(_Contract, (Envelope, Comparison, Shown))
 
 
 def envelope(given: Any) -> dict[str, Any]:
     """An envelope, loaded. Raises Problems."""
-    return _loaded(given, _ENVELOPE, Envelope())
+    return _loaded(given, _ENVELOPE)
 
 
 def comparison(given: Any) -> dict[str, Any]:
     """Two envelopes, loaded. Raises Problems."""
-    return _loaded(given, _COMPARISON, Comparison())
+    return _loaded(given, _COMPARISON)
 
 
 def options(given: Any, rules: Iterable[Verdict] = ()) -> dict[str, Any]:
     """The members of an envelope beside its document, loaded. Raises Problems."""
-    return _loaded(given, _OPTIONS, Shown()) | {"trainable": [rule._asdict() for rule in rules]}
+    return _loaded(given, _SHOWN) | {"trainable": [rule._asdict() for rule in rules]}
 
 
-def _loaded(given: Any, validator: Validator, schema: Strict) -> dict[str, Any]:
+def _loaded(given: Any, contract: _Contract) -> dict[str, Any]:
     """What the contract makes of `given`. Raises Problems."""
-    if problems := list(validator.problems(given)):
+    if problems := list(contract.validator.problems(given)):
         raise Problems(problems)
+    if contract.inner.isdisjoint(given):
+        return {**contract.defaults, **given}
     try:
-        found: dict[str, Any] = schema.load(given)
-    except ValidationError as error:  # to JSON Schema, 1.0 is an integer; not to marshmallow
+        found: dict[str, Any] = contract.schema.load(given)
+    except ValidationError as error:
         raise Problems(_told(error.messages, "")) from None
     return found
 

@@ -6,7 +6,7 @@ from flask import Flask
 
 from service.registry import load_plugins
 from service.settings import Settings
-from service.web import access, bodies, gateway, logs, metrics, problems, tracing
+from service.web import access, bodies, gateway, observing, problems, tracing
 from service.web.batch import batching
 from service.web.counts import counts
 from service.web.models import models
@@ -20,8 +20,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask("service.web", static_folder=None)
     app.config["PARAMCOUNT"] = ours
     problems.register(app)
-    metrics.register(app)
-    logs.register(app)
+    observing.register(app)
     tracing.register(app)
     access.register(app, ours)
     bodies.register(app, ours)

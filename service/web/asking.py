@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 from flask import Request, current_app
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
 
 from service import envelopes
 from service.errors import InvalidDocument, Problems, token
@@ -54,11 +57,17 @@ def payload(request: Request, found: Format) -> Any:
 
 def accepted(request: Request, media_types: Collection[str]) -> str:
     """Which of the media types the client wants; the first where it does not say."""
-    found = request.accept_mimetypes.best_match(media_types) if "Accept" in request.headers else next(iter(media_types))
+    found = _best(request.headers.get("Accept", "*/*"), tuple(media_types))
     if found is None:
         detail = f"The answer can be {' or '.join(media_types)}, not {request.headers['Accept'][:100]}."
         raise HTTPProblem(HTTPStatus.NOT_ACCEPTABLE, detail)
     return found
+
+
+@lru_cache(maxsize=256)
+def _best(accept: str, media_types: tuple[str, ...]) -> str | None:
+    """What a header chooses; clients send the same few."""
+    return parse_accept_header(accept, MIMEAccept).best_match(media_types)
 
 
 def unsupported(media: str, taken: set[str]) -> HTTPProblem:
@@ -83,11 +92,12 @@ def comparison(request: Request) -> dict[str, Any]:
     return envelopes.comparison(parsed(body(request, settings())))
 
 
-def query(request: Request) -> dict[str, Any]:
-    """Options from the query string; freeze=GLOB and train=GLOB become rules in order of appearance."""
+@lru_cache(maxsize=256)
+def query(string: bytes) -> Mapping[str, Any]:
+    """Options from a query string; freeze=GLOB and train=GLOB become rules in order of appearance."""
     given: dict[str, Any] = {}
     rules = []
-    for name, value in parse_qsl(request.query_string.decode("ascii", "replace"), keep_blank_values=True):
+    for name, value in parse_qsl(string.decode("ascii", "replace"), keep_blank_values=True):
         if name in ("freeze", "train"):
             rules.append(Rule(value, name == "train"))
         elif name in given:

@@ -42,10 +42,12 @@ def _answers() -> Iterator[bytes]:
             yield _written({"line": number} | batches.too_long(most))
         elif line.strip():
             try:
-                with bodies.turn(asking.settings(), len(line)):
-                    answer = _written({"line": number} | batches.answer(line, _told))
+                bodies.take_turn(asking.settings(), len(line))
+                answer = _written({"line": number} | batches.answer(line, _told))
             except HTTPProblem as busy:  # this line had no turn; the next one may
                 answer = _written({"line": number} | members(busy.status, str(busy)))
+            finally:
+                bodies.release()
             yield answer
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from time import monotonic
 
@@ -32,26 +30,29 @@ def register(app: Flask, settings: Settings) -> None:
     @app.before_request
     def begin() -> None:
         values.bound(settings.max_values)
-        g.held = ExitStack()
 
     @app.teardown_request
     def end(_: BaseException | None) -> None:
-        if (held := g.pop("held", None)) is not None:
-            held.close()
+        release()
 
 
-@contextmanager
-def turn(settings: Settings, length: int) -> Iterator[None]:
-    """The turn to compute of a body of some length; who waits too long for it is turned away."""
+def take_turn(settings: Settings, length: int) -> None:
+    """Wait for the turn to compute a body of some length, until `release` or the end of the request; who waits too long
+    is turned away."""
     until = monotonic() + settings.max_seconds
-    with ExitStack() as held:
-        for kind in ("large", "turns") if length > LARGE else ("turns",):
-            turns: threading.BoundedSemaphore = current_app.extensions[kind]
-            if not turns.acquire(timeout=max(0, until - monotonic())):
-                detail = "The service is busy: try again."
-                raise HTTPProblem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
-            held.callback(turns.release)
-        yield
+    g.held = held = []
+    for kind in ("large", "turns") if length > LARGE else ("turns",):
+        turns: threading.BoundedSemaphore = current_app.extensions[kind]
+        if not turns.acquire(timeout=max(0, until - monotonic())):
+            detail = "The service is busy: try again."
+            raise HTTPProblem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
+        held.append(turns.release)
+
+
+def release() -> None:
+    """End the turn, if there is one."""
+    for end in g.pop("held", ()):
+        end()
 
 
 def body(request: Request, settings: Settings) -> bytes:
@@ -65,7 +66,7 @@ def body(request: Request, settings: Settings) -> bytes:
     coding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if coding != "identity":
         found = inflated(found, coding, most)
-    g.held.enter_context(turn(settings, len(found)))
+    take_turn(settings, len(found))
     if not request.mimetype.endswith("octet-stream"):
         checked(found, text=request.mimetype.startswith("text/"))
     return found

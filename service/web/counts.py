@@ -6,7 +6,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 import orjson
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from service import envelopes
 from service.comparing import compare
@@ -18,6 +18,7 @@ from service.rendering.comparison import comparison_as_json, comparison_as_text
 from service.rendering.exports import EXPORTS
 from service.web import asking, metrics
 from service.web.asking import JSON
+from service.web.observing import itself
 from service.web.problems import HTTPProblem, sentence
 from service.web.tracing import span
 
@@ -26,7 +27,7 @@ counts = Blueprint("counts", __name__)
 
 @counts.post("/v1/count")
 def count_envelope() -> Response:
-    asked = asking.envelope(request)
+    asked = asking.envelope(itself())
     return _answer(counted_envelope(asked), asked)
 
 
@@ -36,7 +37,8 @@ def count_document(name: str) -> Response:
         found = recognise(None, name)
     except UnknownFormat as error:
         raise HTTPProblem(HTTPStatus.NOT_FOUND, sentence(error.detail)) from None
-    asked, settings = asking.query(request), asking.settings()
+    request, settings = itself(), asking.settings()
+    asked = asking.query(request.query_string)
     document = asking.payload(request, found)
     how = counting(asked, settings)
     return _answer(_measured(lambda: envelopes.counted_document(document, found, how, settings, span)), asked)
@@ -47,14 +49,14 @@ def export_envelope(registry: str) -> Response:
     if registry not in EXPORTS:
         detail = f'"{registry[:100]}" is no registry that is known{did_you_mean(registry, EXPORTS)}'
         raise HTTPProblem(HTTPStatus.NOT_FOUND, sentence(detail))
-    counted = counted_envelope(asking.envelope(request))
+    counted = counted_envelope(asking.envelope(itself()))
     return Response(orjson.dumps(EXPORTS[registry](*counted)), content_type=JSON)
 
 
 @counts.post("/v1/compare")
 def compare_envelopes() -> Response:
-    media = asking.accepted(request, (JSON, "text/plain"))
-    asked = asking.comparison(request)
+    media = asking.accepted(itself(), (JSON, "text/plain"))
+    asked = asking.comparison(itself())
     sides = []
     problems: list[ArchitectureError] = []
     for side in ("before", "after"):
@@ -92,7 +94,7 @@ def _measured(count: Callable[[], Counted]) -> Counted:
 
 def _answer(counted: Counted, asked: Asked) -> Response:
     """A report in the form that the client accepts."""
-    media = asking.accepted(request, RENDERERS)
+    media = asking.accepted(itself(), RENDERERS)
     with span("render"):
         if media == JSON:
             return Response(orjson.dumps(answered(counted, asked, asking.settings())), content_type=JSON)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from time import perf_counter
 
-from flask import Flask, Response, g, request
+from flask import Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -52,18 +51,9 @@ def scrape() -> Response:
     return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 
-def register(app: Flask) -> None:
-    """Measure every request, by the route that answers it."""
-
-    @app.before_request
-    def begin() -> None:
-        g.began = perf_counter()
-
-    @app.after_request
-    def end(response: Response) -> Response:
-        route = request.url_rule.rule if request.url_rule else "none"
-        REQUESTS.labels(route, request.method, response.status_code).inc()
-        DURATION.labels(route).observe(perf_counter() - g.began)
-        if request.content_length:
-            BODY.observe(request.content_length)
-        return response
+def observe(asked: Request, response: Response, route: str, seconds: float) -> None:
+    """Measure a request that is answered."""
+    REQUESTS.labels(route, asked.method, response.status_code).inc()
+    DURATION.labels(route).observe(seconds)
+    if length := asked.content_length:
+        BODY.observe(length)

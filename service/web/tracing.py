@@ -16,15 +16,22 @@ except ImportError:  # the extra is not installed
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
+_NOTHING: AbstractContextManager[None] = nullcontext()
+
+
+def wanted() -> bool:
+    """Whether anybody takes spans."""
+    return trace is not None and ENDPOINT in os.environ
+
 
 def span(name: str) -> AbstractContextManager[Any]:
     """A step of the request that is being answered."""
-    return trace.get_tracer("paramcount").start_as_current_span(name) if trace else nullcontext()
+    return trace.get_tracer("paramcount").start_as_current_span(name) if "span" in g else _NOTHING
 
 
 def start() -> None:
     """Send spans to the collector that the environment names; for a worker, since a thread does not survive a fork."""
-    if trace is None or ENDPOINT not in os.environ:
+    if not wanted():
         return
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
@@ -38,7 +45,7 @@ def start() -> None:
 
 def register(app: Flask) -> None:
     """A span a request, continuing the caller's trace (W3C traceparent)."""
-    if trace is None:
+    if not wanted():
         return
 
     @app.before_request

@@ -293,7 +293,9 @@ def test_a_base_path() -> None:
     assert client.get("/livez").status_code == 200
 
 
-def test_spans_continue_the_callers_trace(client: FlaskClient) -> None:
+def test_spans_continue_the_callers_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    client = served()
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
