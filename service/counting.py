@@ -336,7 +336,7 @@ class _Walk:
         row = self.row(layer, "", Verdict(), 0, call)
         if row.output is FAILED:
             raise _Told("")
-        return tuple(_tensors(row)), row.output
+        return tuple(_tensors(row, (row.type,))), row.output
 
     def _settled(self, tensors: tuple[Tensor, ...], layer: Layer, path: str, verdict: Verdict, copies: int) -> Settled:
         """A layer's own tensors, each with its fate."""
@@ -348,7 +348,8 @@ class _Walk:
             free = tensor.trainable or computed
             own = verdict if free else FROZEN
             if self.rules and copies:
-                own = self.rules.settle(f"{path}.{tensor.name}" if path else tensor.name, verdict, free)
+                full = f"{path}.{tensor.name}" if path else tensor.name
+                own = self.rules.settle(full, verdict, free, inside=tensor.inside)
             designed = tensor.role == "buffer" or (computed and not tensor.trainable)
             adapted = own is FROZEN and self.document.adapted
             fates.append(DESIGN if designed else ADAPTER if adapted else own.frozen_by)
@@ -410,11 +411,11 @@ def _countable(output: Output) -> Output:
     return output
 
 
-def _tensors(row: Row, prefix: str = "") -> Iterator[Tensor]:
-    """All tensors of a row, named from it; a block's copies are alike, and each is there."""
+def _tensors(row: Row, types: tuple[str, ...], prefix: str = "") -> Iterator[Tensor]:
+    """All tensors of a row, named from it, of layers of these types; a block's copies are alike, and each is there."""
     for copy in range(row.repeat):
         start = f"{prefix}{copy}." if row.repeat > 1 else prefix
         for tensor in row.tensors:
-            yield tensor._replace(name=start + tensor.name)
+            yield tensor._replace(name=start + tensor.name, inside=types + tensor.inside)
         for child in row.children:
-            yield from _tensors(child, f"{start}{child.name}.")
+            yield from _tensors(child, (*types, child.type), f"{start}{child.name}.")

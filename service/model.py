@@ -96,6 +96,7 @@ class Tensor(NamedTuple):
     tied_to: str = ""  # the path of the tensor that this one is; it is counted there
     frozen_by: Reason | None = None  # settled by counting
     stands_for: int = 0  # how many values a packed one holds: -1, nobody can tell; 0, as many as it has elements
+    inside: tuple[str, ...] = ()  # the types of the layers in its layer's config that it is of, the outermost first
 
     @property
     def size(self) -> int:

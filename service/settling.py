@@ -27,10 +27,10 @@ def settle(tensors: Iterable[Tensor], fates: Iterable[Reason | None], dtype: str
     buffers: dict[str, int] = {}
     trains = frozen = size_bytes = buffer_bytes = 0
     for tensor, frozen_by in zip(tensors, fates, strict=True):
-        name, shape, role, own_dtype, _, tied_to, _, stands_for = tensor
+        name, shape, role, own_dtype, _, tied_to, _, stands_for, inside = tensor
         own_dtype = own_dtype or dtype
         tied_to = tied_to or (shares and f"{shares}.{name}")
-        settled.append(Tensor(name, shape, role, own_dtype, frozen_by is None, tied_to, frozen_by, stands_for))
+        settled.append(Tensor(name, shape, role, own_dtype, frozen_by is None, tied_to, frozen_by, stands_for, inside))
         if tied_to:
             continue
         size = tensor.size

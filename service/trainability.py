@@ -70,14 +70,11 @@ class _Matcher:
         self.pattern = globs.compiled(found["glob"] or ("*" if self.which else ""))
         self.chosen: frozenset[str] = frozenset()  # the paths of the layers meant, where their position decides
 
-    def names(self, path: str, kind: str | None) -> bool:
-        """Whether path or type match; `kind` is None for a tensor."""
+    def names(self, path: str, kinds: Iterable[str]) -> bool:
+        """Whether the path, or one of the types, matches."""
         if not self.by_type:
             return self.pattern.fullmatch(path) is not None
-        return kind is not None and any(map(self.pattern.fullmatch, (kind, kind.rpartition(".")[2])))
-
-    def matches(self, path: str, kind: str | None) -> bool:
-        return path in self.chosen and kind is not None if self.which else self.names(path, kind)
+        return any(self.pattern.fullmatch(name) for kind in kinds for name in (kind, kind.rpartition(".")[2]))
 
     def choose(self, paths: list[str]) -> None:
         """Of the layers that are named, in order, those that are meant."""
@@ -127,7 +124,7 @@ class Rules:
             self._look(path)
             still: list[_Matcher] = []
             for matcher in asking:
-                if path and matcher.names(path, layer.type):
+                if path and matcher.names(path, (layer.type,)):
                     found[matcher].append(path)
                 else:
                     still.append(matcher)
@@ -150,18 +147,21 @@ class Rules:
         if monotonic() > self._until:
             raise TooLarge("has rules that take too long to match")
 
-    def settle(self, path: str, inherited: Verdict, flag: bool = True, kind: str | None = None) -> Verdict:
-        """The verdict on what stands at `path`: a layer of type `kind`, or a tensor.
+    def settle(
+        self, path: str, inherited: Verdict, flag: bool = True, kind: str | None = None, inside: tuple[str, ...] = ()
+    ) -> Verdict:
+        """The verdict on what stands at `path`: a layer of type `kind`, or a tensor, of layers of the types `inside`.
 
         `flag` is the document's own word on it. Raises TooLarge.
         """
         self._look(path)
         verdict = inherited if flag or inherited.rule >= 0 else FROZEN
+        kinds = inside if kind is None else (kind,)
         for matcher in self._matchers if self._any_glob.fullmatch(path) else self._others:
             index = matcher.verdict.rule
             if index in self._used and index < verdict.rule:
                 continue
-            if matcher.matches(path, kind):
+            if kind is not None and path in matcher.chosen if matcher.which else matcher.names(path, kinds):
                 self._used.add(index)
                 if index > verdict.rule:
                     verdict = matcher.verdict

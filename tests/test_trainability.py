@@ -20,6 +20,8 @@ from service.trainability import Rule, match_problem
 
 ROOT = Path(__file__).parents[1]
 GUIDE = json.loads((ROOT / "examples/transfer-learning-keras.json").read_text())
+# Both by tools/oracle/golden_transfer.py.
+WRAPPED = json.loads((ROOT / "tests/golden/wrapped-layers.json").read_text())
 Rules = list[tuple[str, bool]]
 
 
@@ -53,6 +55,20 @@ def test_the_transfer_learning_guide(rules: Rules, total: int, trainable: int) -
     totals = report.root.totals
     assert (totals.trainable + totals.frozen + totals.buffers, totals.trainable) == (total, trainable)
     assert not [notice for notice in report.notices if notice.code == "unused_rule"]
+
+
+@pytest.mark.parametrize(("rules", "total", "trainable"), WRAPPED["counts"])
+def test_types_reach_what_a_wrapper_holds(rules: Rules, total: int, trainable: int) -> None:
+    """TimeDistributed(BatchNormalization), one of a whole model, Bidirectional(LSTM): as Keras counts them."""
+    report = counted(WRAPPED["model"], *rules)
+    totals = report.root.totals
+    assert (totals.trainable + totals.frozen + totals.buffers, totals.trainable) == (total, trainable)
+    assert not [notice for notice in report.notices if notice.code == "unused_rule"]
+
+
+def test_positions_do_not() -> None:
+    report = counted(WRAPPED["model"], ("first:1:type:LSTM", False))
+    assert [notice.code for notice in report.notices] == ["unused_rule"]
 
 
 def test_the_numbers_that_the_guide_prints() -> None:

@@ -20,6 +20,7 @@ def as_json(report: Report, form: str, detail: Detail = "layers", depth: int = D
         "convention": report.convention,
         "exact": report.exact,
         "totals": figures(root.totals, report.convention),
+        "frozen_by": frozen.of(root),
         "by_dtype": by_dtype(report),
         "tensors": [_tensor(tensor) for tensor in root.tensors] if detail == "tensors" else [],
         "layers": [_row(row, report.convention, frozen, detail, depth) for row in shown] if depth > 0 else [],

@@ -120,6 +120,7 @@ class Report(Strict):
     convention = fields.String(required=True, validate=validate.OneOf(CONVENTIONS))
     exact = fields.Boolean(required=True, metadata={"description": "false when something could not be seen"})
     totals = fields.Nested(Totals, required=True)
+    frozen_by = fields.List(fields.Nested(FrozenBy), required=True, metadata={"description": "adds up to `frozen`"})
     by_dtype = fields.Dict(fields.String(), fields.Integer(), required=True)
     tensors = fields.List(fields.Nested(Tensor), required=True, metadata={"description": "the root's own"})
     layers = fields.List(fields.Nested(Row), required=True)

@@ -62,6 +62,33 @@ def scenarios(model: Any, base: Any) -> Iterator[tuple[str, list[list[Any]]]]:
     yield "the first 7 separable convolutions frozen", [thawed, ["first:7:type:SeparableConv2D", False]]
 
 
+def wrapped() -> str:
+    """A model with layers inside wrappers, as JSON, and what Keras counts when those are frozen by their types."""
+    import keras  # noqa: PLC0415
+
+    keras.utils.clear_session()
+    steps = keras.layers.TimeDistributed(keras.layers.BatchNormalization(), name="steps")
+    dense, normal = keras.layers.Dense(6, name="dense"), keras.layers.BatchNormalization(name="normal")
+    nested = keras.layers.TimeDistributed(keras.Sequential([keras.Input((4,)), dense, normal], name="inner"))
+    both = keras.layers.Bidirectional(keras.layers.LSTM(3), name="both")
+    inputs = keras.Input((5, 4))
+    model = keras.Model(inputs, keras.layers.Dense(1, name="out")(both(nested(steps(inputs)))))
+    document, rows = model.to_json(), []
+
+    def counts(*rules: list[Any]) -> None:
+        trainable = sum(prod(weight.shape) for weight in model.trainable_weights)
+        rows.append(json.dumps([list(rules), model.count_params(), trainable]))
+
+    counts()
+    steps.layer.trainable = normal.trainable = False
+    counts(["type:BatchNormalization", False])
+    both.forward_layer.trainable = both.backward_layer.trainable = False
+    counts(["type:BatchNormalization", False], ["type:LSTM", False])
+    dense.trainable = False
+    counts(["type:*", False], ["out", True])
+    return f'{{"model": {document}, "counts": [\n' + ",\n".join(rows) + "\n]}\n"
+
+
 def _freeze(layers: Any) -> None:
     for layer in layers:
         layer.trainable = False
@@ -77,7 +104,11 @@ def files() -> dict[str, str]:
         trainable = sum(prod(weight.shape) for weight in model.trainable_weights)
         rows.append(json.dumps([name, rules, model.count_params(), trainable]))
     golden = "[\n" + ",\n".join(rows) + "\n]\n"
-    return {"examples/transfer-learning-keras.json": written, "tests/golden/transfer-learning.json": golden}
+    return {
+        "examples/transfer-learning-keras.json": written,
+        "tests/golden/transfer-learning.json": golden,
+        "tests/golden/wrapped-layers.json": wrapped(),
+    }
 
 
 def main() -> int:
@@ -89,7 +120,7 @@ def main() -> int:
         elif (ROOT / name).read_text() != text:
             differ += 1
             sys.stdout.write(f"{name} is not what Keras writes now\n")
-    sys.stdout.write(f"{2 - differ} passed, {differ} failed\n")
+    sys.stdout.write(f"{3 - differ} passed, {differ} failed\n")
     return differ
 
 
