@@ -23,7 +23,7 @@ def tree(tensors: Iterable[Tensor], name: str = "") -> Layer:
             branch = root.at(steps)
         elif branch is None:
             branch = _grow(prefix, known)
-        branch.tensors.append(Tensor(leaf, *tensor[1:]))
+        branch.tensors.append(Tensor._make((leaf, *tensor[1:])))
     bodies: dict[object, Layer] = {}
     return _folded(root, bodies)._replace(name=name)
 
@@ -90,12 +90,15 @@ def _folded(branch: _Branch, bodies: dict[object, Layer]) -> Layer:
     for name, below in (branch.branches or _NONE).items():
         body = _folded(below, bodies)
         beneath[id(body)] = body
-        alike.setdefault((id(body), "" if _is_index(name) else name), []).append(name)
+        kind = id(body), "" if _is_index(name) else name
+        if kind in alike:
+            alike[kind].append(name)
+        else:
+            alike[kind] = [name]
     own = branch.tensors
-    essence = (
-        *(own if len(own) < 2 else sorted(own)),
-        *sorted((body, name) for (body, _), names in alike.items() for name in names),
-    )
+    essence: tuple[object, ...] = tuple(own if len(own) < 2 else sorted(own))
+    if alike:
+        essence += tuple(sorted([(body, name) for (body, _), names in alike.items() for name in names]))
     if (found := bodies.get(essence)) is None:
         children = [
             layer
@@ -112,7 +115,7 @@ def _layers(names: list[str], body: Layer, taken: Container[str]) -> Iterator[La
         yield body._replace(name=name, repeat=len(names))
     else:
         for name in names:
-            yield body._replace(name=name)
+            yield Layer(name, "", children=body.children, tensors=body.tensors)
 
 
 def _is_index(name: str) -> bool:

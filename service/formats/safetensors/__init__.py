@@ -83,11 +83,11 @@ def _document(headers: Mapping[str, Header], config: Mapping[str, Any], index: M
     homes: dict[str, str] = {}
     tensors: dict[str, Tensor] = {}
     for file, header in headers.items():
-        for name, tensor in header.tensors.items():
-            if (home := homes.setdefault(name, file)) != file:
-                detail = f'is in "{home[:100]}" too'
-                problems.append(InvalidDocument(detail, header.pointer + token(name), "duplicate_name"))
-            tensors[name] = tensor
+        for name in tensors.keys() & header.tensors.keys():
+            detail = f'is in "{homes[name][:100]}" too'
+            problems.append(InvalidDocument(detail, header.pointer + token(name), "duplicate_name"))
+        homes |= dict.fromkeys(header.tensors, file)
+        tensors |= header.tensors
     notices: list[Notice] = []
     if index is not None:
         problems += _index_problems(index, headers, homes)

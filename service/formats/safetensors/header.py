@@ -13,8 +13,9 @@ import orjson
 
 from service import values
 from service.errors import ArchitectureError, InvalidDocument, TooLarge, token
-from service.formats.stored import MOST_TENSORS, Bytes, Truncated, dtype_problem, shape_problem, stored
+from service.formats.stored import HIGHEST_RANK, MOST_TENSORS, Bytes, Truncated, dtype_problem, shape_problem, stored
 from service.model import DTYPES, Tensor
+from service.signature import LARGEST
 from service.validation import MOST_PROBLEMS, shown
 
 LONGEST = 100_000_000
@@ -22,10 +23,11 @@ LONGEST = 100_000_000
 
 _LARGEST_OFFSET = 2**63
 
-_NAMES = frozenset(
-    ("BOOL", "F4", "F6_E2M3", "F6_E3M2", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ",
+_BITS = {
+    name: int(DTYPES[name]) for name in (
+     "BOOL", "F4", "F6_E2M3", "F6_E3M2", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ",
      "I16", "U16", "F16", "BF16", "I32", "U32", "F32", "C64", "F64", "I64", "U64")
-)  # fmt: skip
+}  # fmt: skip
 
 
 @dataclass
@@ -115,13 +117,13 @@ def read_header(payload: Any, pointer: str = "") -> Header:
         )
         return header
     for name, entry in payload.items():
-        if len(header.problems) >= MOST_PROBLEMS:
-            return header
         if name == "__metadata__":
             header.problems += _metadata_problems(entry, pointer + token(name))
             header.metadata = entry if entry and not header.problems else {}
-        else:
-            header.problems += _entry(name, entry, header)
+        elif not _take(name, entry, header):
+            header.problems += _entry_problems(entry, pointer + token(name))
+            if len(header.problems) >= MOST_PROBLEMS:
+                return header
     if not header.problems:
         header.problems += _gaps(header)
     return header
@@ -136,24 +138,40 @@ def _metadata_problems(metadata: Any, pointer: str) -> Iterator[ArchitectureErro
             yield InvalidDocument(f"must be a string, not {shown(value)}", pointer + token(name), "type")
 
 
-def _entry(name: str, entry: Any, header: Header) -> list[ArchitectureError]:
-    """Take one tensor in, or say what is wrong with it."""
+def _take(name: str, entry: Any, header: Header) -> bool:
+    """Take one tensor in, if it is as it must be. There may be a hundred thousand."""
     try:
         dtype, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+        takes = _BITS[dtype]
     except (TypeError, KeyError, ValueError):
-        return list(_malformed(entry, header.pointer + token(name)))
-    bits = DTYPES[dtype] if isinstance(dtype, str) and dtype in _NAMES else 0
-    wrong = shape_problem(shape)
-    if not bits or wrong or not (type(start) is type(end) is int and 0 <= start <= end <= _LARGEST_OFFSET):
-        return list(_wrong_values(entry, wrong, header.pointer + token(name)))
-    takes = prod(shape) * bits
+        return False
+    if type(shape) is not list or len(shape) > HIGHEST_RANK:
+        return False
+    for size in shape:
+        if type(size) is not int or not 0 <= size <= LARGEST:
+            return False
+        takes *= size
+    if type(start) is not int or type(end) is not int or not 0 <= start <= end <= _LARGEST_OFFSET:
+        return False
     if takes != 8 * (end - start):
-        counted = f"{takes // 8:,} bytes" if takes % 8 == 0 else f"{takes:,} bits, which are no whole bytes"
-        detail = f"takes {counted} ({dtype} of shape {shown(shape)}), but its data_offsets span {end - start:,}"
-        return [InvalidDocument(detail, header.pointer + token(name), "wrong_length")]
+        return False
     header.tensors[name] = stored(name, tuple(shape), dtype)
     header.spans.append((start, end, name))
-    return []
+    return True
+
+
+def _entry_problems(entry: Any, pointer: str) -> Iterator[ArchitectureError]:
+    """What is wrong with a tensor that was not taken in."""
+    if malformed := list(_malformed(entry, pointer)):
+        yield from malformed
+    elif wrong := list(_wrong_values(entry, shape_problem(entry["shape"]), pointer)):
+        yield from wrong
+    else:
+        dtype, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+        takes = prod(shape) * _BITS[dtype]
+        counted = f"{takes // 8:,} bytes" if takes % 8 == 0 else f"{takes:,} bits, which are no whole bytes"
+        detail = f"takes {counted} ({dtype} of shape {shown(shape)}), but its data_offsets span {end - start:,}"
+        yield InvalidDocument(detail, pointer, "wrong_length")
 
 
 def _malformed(entry: Any, pointer: str) -> Iterator[ArchitectureError]:
@@ -172,8 +190,8 @@ def _malformed(entry: Any, pointer: str) -> Iterator[ArchitectureError]:
 def _wrong_values(entry: Mapping[str, Any], wrong_shape: str, pointer: str) -> Iterator[ArchitectureError]:
     if wrong_shape:
         yield InvalidDocument(wrong_shape, f"{pointer}/shape", "shape")
-    if not isinstance(entry["dtype"], str) or entry["dtype"] not in _NAMES:
-        yield InvalidDocument(dtype_problem(entry["dtype"], _NAMES), f"{pointer}/dtype", "unknown_dtype")
+    if not isinstance(entry["dtype"], str) or entry["dtype"] not in _BITS:
+        yield InvalidDocument(dtype_problem(entry["dtype"], _BITS), f"{pointer}/dtype", "unknown_dtype")
     start, end = entry["data_offsets"]
     if not (type(start) is type(end) is int and 0 <= start <= end <= _LARGEST_OFFSET):
         detail = f"must be a start and an end, not {shown([start, end])}"
