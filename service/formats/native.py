@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from marshmallow import INCLUDE, RAISE, Schema, fields, validate
@@ -119,18 +120,19 @@ def read_part(item: Any, pointer: str) -> Layer:
 
 
 def read_layer(item: Mapping[str, Any], name: str, pointer: str) -> Layer:
+    config = {member: value for member, value in item.items() if member not in _MEMBERS}
     layer = Layer(
         name,
         item["type"],
+        None if "layers" in item else config,
         trainable=item.get("trainable", True),
         repeat=item.get("repeat", 1),
         shares=item.get("shares", ""),
         dtype=item.get("dtype", ""),
         pointer=pointer,
     )
-    config = {member: value for member, value in item.items() if member not in _MEMBERS}
     if "layers" not in item:
-        return layer._replace(config=config)
+        return layer
     if config:
         raise Problems(
             InvalidDocument("a layer made of layers takes no arguments", pointer + token(member), "unknown_member")
@@ -161,8 +163,7 @@ def _new_name(kind: str, taken: dict[str, int]) -> str:
 
     `taken` holds each name with the number that its last namesake got, so that no number is tried twice.
     """
-    bare = kind.rpartition(".")[2]
-    base = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", bare).lower()
+    base = _in_snake_case(kind.rpartition(".")[2])
     name, number = base, taken.get(base, 0)
     while name in taken:
         number += 1
@@ -170,3 +171,8 @@ def _new_name(kind: str, taken: dict[str, int]) -> str:
     taken[base] = number
     taken[name] = taken.get(name, 0)
     return name
+
+
+@lru_cache
+def _in_snake_case(kind: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", kind).lower()
