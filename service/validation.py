@@ -64,7 +64,7 @@ class Validator:
         try:
             self._compiled.validate(instance)
         except jsonschema_rs.ValidationError as error:
-            return iter((error,))
+            return iter((error.with_traceback(None),))  # which would keep the instance until memory is collected
         return iter(())
 
     def _explain(self, error: Any, pointer: str) -> Iterator[ArchitectureError]:

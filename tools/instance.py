@@ -67,6 +67,8 @@ class Instance:
             env=self._environment, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         wait_for(f"{self.url}/readyz")
+        while len(self.workers) < self._workers:
+            time.sleep(0.02)
 
     def stop(self, seconds: float = 60) -> int:
         """TERM, and wait for the end; its exit status."""
@@ -77,6 +79,11 @@ class Instance:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             raise
+
+    @property
+    def said(self) -> str:
+        """Its log so far."""
+        return os.pread(self.log.fileno(), os.fstat(self.log.fileno()).st_size, 0).decode()
 
     @property
     def workers(self) -> list[int]:

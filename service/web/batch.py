@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -36,19 +37,26 @@ def batch() -> Response:
 
 
 def _answers() -> Iterator[bytes]:
-    most = asking.settings().max_body_bytes
-    for number, line in enumerate(batches.lines(request.stream.readline, most), 1):
-        if line is None:
-            yield _written({"line": number} | batches.too_long(most))
-        elif line.strip():
-            try:
-                bodies.take_turn(asking.settings(), len(line))
-                answer = _written({"line": number} | batches.answer(line, _told))
-            except HTTPProblem as busy:  # this line had no turn; the next one may
-                answer = _written({"line": number} | members(busy.status, str(busy)))
-            finally:
-                bodies.release()
-            yield answer
+    most, number = asking.settings().max_body_bytes, 0
+    try:
+        for number, line in enumerate(batches.lines(partial(bodies.read, request.stream.readline), most), 1):
+            if line is None:
+                yield _written({"line": number} | batches.too_long(most))
+            elif line.strip():
+                yield _written({"line": number} | _answer(line))
+    except HTTPProblem as broken:  # the body itself: there is no next line
+        yield _written({"line": number + 1} | members(broken.status, broken.detail))
+
+
+def _answer(line: bytes) -> dict[str, Any]:
+    """The answer of one line, when it has its turn; one that waits too long is not the end of the others."""
+    try:
+        bodies.take_turn(asking.settings(), len(line))
+        return batches.answer(line, _told)
+    except HTTPProblem as busy:
+        return members(busy.status, busy.detail)
+    finally:
+        bodies.release()
 
 
 def _told(given: Any) -> dict[str, Any]:

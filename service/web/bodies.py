@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import zlib
+from collections.abc import Callable
 from http import HTTPStatus
 from time import monotonic
 
@@ -20,6 +22,9 @@ AT_ONCE = 2
 """How many requests a worker computes at once; the others wait without contending for the interpreter."""
 LARGE = 1024 * 1024
 """From how many bytes on a body is computed alone among its like: one takes hundreds of times that in memory."""
+
+# glibc keeps what was freed, many times a large body, unless it is told.
+_give_back = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)
 
 
 def register(app: Flask, settings: Settings) -> None:
@@ -60,16 +65,29 @@ def body(request: Request, settings: Settings) -> bytes:
     most = settings.max_body_bytes
     if (request.content_length or 0) > most:
         raise _too_long(most)
-    found = request.stream.read(most + 1)
+    found = read(request.stream.read, most + 1)
     if len(found) > most:
         raise _too_long(most)
     coding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if coding != "identity":
         found = inflated(found, coding, most)
     take_turn(settings, len(found))
+    if len(found) > LARGE:
+        g.held.append(lambda: _give_back(0))
     if not request.mimetype.endswith("octet-stream"):
         checked(found, text=request.mimetype.startswith("text/"))
     return found
+
+
+def read(take: Callable[[int], bytes], length: int) -> bytes:
+    """What `take` gives of a body; one that breaks off, stalls, or is framed wrongly is the client's problem.
+
+    The server then closes the connection, since nobody knows where the next request would begin.
+    """
+    try:
+        return take(length)
+    except Exception as error:  # noqa: BLE001 # every server has its own
+        raise HTTPProblem(HTTPStatus.BAD_REQUEST, f"The body cannot be read: {str(error)[:100]}.") from None
 
 
 def checked(raw: bytes, *, text: bool = False) -> None:

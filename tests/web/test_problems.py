@@ -136,6 +136,14 @@ def test_envelopes_that_break_the_contract(client: FlaskClient, envelope: Any, e
     assert sorted((error["pointer"], error["code"]) for error in found) == errors
 
 
+@pytest.mark.parametrize("depth", [130, 254, 255, 256, 300, 1000])
+@pytest.mark.parametrize("path", ["/v1/count", "/v1/compare", *(f"/v1/count/{name}" for name in sorted(FORMATS))])
+def test_nesting_that_a_validator_refuses(client: FlaskClient, path: str, depth: int) -> None:
+    """jsonschema-rs finds out early or late, by what it must look at."""
+    answer = client.post(path, data=b'{"layers":' * depth + b"1" + b"}" * depth, content_type=JSON)
+    problem(answer, 422)
+
+
 def test_a_number_too_large_for_json_readers(client: FlaskClient) -> None:
     block = {
         "type": "Block",

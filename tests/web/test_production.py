@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import logging
 import os
@@ -96,6 +97,25 @@ def test_too_many_values(path: str, body: bytes, media: str) -> None:
     assert (answer.status_code, answer.json["errors"][0]["code"]) == (422, "too_large")
     assert "more than 6 values" in answer.json["errors"][0]["detail"]
     assert served().post(path, data=body, content_type=media).status_code != 500
+
+
+class Broken(io.BytesIO):
+    """A body that breaks off, as a server tells it."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if found := super().read(size):
+            return found
+        raise OSError("no more data")
+
+    readline = read
+
+
+def test_a_body_that_breaks_off(client: FlaskClient) -> None:
+    chunked = {"wsgi.input_terminated": True}
+    for path, media in (("/v1/count", JSON), ("/v1/batch", "application/x-ndjson")):
+        answer = client.post(path, input_stream=Broken(), content_type=media, environ_overrides=chunked)
+        told = answer.json if media == JSON else json.loads(answer.data)
+        assert (told["status"], told["detail"]) == (400, "The body cannot be read: no more data.")
 
 
 def test_a_request_too_many_is_turned_away_and_probes_are_not() -> None:

@@ -1,0 +1,131 @@
+"""What an answer of the live service must be, whatever was asked."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import brotli
+import jsonschema_rs
+import orjson
+
+from service.counting import LARGEST_COUNT
+from tools.fuzz.payloads import NDJSON, Payload
+
+PROBLEM = "application/problem+json"
+
+
+_PLAIN: Mapping[str, Callable[[bytes], bytes]] = {"": bytes, "gzip": gzip.decompress, "br": brotli.decompress}
+
+
+class Answer(NamedTuple):
+    """What came back, and after how long; a status of 0 is no answer, and `body` says why."""
+
+    status: int
+    media: str
+    body: bytes
+    seconds: float
+
+
+def ask(port: int, payload: Payload, timeout: float) -> Answer:
+    """Send a request on a connection of its own."""
+    began = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    given = {name.lower() for name in payload.headers}
+    try:
+        connection.putrequest(payload.method, payload.path, "host" in given, skip_accept_encoding=True)
+        for name, value in payload.headers.items():
+            connection.putheader(name, value.encode("latin-1"))
+        _send(connection, payload, given)
+        answer = connection.getresponse()
+        media, coding = (answer.headers.get(name, "") for name in ("Content-Type", "Content-Encoding"))
+        found = answer.status, media.partition(";")[0], _PLAIN[coding](answer.read())
+    except (OSError, http.client.HTTPException) as error:
+        return Answer(0, "", repr(error).encode(), time.monotonic() - began)
+    finally:
+        connection.close()
+    return Answer(*found, time.monotonic() - began)
+
+
+def _send(connection: http.client.HTTPConnection, payload: Payload, given: set[str]) -> None:
+    """The body, of stated length or in chunks; a server that has heard enough may close before it has all."""
+    chunked = payload.chunked and "transfer-encoding" not in given
+    length = b"chunked" if chunked else str(len(payload.body)).encode()
+    if payload.body or payload.method == "POST":
+        connection.putheader("Transfer-Encoding" if chunked else "Content-Length", length)
+    try:
+        connection.endheaders()
+        for start in range(0, len(payload.body), 65536):
+            part = payload.body[start : start + 65536]
+            connection.send(b"%x\r\n%s\r\n" % (len(part), part) if chunked else part)
+        if chunked:
+            connection.send(b"0\r\n\r\n")
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # it has answered
+
+
+class Judge:
+    """Holds answers against the contract as served."""
+
+    def __init__(self, contract: Mapping[str, Any], most_seconds: float) -> None:
+        self._contract, self._most_seconds = contract, most_seconds
+        self._schema = lru_cache(self._compiled)
+
+    def faults(self, payload: Payload, answer: Answer) -> Iterator[str]:
+        """Everything that is wrong with an answer."""
+        if answer.seconds > self._most_seconds:
+            yield f"took {answer.seconds:.1f} s"
+        if not answer.status:
+            yield f"no answer: {answer.body.decode()}"
+            return
+        if answer.status >= 500 and answer.status not in (501, 503, 505):  # the server's own, of methods and versions
+            yield f"status {answer.status}: {answer.body[:300]!r}"
+        if payload.method == "HEAD" or answer.status in (204, 304):
+            return
+        if answer.status < 400:
+            yield from self._content(payload, answer)
+        elif answer.media == PROBLEM:
+            yield from self._told("Problem", answer.body)
+        elif answer.media != "text/html" or answer.status not in (400, 414, 417, 431, 501, 505):
+            yield f"status {answer.status} as {answer.media}: {answer.body[:300]!r}"
+
+    def _content(self, payload: Payload, answer: Answer) -> Iterator[str]:
+        """What is wrong with a good answer."""
+        if answer.media == NDJSON:
+            for line in answer.body.splitlines():
+                found = orjson.loads(line)
+                component = "Problem" if "status" in found else "Report"
+                yield from self._told(
+                    component, orjson.dumps({k: v for k, v in found.items() if k not in ("line", "id")})
+                )
+        path = payload.path.partition("?")[0]
+        described = self._contract["paths"].get(path, {}).get(payload.method.lower())
+        if described is None:
+            return
+        content = described["responses"].get(str(answer.status), {}).get("content", {})
+        if answer.media not in content:
+            yield f"status {answer.status} as {answer.media} is not in the contract"
+        elif answer.media == "application/json" and "$ref" in content[answer.media]["schema"]:
+            yield from self._told(content[answer.media]["schema"]["$ref"].rpartition("/")[2], answer.body)
+
+    def _told(self, component: str, body: bytes) -> Iterator[str]:
+        """What is wrong with JSON that claims to be a component of the contract."""
+        try:
+            found = orjson.loads(body)
+        except ValueError as error:
+            yield f"no JSON: {error}"
+            return
+        if wrong := next(self._schema(component).iter_errors(found), None):
+            yield f"no {component}: {str(wrong)[:300]}"
+        elif component == "Report":
+            totals = found["totals"]
+            if totals["total"] != totals["trainable"] + totals["frozen"] or totals["total"] > LARGEST_COUNT:
+                yield f"totals that do not add up: {totals}"
+
+    def _compiled(self, component: str) -> Any:
+        components = self._contract["components"]
+        return jsonschema_rs.validator_for({"$ref": f"#/components/schemas/{component}", "components": components})
