@@ -1,0 +1,99 @@
+"""PEFT's adapters over a model: what an adapter_config.json makes of it, as print_trainable_parameters() counts it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from service.adapters import methods
+from service.adapters.bases import base_of
+from service.adapters.configs import VERSION, AdapterConfig, known_members, method_of, notices
+from service.adapters.injection import Injection
+from service.adapters.prompting import prompted
+from service.counting import Limits, Options, count
+from service.errors import ArchitectureError, Problems
+from service.model import Document, Layer, Notice, Row, Totals
+
+__all__ = ["VERSION", "AdapterConfig", "adapt", "methods"]
+
+_MOST_NAMED = 10
+
+
+def adapt(
+    document: Document,
+    config: Mapping[str, Any],
+    payload: Any,
+    form: str,
+    options: Options = Options(),  # noqa: B008 # frozen
+    limits: Limits = Limits(),  # noqa: B008 # frozen
+) -> Document:
+    """The model of a document with PEFT's adapter in it: its base frozen, what the adapter adds beside it.
+
+    `payload` is what the document was read from, in the format `form`. Raises Problems: those of the document, or of
+    the config as pointers into it, beneath /adapter.
+    """
+    report = count(document, Options(dtype=options.dtype, unknown=options.unknown), limits)
+    try:
+        method = method_of(config)
+        base = base_of(document, payload, form)
+        said = tuple(notices(config))
+        known = known_members(config)
+        injection = Injection(known, method, base, _counted(document.root, report.root), limits)
+        root = injection.run()
+        if not method.kinds:
+            root = prompted(root, known, method, base)
+    except Problems as problems:
+        for problem in problems.problems:
+            problem.pointer = f"/adapter{problem.pointer}"
+        raise
+    except ArchitectureError as error:
+        error.pointer = f"/adapter{error.pointer}"
+        raise Problems([error]) from None
+    guessed = tuple(_guess(path) for path in injection.guessed[:_MOST_NAMED])
+    return Document(
+        root,
+        "torch",
+        "torch",
+        notices=(*report.notices, *said, *guessed, _summary(root, method.name)),
+        once_counted=_printed,
+        adapted=True,
+    )
+
+
+def _counted(layer: Layer, row: Row) -> Layer:
+    """A layer with the tensors that it was counted with."""
+    beneath = {child.name: child for child in row.children}
+    children = tuple(_counted(child, beneath[child.name]) for child in layer.children if child.name in beneath)
+    return layer._replace(tensors=row.tensors, children=children, trainable=True, calls=(), graph=None)
+
+
+def _guess(path: str) -> Notice:
+    detail = (
+        "is taken for what its shapes look like most; were it of another kind, the adapter would be larger or smaller"
+    )
+    return Notice("guessed_module", path, detail, seen=False)
+
+
+def _summary(root: Layer, name: str) -> Notice:
+    """Which modules were hit."""
+    found = list(_hits(root, "", f"{name.lower()}."))
+    copies = sum(times for _, times in found)
+    listed = ", ".join(path for path, _ in found[:_MOST_NAMED])
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    where = f" on {copies:,} modules: {listed}{more}" if found else ""
+    return Notice("adapter", "", f"{name} of PEFT {VERSION}{where}")
+
+
+def _hits(layer: Layer, path: str, mark: str, times: int = 1) -> list[tuple[str, int]]:
+    found = [(path, times)] if layer.type.startswith(mark) else []
+    for child in layer.children:
+        found += _hits(child, f"{path}.{child.name}" if path else child.name, mark, times * child.repeat)
+    return found
+
+
+def _printed(totals: Totals) -> tuple[Notice, ...]:
+    """What print_trainable_parameters() prints."""
+    everything = totals.trainable + totals.frozen
+    percent = 100 * totals.trainable / everything if everything else 0.0
+    line = f"trainable params: {totals.trainable:,} || all params: {everything:,} || trainable%: {percent:.4f}"
+    return (Notice("trainable_parameters", "", line),)

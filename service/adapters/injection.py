@@ -1,0 +1,336 @@
+"""Puts an adapter into a model: wraps what is adapted or saved, freezes the rest, and folds blocks that stay alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from time import monotonic
+from typing import Any
+
+from service.adapters.bases import Base
+from service.adapters.configs import saved_modules
+from service.adapters.matching import Endings, Matcher, Names, Values, begins
+from service.adapters.modules import Module, template
+from service.adapters.patterns import Pattern
+from service.adapters.registry import Method
+from service.adapters.targets import Targets, default, targets_of
+from service.counting import Limits
+from service.errors import ArchitectureError, InvalidDocument, Problems, TooLarge
+from service.model import Layer, Tensor
+from service.repeats import indices, joined
+from service.validation import MOST_PROBLEMS
+
+_FORMS = {"rank_pattern": r"(.*\.)?({})$", "n_frequency_pattern": r".*\.{}$", "block_size_pattern": r".*\.{}$"}
+
+
+class Injection:
+    """One adapter, put into one model. Raises Problems."""
+
+    def __init__(self, config: Mapping[str, Any], method: Method, base: Base, root: Layer, limits: Limits) -> None:
+        self.config, self.method, self.base, self.root, self.limits = config, method, base, root, limits
+        self.visited, self.deadline = 0, monotonic() + limits.seconds
+        self.problems: dict[tuple[str, str], ArchitectureError] = {}
+        self.wrapped: dict[str, str] = {}  # path -> what its tensors now stand in
+        self.guessed: list[str] = []
+        self.hits = 0
+        self.widest = (0, 0)
+        self.bias = config.get("bias", "none")
+        left_alone, saved = saved_modules(config)
+        self.saved = Endings(saved)
+        self.values = {
+            argument: Values(config.get(member) or {}, _FORMS[member], f"/{member}")
+            for argument, member in method.patterns.items()
+        }
+        self.arguments = method.signature.chosen({k: v for k, v in config.items() if v is not None})
+        self.feedforward = self._feedforward()
+        self.tokens = self._tokens()
+        self.blind = True  # whether the copies of a block are alike to the adapter
+        self._notice(Matcher(config, [], left_alone), self.saved, *self.values.values(), Names(self.tokens))
+        if self.feedforward is not None:
+            self._notice(self.feedforward)
+        self.targets = targets_of(config, base, left_alone, self._modules) if method.kinds else Targets([])
+        for name, times in self.targets.fused.items():
+            pattern = begins(rf"(.*\.)?(.*\.{name})$", "/rank_pattern")
+            self.values["r"].append(pattern, config.get("r", 8) * times)
+        self.matcher = Matcher(config, self.targets.modules, left_alone)
+        self.parameters = Names(self.targets.parameters)
+        self._notice(self.matcher, self.parameters)
+
+    def _notice(self, *parts: Matcher | Endings | Names | Values | Pattern) -> None:
+        self.blind = self.blind and all(part.blind for part in parts) and not self.base.told_apart
+
+    def _feedforward(self) -> Endings | Pattern | None:
+        if self.method.name != "IA3":
+            return None
+        stated = self.config.get("feedforward_modules")
+        if stated is None:
+            stated = default("feedforward_modules", "IA3 feedforward", self.base)
+        return Pattern(stated, "/feedforward_modules") if isinstance(stated, str) else Endings(stated)
+
+    def _tokens(self) -> dict[str, list[int]]:
+        """Modules of which some rows are trained, by the ending of their path."""
+        stated = self.config.get("trainable_token_indices")
+        if stated is None:
+            return {}
+        return stated if isinstance(stated, dict) else {self.base.input or "embed_tokens": stated}
+
+    # What there is
+
+    def _modules(self, *, apart: bool) -> Iterator[tuple[str, Module, tuple[str, ...]]]:
+        """Every module; with `apart`, or where blocks are told apart anyway, each copy of a block by itself."""
+        waiting = [(self.root, "")]
+        while waiting:
+            layer, path = waiting.pop()
+            self._visit()
+            if path and template(path) not in self.base.shared:
+                own = tuple(tensor.name for tensor in layer.tensors if tensor.role == "weight")
+                yield path, self.base.module(path, _thin(layer)), own
+            prefix = f"{path}." if path else ""
+            for child in reversed(layer.children):
+                names = self._copies(child) if apart or not self.blind else [child.name]
+                waiting += [(child, prefix + name) for name in names]
+
+    def _visit(self) -> None:
+        self.visited += 1
+        if self.visited > self.limits.layers:
+            raise TooLarge(f"is held against more than the {self.limits.layers:,} modules that one request may visit")
+        if self.visited % 64 == 0 and monotonic() > self.deadline:
+            raise TooLarge(f"takes more than the {self.limits.seconds:g} seconds that one request may take")
+
+    def _copies(self, layer: Layer) -> list[str]:
+        """The names of a block's copies."""
+        if layer.repeat == 1:
+            return [layer.name]
+        names = indices(layer.name, self.limits.copies)
+        if len(names) != layer.repeat:
+            detail = f"tells blocks apart, of which there may be {self.limits.copies:,}, not {layer.repeat:,}"
+            raise TooLarge(detail, "/target_modules")
+        return names
+
+    # What becomes of it
+
+    def run(self) -> Layer:
+        """The model with the adapter in it."""
+        children = self._children(self.root, "", "", self.bias)
+        if self.method.kinds:
+            own = tuple(self._fate(tensor, self.bias) for tensor in self.root.tensors)
+            if not self.hits and not self.problems:
+                self._blame(InvalidDocument("hits no module that is left to adapt", "/target_modules", "no_match"))
+        else:
+            own = self.root.tensors  # PEFT freezes what stands in the model's children (_setup_prompt_encoder)
+        if self.problems:
+            raise Problems(self.problems.values())
+        if self.method.shared is not None:
+            own = (*own, *self._shared())
+        return self._retied(self.root._replace(config=None, tensors=own, children=children))
+
+    def _shared(self) -> Iterable[Tensor]:
+        assert self.method.shared is not None
+        taken = self.method.shared.__annotations__.keys() & self.arguments.keys()
+        return self.method.shared(*self.widest, **{name: self.arguments[name] for name in taken})
+
+    def _children(self, layer: Layer, path: str, inside: str, bias: str) -> tuple[Layer, ...]:
+        prefix = f"{path}." if path else ""
+        found: list[Layer] = []
+        for child in layer.children:
+            if self.blind or child.repeat == 1:
+                made = self._layer(child, prefix + child.name, inside, bias)
+                found.append(made._replace(name=child.name, repeat=child.repeat))
+                continue
+            alike: dict[Layer, list[int]] = {}
+            for name in self._copies(child):
+                made = self._layer(child, prefix + name, inside, bias)._replace(name="", repeat=1)
+                alike.setdefault(made, []).append(int(name))
+            found += [made._replace(name=joined(which), repeat=len(which)) for made, which in alike.items()]
+        return tuple(found)
+
+    def _layer(self, layer: Layer, path: str, inside: str, bias: str) -> Layer:
+        """What becomes of the layer at `path`; `inside` is what is wrapped around it already."""
+        self._visit()
+        shared = template(path) in self.base.shared
+        adapted = bool(self.method.kinds) and not shared and self.matcher.adapts(path)
+        saved = self.saved.matches(path)
+        tokens = next((found for name, found in self.tokens.items() if path.endswith(name)), None)
+        parameters = () if shared else self._parameters(layer, path)
+        means = [adapted, saved, tokens is not None, bool(parameters)]
+        if sum(means) > 1 or (any(means) and inside):
+            where = inside if any(means) and inside else path
+            detail = f"would wrap {path} inside {where}, which is wrapped already" if inside else f"wraps {path} twice"
+            self._blame(InvalidDocument(detail, "/modules_to_save" if saved else "/target_modules", "conflict"))
+        if adapted:
+            return self._adapted(layer, path, bias)
+        if saved:
+            return self._saved(layer, path)
+        plain = self._plain(layer, path, path if any(means) else inside, bias)
+        if tokens is not None:
+            return self._with_tokens(plain, layer, path, tokens)
+        for number, parameter in enumerate(parameters):
+            plain = self._with_parameter(plain, parameter, path, len(parameters) - number)
+        return plain
+
+    def _plain(self, layer: Layer, path: str, inside: str, bias: str) -> Layer:
+        """A layer that keeps its place, frozen."""
+        children = self._children(layer, path, inside, bias)
+        return layer._replace(
+            config=None, tensors=tuple(self._fate(tensor, bias) for tensor in layer.tensors), children=children
+        )
+
+    @staticmethod
+    def _fate(tensor: Tensor, bias: str) -> Tensor:
+        """A tensor of the model: frozen, but for the biases that the adapter asks for."""
+        return tensor._replace(trainable=tensor.role == "weight" and bias == "all" and tensor.name == "bias")
+
+    # Modules that are adapted
+
+    def _adapted(self, layer: Layer, path: str, bias: str) -> Layer:
+        module = self.base.module(path, _thin(layer))
+        own = "all" if bias.endswith("_only") else bias  # lora_only: the biases of what is adapted
+        attention = module.kind == "MultiheadAttention" and bias.endswith("_only")
+        plain = self._plain(layer, path, path, "all" if attention else bias)
+        tensors = tuple(self._fate(tensor, own) for tensor in layer.tensors)
+        inner = plain._replace(name="base_layer", tensors=tensors, repeat=1)
+        self.wrapped[path] = "base_layer"
+        self.hits += 1
+        kind = f"{self.method.name.lower()}.{module.kind if module.kind != 'other' else layer.type or 'module'}"
+        if self.method.copies:
+            copy = Layer("default", layer.type, children=(), tensors=())
+            copy = self._copied(layer, path, f"{path}.{self.method.copies}.default")._replace(name="default", repeat=1)
+            holder = Layer(self.method.copies, "ModuleDict", children=(copy,))
+            return Layer("", kind, children=(inner, holder))
+        return Layer("", kind, tensors=self._formula(module), children=(inner,))
+
+    def _formula(self, module: Module) -> tuple[Tensor, ...]:
+        """What the method adds to a module."""
+        try:
+            found = self._tensors(module)
+        except ArchitectureError as error:
+            self._blame(error)
+            return ()
+        for other in module.alternatives():
+            try:
+                if _size(self._tensors(other)) != _size(found):
+                    self.guessed.append(module.path)
+            except ArchitectureError:  # PEFT would refuse it, and so it is no such module
+                continue
+        if module.weight:
+            self.widest = max(self.widest[0], module.in_features), max(self.widest[1], module.out_features)
+        return found
+
+    def _tensors(self, module: Module) -> tuple[Tensor, ...]:
+        if module.kind not in self.method.kinds:
+            kinds = ", ".join(sorted(self.method.kinds))
+            what = "none of these" if module.kind in ("other", "ModuleList") else module.kind
+            detail = f"hits {module.path}, which is {what}: {self.method.name} adapts {kinds}"
+            raise InvalidDocument(detail, "/target_modules", "unsupported_module")
+        if not module.weight:
+            detail = f"hits {module.path}, whose weight is not known"
+            raise InvalidDocument(detail, "/target_modules", "unsupported_module")
+        arguments = dict(self.arguments)
+        for name, values in self.values.items():
+            if (value := values.get(module.path, None)) is not None:
+                arguments[name] = value
+        if self.feedforward is not None:
+            arguments["is_feedforward"] = self.feedforward.matches(module.path)
+        return tuple(self.method.formula(module, **arguments))
+
+    # Modules that are trained in full, or by some of their rows
+
+    def _saved(self, layer: Layer, path: str) -> Layer:
+        if self.base.module(path, _thin(layer)).kind == "ModuleList":
+            detail = f"hits {path}, which is a list of modules and cannot be saved as one"
+            self._blame(InvalidDocument(detail, "/modules_to_save", "unsupported_module"))
+        original = self._plain(layer, path, path, "none")._replace(name="original_module", repeat=1)
+        self.wrapped[path] = "original_module"
+        copy = self._copied(layer, path, f"{path}.modules_to_save.default")._replace(name="default", repeat=1)
+        holder = Layer("modules_to_save", "ModuleDict", children=(copy,))
+        return Layer("", "ModulesToSaveWrapper", children=(original, holder))
+
+    def _copied(self, layer: Layer, path: str, there: str) -> Layer:
+        """A copy of all beneath `path`, which trains: what was tied to something outside of it no longer is."""
+        self._visit()
+        tensors = tuple(_trained(tensor, path, there) for tensor in layer.tensors)
+        children = tuple(self._copied(child, path, there) for child in layer.children)
+        return layer._replace(config=None, tensors=tensors, children=children)
+
+    def _with_tokens(self, plain: Layer, layer: Layer, path: str, tokens: list[int]) -> Layer:
+        """An embedding of which the rows of some tokens train (TrainableTokensWrapper)."""
+        module = self.base.module(path, _thin(layer))
+        rows = module.weight[0] if module.weight else 0
+        if len(module.weight) != 2 or not all(-rows <= token < rows for token in tokens):  # a matrix
+            detail = f"must be rows of {path}, which has {rows:,}"
+            self._blame(InvalidDocument(detail, "/trainable_token_indices", "maximum"))
+            return plain
+        self.wrapped[path] = "token_adapter.base_layer"
+        delta = Tensor("trainable_tokens_delta.default", (len(tokens), module.weight[1]))
+        inner = plain._replace(name="base_layer", repeat=1)
+        adapter = Layer("token_adapter", "TrainableTokensLayer", tensors=(delta,), children=(inner,))
+        return Layer("", "TrainableTokensWrapper", children=(adapter,))
+
+    # Parameters that are adapted by themselves
+
+    def _parameters(self, layer: Layer, path: str) -> tuple[Tensor, ...]:
+        if not self.parameters.names:
+            return ()
+        return tuple(
+            tensor
+            for tensor in layer.tensors
+            if tensor.role == "weight" and self.parameters.matches(f"{path}.{tensor.name}")
+        )
+
+    def _with_parameter(self, inner: Layer, parameter: Tensor, path: str, depth: int) -> Layer:
+        """LoRA on one parameter, which may hold a matrix for each expert (ParamWrapper)."""
+        self.hits += 1
+        self.wrapped[path] = ".".join(["base_layer"] * depth)
+        for member in ("lora_dropout", "fan_in_fan_out", "lora_bias", "use_dora"):
+            if self.config.get(member):
+                self._blame(InvalidDocument("does not go with target_parameters", f"/{member}", "conflict"))
+        if len(parameter.shape) not in (2, 3):
+            detail = f"hits {path}.{parameter.name}, which has {len(parameter.shape)} axes, not 2 or 3"
+            self._blame(InvalidDocument(detail, "/target_parameters", "unsupported_module"))
+            return inner
+        experts, height, width = (1, *parameter.shape)[-3:]
+        if len(parameter.shape) == 3 and template(path) in self.base.transposed:  # a stack of matrices
+            height, width = width, height
+        rank = self.values["r"].get(f"{path}.{parameter.name}", self.config.get("r", 8)) * experts
+        tensors = Tensor("lora_A.default.weight", (rank, width)), Tensor("lora_B.default.weight", (height, rank))
+        base = inner._replace(name="base_layer", repeat=1)
+        return Layer("", "lora.ParamWrapper", tensors=tensors, children=(base,))
+
+    def _blame(self, error: ArchitectureError) -> None:
+        self.problems.setdefault((error.pointer, error.detail), error)
+        if len(self.problems) >= MOST_PROBLEMS:
+            raise Problems(self.problems.values())
+
+    def _retied(self, layer: Layer) -> Layer:
+        """Ties name their tensors where these now stand."""
+        tensors = tuple(
+            tensor._replace(tied_to=self._moved(tensor.tied_to)) if tensor.tied_to else tensor
+            for tensor in layer.tensors
+        )
+        return layer._replace(tensors=tensors, children=tuple(map(self._retied, layer.children)))
+
+    def _moved(self, name: str) -> str:
+        for path, step in self.wrapped.items():
+            if name.startswith(f"{path}."):
+                rest = name.removeprefix(f"{path}.")
+                return name if rest.startswith(("modules_to_save.", "ln_tuning_layers.")) else f"{path}.{step}.{rest}"
+        return name
+
+
+def _thin(layer: Layer) -> Layer:
+    """A layer, and of its children those that own something."""
+    return layer._replace(children=tuple(child for child in layer.children if _owns(child)))
+
+
+def _owns(layer: Layer) -> bool:
+    return any(tensor.role == "weight" for tensor in layer.tensors) or any(map(_owns, layer.children))
+
+
+def _trained(tensor: Tensor, path: str, there: str) -> Tensor:
+    tied = tensor.tied_to
+    if tied:
+        tied = there + tied.removeprefix(path) if tied.startswith(f"{path}.") else ""
+    return tensor._replace(trainable=tensor.role == "weight", tied_to=tied)
+
+
+def _size(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.size for tensor in tensors if tensor.role == "weight")
