@@ -359,7 +359,7 @@ class _Walk:
         """The same of a formula's tensors: without rules it is the same for all alike layers."""
         if layer.shares or (self.rules and copies):
             return self._settled(applied.tensors, layer, path, verdict, copies)
-        fate = layer.dtype or self.options.dtype, verdict.frozen_by
+        fate = layer.dtype or self.options.dtype, verdict.frozen_by, self.document.adapted
         if (found := applied.settled.get(fate)) is None:
             found = applied.settled[fate] = self._settled(applied.tensors, layer, path, verdict, copies)
         return found
@@ -385,11 +385,11 @@ class _Walk:
 
 
 class Applied(NamedTuple):
-    """What a formula yields and returns, and what became of it by dtype and by what freezes it."""
+    """What a formula yields and returns, and what became of it by dtype, by what freezes it, with an adapter."""
 
     tensors: tuple[Tensor, ...]
     output: Output
-    settled: dict[tuple[str, Reason | None], Settled]
+    settled: dict[tuple[str, Reason | None, bool], Settled]
 
 
 _APPLIED: memory.Memory[Applied] = memory.Memory()
