@@ -26,6 +26,7 @@ from service.model import (
     Call,
     Convention,
     Document,
+    Formula,
     Inner,
     Layer,
     Notice,
@@ -272,7 +273,7 @@ class _Walk:
         if wrong := list(kind.signature.problems(config, pointer)):
             for problem in wrong:
                 self.blame(problem, "")
-        elif not kind.signature.inputs or FAILED not in flatten([*given.args, *given.kwargs.values()]):
+        elif not (kind.signature.inputs and _failed(given)):
             try:
                 return self._apply(kind, config, pointer, given)
             except _Told:
@@ -313,14 +314,10 @@ class _Walk:
         arguments = kind.signature.chosen(config)
         for name in kind.signature.parts & arguments.keys():
             arguments[name] = self._parts(arguments[name], f"{pointer}/{name}")
+        returned: list[Output] = []
         formula = kind.formula(**kind.signature.bind(given.args, given.kwargs), **arguments)
-        tensors: list[Tensor] = []
-        while True:
-            try:
-                tensor = next(formula)
-            except StopIteration as stop:
-                return Applied(tuple(tensors), _countable(stop.value), {})
-            tensors.append(tensor)
+        tensors = tuple(_run(formula, returned))
+        return Applied(tensors, _countable(returned[0]), {})
 
     def _parts(self, value: Any, pointer: str) -> Any:
         """Layers inside a config, as their wrapper's formula calls them."""
@@ -401,6 +398,16 @@ class _Enough(Exception):
 
 class _Told(ArchitectureError):
     """What is wrong inside a layer is told already."""
+
+
+def _failed(call: Call) -> bool:
+    """Whether something is wrong with what feeds a call, which is told already."""
+    return any(arg is FAILED or FAILED in flatten(arg) for arg in (*call.args, *call.kwargs.values()))
+
+
+def _run(formula: Formula, returned: list[Output]) -> Iterator[Tensor]:
+    """The tensors that a formula yields; what it returns goes to `returned`."""
+    returned.append((yield from formula))
 
 
 def _countable(output: Output) -> Output:

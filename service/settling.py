@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import prod
 from typing import NamedTuple
 
 from service.model import DTYPES, Reason, Tensor, Totals
@@ -33,7 +34,7 @@ def settle(tensors: Iterable[Tensor], fates: Iterable[Reason | None], dtype: str
         settled.append(Tensor(name, shape, role, own_dtype, frozen_by is None, tied_to, frozen_by, stands_for, inside))
         if tied_to:
             continue
-        size = tensor.size
+        size = prod(shape)
         taken = -(-size * DTYPES[own_dtype] // 8)
         if role == "buffer":
             buffer_bytes += taken

@@ -94,6 +94,7 @@ class Signature:
     def __init__(self, formula: Callable[..., Formula], name: str, ignores: str = "") -> None:
         parameters = list(_parameters(formula))
         self.inputs = tuple(p for p in parameters if p.meaning in ("input", "inputs"))
+        self._names = [p.name for p in self.inputs]
         self.flags = frozenset(p.name for p in parameters if p.meaning == "flag")
         arguments = [p for p in parameters if p.meaning not in ("input", "inputs", "flag")]
         self.arguments = frozenset(p.name for p in arguments)
@@ -136,7 +137,7 @@ class Signature:
 
     def bind(self, args: tuple[Output, ...], kwargs: Mapping[str, Output]) -> dict[str, Any]:
         """The shapes of a call, by the names of the formula's inputs."""
-        given = dict(zip((p.name for p in self.inputs), args, strict=False)) | dict(kwargs)
+        given = dict(zip(self._names, args, strict=False)) | kwargs  # type: ignore[operator]
         bound: dict[str, Any] = {name: given[name] for name in self.flags if isinstance(given.get(name), bool)}
         for parameter in self.inputs:
             shape = given.get(parameter.name)
