@@ -110,7 +110,12 @@ class _Drawing:
         self.total = figures(report.root.totals, report.convention)["total"]
         self.first = self.boxes(tuple((row, 1) for row in top(report)))
         self.depth, rows = _extent(self, depth)
-        self.height = max(_LINE * 2, min(_TALLEST, 24 * rows)) if self.depth and self.total else _LINE * 2
+        self.height = self._height(rows) if self.depth and self.total else _LINE * 2
+
+    def _height(self, rows: int) -> int:
+        """So that every box of the first level has room for its label, where that can be."""
+        labelled = -(-_LINE * self.total // min(box.total for box in self.first))
+        return max(_LINE * 2, min(_TALLEST, 24 * rows), labelled if labelled <= _TALLEST else 0)
 
     def told(self) -> str:
         """The largest parts in words, for who cannot see them."""
@@ -183,7 +188,7 @@ def _extent(drawing: _Drawing, depth: int) -> tuple[int, int]:
 
 
 def _gathered(boxes: list[_Box], scale: float) -> Iterator[_Box]:
-    """Boxes in order, those too small to see together as "12 more", wherever they come to the height of a label."""
+    """Boxes in order, those too small to see together as "12 layers: a … l", wherever they are as high as a label."""
     small: list[_Box] = []
     gathered = 0
     for box in boxes:
@@ -202,11 +207,11 @@ def _gathered(boxes: list[_Box], scale: float) -> Iterator[_Box]:
 def _together(boxes: list[_Box]) -> _Box:
     if len(boxes) == 1:
         return boxes[0]
-    path = f"{len(boxes):,} more: {_name(boxes[0], 100)} … {_name(boxes[-1], 100)}"
+    names = f"{len(boxes):,} layers: {_name(boxes[0], 100)} … {_name(boxes[-1], 100)}"
     return _Box(
-        (f"{len(boxes):,} more",),
+        (names,),
         "",
-        path,
+        names,
         sum(box.total for box in boxes),
         sum(box.trainable for box in boxes),
         len(boxes),

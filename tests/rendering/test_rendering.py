@@ -180,8 +180,8 @@ def test_a_picture_is_well_formed_and_bounded(shown: Report) -> None:
 def test_a_picture_of_many_layers_gathers_them() -> None:
     found = boxes(wide(100_000))
     assert 20 <= len(found) <= 41
-    assert found[0][1] == "2,500 more"
-    assert found[0][0].startswith("2,500 more: layer_0 … layer_2499\n250,000 parameters, 2.5 % of all")
+    assert found[0][1] == "2,500 layers: layer_0 … layer_2499"
+    assert found[0][0].startswith("2,500 layers: layer_0 … layer_2499\n250,000 parameters, 2.5 % of all")
 
 
 def test_a_chain_is_one_box() -> None:
@@ -224,3 +224,24 @@ def test_two_pictures_on_a_page_do_not_meet() -> None:
 def test_json_is_json() -> None:
     rendered = RENDERERS["application/json"](ALL["odd"], "native", "layers", 2)
     assert json.loads(rendered)["totals"]["total"] == figures(ALL["odd"].root.totals, "keras")["total"]
+
+
+def test_a_narrow_tree_is_drawn_narrower_and_stays_a_tree() -> None:
+    names = ("body.blocks_of_attention.projection.weight", "body.blocks_of_attention.key.weight", "body.norm.weight")
+    shown = report({"parameters": {name: {"shape": [3]} for name in names}})
+    lines = as_text(shown, "tensors", columns=36).splitlines()[4:9]
+    assert [line[2:14] for line in lines] == [
+        "body        ",
+        "├ bloc…ntion",
+        "│ ├ pro…tion",
+        "│ └ key     ",
+        "└ norm      ",
+    ]
+
+
+def test_many_reasons_are_told_a_line_each() -> None:
+    rules = [(f"a{number}*", False) for number in range(30)]
+    shown = report({"parameters": {f"a{number:02}.w": {"shape": [3]} for number in range(30)}}, *rules)
+    lines = as_text(shown, "tensors").splitlines()
+    assert "                             3  by rule 29 (a29*)" in lines
+    assert max(map(len, lines)) <= 120
