@@ -6,7 +6,7 @@ ORACLE := .venv-oracle
 BLUEPRINTS := .venv-blueprints
 PINS := tools/pins.txt
 
-.PHONY: run test check format openapi release oracle clients image image-test faults gateway manifests fuzz blueprints clean
+.PHONY: run test check format openapi release oracle clients image image-test faults gateway manifests fuzz hostile soak blueprints clean
 
 run: $(VENV)/.run  ## serve on http://127.0.0.1:8000
 	@$(BIN)/paramcount serve
@@ -39,6 +39,13 @@ oracle: $(ORACLE)/.done  ## replay every case on the real frameworks
 fuzz: $(ORACLE)/.done  ## ten minutes of bytes that no reader has seen before
 	$(ORACLE)/bin/pip install --quiet --constraint $(PINS) atheris
 	$(ORACLE)/bin/python -m tools.fuzz --seconds 600
+
+hostile: $(VENV)/.dev  ## a live service: hostile payloads by seed, and whatever the contract allows and forbids
+	$(BIN)/python -m tools.fuzz.hostile
+	$(BIN)/python -m tools.fuzz.contract
+
+soak: $(VENV)/.dev  ## ten minutes of good and hostile requests: no worker may grow
+	$(BIN)/python -m tools.fuzz.soak
 
 clients: $(VENV)/.dev  ## lint the contract; generate clients of it, compile them, count with them
 	$(BIN)/python -m tools.clients

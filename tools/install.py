@@ -11,8 +11,11 @@ from pathlib import Path
 HOUSE = Path(__file__).parents[1]
 
 
-def debian(*packages: str) -> None:
-    """Install Debian's packages (as root, or with sudo); their services are not started."""
+def debian(*packages: str) -> bool:
+    """Install Debian's packages (as root, or with sudo), whose services are not started; whether they are there then."""
+    if shutil.which("dpkg-query") is None:
+        sys.stderr.write(f"*** NOT LOOKED FOR: {', '.join(packages)}: this is no Debian ***\n")
+        return False
     listed = subprocess.run(
         ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *packages],
         capture_output=True,
@@ -23,11 +26,16 @@ def debian(*packages: str) -> None:
         set(packages) - {line.removesuffix(" installed") for line in listed if line.endswith(" installed")}
     )
     if not missing:
-        return
+        return True
     root = [] if os.geteuid() == 0 else ["sudo"]
     quiet = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "-qq"]
-    subprocess.run([*quiet, "update"], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run([*quiet, "install", "--no-install-recommends", *missing], check=True, stdout=subprocess.DEVNULL)
+    try:
+        subprocess.run([*quiet, "update"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([*quiet, "install", "--no-install-recommends", *missing], check=True, stdout=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.stderr.write(f"*** CANNOT BE HAD: {', '.join(missing)} ({error}): what needs them is not tried ***\n")
+        return False
+    return True
 
 
 def pypi(requirements: Path) -> Path:

@@ -48,7 +48,7 @@ class Instance:
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 # closed at the instance's end
         self._workers = workers
         self._app = [app] if app else []  # another than the service's own
-        self._environment = os.environ | {name: str(value) for name, value in (settings or {}).items()}
+        self.environment = os.environ | {name: str(value) for name, value in (settings or {}).items()}
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -64,7 +64,7 @@ class Instance:
         command = [sys.executable, "-m", "service", "serve", "--bind", f"127.0.0.1:{self.port}"]
         self._process = subprocess.Popen(
             [*command, "--workers", str(self._workers), *self._app],
-            env=self._environment, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
+            env=self.environment, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         wait_for(f"{self.url}/readyz")
         while len(self.workers) < self._workers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import schemathesis
@@ -17,13 +16,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from service.web import create_app
-
-
-@schemathesis.serializer("application/x-ndjson")
-def ndjson(_context: Any, value: Any) -> bytes:
-    """A batch as bytes."""
-    return value.encode(errors="replace") if isinstance(value, str) else json.dumps(value).encode()
-
+from tools.fuzz import serializers  # noqa: F401 # for batches
 
 CONTRACT = schemathesis.openapi.from_wsgi("/openapi.json", create_app())
 

@@ -1,18 +1,24 @@
-"""What the service promises while it is hurt; `python -m tools.faults` runs this in less than 90 seconds."""
+"""What the service promises while it is hurt; `python -m tools.faults` runs this."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 
+import pytest
 import requests
 
 from tools.faults.haproxy import haproxy
 from tools.faults.load import Load, model
 from tools.instance import Instance
 
+_SLOWEST = 1.0 if "CI" in os.environ else 0.25
+"""How many seconds a probe may take; CI may share its machine."""
 
+
+@pytest.mark.skipif(shutil.which("haproxy") is None, reason="there is no haproxy")
 def test_no_request_is_lost_while_instances_restart_in_turn() -> None:
     with Instance() as one, Instance() as other, haproxy(one, other) as proxy, Load(proxy.port, model(50)) as load:
         time.sleep(1)
@@ -55,4 +61,4 @@ def test_probes_answer_while_every_worker_computes() -> None:
     probes = ", ".join(f"{path} {worst * 1000:.0f} ms of {len(seconds[path])}" for path, worst in slowest.items())
     print(f"slowest probes: {probes}; {len(load.answers)} counts of 20,000 layers, the longest {longest:.1f} s")
     assert not load.failed, load.failed[:5]
-    assert max(slowest.values()) < 0.25
+    assert max(slowest.values()) < _SLOWEST

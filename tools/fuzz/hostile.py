@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ]
         if instance.workers != before:
             faults.append("a worker ended")
-        faults += _mistakes(instance.said)
+        faults += mistakes(instance.said)
     sys.stdout.write(_summary(found) + "".join(f"FAULT {fault}\n" for fault in faults))
     if asked.only is not None:
         sys.stdout.write(f"{found[0][1]!r:.5000}\n{found[0][2]!r:.5000}\n")
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return bool(faults)
 
 
-def _mistakes(log: str) -> list[str]:
+def mistakes(log: str) -> list[str]:
     """What went wrong inside, by the log: each kind once."""
     lines = (orjson.loads(line) if line.startswith("{") else {"error": line} for line in log.splitlines())
     found = Counter(line["error"][-1000:] for line in lines if "error" in line)

@@ -13,7 +13,8 @@ from tools.install import debian, pypi
 
 def main() -> int:
     """Install what is missing, and run the tests."""
-    debian("nginx-light")
+    if not debian("nginx-light"):
+        return 1
     folder = Path(__file__).parent
     os.environ["PATH"] = f"{pypi(folder / 'requirements.txt')}:{os.environ['PATH']}:/usr/sbin"
     return pytest.main(["-rA", "--no-header", "-p", "no:cacheprovider", str(folder)])

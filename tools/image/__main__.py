@@ -19,7 +19,8 @@ def main() -> int:
     parser.add_argument("command", choices=("build", "test"))
     parser.add_argument("--base", help="the base image; without one, a Debian with Python is made")
     asked = parser.parse_args()
-    debian("buildah", "podman", "runc", "mmdebstrap", "ca-certificates")
+    if not debian("buildah", "podman", "runc", "mmdebstrap", "ca-certificates"):
+        return 1
     folder = Path(__file__).parent
     if asked.command == "test":
         subprocess.run([pypi(folder / "requirements.txt") / "hadolint", HOUSE / "Dockerfile"], check=True)
