@@ -115,7 +115,9 @@ def test_dtype_is_of_the_weights() -> None:
         ({"model_type": "lama"}, "/model_type", "unknown_layer"),
         ({"architectures": []}, "", "required"),
         ({"architectures": ["LlamaForCausalLM"], "model_type": "bert"}, "/model_type", "unknown_model_type"),
-        (LLAMA | {"auto_map": {"AutoModel": "modeling.Mine"}}, "/auto_map", "remote_code"),
+        (LLAMA | {"architectures": ["Mine"], "auto_map": {"AutoModel": "modeling.Mine"}}, "/auto_map", "remote_code"),
+        ({"model_type": "mine", "auto_map": {"AutoModel": "modeling.Mine"}}, "/auto_map", "remote_code"),
+        (LLAMA | {"model_type": "mine", "auto_map": {"AutoModel": "modeling.Mine"}}, "/auto_map", "remote_code"),
         (LLAMA | {"hidden_size": "4096"}, "/hidden_size", "type"),
         (LLAMA | {"hidden_size": 4096.0}, "/hidden_size", "type"),
         (LLAMA | {"hidden_size": None}, "/hidden_size", "type"),
@@ -134,6 +136,20 @@ def test_dtype_is_of_the_weights() -> None:
 )
 def test_refused(config: dict[str, Any], pointer: str, code: str) -> None:
     assert (pointer, code) in [found[:2] for found in refused(config)]
+
+
+def test_own_classes_come_before_code_beside_the_config() -> None:
+    """As transformers has it, unless it is told to trust that code."""
+    report = counted(LLAMA | {"auto_map": {"AutoModelForCausalLM": "modeling_llama.LlamaForCausalLM"}})
+    assert report.root.totals == counted(LLAMA).root.totals
+    assert "never run" in notice(report, "remote_code")
+
+
+def test_a_class_that_older_code_spelt_otherwise() -> None:
+    config = {"architectures": ["MPTForCausalLM"], "model_type": "mpt"}
+    assert (
+        counted(config).root.totals == counted({"architectures": ["MptForCausalLM"], "model_type": "mpt"}).root.totals
+    )
 
 
 def test_a_near_name_is_offered() -> None:

@@ -53,7 +53,13 @@ def _looked_up(outcomes: Mapping[Term, set[bool]]) -> Iterator[str]:
 
 
 def _echo(atom: Term, phases: Sequence[Phase]) -> bool:
-    """A number compared with the length of what was made as long as it: each run asks of its own number."""
+    """A number compared with the length of what was made as long as it, or a word looked for in the list that it was
+    taken from: each run asks of its own."""
+    if atom[0] == "in" and atom[1][0] == "c" and atom[2][0] == "l":
+        asked = {
+            other for phase in phases for other in phase.trace.branches if other[0] == "in" and other[2] == atom[2]
+        }
+        return len(asked) > 1 and any(_answer(atom, phase) is False for phase in phases)
     if atom[0] not in _NUMBERS or atom[2][0] != "c" or not isinstance(atom[2][1], int) or atom[1][0] == "c":
         return False
     same = [(phase, other) for phase in phases for other in phase.trace.branches

@@ -13,6 +13,7 @@ from tools.blueprints.terms import Term, Unknown, filled, holds, mentions, size,
 At = tuple[int, ...]
 _MOST_ALTERNATIVES = 4
 _MOST_BLOCKS = 200
+_BOUNDS = (1, 3, 4, 5, 6, 8)
 _SLOT = frozenset(("S",))
 
 
@@ -147,11 +148,12 @@ class Domains:
             for at in self._rows(run, [term for term, _ in counts], ()):
                 places[run, at] = len(places)
         domain = Domain(places, (1 << len(places)) - 1, [], tuple(term for term, _ in counts))
-        literals: dict[int, Literal] = {}
+        literals: dict[tuple[int, str], Literal] = {}  # of those that hold alike, the simplest; each about a null field
         for term, cost in self._questions(counts):
             rows = self._where(term, places, bool(containers))
-            if rows not in (0, domain.full) and (rows not in literals or literals[rows].cost > cost):
-                literals[rows] = Literal(cost, rows, term)
+            key = rows, term[1] if term[0] == "isnone" else ""
+            if rows not in (0, domain.full) and (key not in literals or literals[key].cost > cost):
+                literals[key] = Literal(cost, rows, term)
         domain.literals = sorted(literals.values(), key=lambda literal: literal.cost)
         return domain
 
@@ -204,6 +206,8 @@ class Domains:
                 yield ("==", ("idx", path, ("%", own, ("len", path))), ("c", word)), 6
         yield ("==", own, ("c", 0)), 3
         yield (">=", own, ("c", 2)), 6
+        for bound in _BOUNDS:
+            yield ("<", own, ("c", bound)), 10
         for by in (2, 3, 4):
             for rest in range(by):
                 yield ("==", ("%", own, ("c", by)), ("c", rest)), 6

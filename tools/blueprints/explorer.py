@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections import deque
@@ -12,15 +13,17 @@ from typing import Any
 from tools.blueprints import moves
 from tools.blueprints.framework import config_class, model_class
 from tools.blueprints.questions import answers
-from tools.blueprints.raw import RATE, Flat, fields_of, is_part, payload, stated, written
+from tools.blueprints.raw import RATE, Flat, fields_of, flat_part, is_part, payload, stated, written
 from tools.blueprints.runs import Found, Run, build, run
 from tools.blueprints.seeds import SEEDS
 from tools.blueprints.terms import mentions
+from tools.blueprints.vocabulary import vocabulary
 
 _INDEX = frozenset(("i",))
 _MOST_RUNS = 90
 _FEWER_RUNS = 50  # once another class of the same config was explored
 _MOST_VALUES = 8
+_MOST_STUCK = 8
 _SHARE = 0.6  # of the time, for exploring
 _SMALL, _LARGE = 4, 400
 
@@ -46,6 +49,8 @@ class Explorer:
         self.model_type, self.name = model_type, name
         self.config_cls, self.model_cls = config_class(model_type), model_class(model_type, name)
         self.fields = fields_of(self.config_cls)
+        self.flat = flat_part(self.config_cls, self.fields)
+        self.words = vocabulary(self.config_cls, self.model_cls)
         self.chance = random.Random(seed)
         self.seconds, self.started = seconds, time.process_time()
         self.flags = True
@@ -55,6 +60,7 @@ class Explorer:
         self.known = known or Known()
         self.accepted, self.together = dict(self.known.accepted), list(self.known.together)
         self.pinned: set[str] = set()
+        self.missing: set[str] = set()  # attributes that code asked for and that were not there
         self.relevant = set(self.known.relevant)
         self._seen: set[str] = set()
         self._tried: set[str] = set()
@@ -88,6 +94,7 @@ class Explorer:
             return False
         self._seen.add(key)
         self.runs.append(found)
+        self.missing |= found.model.trace.missing
         return True
 
     def _base(self) -> None:
@@ -199,7 +206,7 @@ class Explorer:
 
     def _try_flip(self, current: Run, path: str, other: Any) -> Run | None:
         """A change that some code asked about; each is made once, from the first run that it can be made from."""
-        known = path in self.fields.defaults or path in current.model.trace.missing
+        known = path in self.fields.defaults or path in self.missing
         if RATE.search(path) or len(self.accepted.get(path, ())) >= _MOST_VALUES:
             return None
         if not known or path in self.pinned or other in self.accepted.get(path, ()) or (path, str(other)) in self._bad:
@@ -256,7 +263,7 @@ class Explorer:
             given = current.config.env.get(path)
             if RATE.search(path) or is_part(given) or path in self.fields.opaque | self.fields.made:
                 continue
-            if given is not None and ("None" in annotation or path in self.fields.legacy):
+            if given is not None and "None" in annotation:
                 yield path, None
             elif path not in self.accepted and (given is None or _other_kind(given, current.model.env.get(path))):
                 made = current.model.env.get(path)
@@ -264,9 +271,10 @@ class Explorer:
                     yield path, other
                 if given is not None:
                     continue
+                annotation = annotation or self.fields.legacy.get(path, "")
                 if path in current.model.trace.fallbacks:
                     annotation = type(current.model.trace.fallbacks[path]).__name__
-                for other in moves.others(path, None, annotation, self.chance):
+                for other in moves.others(path, None, annotation, self.chance, self._words(path)):
                     yield path, other
 
     def _changes(self, current: Run) -> Iterator[Run]:
@@ -287,13 +295,18 @@ class Explorer:
                 return
             self._bad.add((path, "numbers"))
             good = 0
-            for other in moves.others(path, given, self.fields.annotations.get(path, ""), self.chance):
+            for other in moves.others(
+                path, given, self.fields.annotations.get(path, ""), self.chance, self._words(path)
+            ):
                 if good >= (4 if isinstance(given, str) else 8 if _of_words(given) else 2):
                     break
                 if (found := self._try({**current.changes, path: other})) is not None:
                     good += 1
                     self._accept(path, other)
                     yield found
+
+    def _words(self, path: str) -> set[str]:
+        return self.words.get(path.rpartition(".")[2], set())
 
     def _lengths(self) -> None:
         """Lists that are equally long, together with the number that counts them, longer and shorter by one."""
@@ -321,11 +334,25 @@ class Explorer:
         for path, number in self._integers(self.first):
             if number >= 16 and path not in self.pinned:
                 groups.setdefault(number, []).append(path)
+        self._proportions()
         for number, paths in groups.items():
             for other in (number * 2, number * 3, number + 64) if len(paths) > 1 else ():
                 changes = dict.fromkeys(paths, other)
                 if self._try({**self.first.changes, **changes}) is not None:
                     self.together.append(changes)
+
+    def _proportions(self) -> None:
+        """Numbers that cannot be changed alone, changed two at a time: their products or quotients must be equal."""
+        stuck = [
+            path
+            for path, number in self._integers(self.first)
+            if (path, "numbers") in self._bad and path not in self.accepted and number > 1 and not RATE.search(path)
+        ]
+        for one, other in itertools.combinations(stuck[:_MOST_STUCK], 2):
+            env = self.first.config.env
+            changes = {one: env[one] * 2, other: env[other] * 2}
+            if self._try({**self.first.changes, **changes}) is not None:
+                self.together.append(changes)
 
     def draw(self, only_numbers: bool = False) -> tuple[Flat, dict[str, Found]] | None:
         """Changes at random that the class builds with, and what it builds."""
@@ -341,9 +368,9 @@ class Explorer:
                     continue
                 if path in self.relevant and self._discrete(path):
                     if self.chance.random() < keen:
-                        changes[path] = self.chance.choice([self.first.config.env.get(path), *values])
+                        self._put(changes, path, self.chance.choice([self.first.config.env.get(path), *values]))
                 elif self.chance.random() < (share if path in self.relevant else share / 4):
-                    changes[path] = self._drawn(path, values)
+                    self._put(changes, path, self._drawn(path, values))
             try:
                 return changes, self.plain(changes)
             except Exception:  # noqa: BLE001 - a mixture that describes no model
@@ -351,6 +378,13 @@ class Explorer:
             if self.left < 0:
                 break
         return None
+
+    def _put(self, changes: Flat, path: str, value: Any) -> None:
+        """State a value; what is null by default is left out instead, since a null that is stated may be another."""
+        if value is None and self.fields.defaults.get(path) is None:
+            changes.pop(path, None)
+        else:
+            changes[path] = value
 
     def _options(self, only_numbers: bool) -> Iterator[tuple[str, list[Any]]]:
         for path, values in self.accepted.items():

@@ -7,7 +7,7 @@ from typing import Any
 
 from service.errors import ArchitectureError, Problems
 from service.formats.huggingface.blocks import Builder, plan, tensors
-from service.formats.huggingface.blueprints import Blueprint, Family, read
+from service.formats.huggingface.blueprints import Blueprint, family_of, read
 from service.formats.huggingface.configs import scope_of
 from tools.blueprints.records import Record
 from tools.blueprints.runs import Found
@@ -17,8 +17,7 @@ REFUSED = "refused: "
 
 def blueprint(model_type: str, name: str, shared: Record, record: Record) -> Blueprint:
     """The blueprint that records make, as the service reads them."""
-    found = Family(model_type, shared["defaults"], shared["parts"], shared["aliases"], {name: record})
-    return read(found, name)
+    return read(family_of(model_type, shared, {name: record}), name)
 
 
 def difference(found: Blueprint, payload: Mapping[str, Any], truth: Mapping[str, Found]) -> str:

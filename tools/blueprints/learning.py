@@ -8,7 +8,7 @@ from typing import Any
 
 from tools.blueprints.atoms import Domains, template
 from tools.blueprints.fitting import Seen, fit, fits
-from tools.blueprints.formulas import formula
+from tools.blueprints.formulas import Literal, formula
 from tools.blueprints.runs import Phase
 from tools.blueprints.terms import Term, filled, simple, skeleton
 
@@ -53,6 +53,7 @@ class Learner:
         self.phases = phases
         self.failures: list[str] = []
         wanted = None if names is None else frozenset(names)
+        placed = _placed(phases)
         groups: dict[Any, _Group] = {}
         for run, phase in enumerate(phases):
             for name, fact in phase.facts.items():
@@ -62,6 +63,10 @@ class Learner:
                 mark = (_tie(fact.mark[0], at), fact.mark[1], fact.mark[2])
                 slots: list[Term] = []
                 terms = tuple(("c", one) for one in fact.value) if literal else fact.terms
+                if "[." in name and terms[0][0] == "spl" and not literal:
+                    terms = ((*terms[0][:3], ("i", terms[0][3])),)
+                if general in placed and terms[0][0] == "c":
+                    terms = tuple(("?", one) for one in fact.value)
                 form = tuple(skeleton(simple(term), slots) for term in terms)
                 group = groups.setdefault((general, mark, form), _Group(general, mark, form))
                 group.instances.append(_Instance(run, at, tuple(slots), fact.value))
@@ -177,15 +182,36 @@ class Learner:
         wanted, outside = domain.rows_of(places)
         if outside:
             self.failures.append(f"number of {group.name}")
-        guard = formula(wanted, domain.full, domain.literals) or domain.table(wanted)
+        literals = _own_first(domain.literals, group.name.partition("[")[0])
+        guard = formula(wanted, domain.full, literals) or domain.table(wanted)
         if guard is None and len(alike) > 1 and group is alike[0]:
             explained = {(one.run, one.at) for each in alike for one in each.instances if self._fits(group.terms, one)}
-            guard = formula(domain.rows_of(explained)[0], domain.full, domain.literals)
+            guard = formula(domain.rows_of(explained)[0], domain.full, literals)
         if guard is None:
             self.failures.append(f"presence of {group.name}")
             return None
         assert group.terms is not None
         return Learned(group.name, group.terms, domain.counts, guard, group.mark)
+
+
+def _own_first(literals: list[Literal], path: str) -> list[Literal]:
+    """Of literals that hold alike, those about the field itself come first."""
+    return [one._replace(cost=one.cost - 0.6) if one.term == ("isnone", path) else one for one in literals]
+
+
+def _placed(phases: Sequence[Phase]) -> set[str]:
+    """The lists of words of which each word depends on its place alone: stem, stage1, stage2."""
+    found: dict[str, dict[tuple[int, ...], set[Any]]] = {}
+    for phase in phases:
+        for name, fact in phase.facts.items():
+            if "[." in name and fact.terms[0][0] == "c" and isinstance(fact.value[0], str):
+                general, at = template(name)
+                found.setdefault(general, {}).setdefault(at, set()).add(fact.value[0])
+    return {
+        name
+        for name, places in found.items()
+        if all(len(words) == 1 for words in places.values()) and len(set().union(*places.values())) == len(places) > 1
+    }
 
 
 def _table(seen: list[Seen]) -> Term | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from transformers.configuration_utils import ALLOWED_ATTN_LAYER_TYPES, ALLOWED_LAYER_TYPES, ALLOWED_MLP_LAYER_TYPES
@@ -24,8 +24,10 @@ def counts_layers(path: str) -> bool:
     return bool(LAYERS.search(name)) and not NOT_LAYERS.search(name)
 
 
-def others(path: str, value: Any, annotation: str, chance: random.Random) -> list[Any]:
-    """Values to try in place of one."""
+def others(
+    path: str, value: Any, annotation: str, chance: random.Random, known: Collection[str] = frozenset()
+) -> list[Any]:
+    """Values to try in place of one; `known` are the words that code looks for in it."""
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int):
@@ -33,10 +35,10 @@ def others(path: str, value: Any, annotation: str, chance: random.Random) -> lis
     if isinstance(value, float):
         return [value * 2, value * 1.5, value / 2] if value else [0.5]
     if isinstance(value, str):
-        return [word for word in _words(path, annotation) if word != value]
+        return [word for word in dict.fromkeys([*_words(path, annotation), *sorted(known)]) if word != value]
     if isinstance(value, list):
         return _lists(value, chance)
-    return list(_instead_of_null(path, annotation)) if value is None else []
+    return list(_instead_of_null(path, annotation, known)) if value is None else []
 
 
 def _integers(value: int) -> list[int]:
@@ -82,8 +84,14 @@ def word_lists(items: list[str], chance: random.Random) -> Iterator[list[str]]:
             yield [word if place % 2 else item for place, item in enumerate(items)]
 
 
-def _instead_of_null(path: str, annotation: str) -> Iterator[Any]:
-    if "int" in annotation or (not annotation and _SIZES.search(path)):
+def _instead_of_null(path: str, annotation: str, known: Collection[str]) -> Iterator[Any]:
+    words = sorted(known)[:6]
+    yield from words
+    if len(words) > 1:
+        yield "|".join(words)
+    if words and "list" in annotation:
+        yield words
+    if "int" in annotation or not annotation:
         yield from (3, 8, 16, 64)
     if "bool" in annotation or (not annotation and not _SIZES.search(path)):
         yield True

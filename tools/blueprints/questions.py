@@ -43,3 +43,5 @@ def _words(asked: Term, word: str, env: Flat) -> Iterator[tuple[str, str]]:
             yield asked[1], word
         if separator and separator not in given:
             yield asked[1], word + separator + given
+        elif separator:
+            yield from ((asked[1], part) for part in given.split(separator) if part not in ("", word))

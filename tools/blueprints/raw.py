@@ -9,12 +9,14 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from transformers.configuration_utils import PreTrainedConfig
 
 from tools.blueprints.framework import config_class
 from tools.blueprints.symbolic import symbolic
+from tools.blueprints.vocabulary import read_by
 
 Flat = dict[str, Any]
 
@@ -63,9 +65,11 @@ class Fields:
     annotations: dict[str, str]
     parts: dict[str, Flat]  # how defaults differ when a config inside is given
     aliases: dict[str, str]
-    legacy: set[str]  # arguments that only __post_init__ knows
+    legacy: dict[str, str]  # arguments that only __post_init__ knows, each with the type that its own default has
     opaque: set[str]  # configs inside of a class that only the config itself says
     made: set[str]  # attributes that are no fields, and follow from those
+    read: set[str]  # what the config classes' own code reads
+    auto: set[str]  # configs inside whose class follows from their own model_type
 
     def declared(self, path: str) -> str:
         """The field that an attribute is, by the name that the class declares."""
@@ -74,7 +78,7 @@ class Fields:
 
 def fields_of(cls: Any) -> Fields:
     """All fields of a config class, those of the configs inside included."""
-    found = Fields({}, {}, {}, {}, set(), set(), set())
+    found = Fields({}, {}, {}, {}, {}, set(), set(), set(), set())
     _collect(cls, "", {}, found, 0)
     return found
 
@@ -92,11 +96,16 @@ def _collect(cls: Any, prefix: str, stated: Mapping[str, Any], found: Fields, de
         # Where the declared field is the one that is mapped, the attribute that it is stored as is the other name.
         declared = prefix + name in found.defaults and prefix + real not in found.defaults
         found.aliases[prefix + (real if declared else name)] = prefix + (name if declared else real)
-    for name in _legacy(cls):
+    for name, kind in _legacy(cls):
         if prefix + name not in found.defaults:
             found.defaults[prefix + name] = None
-            found.legacy.add(prefix + name)
+            found.legacy[prefix + name] = found.annotations.get(prefix + kind, kind)
+    found.read |= {prefix + name for name in read_by(cls, PreTrainedConfig)}
     found.defaults[prefix + LABELS] = None
+    _collect_parts(cls, prefix, found, depth)
+
+
+def _collect_parts(cls: Any, prefix: str, found: Fields, depth: int) -> None:
     for name, spec in (getattr(cls, "sub_configs_defaults", None) or {}).items():
         path = prefix + name
         if name == "backbone_config" or (spec.optional and found.defaults.get(path) is None) or depth >= _DEEPEST:
@@ -104,9 +113,11 @@ def _collect(cls: Any, prefix: str, stated: Mapping[str, Any], found: Fields, de
             found.opaque.add(path)
             continue
         inner = part_class(spec)
+        if not issubclass(spec.config_class, PreTrainedConfig):
+            found.auto.add(path)
         found.defaults[path] = PART + (inner.model_type or "")
         _collect(inner, f"{path}.", spec.init_kwargs, found, depth + 1)
-        bare = Fields({}, {}, {}, {}, set(), set(), set())
+        bare = Fields({}, {}, {}, {}, {}, set(), set(), set(), set())
         _collect(inner, f"{path}.", {}, bare, depth + 1)
         changed = {
             p: bare.defaults.get(p)
@@ -126,8 +137,9 @@ def _listed(value: Any) -> Any:
     return [_listed(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _legacy(cls: Any) -> Iterator[str]:
-    """The arguments that a class's own __post_init__ takes from **kwargs."""
+def _legacy(cls: Any) -> Iterator[tuple[str, str]]:
+    """The arguments that a class's own __post_init__ takes from **kwargs, with the type of what it takes instead, or
+    the field."""
     for owner in cls.__mro__:
         if owner is PreTrainedConfig:
             return
@@ -138,9 +150,45 @@ def _legacy(cls: Any) -> Iterator[str]:
             match node:
                 case ast.Call(
                     func=ast.Attribute(value=ast.Name(id="kwargs"), attr="pop" | "get"),
-                    args=[ast.Constant(value=str(name)), *_],
+                    args=[ast.Constant(value=str(name)), *instead],
                 ) if matters(name):
-                    yield name
+                    yield name, _kind(instead)
+
+
+def _kind(instead: list[ast.expr]) -> str:
+    match instead:
+        case [ast.Constant(value=int() | float() | str() as value)]:
+            return type(value).__name__
+        case [ast.Attribute(value=ast.Name(id="self"), attr=name)]:
+            return name
+    return ""
+
+
+def flat_part(cls: Any, fields: Fields) -> str:
+    """The config inside that takes fields from the config around it, where it is not given itself; empty: none does."""
+    for part in fields.parts:
+        inside = [
+            path.removeprefix(f"{part}.")
+            for path, value in fields.defaults.items()
+            if path.startswith(f"{part}.")
+            and type(value) is int
+            and value > 1
+            and "int" in fields.annotations.get(path, "")
+        ]
+        some = [name for name in inside if "." not in name and name not in fields.defaults and not RATE.search(name)][
+            :4
+        ]
+        if some and "." not in part and all(map(partial(_flows, cls, part), some)):
+            return part
+    return ""
+
+
+def _flows(cls: Any, part: str, name: str) -> bool:
+    try:
+        own = getattr(getattr(cls.from_dict({}), part), name)
+        return bool(getattr(getattr(cls.from_dict({name: 2 * own}), part), name) == 2 * own)
+    except Exception:  # noqa: BLE001 - whatever a config class raises, nothing flows
+        return False
 
 
 def payload(fields: Fields, changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -90,12 +90,14 @@ def whole(term: Term) -> bool:
     return not mentions(term, _INDEX)
 
 
-def family(fields: Fields, defaults: Mapping[str, Any]) -> Record:
+def family(fields: Fields, defaults: Mapping[str, Any], flat: str) -> Record:
     """What all classes of a config share."""
     return {
         "defaults": {path: _plain(value) for path, value in defaults.items()},
         "parts": {path: {p: _plain(v) for p, v in changed.items()} for path, changed in fields.parts.items()},
         "aliases": fields.aliases,
+        "auto": sorted(fields.auto),
+        "flat": flat,
     }
 
 

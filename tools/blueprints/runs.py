@@ -68,14 +68,13 @@ class Run:
     same: set[str] = field(default_factory=set)  # attributes that are just the field of that name
 
 
-_tracking = False
 _attribute = PreTrainedConfig.__getattribute__
 _validate_type = huggingface_hub.dataclasses.type_validator
 
 
 def _tracked(self: Any, name: str) -> Any:
     """Attributes of a config, their reads recorded."""
-    if not _tracking or name[0] == "_":
+    if not CURRENT.on or name[0] == "_":
         return _attribute(self, name)
     prefix = object.__getattribute__(self, "__dict__").get("_prefix")
     try:
@@ -86,7 +85,7 @@ def _tracked(self: Any, name: str) -> Any:
             CURRENT.trace.missing.add(prefix + name)
         raise
     if prefix is not None:
-        if name == LABELS and type(found) is int:
+        if name == LABELS and found == object.__getattribute__(self, "__dict__").get("_labels"):
             return SymbolicInt(found, ("f", prefix + LABELS))
         real = _attribute(self, "attribute_map").get(name, name)
         if real in object.__getattribute__(self, "__dict__"):
@@ -96,7 +95,7 @@ def _tracked(self: Any, name: str) -> Any:
 
 def _skip_while_tracking(*args: Any) -> Any:
     """Symbolic values are of no type that a field declares."""
-    return None if _tracking else _validate_type(*args)
+    return None if CURRENT.on else _validate_type(*args)
 
 
 PreTrainedConfig.__getattribute__ = _tracked
@@ -147,13 +146,12 @@ def build(config_cls: Any, model_cls: Any, payload: Mapping[str, Any], seconds: 
 
 def run(config_cls: Any, model_cls: Any, fields: Fields, changes: Flat, flags: bool = True, seconds: int = 20) -> Run:
     """The class built on symbolic values. Raises whatever it raises."""
-    global _tracking  # noqa: PLW0603
     flat = raw.effective(fields, changes)
     explicit = {path for path, value in changes.items() if value is None}
     with limit(seconds):
         patch_modules()
         CURRENT.trace = Trace()
-        _tracking = True
+        CURRENT.on = True
         try:
             config = config_cls(**raw.arguments(config_cls, flat, explicit, flags))
             first = Phase({path: plain(value) for path, value in flat.items()}, trace=CURRENT.trace)
@@ -165,7 +163,7 @@ def run(config_cls: Any, model_cls: Any, fields: Fields, changes: Flat, flags: b
             with torch.device("meta"), Shapes():
                 model = model_cls(part_for(model_cls, config))
         finally:
-            _tracking = False
+            CURRENT.on = False
     trace = found.model.trace
     trace.reads = {(fields.declared(path), null) for path, null in trace.reads}
     for name, what in observe(model).items():
@@ -207,7 +205,7 @@ def _settle(config: Any, prefix: str, found: Run, flags: bool, fields: Fields) -
             found.model.env[path] = plain(value)
             _note(path, value, found, flags)
             members[name] = symbolic(_bare(value), path, flags)
-    members["_prefix"] = prefix
+    members["_prefix"], members["_labels"] = prefix, found.model.env[prefix + LABELS]
 
 
 def _bare(value: Any) -> Any:
@@ -226,13 +224,21 @@ def _note(path: str, value: Any, found: Run, flags: bool) -> None:
     if _same(value, path) or (path in found.config.env and _untouched(value, path, found, flags)):
         found.same.add(path)
     if isinstance(value, list | tuple):
-        length: Term = ("len", path) if path in found.same else ("?", len(value))
+        length = ("len", path) if path in found.same else _length(value)
         facts[f"{path}[]"] = Fact((len(value),), ("", False, ""), (length,))
         for place, item in enumerate(value):
             if not isinstance(item, list | tuple | dict):
                 facts[f"{path}[.{place}"] = Fact((plain(item),), ("", False, ""), (_term(item),))
     elif not isinstance(value, dict):
         facts[path] = Fact((plain(value),), ("", False, ""), (_term(value),))
+
+
+def _length(items: list[Any] | tuple[Any, ...]) -> Term:
+    """How long a list is that was split from a string."""
+    terms = [_term(item) for item in items]
+    if all(term[:3] == ("spl", *terms[0][1:3]) and term[3] == place for place, term in enumerate(terms)) and terms:
+        return ("nspl", *terms[0][1:3])
+    return ("?", len(items))
 
 
 def _untouched(value: Any, path: str, found: Run, flags: bool) -> bool:

@@ -17,6 +17,8 @@ _NOTHING = object()
 
 def _range(*bounds: Any) -> Any:
     found = range(*bounds)
+    if not CURRENT.on:
+        return found
     for bound in bounds:
         if isinstance(bound, SymbolicInt):
             CURRENT.trace.number(bound.raw(), bound.term)
@@ -36,7 +38,7 @@ def _len(items: Any) -> Any:
 
 def _enumerate(items: Iterable[Any], start: int = 0) -> Iterator[tuple[int, Any]]:
     for place, item in enumerate(items, int(start)):
-        yield (SymbolicInt(place, ("i", place)) if place < _LONGEST_LOOP else place), item
+        yield (SymbolicInt(place, ("i", place)) if CURRENT.on and place < _LONGEST_LOOP else place), item
 
 
 def _sum(items: Any, start: Any = 0) -> Any:

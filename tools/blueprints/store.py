@@ -112,6 +112,8 @@ def data_of(results: Iterable[Result], fingerprints: Mapping[str, str]) -> Files
         family = families.setdefault(result.model_type, {"defaults": {}, "parts": {}, "aliases": {}, "classes": {}})
         for part in ("defaults", "parts", "aliases"):
             family[part] = {**result.shared[part], **family[part]}
+        if "auto" in result.shared and result.shared["parts"]:
+            family |= {name: result.shared[name] for name in ("auto", "flat")}
         family["classes"][result.name] = result.record
     index = {
         "transformers": VERSION,

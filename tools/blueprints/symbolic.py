@@ -11,6 +11,7 @@ from typing import Any
 from tools.blueprints.terms import Term, paths, size
 
 LARGEST_TERM = 80
+MOST_BRANCHES = 20_000
 _IDENTITIES = ("_token_id", "_token_index", "_token_ids")
 """Fields that name tokens: code compares them with the vocabulary, and no parameter depends on the answer."""
 
@@ -26,15 +27,24 @@ class Trace:
     fallbacks: dict[str, Any] = field(default_factory=dict)  # what getattr gave instead
 
     def branch(self, term: Term, outcome: bool) -> None:
-        if size(term) <= LARGEST_TERM and not any(path.endswith(_IDENTITIES) for path in paths(term)):
-            self.branches.setdefault(term, set()).add(outcome)
+        if (seen := self.branches.get(term)) is not None:
+            seen.add(outcome)
+        elif (
+            len(self.branches) < MOST_BRANCHES
+            and size(term) <= LARGEST_TERM
+            and not any(path.endswith(_IDENTITIES) for path in paths(term))
+        ):
+            self.branches[term] = {outcome}
 
     def number(self, value: int, term: Term) -> None:
         self.numbers.setdefault(value, {}).setdefault(term)
 
 
 class _Current:
+    """What the code that runs now is traced by; while it is off, the code runs as it would without us."""
+
     trace = Trace()
+    on = False
 
 
 CURRENT = _Current()
@@ -300,10 +310,15 @@ class SymbolicText(str):
     def lower(self) -> Any:
         return SymbolicText(str.lower(self), ("lower", self.term))
 
+    def strip(self, *characters: Any) -> Any:
+        found = str.strip(self, *characters)
+        return self if found == str.__str__(self) else found
+
     def split(self, separator: Any = None, *rest: Any) -> Any:
         found = str.split(self, separator, *rest)
         if not separator:
             return found
+        CURRENT.trace.number(len(found), ("nspl", self.term, separator))
         return [SymbolicText(part, ("spl", self.term, separator, place)) for place, part in enumerate(found)]
 
     def __copy__(self) -> SymbolicText:

@@ -76,7 +76,10 @@ def value(term: Term, env: Env, at: tuple[int, ...] = ()) -> Any:  # noqa: C901 
         return max([0, *_known(term[1:], env, at)])
     try:
         if tag == "spl":
-            return value(term[1], env, at).split(term[2])[term[3]]
+            place = term[3] if isinstance(term[3], int) else value(term[3], env, at)
+            return value(term[1], env, at).split(term[2])[place]
+        if tag == "nspl":
+            return len(value(term[1], env, at).split(term[2]))
         if tag == "t":
             return bool(value(term[1], env, at))
         if tag == "in":
@@ -246,12 +249,14 @@ def _call(term: Term) -> str:
     if tag == "idx":
         return f"{term[1]}[{text(term[2])}]"
     if tag == "tab":
-        items = ", ".join(f"{_literal(at)}: {number}" for at, number in term[1])
+        items = ", ".join(f"{_literal(at)}: {number!r}" for at, number in term[1])
         return f"{{{items}}}[{_place(term[1][0][0])}]"
     if tag in ("len", "suml", "isl"):
         return f"{_OF_LISTS[tag]}({term[1]})"
     if tag == "spl":
-        return f"split({text(term[1])}, {term[2]!r}, {term[3]})"
+        return f"split({text(term[1])}, {term[2]!r}, {term[3] if isinstance(term[3], int) else text(term[3])})"
+    if tag == "nspl":
+        return f"parts({text(term[1])}, {term[2]!r})"
     name = {"has": "contains", "sw": "startswith", "maxl": "most"}.get(tag, tag)
     return f"{name}({', '.join(text(part) for part in term[1:])})"
 

@@ -74,30 +74,50 @@ def _plan(found: Blueprint) -> Node:
 def _chosen(payload: Mapping[str, Any]) -> tuple[str, str, tuple[Notice, ...]]:
     """The model type and the class that a config names."""
     known = index()
-    if payload.get("auto_map"):
-        detail = "the model's class is code beside its config (auto_map), which is never run"
-        raise InvalidDocument(detail, "/auto_map", "remote_code")
     model_type, architectures = payload.get("model_type"), payload.get("architectures")
     if architectures:
-        name = architectures[0]
-        if name not in known.classes:
-            raise _unknown(_why(name), name, "/architectures/0")
+        name, said = _own(architectures[0], model_type, payload)
         types = known.classes[name]
         if model_type is None and len(types) == 1:
             model_type = types[0]
         if model_type not in types:
+            if payload.get("auto_map"):
+                raise _remote_code()
             detail = f"{name} takes a config of model_type {' or '.join(types)}"
             raise InvalidDocument(detail, "/model_type", "unknown_model_type")
-        return model_type, name, _several(architectures)
+        return model_type, name, (*said, *_several(architectures))
     if model_type is None:
         raise InvalidDocument('names no model: it has neither "architectures" nor a "model_type"', "", "required")
     if model_type not in known.bases:
+        if payload.get("auto_map"):
+            raise _remote_code()
         detail = f'"{model_type[:100]}" is no model_type that is known{did_you_mean(model_type, known.bases)}'
         raise _unknown(detail, model_type, "/model_type")
     name = known.bases[model_type]
     if name not in known.classes:
         raise _unknown(_why(name), name, "/model_type")
     return model_type, name, (Notice("base_class", "", f"no architectures: counted as {name}, the base class"),)
+
+
+def _own(name: str, model_type: str | None, payload: Mapping[str, Any]) -> tuple[str, tuple[Notice, ...]]:
+    """transformers' own class of a name, which it prefers to code beside the config. Raises ArchitectureError."""
+    known = index()
+    if name in known.classes:
+        if payload.get("auto_map"):
+            detail = f"auto_map names code beside the config, which is never run: counted as transformers' own {name}"
+            return name, (Notice("remote_code", "", detail),)
+        return name, ()
+    alike = [own for own, types in known.classes.items() if model_type in types and own.lower() == name.lower()]
+    if alike:  # older code spelt it otherwise: MPTForCausalLM
+        return alike[0], (Notice("other_name", "", f"{name[:100]} is counted as {alike[0]}"),)
+    if payload.get("auto_map") and name not in known.refused:
+        raise _remote_code()
+    raise _unknown(_why(name), name, "/architectures/0")
+
+
+def _remote_code() -> InvalidDocument:
+    detail = "the model's class is code beside its config (auto_map), which is never run"
+    return InvalidDocument(detail, "/auto_map", "remote_code")
 
 
 def _several(architectures: list[str]) -> tuple[Notice, ...]:

@@ -77,6 +77,8 @@ class Family:
     defaults: Mapping[str, Any]
     parts: Mapping[str, Mapping[str, Any]]  # configs inside: how defaults differ where one is given
     aliases: Mapping[str, str]
+    auto: frozenset[str]  # configs inside whose class follows from their own model_type
+    flat: str  # the config inside that takes its fields from the config around it, where it is not given
     records: Mapping[str, Mapping[str, Any]]
 
 
@@ -103,7 +105,13 @@ def index() -> Index:
 def family(model_type: str) -> Family:
     """The family of a model type that the index names."""
     found = orjson.loads((_DATA / f"{model_type}.json").read_bytes())
-    return Family(model_type, found["defaults"], found["parts"], found["aliases"], found["classes"])
+    return family_of(model_type, found, found["classes"])
+
+
+def family_of(model_type: str, found: Mapping[str, Any], records: Mapping[str, Mapping[str, Any]]) -> Family:
+    """The family that its part of the data says."""
+    auto, flat = frozenset(found.get("auto", found["parts"])), found.get("flat", "")
+    return Family(model_type, found["defaults"], found["parts"], found["aliases"], auto, flat, records)
 
 
 @lru_cache(maxsize=256)

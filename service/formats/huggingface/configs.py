@@ -16,13 +16,17 @@ LONGEST = 100_000
 
 LABELS = "num_labels"
 
+AGAIN = "_dict"
 AS_DERIVED = "="
 """Among the kinds of a field: it may be stated, if it is stated as the class derives it."""
+
+ABSENT = "a"
+"""Among the kinds of a field: it may be left out, which is not the same as null."""
 
 KINDS = {
     "i": "an integer", "f": "a number", "b": "true or false", "s": "a string", "n": "null",
     "I": "a list of integers", "F": "a list of numbers", "B": "a list of booleans", "S": "a list of strings",
-    "L": "a list of lists", "E": "an empty list", "d": "an object",
+    "L": "a list of lists", "E": "an empty list", "d": "an object", "a": "absent",
 }  # fmt: skip
 
 
@@ -77,11 +81,14 @@ class _Given:
         self.fields: dict[str, Any] = dict(blueprint.family.defaults)
         self.pointers: dict[str, str] = {}
         self.problems: list[ArchitectureError] = []
+        self.repeated: dict[str, Mapping[str, Any]] = {}  # configs inside that are stated twice, as CLIP's once were
         self.echoes: dict[str, Any] = {}  # fields stated that the class derives: they must be what it derives
 
     def read(self, config: Mapping[str, Any], prefix: str, pointer: str) -> None:
         """Take in the members of a config, at `prefix` among the fields and at `pointer` in the document."""
-        aliases = self.blueprint.family.aliases
+        aliases, flat = self.blueprint.family.aliases, self.blueprint.family.flat
+        if flat and not prefix and config.get(flat) is None:
+            self._flat(config, f"{flat}.")
         for key, value in config.items():
             path, where = prefix + key, pointer + token(key)
             real = path if path in self.fields else aliases.get(path, path)
@@ -89,6 +96,8 @@ class _Given:
                 self._alias(config, real, value, where)
             elif path in self.blueprint.family.parts:
                 self._part(path, value, where)
+            elif path.removesuffix(AGAIN) in self.blueprint.family.parts and isinstance(value, dict):
+                self.repeated[path] = value
             elif isinstance(value, dict) and "__float__" not in value:
                 self._labels_or_members(key, path, value, where)
             elif path in self.fields and path != prefix + LABELS:
@@ -97,6 +106,13 @@ class _Given:
             stated = config.get(LABELS)
             if isinstance(stated, int) and "id2label" not in self.fields:
                 self._set(prefix + LABELS, stated, pointer + token(LABELS))
+
+    def _flat(self, config: Mapping[str, Any], prefix: str) -> None:
+        """The members that belong to a config inside, where that is not given."""
+        inside = {key: value for key, value in config.items() if prefix + key in self.fields and key not in self.fields}
+        if inside:
+            self.fields.update(self.blueprint.family.parts[prefix[:-1]])
+            self.read(inside, prefix, "")
 
     def _set(self, path: str, value: Any, where: str) -> None:
         self.fields[path] = _plain(value)
@@ -137,7 +153,7 @@ class _Given:
         changes = self.blueprint.family.parts[path]
         expected = self.fields[path]
         stated = value.get("model_type", expected)
-        if stated != expected:
+        if stated != expected and path in self.blueprint.family.auto:
             detail = f'{path} of model_type {shown(stated)}: only "{expected}"'
             self.problems.append(_unverified(detail, where + "/model_type"))
             return
@@ -148,7 +164,7 @@ class _Given:
         """Everything that the blueprint depends on must be of a kind, and within what, was verified."""
         for path, kinds in self.blueprint.fields.items():
             value = self.fields.get(path)
-            found = kind(value)
+            found = ABSENT if value is None and ABSENT in kinds and path not in self.pointers else kind(value)
             if AS_DERIVED in kinds and found not in kinds:
                 self.echoes[path] = value
                 self.fields[path] = self.blueprint.family.defaults.get(path)
@@ -158,12 +174,23 @@ class _Given:
             elif not _bounded(value):
                 where = self.pointers.get(path, "")
                 self.problems.append(InvalidConfig(f"must be within ±{LARGEST:,}", where, "maximum"))
+        for path, config in self.repeated.items():
+            self._same(path, config)
         if not self.problems:
             self.problems += (
                 _unverified(assumption.text, self._pointer(assumption.fields))
                 for assumption in self.blueprint.given
                 if violated(assumption, self.fields)
             )
+
+    def _same(self, path: str, config: Mapping[str, Any]) -> None:
+        """A config inside that is stated again replaces the first one, so the two must say the same."""
+        part = path.removesuffix(AGAIN)
+        again = {**self.blueprint.family.defaults, **self.blueprint.family.parts[part]}
+        again |= {f"{part}.{key}": _plain(value) for key, value in config.items()}
+        fields = [field for field in self.blueprint.fields if field.startswith(f"{part}.")]
+        if any(again.get(field) != self.fields.get(field) for field in fields if field.rpartition(".")[2] != LABELS):
+            self.problems.append(_unverified(f"a {path} that says the same as {part}", f"/{path}"))
 
     def _pointer(self, paths: frozenset[str]) -> str:
         return next((self.pointers[path] for path in sorted(paths) if path in self.pointers), "")

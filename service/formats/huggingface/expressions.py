@@ -110,6 +110,10 @@ def _split(text: str, separator: str, place: int) -> str:
     return text.split(separator)[place]
 
 
+def _parts(text: str, separator: str) -> int:
+    return text.count(separator) + 1
+
+
 _ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: _power,
@@ -121,7 +125,7 @@ _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "len": len, "sum": sum, "max": max, "min": min, "int": int, "float": float, "round": round, "abs": abs,
     "ceil": math.ceil, "floor": math.floor, "sqrt": math.sqrt, "log": math.log, "log2": math.log2, "gcd": math.gcd,
-    "bit_length": int.bit_length, "lower": str.lower, "split": _split, "startswith": str.startswith,
+    "bit_length": int.bit_length, "lower": str.lower, "split": _split, "parts": _parts, "startswith": str.startswith,
     "contains": operator.contains, "digest": digest, "is_activation": ACTIVATIONS.__contains__,
     "only": lambda items, allowed: set(items) <= set(allowed),
 }  # fmt: skip

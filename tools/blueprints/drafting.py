@@ -1,0 +1,194 @@
+"""From runs to a record: entries and rules are learned, and what they take for granted is written beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from service.formats.huggingface.configs import ABSENT, AS_DERIVED, kind
+from service.formats.huggingface.expressions import digest, parse
+from tools.blueprints import assumptions, records
+from tools.blueprints.explorer import Explorer
+from tools.blueprints.learning import Learned, Learner
+from tools.blueprints.raw import LABELS, RATE, Flat, is_part, matters
+from tools.blueprints.records import Record
+from tools.blueprints.runs import Phase
+from tools.blueprints.shims import UNSEEN
+
+_TWICE = 2
+
+
+class Draft:
+    """The record that an explorer's runs make. With `stated`, all fields of a config: of that config only."""
+
+    def __init__(self, explorer: Explorer, full_payload: dict[str, Any], stated: Flat | None) -> None:
+        self.explorer, self.full_payload, self.stated = explorer, full_payload, stated
+        self.failures: list[str] = []
+        self.shared: Record = {}
+        self.record: Record = {}
+        self.fallbacks: dict[str, Any] = {}
+        self.configs: list[Phase] = []
+        self.derives: set[str] = set()  # the fields that the config's class derives
+        self.defaults: Flat = {}
+
+    def write(self) -> None:
+        """Learn, and write. Raises Inexpressible."""
+        self._share_fallbacks()
+        models, self.configs = ([one.model for one in self.explorer.runs], [one.config for one in self.explorer.runs])
+        learner = Learner(models, literal=self.stated is not None)
+        entries = learner.learn()
+        self.failures += learner.failures
+        assumed = self._assumed(models, records.read_by(entries))
+        self.defaults = self._defaults()
+        self.shared = records.family(self.explorer.fields, self.defaults, self.explorer.flat)
+        given = assumptions.assumed(self.configs) if self.stated is None else []
+        needed = records.read_by(entries) | _fields_in(assumed)
+        rules, kinds = self._rules(needed, _fields_in(given))
+        opaque = {path: _member(self.full_payload, path) for path in sorted(self.explorer.fields.opaque)}
+        self.record = {
+            "fields": kinds | {path: "n" if inner is None else "nd" for path, inner in opaque.items()},
+            "given": [*given, *self._pins(), *(_opaque(path, inner) for path, inner in opaque.items())],
+            "assumed": assumed,
+            "rules": rules,
+            "tensors": [records.tensor_line(entry) for entry in entries],
+        }
+
+    def _share_fallbacks(self) -> None:
+        """What getattr gave in one run is what it would give in all."""
+        for one in self.explorer.runs:
+            self.fallbacks.update(one.model.trace.fallbacks)
+        for one in self.explorer.runs:
+            for path, fallback in self.fallbacks.items():
+                one.config.env.setdefault(path, None)
+                if one.model.env.get(path) is None:
+                    one.model.env[path] = fallback
+
+    def _assumed(self, phases: list[Phase], needed: set[str]) -> list[str]:
+        if self.stated is not None:
+            return []
+        return [*assumptions.assumed(phases), *assumptions.words(needed, phases)]
+
+    def _defaults(self) -> Flat:
+        """The fields' defaults: those that code asks for though no class declares them, and numbers of labels too."""
+        defaults = dict(self.explorer.fields.defaults)
+        undeclared = {path for one in self.explorer.runs for path in one.model.trace.missing} | self.fallbacks.keys()
+        defaults.update({path: None for path in sorted(undeclared) if path not in defaults})
+        env = self.explorer.first.config.env
+        labels = {path: env[path] for path in env if path.rpartition(".")[2] == LABELS and env[path] is not None}
+        return defaults | {path: number for path, number in labels.items() if path in defaults}
+
+    def _rules(self, needed: set[str], asked: set[str]) -> tuple[list[str], dict[str, str]]:
+        """How the fields that matter are derived, and what kinds of value each may have."""
+        runs = self.explorer.runs
+        self.derives = {path for one in runs for path in _changed(one.config, one.same)}
+        learned: list[Learned] = []
+        ruled: set[str] = set()
+        more = needed & self.derives
+        while True:
+            learner = Learner(self.configs, more, literal=self.stated is not None)
+            learned += learner.learn()
+            self.failures += learner.failures
+            ruled |= more
+            kinds = self._kinds((needed - ruled) | records.read_by(learned) | asked)
+            more = {path for path, letters in kinds.items() if AS_DERIVED in letters} - ruled
+            if not more:
+                break
+        lines = [records.rule_line(entry) for entry in learned]
+        for path, fallback in sorted(self.fallbacks.items()):
+            if path in needed and path not in ruled:
+                lines.append(f"{path} = {records.literal(fallback)} where {path} is None")
+                lines.append(f"{path} = {path} where not {path} is None")
+        return lines, kinds
+
+    def _kinds(self, used: set[str]) -> dict[str, str]:
+        """The kinds of value that each field was verified with."""
+        opaque = self.explorer.fields.opaque
+        found = {}
+        for path in sorted(used):
+            if path in self.defaults and not is_part(self.defaults[path]) and path not in opaque:
+                values = [*(phase.env.get(path) for phase in self.configs), self.defaults.get(path)]
+                if self.stated is not None:
+                    values.append(self.stated.get(path))
+                found[path] = self._kinds_of(path, values)
+        return found
+
+    def _kinds_of(self, path: str, values: list[Any]) -> str:
+        """One that a class derives by itself, and that was stated only as what the class would derive, must be that:
+        nobody verified whether another would be heeded. One that no class declares may be absent, but not null."""
+        found = records.kinds_of(values)
+        fields = self.explorer.fields
+        if path not in fields.annotations and fields.defaults.get(path) is None and self.defaults.get(path) is None:
+            found = found.replace("n", ABSENT)
+        default = fields.defaults.get(path)
+        if self.stated is not None or path not in self.derives:
+            return found
+        for letter in found:
+            distinct = {str(one) for one in values if kind(one) == letter}
+            if letter not in (kind(default), "n", ABSENT) and len(distinct) < _TWICE:
+                found = found.replace(letter, "").rstrip(AS_DERIVED) + AS_DERIVED
+        return found
+
+    def _pins(self) -> list[str]:
+        """That fields are as they were: those that could not be learned, or all."""
+        if self.stated is not None:
+            return self._all_pins(self.stated)
+        base = self.explorer.first.config.env
+        pinned = [records.equal_to(path, base.get(path)) for path in sorted(self.explorer.pinned) if path in base]
+        return [*pinned, *filter(None, self._unvaried())]
+
+    def _unvaried(self) -> Iterator[str]:
+        """Fields that code reads and that were the same in every run: nobody knows what else they would do."""
+        fields, first = self.explorer.fields, self.explorer.first
+        read = (
+            {path for one in self.explorer.runs for path, _ in one.model.trace.reads} | fields.read | set(fields.legacy)
+        )
+        for path in sorted(read - self.explorer.pinned):
+            value = first.config.env.get(path)
+            name = path.rpartition(".")[2]
+            if path not in self.defaults or is_part(value) or path in fields.opaque or path in fields.made:
+                continue
+            if not matters(name) or name in UNSEEN or RATE.search(path):
+                continue
+            if len({str(phase.env.get(path)) for phase in self.configs}) == 1:
+                yield " or ".join(_equals(path, [value, self.fallbacks.get(path)]))
+
+    def _all_pins(self, stated: Flat) -> list[str]:
+        """That every field is as it is by default, whether stated or not."""
+        pins = []
+        for path, given in self.explorer.runs[0].config.env.items():
+            rates = isinstance(given, float) or (
+                isinstance(given, list) and any(isinstance(one, float) for one in given)
+            )
+            if rates or RATE.search(path) or is_part(given) or not matters(path.rpartition(".")[2]):
+                continue
+            if path in self.explorer.fields.defaults and path not in self.explorer.fields.opaque:
+                values = {str(one): one for one in (given, stated.get(path, given))}
+                pins.append(" or ".join(records.equal_to(path, one) for one in values.values()))
+        return pins
+
+
+def _equals(path: str, values: list[Any]) -> Iterator[str]:
+    """That a field has one of some values; null is no value of its own, unless it is all there is."""
+    for place, value in enumerate(values):
+        if place == 0 or value is not None:
+            yield records.equal_to(path, value)
+
+
+def _member(config: Any, path: str) -> Any:
+    for step in path.split("."):
+        config = config.get(step) if isinstance(config, dict) else None
+    return config
+
+
+def _opaque(path: str, inner: Any) -> str:
+    """That a config inside, of a class that only it says, is absent or the default."""
+    return f"{path} is None" if inner is None else f"{path} is None or digest({path}) == {digest(inner)!r}"
+
+
+def _fields_in(texts: list[str]) -> set[str]:
+    return {path for text in texts for path in parse(text).fields}
+
+
+def _changed(phase: Phase, same: set[str]) -> set[str]:
+    """The attributes that are not just the field of their name."""
+    return {name.partition("[")[0] for name in phase.facts} - same
