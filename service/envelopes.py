@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from marshmallow import RAISE, Schema, ValidationError, fields, missing, validate
 
+from service.adapters import AdapterConfig, AdapterProblems, adapt
 from service.components import json_schema
 from service.costing import OPTIMIZERS, PRECISIONS, cost
 from service.counting import Limits, count
@@ -125,6 +126,10 @@ class Envelope(Shown):
         metadata={"description": "the document, in any format: an object, or a string for text such as print(model)"},
     )
     format = fields.String(metadata={"description": "one of /v1/formats; else it is recognised"})
+    adapter = fields.Nested(
+        AdapterConfig,
+        metadata={"description": "PEFT's adapter_config.json: the model is counted with it, as PEFT does"},
+    )
     trainable = fields.List(fields.Nested(Rule), load_default=[], metadata={"description": "rules, in order"})
 
 
@@ -200,19 +205,31 @@ def counted(asked: Asked, settings: Settings, step: Step = nullcontext) -> Count
         raise Problems([error]) from None
     how = counting(asked, settings)
     try:
-        return counted_document(document, found, how, settings, step)
+        return counted_document(document, found, how, settings, step, asked.get("adapter"))
+    except AdapterProblems as problems:
+        raise within("/adapter", problems) from None
     except Problems as problems:
         raise within("/architecture", problems) from None
 
 
 def counted_document(
-    document: Any, found: Format, how: Counting, settings: Settings, step: Step = nullcontext
+    document: Any,
+    found: Format,
+    how: Counting,
+    settings: Settings,
+    step: Step = nullcontext,
+    adapter: Mapping[str, Any] | None = None,
 ) -> Counted:
-    """The count of a document of a known format. Raises Problems, as pointers into the document."""
+    """The count of a document of a known format, with an adapter in it. Raises Problems, as pointers into the document;
+    those of the adapter, as AdapterProblems."""
     with step("validate"):
         check(document, found)
     with step("read"):
         read = understand(document, found)
+    if adapter is not None:
+        with step("adapt"):
+            base = count(read, Counting(dtype=how.dtype, unknown=how.unknown), limits(settings))
+            read = adapt(read, base, adapter, document, found.name, limits(settings))
     with step("count"):
         return Counted(count(read, how, limits(settings)), found.name)
 

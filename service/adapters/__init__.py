@@ -10,68 +10,48 @@ from service.adapters.bases import base_of
 from service.adapters.configs import VERSION, AdapterConfig, known_members, method_of, notices
 from service.adapters.injection import Injection
 from service.adapters.prompting import prompted
-from service.counting import Limits, Options, count
+from service.counting import Limits
 from service.errors import ArchitectureError, Problems
-from service.model import Document, Layer, Notice, Row, Totals
+from service.model import Document, Layer, Notice, Report, Row, Totals
 
-__all__ = ["VERSION", "AdapterConfig", "adapt", "methods"]
+__all__ = ["VERSION", "AdapterConfig", "AdapterProblems", "adapt", "methods"]
 
 _MOST_NAMED = 10
 
 
+class AdapterProblems(Problems):
+    """Every problem of an adapter's config at once, as pointers into it."""
+
+
 def adapt(
-    document: Document,
-    config: Mapping[str, Any],
-    payload: Any,
-    form: str,
-    options: Options = Options(),  # noqa: B008 # frozen
-    limits: Limits = Limits(),  # noqa: B008 # frozen
+    document: Document, report: Report, config: Mapping[str, Any], payload: Any, form: str, limits: Limits
 ) -> Document:
     """The model of a document with PEFT's adapter in it: its base frozen, what the adapter adds beside it.
 
-    `payload` is what the document was read from, in the format `form`. Raises Problems: those of the document, or of
-    the config as pointers into it, beneath /adapter.
+    `report` is the document's own, counted without rules, and `payload` what it was read from, in the format `form`.
+    Raises AdapterProblems.
     """
-    report = count(document, Options(dtype=options.dtype, unknown=options.unknown), limits)
     try:
         method = method_of(config)
         base = base_of(document, payload, form)
-        said = tuple(notices(config))
         known = known_members(config)
         injection = Injection(known, method, base, _counted(document.root, report.root), limits)
         root = injection.run()
         if not method.kinds:
             root = prompted(root, known, method, base)
     except Problems as problems:
-        for problem in problems.problems:
-            problem.pointer = f"/adapter{problem.pointer}"
-        raise
+        raise AdapterProblems(problems.problems) from None
     except ArchitectureError as error:
-        error.pointer = f"/adapter{error.pointer}"
-        raise Problems([error]) from None
-    guessed = tuple(_guess(path) for path in injection.guessed[:_MOST_NAMED])
-    return Document(
-        root,
-        "torch",
-        "torch",
-        notices=(*report.notices, *said, *guessed, _summary(root, method.name)),
-        once_counted=_printed,
-        adapted=True,
-    )
+        raise AdapterProblems([error]) from None
+    said = (*report.notices, *notices(config), *injection.notices, _summary(root, method.name))
+    return Document(root, "torch", "torch", notices=said, once_counted=_printed, adapted=True)
 
 
 def _counted(layer: Layer, row: Row) -> Layer:
     """A layer with the tensors that it was counted with."""
     beneath = {child.name: child for child in row.children}
     children = tuple(_counted(child, beneath[child.name]) for child in layer.children if child.name in beneath)
-    return layer._replace(tensors=row.tensors, children=children, trainable=True, calls=(), graph=None)
-
-
-def _guess(path: str) -> Notice:
-    detail = (
-        "is taken for what its shapes look like most; were it of another kind, the adapter would be larger or smaller"
-    )
-    return Notice("guessed_module", path, detail, seen=False)
+    return layer._replace(tensors=row.tensors, children=children, trainable=True, calls=(), graph=None, pointer="")
 
 
 def _summary(root: Layer, name: str) -> Notice:

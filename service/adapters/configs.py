@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import orjson
 from marshmallow import INCLUDE, Schema, fields, validate
 
+from service.adapters.patterns import LONGEST_OF_ALL, MOST
 from service.adapters.registry import METHODS, Method
 from service.components import json_schema
-from service.errors import ArchitectureError, InvalidDocument, Problems, UnknownLayer, did_you_mean, token
+from service.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, UnknownLayer, did_you_mean, token
 from service.model import Notice
 from service.signature import LARGEST
 from service.validation import Validator
@@ -35,7 +37,7 @@ _COUNTS = Validator(
 
 
 def _one_of(description: str, *options: Mapping[str, Any]) -> fields.Field[Any]:
-    return fields.Raw(metadata={"anyOf": [*options], "description": description})
+    return fields.Raw(allow_none=True, metadata={"anyOf": deepcopy([*options]), "description": description})
 
 
 class AdapterConfig(Schema):
@@ -113,6 +115,7 @@ def _wrong(config: Mapping[str, Any], method: Method) -> Iterator[ArchitectureEr
         if config.get(member):
             yield InvalidDocument(f"{why}: leave it out", token(member), "unsupported")
     yield from _conflicts(config)
+    yield from _too_many(config, method)
     bias = config.get("bias", "none")
     if bias not in ("none", "all") and not bias.endswith("_only"):
         yield InvalidDocument('must be "none", "all" or "lora_only"', "/bias", "enum")
@@ -133,6 +136,19 @@ def _wrong_arguments(config: Mapping[str, Any], method: Method) -> Iterator[Arch
             yield problem
     for member in method.patterns.values():
         yield from _COUNTS.problems(config.get(member), token(member))
+
+
+def _too_many(config: Mapping[str, Any], method: Method) -> Iterator[ArchitectureError]:
+    """Expressions cost time and memory, each."""
+    members = ("modules_to_save", "layers_pattern", *method.patterns.values())
+    for member in members:
+        given = config.get(member) or ()
+        if isinstance(given, str):
+            continue
+        if len(given) > MOST:
+            yield TooLarge(f"has {len(given):,} expressions, where {MOST:,} are the most", token(member))
+        elif sum(map(len, given)) > LONGEST_OF_ALL:
+            yield TooLarge(f"has expressions of more than {LONGEST_OF_ALL:,} characters", token(member))
 
 
 def _conflicts(config: Mapping[str, Any]) -> Iterator[ArchitectureError]:

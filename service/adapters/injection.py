@@ -12,13 +12,15 @@ from service.adapters.matching import Endings, Matcher, Names, Values, begins
 from service.adapters.modules import Module, template
 from service.adapters.patterns import Pattern
 from service.adapters.registry import Method
-from service.adapters.targets import Targets, default, targets_of
+from service.adapters.targets import Targets, default, embedding, targets_of
 from service.counting import Limits
 from service.errors import ArchitectureError, InvalidDocument, Problems, TooLarge
-from service.model import Layer, Tensor
+from service.model import Layer, Notice, Tensor
 from service.repeats import indices, joined
 from service.validation import MOST_PROBLEMS
 
+_GUESSED = "is taken for a module of the commonest kind with these shapes; of another, the adapter would differ in size"
+_EXPERTS = "holds experts in one tensor: PEFT renames targets in these by the model's type, which is not known"
 _FORMS = {"rank_pattern": r"(.*\.)?({})$", "n_frequency_pattern": r".*\.{}$", "block_size_pattern": r".*\.{}$"}
 
 
@@ -30,8 +32,9 @@ class Injection:
         self.visited, self.deadline = 0, monotonic() + limits.seconds
         self.problems: dict[tuple[str, str], ArchitectureError] = {}
         self.wrapped: dict[str, str] = {}  # path -> what its tensors now stand in
-        self.guessed: list[str] = []
+        self.notices: list[Notice] = []
         self.hits = 0
+        self.found: set[str] = set()  # of the modules with tokens that train
         self.widest = (0, 0)
         self.bias = config.get("bias", "none")
         left_alone, saved = saved_modules(config)
@@ -71,7 +74,7 @@ class Injection:
         stated = self.config.get("trainable_token_indices")
         if stated is None:
             return {}
-        return stated if isinstance(stated, dict) else {self.base.input or "embed_tokens": stated}
+        return stated if isinstance(stated, dict) else {embedding(self.base, "trainable_token_indices"): stated}
 
     # What there is
 
@@ -117,6 +120,9 @@ class Injection:
                 self._blame(InvalidDocument("hits no module that is left to adapt", "/target_modules", "no_match"))
         else:
             own = self.root.tensors  # PEFT freezes what stands in the model's children (_setup_prompt_encoder)
+        for name in self.tokens.keys() - self.found:
+            detail = f'names "{name[:100]}", and no module is called so'
+            self._blame(InvalidDocument(detail, "/trainable_token_indices", "no_match"))
         if self.problems:
             raise Problems(self.problems.values())
         if self.method.shared is not None:
@@ -146,10 +152,14 @@ class Injection:
     def _layer(self, layer: Layer, path: str, inside: str, bias: str) -> Layer:
         """What becomes of the layer at `path`; `inside` is what is wrapped around it already."""
         self._visit()
+        if self.method.name == "LORA" and not self.base.known and any(t.name == "gate_up_proj" for t in layer.tensors):
+            self.notices.append(Notice("fused_experts", path, _EXPERTS, seen=False))
         shared = template(path) in self.base.shared
         adapted = bool(self.method.kinds) and not shared and self.matcher.adapts(path)
         saved = self.saved.matches(path)
-        tokens = next((found for name, found in self.tokens.items() if path.endswith(name)), None)
+        names = [name for name in self.tokens if path.endswith(name)]
+        tokens = self.tokens[names[0]] if names else None
+        self.found.update(names)
         parameters = () if shared else self._parameters(layer, path)
         means = [adapted, saved, tokens is not None, bool(parameters)]
         if sum(means) > 1 or (any(means) and inside):
@@ -208,7 +218,7 @@ class Injection:
         for other in module.alternatives():
             try:
                 if _size(self._tensors(other)) != _size(found):
-                    self.guessed.append(module.path)
+                    self.notices.append(Notice("guessed_module", module.path, _GUESSED, seen=False))
             except ArchitectureError:  # PEFT would refuse it, and so it is no such module
                 continue
         if module.weight:
@@ -280,9 +290,10 @@ class Injection:
         """LoRA on one parameter, which may hold a matrix for each expert (ParamWrapper)."""
         self.hits += 1
         self.wrapped[path] = ".".join(["base_layer"] * depth)
-        for member in ("lora_dropout", "fan_in_fan_out", "lora_bias", "use_dora"):
-            if self.config.get(member):
-                self._blame(InvalidDocument("does not go with target_parameters", f"/{member}", "conflict"))
+        plain = self.config.get("init_lora_weights") in (None, True, False, "gaussian")
+        wrong = [name for name in ("lora_dropout", "fan_in_fan_out", "lora_bias", "use_dora") if self.config.get(name)]
+        for member in wrong + ["init_lora_weights"] * (not plain):
+            self._blame(InvalidDocument("does not go with target_parameters", f"/{member}", "conflict"))
         if len(parameter.shape) not in (2, 3):
             detail = f"hits {path}.{parameter.name}, which has {len(parameter.shape)} axes, not 2 or 3"
             self._blame(InvalidDocument(detail, "/target_parameters", "unsupported_module"))

@@ -12,9 +12,15 @@ import re2
 from service.errors import InvalidDocument
 
 LONGEST = 10_000
-"""How many characters one expression may have: Python and RE2 each compile some 100,000 a second."""
+"""How many characters one expression may have."""
 
-_MEMORY = 8 << 20
+MOST = 1_000
+"""How many expressions one adapter may have."""
+
+LONGEST_OF_ALL = 100_000
+"""How many characters they may have together: Python and RE2 each compile some 100,000 a second."""
+
+_MEMORY = 256 << 10  # bytes of one expression, beyond which RE2 refuses it or does without its fastest way
 _UNLIKE = re.compile(r"\{,\d*\}|\[\[?:|\\z")
 """What RE2 takes for something else than Python does: a{,3}, [[:alpha:]]."""
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z_]*(\.[A-Za-z_]+)*")
@@ -51,7 +57,7 @@ class Pattern:
         return _PLAIN.fullmatch(self.text) is not None
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _compiled(text: str) -> Any:
     """The expression, or what is wrong with it."""
     if len(text) > LONGEST:

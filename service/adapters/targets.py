@@ -37,7 +37,7 @@ def targets_of(config: Mapping[str, Any], base: Base, saved: list[str], modules:
     if experts is not None:
         return _converted(config, base, saved, modules, experts)
     if stated is None and kind == "TRAINABLE_TOKENS":
-        return Targets(re.escape(base.input).replace(r"\-", "-") or "embed_tokens")
+        return Targets(re.escape(embedding(base, "target_modules")))
     if stated is None:
         if parameters and kind == "LORA" and base.model_type not in tables()[kind]:
             return Targets([], parameters)
@@ -45,6 +45,15 @@ def targets_of(config: Mapping[str, Any], base: Base, saved: list[str], modules:
     if _is_all(stated):
         return Targets(Names(_all_linear(config, base, modules), blind=True), parameters)
     return Targets(stated, parameters)
+
+
+def embedding(base: Base, member: str) -> str:
+    """The path of the input embedding (_get_input_embeddings_name). Raises InvalidDocument where nobody knows."""
+    if not base.known:
+        raise InvalidDocument(
+            "must name modules: which one is the input embedding is not known", f"/{member}", "required"
+        )
+    return base.input or "embed_tokens"
 
 
 def default(member: str, table: str, base: Base) -> str | list[str]:

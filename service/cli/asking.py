@@ -9,9 +9,11 @@ import sys
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from service import envelopes, files
+from service.adapters import AdapterProblems
 from service.cli.terminal import Trouble
 from service.costing import OPTIMIZERS, PRECISIONS
 from service.envelopes import Asked, Counted
@@ -34,6 +36,7 @@ def add_counting(parser: Parser) -> None:
     """Options that say how to count."""
     group = parser.add_argument_group("how to count")
     group.add_argument("--format", help="the format; else it is recognised")
+    add_adapter(group, "", "adapter")
     add_rules(group, "", "rules")
     group.add_argument(
         "--convention", choices=envelopes.CONVENTIONS, help="whether buffers are in the total: not in torch's"
@@ -46,6 +49,16 @@ def add_counting(parser: Parser) -> None:
     )
     group.add_argument(
         "--unknown", choices=("refuse", "report"), help="report: leave layers of unknown type out, and say so"
+    )
+
+
+def add_adapter(group: Any, ending: str, dest: str) -> None:
+    """--adapter FILE."""
+    group.add_argument(
+        f"--adapter{ending}",
+        dest=dest,
+        metavar="FILE",
+        help="PEFT's adapter_config.json, or the folder that holds it: count the model with the adapter in it",
     )
 
 
@@ -122,12 +135,30 @@ def members(asked: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name in _MEMBERS if (value := getattr(asked, name, None)) is not None}
 
 
-def options(asked: argparse.Namespace, rules: Sequence[Rule]) -> Asked:
-    """What the options ask for, with the contract's defaults. Raises Trouble."""
+def options(asked: argparse.Namespace, rules: Sequence[Rule], adapter: str | None = None) -> Asked:
+    """What the options ask for, with the contract's defaults; `adapter` is the file of one. Raises Trouble."""
     try:
-        return envelopes.options(members(asked), rules)
+        found = envelopes.options(members(asked), rules)
+        return found if adapter is None else {**found, "adapter": _adapter(adapter)}
     except Problems as problems:
         raise Trouble(*(f"--{error.pointer[1:]}: {error.detail}" for error in problems.problems)) from None
+
+
+def _adapter(name: str) -> Any:
+    """An adapter_config.json. Raises Trouble."""
+    path = Path(name)
+    if path.is_dir():
+        path /= "adapter_config.json"
+    try:
+        with path.open("rb") as file:
+            found = files.stream(file)
+    except OSError as error:
+        raise Trouble(f"{path}: {error.strerror}") from None
+    except Problems as problems:
+        raise Trouble(*told(str(path), problems)) from None
+    if not isinstance(found, dict):
+        raise Trouble(f"{path}: an adapter_config.json is an object")
+    return found
 
 
 def document(paths: Sequence[str]) -> Any:
@@ -140,7 +171,10 @@ def attempt(paths: Sequence[str], form: str | None, options: Asked, settings: Se
     try:
         found = document(paths)
         how = envelopes.counting(options, settings)
-        return envelopes.counted_document(found, recognise(found, form), how, settings)
+        kind = recognise(found, form)
+        return envelopes.counted_document(found, kind, how, settings, adapter=options.get("adapter"))
+    except AdapterProblems as problems:
+        raise envelopes.within("/adapter", problems) from None
     except OSError as error:
         raise unreadable(error, *paths) from None
     except UnknownFormat as error:

@@ -70,11 +70,11 @@ def add_options(parser: asking.Parser) -> None:
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> int:
-    asking.options(asked, asked.rules)  # what is wrong with the options is told once
+    batch = _Batch(asked, settings)  # what is wrong with the options is told once
     status = 0
     write = _WRITERS[asked.form]()
     with progress(_count(asked.files)) as bar:
-        for told in _Batch(asked, settings).all():
+        for told in batch.all():
             write(told)
             if problems := told.problems:
                 status = TROUBLE
@@ -94,6 +94,9 @@ class _Batch:
         self.defaults = asking.members(asked) | ({"trainable": rules} if rules else {})
         if asked.format:
             self.defaults["format"] = asked.format
+        self.options = asking.options(asked, asked.rules, asked.adapter)
+        if asked.adapter:
+            self.defaults["adapter"] = self.options["adapter"]
         self.failures: tuple[str, ...] = ()
 
     def all(self) -> Iterator[_Told]:
@@ -129,9 +132,8 @@ class _Batch:
     def _file(self, place: dict[str, Any], name: str) -> _Told:
         self.failures = ()
         try:
-            options = asking.options(self.asked, self.asked.rules)
-            counted = asking.attempt([name], self.asked.format, options, self.settings)
-            return _Told(place, self._answered(counted, options), self.failures)
+            counted = asking.attempt([name], self.asked.format, self.options, self.settings)
+            return _Told(place, self._answered(counted, self.options), self.failures)
         except Problems as problems:
             return _Told(place, unprocessable(problems))
 

@@ -28,7 +28,9 @@ def add_options(parser: asking.Parser) -> None:
     parser.add_argument("--as", choices=("text", "json"), default="text", dest="form", help="text is the default")
     asking.add_colour(parser)
     asking.add_counting(parser)
-    asking.add_rules(parser.add_argument_group("how to count AFTER"), "-after", "after_rules")
+    group = parser.add_argument_group("how to count AFTER")
+    asking.add_adapter(group, "-after", "after_adapter")
+    asking.add_rules(group, "-after", "after_rules")
     group = parser.add_argument_group("checks: exit with status 1 where one does not hold")
     group.add_argument("--exit-code", action="store_true", help="there is no difference")
     group.add_argument("--exact", action="store_true", help="everything could be seen")
@@ -37,9 +39,10 @@ def add_options(parser: asking.Parser) -> None:
 def run(asked: argparse.Namespace, settings: Settings) -> int:
     if asked.before == asked.after == "-":
         raise Trouble("standard input holds one of the two, not both")
-    before = asking.counted([asked.before], asked.format, asking.options(asked, asked.rules), settings)
+    before = asking.counted([asked.before], asked.format, asking.options(asked, asked.rules, asked.adapter), settings)
     rules = [*asked.rules, *asked.after_rules]
-    after = asking.counted([asked.after], asked.format, asking.options(asked, rules), settings)
+    options = asking.options(asked, rules, asked.after_adapter or asked.adapter)
+    after = asking.counted([asked.after], asked.format, options, settings)
     try:
         comparison = compare(before.report, after.report)
     except TooLarge as error:

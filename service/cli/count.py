@@ -43,7 +43,7 @@ def add_options(parser: asking.Parser) -> None:
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> int:
-    options = asking.options(asked, asked.rules)
+    options = asking.options(asked, asked.rules, asked.adapter)
     counted = asking.counted(asked.files, asked.format, options, settings)
     try:
         sys.stdout.write(_shown(counted, asked, options, settings))

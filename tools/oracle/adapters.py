@@ -20,13 +20,12 @@ from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from service.adapters import adapt
-from service.counting import count
+from service import envelopes
 from service.errors import Problems
 from service.model import Report, Row
-from service.reading import read, recognise
 from service.registry import load_plugins
 from service.repeats import indices
+from service.settings import Settings
 from tools.blueprints import framework
 from tools.oracle.adapter_bases import BASES
 from tools.oracle.adapter_configs import KINDS, PROMPTS, drawn
@@ -98,8 +97,8 @@ def stripped(name: str, config: Mapping[str, Any]) -> str:
 def ours(payload: Any, form: str, config: Mapping[str, Any]) -> Ours:
     """What we make of a document with this adapter."""
     try:
-        document = read(payload, recognise(payload, form))
-        return Ours(count(adapt(document, config, payload, form)))
+        asked = envelopes.envelope({"architecture": payload, "format": form, "adapter": config})
+        return Ours(envelopes.counted(asked, Settings()).report)
     except Problems as problems:
         return Ours(refusal="; ".join(f"{one.pointer} {one.detail}" for one in problems.problems)[:300])
 

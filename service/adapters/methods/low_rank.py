@@ -21,6 +21,9 @@ def lora(
     minor = init_lora_weights == "mica"  # MiCA trains A alone
     require(not (minor and use_dora), "is mica, which goes with no other variant of LoRA", "init_lora_weights")
     require(not (lora_bias and use_dora), "does not go with use_dora", "lora_bias")
+    if isinstance(init_lora_weights, str):
+        _initialised(module, r, init_lora_weights)
+        require(not lora_bias, "needs init_lora_weights to be true or false", "lora_bias")
     if module.kind == "Embedding":
         require(not lora_bias, f"is not supported by an embedding, such as {module.path}", "lora_bias")
         yield from _embedding(module, r, minor)
@@ -28,8 +31,11 @@ def lora(
         require(not minor, f"is mica, which convolutions such as {module.path} do not support", "init_lora_weights")
         yield from _convolution(module, r, use_dora)
     else:
-        yield Tensor("lora_A.default.weight", (r, module.in_features))
-        yield Tensor("lora_B.default.weight", (module.out_features, r), trainable=not minor)
+        width, height = module.in_features, module.out_features
+        if module.kind == "Conv1D" and init_lora_weights == "olora":  # its factors are of the transposed weight
+            width, height = height, width
+        yield Tensor("lora_A.default.weight", (r, width))
+        yield Tensor("lora_B.default.weight", (height, r), trainable=not minor)
     if lora_bias:
         yield Tensor("lora_B.default.bias", (module.out_features,))
     if module.kind == "MultiheadAttention":
@@ -41,6 +47,15 @@ def lora(
         yield Tensor(
             "lora_magnitude_vector.default.weight", (1, module.out_features, *ones) if ones else (module.out_features,)
         )
+
+
+def _initialised(module: Adapted, r: int, way: str) -> None:
+    """Some ways to initialise factorise the weight, and make matrices of at most its rank."""
+    if way == "orthogonal" and module.kind != "Embedding":
+        require(r % 2 == 0, "must be even for the orthogonal initialisation", "r")
+    elif way.startswith(("pissa", "olora", "mica", "corda")):
+        most = min(module.in_features, module.out_features)
+        require(r <= most, f"must be at most {most:,}, the rank of {module.path}, for {way}", "r")
 
 
 def _embedding(module: Adapted, r: int, minor: bool) -> Tensors:
