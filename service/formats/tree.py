@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from service.model import Layer, Tensor
 from service.repeats import joined
@@ -11,29 +12,68 @@ DEEPEST = 90
 """How many levels a name makes; the rest of a deeper one stays in one piece."""
 
 
+_INDEXED = re.compile(r"(?:(.*?)\.)??([0-9]+)\.(.*)", re.DOTALL)
+"""A name by its first index: what is before, the index, what is beneath."""
+
+
 def tree(tensors: Iterable[Tensor], name: str = "") -> Layer:
     """The layers that tensors, each with its full dotted name, stand in."""
+    tensors = list(tensors)
     root = _Branch()
     known: dict[str, _Branch] = {"": root}
+    odd = any(_is_odd(tensor.name) for tensor in tensors)  # pieces of such a name may meet those of another anywhere
+    indexed: dict[tuple[str, str], list[tuple[str, Tensor]]] = {}
     for tensor in tensors:
-        full = tensor.name
-        prefix, _, leaf = full.rpartition(".")
-        if ".." in full or full[:1] == "." or ((branch := known.get(prefix)) is None and full.count(".") > DEEPEST):
-            *steps, leaf = _pieces(full)
-            branch = root.at(steps)
-        elif branch is None:
-            branch = _grow(prefix, known)
-        branch.tensors.append(Tensor._make((leaf, *tensor[1:])))
-    bodies: dict[object, Layer] = {}
-    return _folded(root, bodies)._replace(name=name)
+        found = None if odd else _INDEXED.fullmatch(tensor.name)
+        if found is None:
+            _put(tensor.name, tensor, known)
+            continue
+        stem, index, rest = found.groups("")
+        if (stem, index) not in indexed:
+            indexed[stem, index] = []
+            _at(stem, known).step(index)  # here, in the order of the document
+        indexed[stem, index].append((rest, tensor))
+    _plant(indexed, known)
+    return _folded(root, {})._replace(name=name)
+
+
+def _is_odd(name: str) -> bool:
+    return ".." in name or name[:1] == "." or name.count(".") > DEEPEST
+
+
+def _plant(indexed: Mapping[tuple[str, str], Sequence[tuple[str, Tensor]]], known: dict[str, _Branch]) -> None:
+    """Grow what is beneath the indices. Nearly all blocks are as another is: those share what grows."""
+    grown: dict[object, _Branch] = {}
+    for (stem, index), members in indexed.items():
+        essence = tuple([(name, tensor[1:]) for name, tensor in members])
+        if (branch := grown.get(essence)) is None:
+            branch = grown[essence] = _Branch()
+            below = {"": branch}
+            for name, tensor in members:
+                _put(name, tensor, below)
+        branches = known[stem].branches
+        assert branches is not None
+        branches[index] = branch
+
+
+def _put(name: str, tensor: Tensor, known: dict[str, _Branch]) -> None:
+    """A tensor where its name says, beneath `known[""]`."""
+    prefix, _, leaf = name.rpartition(".")
+    if _is_odd(name):
+        *steps, leaf = _pieces(name)
+        branch = known[""].at(steps)
+    else:
+        branch = _at(prefix, known)
+    branch.tensors.append(Tensor._make((leaf, *tensor[1:])))
 
 
 class _Branch:
-    __slots__ = ("branches", "tensors")
+    __slots__ = ("branches", "layer", "tensors")
 
     def __init__(self) -> None:
         self.tensors: list[Tensor] = []
         self.branches: dict[str, _Branch] | None = None
+        self.layer: Layer | None = None  # what it is folded to
 
     def step(self, name: str) -> _Branch:
         """The branch beneath, grown where it is not there yet."""
@@ -48,6 +88,12 @@ class _Branch:
         for name in steps:
             found = found.step(name)
         return found
+
+
+def _at(prefix: str, known: dict[str, _Branch]) -> _Branch:
+    """The branch at a prefix."""
+    found = known.get(prefix)
+    return _grow(prefix, known) if found is None else found
 
 
 def _grow(prefix: str, known: dict[str, _Branch]) -> _Branch:
@@ -85,6 +131,8 @@ _NONE: Mapping[str, _Branch] = {}
 def _folded(branch: _Branch, bodies: dict[object, Layer]) -> Layer:
     """The layer, without a name, that a branch makes. Branches that are alike make one and the same object, which
     `bodies` keeps: so comparing two of them costs nothing."""
+    if branch.layer is not None:
+        return branch.layer
     alike: dict[tuple[int, str], list[str]] = {}
     beneath: dict[int, Layer] = {}
     for name, below in (branch.branches or _NONE).items():
@@ -106,6 +154,7 @@ def _folded(branch: _Branch, bodies: dict[object, Layer]) -> Layer:
             for layer in _layers(names, beneath[body], branch.branches or _NONE)
         ]
         found = bodies[essence] = Layer("", "", tensors=tuple(own), children=tuple(children))
+    branch.layer = found
     return found
 
 

@@ -48,6 +48,10 @@ def paths(layer: Layer, prefix: str = "") -> Iterator[str]:
             ["h.0.e.0.w", "h.0.e.1.w", "h.1.e.0.w", "h.1.e.1.w"],
             [("h", 1, []), ("h.0-1", 2, []), ("h.0-1.e", 1, []), ("h.0-1.e.0-1", 2, ["w"])],
         ),
+        (
+            ["0.e.0.w", "0.w", "1.e.0.w"],
+            [("0", 1, ["w"]), ("0.e", 1, []), ("0.e.0", 1, ["w"]), ("1", 1, []), ("1.e", 1, []), ("1.e.0", 1, ["w"])],
+        ),
         # No index is written so.
         (["h.00.w", "h.01.w"], [("h", 1, []), ("h.00", 1, ["w"]), ("h.01", 1, ["w"])]),
         (["h.٣.w", "h.²3.w"], [("h", 1, []), ("h.٣", 1, ["w"]), ("h.²3", 1, ["w"])]),
@@ -97,7 +101,8 @@ def test_rules_reach_into_folded_blocks() -> None:
     assert (report.root.totals.trainable, report.root.totals.frozen) == (18, 6)
 
 
-_NAMES = st.text(st.sampled_from("ab01.-,é"), max_size=12)
+_DOTTED = st.lists(st.sampled_from(("h", "w", "0", "1", "2", "0-1", "")), min_size=1, max_size=5).map(".".join)
+_NAMES = st.text(st.sampled_from("ab01.-,é"), max_size=12) | _DOTTED
 
 
 @given(st.lists(_NAMES, unique=True, max_size=40))
