@@ -83,7 +83,7 @@ class Frozen:
 
 
 def _place(reason: Reason) -> tuple[int, int]:
-    return ("rule", "document", "design").index(reason.by), reason.rule
+    return ("rule", "adapter", "document", "design").index(reason.by), reason.rule
 
 
 def _told(reason: Reason, count: int) -> FrozenBy:
