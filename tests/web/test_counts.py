@@ -91,6 +91,16 @@ def test_a_line_that_is_too_long_is_one_problem() -> None:
     assert [json.loads(line).get("status") for line in answer.text.splitlines()] == [None, 422, None]
 
 
+def test_every_broken_line_is_one_problem_in_its_place(client: FlaskClient) -> None:
+    good = orjson.dumps({"architecture": MODEL, "detail": "totals"})
+    broken = [b"{", b"null", b'"text"', b'{"architecture": 1}', orjson.dumps({"architecture": model(0)})]
+    lines = [broken[number // 7 % len(broken)] if number % 7 == 0 else good for number in range(1, 701)]
+    answer = client.post("/v1/batch", data=b"\n".join(lines), content_type=NDJSON)
+    told = [json.loads(line) for line in answer.text.splitlines()]
+    assert [line["line"] for line in told] == list(range(1, 701))
+    assert [line["line"] for line in told if "status" in line] == list(range(7, 701, 7))
+
+
 class Endless:
     """A body of many lines that nobody holds."""
 
@@ -147,6 +157,25 @@ def test_training_cost(client: FlaskClient) -> None:
     assert items["master weights"] == 4 * 16
     assert report["training"]["total"] == sum(items.values())
     assert report["training"]["not_included"]
+
+
+def test_views(client: FlaskClient) -> None:
+    report = client.post("/v1/count/native?views=true", json=MODEL).json
+    conforms("Report", report)
+    assert report["views"]["totals"]["keras"] == report["totals"]["total"]
+    assert "views" not in client.post("/v1/count/native?views=false", json=MODEL).json
+    asked = {"architecture": MODEL, "views": True, "optimizer": "adam"}
+    text = client.post("/v1/count", json=asked, headers={"Accept": "text/plain"}).text
+    assert "Counted as" in text
+    assert "optimizer: exp_avg" in text
+    assert "## Views" in client.post("/v1/count", json=asked, headers={"Accept": "text/markdown"}).text
+
+
+@pytest.mark.parametrize("said", ["yes", "1", "True", ""])
+def test_views_are_asked_for_by_true(client: FlaskClient, said: str) -> None:
+    answer = client.post(f"/v1/count/native?views={said}", json=MODEL)
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["pointer"] == "/views"
 
 
 @pytest.mark.parametrize("name", sorted(EXPORTS))
