@@ -17,7 +17,7 @@ from service.counting import Options, count
 from service.errors import TooLarge
 from service.model import Report
 from service.reading import read, recognise
-from service.rendering.comparison import comparison_as_json, comparison_as_text
+from service.rendering.comparison import comparison_as_json, comparison_as_markdown, comparison_as_text
 from service.trainability import Rule
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -235,6 +235,16 @@ def test_json_and_text() -> None:
         "Buffers                      0                   0                  +0",
         "Bytes                      124                 156                 +32",
     ]
+
+
+def test_markdown() -> None:
+    found = compare(keras(dense("a", 4), dense("b")), keras(dense("a", 5), dense("c|d"), dense("e", 2)))
+    text = comparison_as_markdown(found, "native", "keras").splitlines()
+    assert text[0] == "## Parameters: `model (native)` → `model (keras)`"
+    assert "| Total | 31 | 46 | +15 |" in text
+    assert "- resized in all: `kernel` +3 in 1 layer" in text  # 3·5 - 3·4
+    assert "| `a` |  | resized +4 | `kernel 3×4 → 3×5; bias 4 → 5` |" in text
+    assert "No difference." in comparison_as_markdown(compare(keras(dense("a")), keras(dense("a"))), "x", "y")
 
 
 sizes = st.dictionaries(

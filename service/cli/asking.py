@@ -27,6 +27,9 @@ from service.trainability import Rule, match_problem
 _MEMBERS = ("views", "convention", "dtype", "unknown", "detail", "depth", "optimizer", "precision")
 """The options that are an envelope's members of the same names."""
 
+LINES = (".ndjson", ".jsonl")
+"""How files end that hold an envelope a line."""
+
 _SUFFIXES = {"K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
 
 Parser = argparse.ArgumentParser

@@ -27,7 +27,6 @@ from service.rendering.figures import printable
 from service.rendering.problem import unprocessable
 from service.settings import Settings
 
-_LINES = (".ndjson", ".jsonl")
 _TOTALS = ("total", "trainable", "frozen", "buffers", "bytes")
 _COLUMNS = ("file", "line", "id", "name", "format", "convention", "exact", *_TOTALS, "problem")
 
@@ -105,7 +104,7 @@ class _Batch:
             place = {"file": os.fsencode(name).decode(errors="replace")}
             if name == "-":
                 yield from self._lines(place, sys.stdin.buffer)
-            elif name.endswith(_LINES):
+            elif name.endswith(asking.LINES):
                 try:
                     with Path(name).open("rb") as file:
                         yield from self._lines(place, file)
@@ -147,7 +146,7 @@ def _count(names: Sequence[str]) -> int | None:
     if "-" in names:
         return None
     try:
-        return sum(_lines(Path(name)) if name.endswith(_LINES) else 1 for name in names)
+        return sum(_lines(Path(name)) if name.endswith(asking.LINES) else 1 for name in names)
     except OSError:
         return None
 

@@ -16,7 +16,7 @@ from service.cli import asking
 from service.cli.terminal import FAILED, Trouble, coloured, complain
 from service.comparing import compare
 from service.errors import TooLarge
-from service.rendering.comparison import comparison_as_json, comparison_as_text
+from service.rendering.comparison import comparison_as_json, comparison_as_markdown, comparison_as_text
 from service.settings import Settings
 
 OPERANDS = "BEFORE AFTER"
@@ -25,7 +25,9 @@ OPERANDS = "BEFORE AFTER"
 def add_options(parser: asking.Parser) -> None:
     parser.add_argument("before", metavar="BEFORE", help="a model")
     parser.add_argument("after", metavar="AFTER", help="another one, or the same")
-    parser.add_argument("--as", choices=("text", "json"), default="text", dest="form", help="text is the default")
+    parser.add_argument(
+        "--as", choices=("text", "json", "markdown"), default="text", dest="form", help="text is the default"
+    )
     asking.add_colour(parser)
     asking.add_counting(parser)
     group = parser.add_argument_group("how to count AFTER")
@@ -50,6 +52,8 @@ def run(asked: argparse.Namespace, settings: Settings) -> int:
     if asked.form == "json":
         told = comparison_as_json(comparison, before.form, after.form)
         sys.stdout.write(orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+    elif asked.form == "markdown":
+        sys.stdout.write(comparison_as_markdown(comparison, before.form, after.form))
     else:
         sys.stdout.write(coloured(comparison_as_text(comparison, before.form, after.form), asked.color))
     if asked.exact and not (before.report.exact and after.report.exact):

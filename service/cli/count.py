@@ -43,6 +43,8 @@ def add_options(parser: asking.Parser) -> None:
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> int:
+    if lines := [name for name in asked.files if name.endswith(asking.LINES)]:
+        raise Trouble(f"{lines[0]}: holds a model a line, which is for paramcount batch")
     options = asking.options(asked, asked.rules, asked.adapter)
     counted = asking.counted(asked.files, asked.format, options, settings)
     try:

@@ -1,12 +1,16 @@
-"""A comparison as JSON-able data, and as text."""
+"""A comparison as JSON-able data, as text, and as Markdown."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
+
+import orjson
 
 from service.comparing import Change, Comparison
 from service.model import Convention, Report
 from service.rendering.figures import Figures, figures, printable
+from service.rendering.markdown import code, table
 
 MOST_NAMES = 20
 """How many tensors are told by name."""
@@ -68,19 +72,56 @@ def comparison_as_text(comparison: Comparison, before: str, after: str) -> str:
     data = comparison_as_json(comparison, before, after)
     lines = []
     for change in comparison.changes:
-        kinds = ", ".join(f"{kind} {elements:{'+' * (kind == 'resized')},}" for kind, elements in change.kinds.items())
         was = f"{change.was} → " if change.was else ""
         detail = f" ({change.detail})" if change.detail else ""
-        lines.append(printable(f"{was}{change.path or '(model)'}: {kinds}{detail}"))
-    for entry in data["resized"]:
-        layers = "1 layer" if entry["layers"] == 1 else f"{entry['layers']:,} layers"
-        lines.append(printable(f"resized in all: {entry['tensor'] or 'others'} {entry['elements']:+,} in {layers}"))
+        lines.append(printable(f"{was}{change.path or '(model)'}: {_kinds(change)}{detail}"))
+    lines += [
+        f"resized in all: {printable(entry['tensor']) or 'others'} {_come_to(entry)}" for entry in data["resized"]
+    ]
     lines.append(f"{'':10}{'before':>20}{'after':>20}{'difference':>20}")
     for column in ("total", "trainable", "frozen", "buffers", "bytes"):
         old, new = (data[side]["totals"][column] for side in ("before", "after"))
         more = data["difference"][column]
         lines.append(f"{column.capitalize():10}{old:>20,}{new:>20,}{more:>+20,}")
     return "\n".join(lines) + "\n"
+
+
+def comparison_as_markdown(comparison: Comparison, before: str, after: str) -> str:
+    """A section of a review: the totals of both, what the resized layers come to, a row a change."""
+    data = comparison_as_json(comparison, before, after)
+    names = (code(f"{data[side]['name'] or 'model'} ({data[side]['format']})") for side in ("before", "after"))
+    lines = [f"## Parameters: {' → '.join(names)}", ""]
+    if not data["exact"]:
+        lines += ["**Not exact:** what could not be seen is not compared.", ""]
+    rows = [
+        [column.capitalize(), *(f"{data[side]['totals'][column]:,}" for side in ("before", "after")), f"{more:+,}"]
+        for column, more in data["difference"].items()
+    ]
+    lines += table([f"As {data['convention']} counts", "Before", "After", "Difference"], rows, 1)
+    lines += [f"- resized in all: {code(entry['tensor']) or 'others'} {_come_to(entry)}" for entry in data["resized"]]
+    lines += [""] * bool(data["resized"])
+    changes = [
+        [code(change.path or "(model)"), code(change.was), _kinds(change), code(change.detail)]
+        for change in comparison.changes
+    ]
+    lines += table(["Layer", "Was", "Change", "Detail"], changes, 4) if changes else ["No difference."]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _come_to(entry: Resized) -> str:
+    return f"{entry['elements']:+,} in {entry['layers']:,} layer{'s' * (entry['layers'] != 1)}"
+
+
+def _kinds(change: Change) -> str:
+    return ", ".join(f"{kind} {elements:{'+' * (kind == 'resized')},}" for kind, elements in change.kinds.items())
+
+
+COMPARISONS: Mapping[str, Callable[[Comparison, str, str], str]] = {
+    "application/json": lambda *sides: orjson.dumps(comparison_as_json(*sides)).decode(),
+    "text/plain": comparison_as_text,
+    "text/markdown": comparison_as_markdown,
+}
+"""A comparison, given the names of both documents' formats, by media type."""
 
 
 def _side(report: Report, form: str, totals: Figures) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from service.envelopes import Asked, Counted, answered, counting, within
 from service.errors import ArchitectureError, Problems, TooLarge, UnknownFormat, did_you_mean
 from service.reading import recognise
 from service.rendering import RENDERERS
-from service.rendering.comparison import comparison_as_json, comparison_as_text
+from service.rendering.comparison import COMPARISONS
 from service.rendering.exports import EXPORTS
 from service.web import asking, metrics
 from service.web.asking import JSON
@@ -71,9 +71,8 @@ def compare_envelopes() -> Response:
         comparison = compare(before.report, after.report)
     except TooLarge as error:
         raise Problems([error]) from None
-    if media == JSON:
-        return Response(orjson.dumps(comparison_as_json(comparison, before.form, after.form)), content_type=JSON)
-    return Response(comparison_as_text(comparison, before.form, after.form), content_type="text/plain; charset=utf-8")
+    rendered = COMPARISONS[media](comparison, before.form, after.form)
+    return Response(rendered, content_type=media if media == JSON else f"{media}; charset=utf-8")
 
 
 def counted_envelope(asked: Asked) -> Counted:

@@ -15,10 +15,12 @@ from service import envelopes
 from service.components import new_spec
 from service.registry import FORMATS, LAYERS, Format
 from service.rendering import RENDERERS
+from service.rendering.comparison import COMPARISONS
 from service.rendering.exports import EXPORTS
 from service.web import schemas
 from service.web.models import ModelDetail, ModelList
 
+JSON = "application/json"
 ASSETS = Path(__file__).parent / "assets"
 
 _DESCRIPTION = """\
@@ -101,7 +103,7 @@ def _json(schema: Any, description: str) -> dict[str, Any]:
 
 def _count_paths(spec: APISpec) -> None:
     report = _json(schemas.Report, "the report")
-    report["content"] |= {media: {"schema": {"type": "string"}} for media in RENDERERS if media != "application/json"}
+    report["content"] |= {media: {"schema": {"type": "string"}} for media in RENDERERS if media != JSON}
     content = {"application/json": {"schema": envelopes.Envelope, "example": _ENVELOPE_EXAMPLE}}
     post = _operation("count", "Count a document of any format", "count", report, _READING,
                       requestBody={"required": True, "content": content})  # fmt: skip
@@ -117,7 +119,9 @@ def _count_paths(spec: APISpec) -> None:
         )
         spec.path(f"/v1/export/{name}", operations={"post": post})
     comparison = _json(schemas.ComparisonReport, "what was added, removed, resized, renamed, frozen")
-    comparison["content"]["text/plain"] = {"schema": {"type": "string"}}
+    comparison["content"] |= {
+        media: {"schema": {"type": "string"}} for media in COMPARISONS if media != "application/json"
+    }
     content = {"application/json": {"schema": envelopes.Comparison}}
     post = _operation("compare", "Compare two documents of any formats", "count", comparison, _READING,
                       requestBody={"required": True, "content": content})  # fmt: skip

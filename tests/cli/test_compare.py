@@ -42,6 +42,13 @@ def test_what_is_refused(run: Run, model: str) -> None:
         assert not ran.out
 
 
+def test_as_markdown(run: Run, model: str) -> None:
+    assert (
+        "| Trainable | 21 | 5 | -16 |"
+        in run("compare", model, model, "--freeze-after", "hidden", "--as", "markdown").out
+    )
+
+
 def test_exact(run: Run, tmp_path: Path, model: str) -> None:
     odd = tmp_path / "odd.json"
     odd.write_text('{"framework": "keras", "input_shape": [3], "layers": [{"type": "Mystery"}]}')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -108,6 +109,7 @@ def test_what_is_wrong_with_a_file(tmp_path: Path, run: Run, content: str, says:
     ("arguments", "says"),
     [
         (["/absent"], "/absent: No such file or directory"),
+        (["models.ndjson"], "for paramcount batch"),
         ([RESNET, "--freeze", "first:"], "needs a number of layers"),
         ([RESNET, "--format", "kears"], 'did you mean "keras"?'),
         ([RESNET, "--depth", "0"], "--depth: must be at least 1"),
@@ -168,6 +170,18 @@ def test_colours() -> None:
     assert coloured(text, "auto") == coloured(text, "never") == text  # nobody's terminal
 
 
+@pytest.mark.parametrize(("variables", "colours"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_a_terminal_has_colours(variables: dict[str, str], colours: bool) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "service", "count", RESNET, "--detail", "totals"]
+    subprocess.run(command, stdout=theirs, check=True, env={"TERM": "xterm", **variables})
+    os.close(theirs)
+    told = os.read(ours, 10_000)
+    os.close(ours)
+    assert b"25,636,712" in told
+    assert (b"\x1b[" in told) == colours
+
+
 def test_a_setting_bounds_what_is_counted(run: Run, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARAMCOUNT_MAX_LAYERS", "1")
     assert "more than the 1 layers" in run("count", model).err
@@ -198,3 +212,32 @@ def test_whoever_reads_may_stop() -> None:
     os.close(writing)
     assert ran.returncode == 141
     assert not ran.stderr
+
+
+def test_an_adapter(run: Run, tmp_path: Path) -> None:
+    model, adapter = tmp_path / "config.json", tmp_path / "adapter_config.json"
+    model.write_text(json.dumps({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "num_hidden_layers": 2}))
+    adapter.write_text(json.dumps({"peft_type": "LORA", "r": 4, "target_modules": ["q_proj"]}))
+    trained = 2 * 4 * (4096 + 4096)
+    for name in (adapter, tmp_path):
+        report = run("count", str(model), "--adapter", str(name), "--as", "json").json
+        assert report["totals"]["trainable"] == trained
+    assert run("count", str(model), "--adapter", str(adapter), "--max-trainable", "10").status == 1
+    compared = run("compare", str(model), str(model), "--adapter-after", str(adapter), "--as", "json").json
+    assert compared["difference"]["total"] == trained
+    lines = run("batch", str(model), "--adapter", str(adapter)).out.splitlines()
+    assert json.loads(lines[0])["totals"]["trainable"] == trained
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [('{"peft_type": "LORAX"}', "no method of PEFT"), ("[]", "is an object"), ("{", "JSON"), (None, "No such file")],
+)
+def test_no_adapter(run: Run, tmp_path: Path, text: str | None, told: str) -> None:
+    model, adapter = tmp_path / "config.json", tmp_path / "adapter.json"
+    model.write_text(json.dumps({"architectures": ["LlamaForCausalLM"], "model_type": "llama"}))
+    if text is not None:
+        adapter.write_text(text)
+    ran = run("count", str(model), "--adapter", str(adapter))
+    assert ran.status == 2
+    assert told in ran.err

@@ -37,6 +37,8 @@ def test_a_comparison(client: FlaskClient) -> None:
     conforms("ComparisonReport", answer.json)
     assert answer.json["difference"]["total"] == 4  # 3·5 + 5 against 3·4 + 4
     assert [change["path"] for change in answer.json["changes"]] == ["a"]
+    text = client.post("/v1/compare", json=envelopes, headers={"Accept": "text/markdown"}).text
+    assert text.startswith("## Parameters: ")
     text = client.post("/v1/compare", json=envelopes, headers={"Accept": "text/plain"}).text
     assert "+4" in text
 
@@ -163,7 +165,7 @@ def test_views(client: FlaskClient) -> None:
     report = client.post("/v1/count/native?views=true", json=MODEL).json
     conforms("Report", report)
     assert report["views"]["totals"]["keras"] == report["totals"]["total"]
-    assert "views" not in client.post("/v1/count/native?views=false", json=MODEL).json
+    assert "views" not in client.post("/v1/count/native?views=false", json=MODEL).text
     asked = {"architecture": MODEL, "views": True, "optimizer": "adam"}
     text = client.post("/v1/count", json=asked, headers={"Accept": "text/plain"}).text
     assert "Counted as" in text
