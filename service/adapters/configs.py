@@ -143,7 +143,7 @@ def _too_many(config: Mapping[str, Any], method: Method) -> Iterator[Architectur
     members = ("modules_to_save", "layers_pattern", *method.patterns.values())
     for member in members:
         given = config.get(member) or ()
-        if isinstance(given, str):
+        if isinstance(given, str) or not all(isinstance(one, str) for one in given):
             continue
         if len(given) > MOST:
             yield TooLarge(f"has {len(given):,} expressions, where {MOST:,} are the most", token(member))

@@ -31,9 +31,9 @@ class Injection:
         self.config, self.method, self.base, self.root, self.limits = config, method, base, root, limits
         self.visited, self.deadline = 0, monotonic() + limits.seconds
         self.problems: dict[tuple[str, str], ArchitectureError] = {}
-        self.wrapped: dict[str, str] = {}  # path -> what its tensors now stand in
         self.notices: list[Notice] = []
         self.hits = 0
+        self.thawed: set[str] = set()  # tensors that train where something tied to them does
         self.found: set[str] = set()  # of the modules with tokens that train
         self.widest = (0, 0)
         self.bias = config.get("bias", "none")
@@ -127,7 +127,8 @@ class Injection:
             raise Problems(self.problems.values())
         if self.method.shared is not None:
             own = (*own, *self._shared())
-        return self._retied(self.root._replace(config=None, tensors=own, children=children))
+        found = self.root._replace(config=None, tensors=own, children=children)
+        return _thawed(found, "", self.thawed) if self.thawed else found
 
     def _shared(self) -> Iterable[Tensor]:
         assert self.method.shared is not None
@@ -174,7 +175,7 @@ class Injection:
         if tokens is not None:
             return self._with_tokens(plain, layer, path, tokens)
         for number, parameter in enumerate(parameters):
-            plain = self._with_parameter(plain, parameter, path, len(parameters) - number)
+            plain = self._with_parameter(plain, parameter, path, len(parameters) - number - 1)
         return plain
 
     def _plain(self, layer: Layer, path: str, inside: str, bias: str) -> Layer:
@@ -192,21 +193,19 @@ class Injection:
     # Modules that are adapted
 
     def _adapted(self, layer: Layer, path: str, bias: str) -> Layer:
+        """The module, frozen, with what the method adds beside it."""
         module = self.base.module(path, _thin(layer))
-        own = "all" if bias.endswith("_only") else bias  # lora_only: the biases of what is adapted
-        attention = module.kind == "MultiheadAttention" and bias.endswith("_only")
+        only = bias.endswith("_only")  # lora_only: the biases of what is adapted
+        attention = only and module.kind == "MultiheadAttention"
         plain = self._plain(layer, path, path, "all" if attention else bias)
-        tensors = tuple(self._fate(tensor, own) for tensor in layer.tensors)
-        inner = plain._replace(name="base_layer", tensors=tensors, repeat=1)
-        self.wrapped[path] = "base_layer"
+        own = tuple(self._fate(tensor, "all" if only else bias) for tensor in layer.tensors)
+        self.thawed |= {tensor.tied_to for tensor in own if tensor.trainable and tensor.tied_to}
+        kind = module.kind if module.kind in self.method.kinds else layer.type or "module"
+        plain = plain._replace(type=f"{self.method.name.lower()}.{kind}", tensors=own)
         self.hits += 1
-        kind = f"{self.method.name.lower()}.{module.kind if module.kind != 'other' else layer.type or 'module'}"
         if self.method.copies:
-            copy = Layer("default", layer.type, children=(), tensors=())
-            copy = self._copied(layer, path, f"{path}.{self.method.copies}.default")._replace(name="default", repeat=1)
-            holder = Layer(self.method.copies, "ModuleDict", children=(copy,))
-            return Layer("", kind, children=(inner, holder))
-        return Layer("", kind, tensors=self._formula(module), children=(inner,))
+            return self._with_copy(plain, layer, path, self.method.copies)
+        return plain._replace(tensors=(*own, *self._formula(module)))
 
     def _formula(self, module: Module) -> tuple[Tensor, ...]:
         """What the method adds to a module."""
@@ -248,11 +247,13 @@ class Injection:
         if self.base.module(path, _thin(layer)).kind == "ModuleList":
             detail = f"hits {path}, which is a list of modules and cannot be saved as one"
             self._blame(InvalidDocument(detail, "/modules_to_save", "unsupported_module"))
-        original = self._plain(layer, path, path, "none")._replace(name="original_module", repeat=1)
-        self.wrapped[path] = "original_module"
-        copy = self._copied(layer, path, f"{path}.modules_to_save.default")._replace(name="default", repeat=1)
-        holder = Layer("modules_to_save", "ModuleDict", children=(copy,))
-        return Layer("", "ModulesToSaveWrapper", children=(original, holder))
+        plain = self._plain(layer, path, path, "none")._replace(type="ModulesToSaveWrapper")
+        return self._with_copy(plain, layer, path, "modules_to_save")
+
+    def _with_copy(self, plain: Layer, layer: Layer, path: str, where: str) -> Layer:
+        """A module beside which a copy stands that trains instead of it."""
+        copy = self._copied(layer, path, f"{path}.{where}.default")._replace(name="default", repeat=1)
+        return plain._replace(children=(*plain.children, Layer(where, "ModuleDict", children=(copy,))))
 
     def _copied(self, layer: Layer, path: str, there: str) -> Layer:
         """A copy of all beneath `path`, which trains: what was tied to something outside of it no longer is."""
@@ -269,11 +270,8 @@ class Injection:
             detail = f"must be rows of {path}, which has {rows:,}"
             self._blame(InvalidDocument(detail, "/trainable_token_indices", "maximum"))
             return plain
-        self.wrapped[path] = "token_adapter.base_layer"
-        delta = Tensor("trainable_tokens_delta.default", (len(tokens), module.weight[1]))
-        inner = plain._replace(name="base_layer", repeat=1)
-        adapter = Layer("token_adapter", "TrainableTokensLayer", tensors=(delta,), children=(inner,))
-        return Layer("", "TrainableTokensWrapper", children=(adapter,))
+        delta = Tensor("token_adapter.trainable_tokens_delta.default", (len(tokens), module.weight[1]))
+        return plain._replace(type="TrainableTokensWrapper", tensors=(*plain.tensors, delta))
 
     # Parameters that are adapted by themselves
 
@@ -286,45 +284,42 @@ class Injection:
             if tensor.role == "weight" and self.parameters.matches(f"{path}.{tensor.name}")
         )
 
-    def _with_parameter(self, inner: Layer, parameter: Tensor, path: str, depth: int) -> Layer:
-        """LoRA on one parameter, which may hold a matrix for each expert (ParamWrapper)."""
+    def _with_parameter(self, plain: Layer, parameter: Tensor, path: str, depth: int) -> Layer:
+        """LoRA on one parameter, be it a matrix for each expert (ParamWrapper); `depth` others stand around it."""
         self.hits += 1
-        self.wrapped[path] = ".".join(["base_layer"] * depth)
-        plain = self.config.get("init_lora_weights") in (None, True, False, "gaussian")
+        as_drawn = self.config.get("init_lora_weights") in (None, True, False, "gaussian")
         wrong = [name for name in ("lora_dropout", "fan_in_fan_out", "lora_bias", "use_dora") if self.config.get(name)]
-        for member in wrong + ["init_lora_weights"] * (not plain):
+        for member in wrong + ["init_lora_weights"] * (not as_drawn):
             self._blame(InvalidDocument("does not go with target_parameters", f"/{member}", "conflict"))
         if len(parameter.shape) not in (2, 3):
             detail = f"hits {path}.{parameter.name}, which has {len(parameter.shape)} axes, not 2 or 3"
             self._blame(InvalidDocument(detail, "/target_parameters", "unsupported_module"))
-            return inner
+            return plain
         experts, height, width = (1, *parameter.shape)[-3:]
         if len(parameter.shape) == 3 and template(path) in self.base.transposed:  # a stack of matrices
             height, width = width, height
         rank = self.values["r"].get(f"{path}.{parameter.name}", self.config.get("r", 8)) * experts
-        tensors = Tensor("lora_A.default.weight", (rank, width)), Tensor("lora_B.default.weight", (height, rank))
-        base = inner._replace(name="base_layer", repeat=1)
-        return Layer("", "lora.ParamWrapper", tensors=tensors, children=(base,))
+        prefix = "base_layer." * depth
+        pair = (
+            Tensor(f"{prefix}lora_A.default.weight", (rank, width)),
+            Tensor(f"{prefix}lora_B.default.weight", (height, rank)),
+        )
+        return plain._replace(type="lora.ParamWrapper", tensors=(*plain.tensors, *pair))
 
     def _blame(self, error: ArchitectureError) -> None:
         self.problems.setdefault((error.pointer, error.detail), error)
         if len(self.problems) >= MOST_PROBLEMS:
             raise Problems(self.problems.values())
 
-    def _retied(self, layer: Layer) -> Layer:
-        """Ties name their tensors where these now stand."""
-        tensors = tuple(
-            tensor._replace(tied_to=self._moved(tensor.tied_to)) if tensor.tied_to else tensor
-            for tensor in layer.tensors
-        )
-        return layer._replace(tensors=tensors, children=tuple(map(self._retied, layer.children)))
 
-    def _moved(self, name: str) -> str:
-        for path, step in self.wrapped.items():
-            if name.startswith(f"{path}."):
-                rest = name.removeprefix(f"{path}.")
-                return name if rest.startswith(("modules_to_save.", "ln_tuning_layers.")) else f"{path}.{step}.{rest}"
-        return name
+def _thawed(layer: Layer, path: str, names: set[str]) -> Layer:
+    """A layer in which the tensors of these names train."""
+    prefix = f"{path}." if path else ""
+    tensors = tuple(
+        tensor._replace(trainable=True) if prefix + tensor.name in names else tensor for tensor in layer.tensors
+    )
+    children = tuple(_thawed(child, prefix + child.name, names) for child in layer.children)
+    return layer._replace(tensors=tensors, children=children)
 
 
 def _thin(layer: Layer) -> Layer:

@@ -18,6 +18,8 @@ _HEADS = ("num_attention_heads", "n_head", "num_heads", "encoder_attention_heads
 
 def prompted(root: Layer, config: Mapping[str, Any], method: Method, base: Base) -> Layer:
     """The model with the prompt encoder of `method`."""
+    if base.config and _text(base, "vocab_size") is None:
+        raise InvalidDocument("needs a model of text: its config has no vocab_size", "/peft_type", "unsupported_module")
     arguments = method.signature.chosen({name: value for name, value in config.items() if value is not None})
     arguments = method.signature.chosen(_sizes(config, base, method) | arguments | _of_heads(config, base, method))
     tensors = tuple(method.formula(**arguments))

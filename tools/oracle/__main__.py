@@ -16,6 +16,7 @@ ORACLES = (
     "torch_layers",
     "torch_models",
     "files_real",
+    "adapters",
 )
 
 

@@ -202,7 +202,7 @@ KINDS: dict[str, Callable[[random.Random, list[str]], Config]] = {
     "DELORA": _ranked,
     "HIRA": _ranked,
     "GRALORA": lambda chance, _: {
-        "r": chance.choice([2, 8]),
+        "r": chance.choice([4, 8]),
         "gralora_k": chance.choice([2, 4]),
         "hybrid_r": chance.choice([0, 3]),
     },

@@ -106,9 +106,9 @@ def delora(module: Adapted, r: Dim = 8) -> Tensors:
     yield Tensor("delora_w_norm.default", (module.in_features,), role="buffer")
 
 
-@method("HIRA", f"{LINEAR} Embedding {_CONVOLUTIONS}", r="rank_pattern")
+@method("HIRA", f"{LINEAR} Embedding {_CONVOLUTIONS}")
 def hira(module: Adapted, r: Dim = 32) -> Tensors:
-    """W·(B·A), element by element (tuners/hira/layer.py)."""
+    """W·(B·A), element by element (tuners/hira/layer.py, which goes by r, whatever rank_pattern says)."""
     kernel, ones = module.kernel, (1,) * len(module.kernel)
     require(module.groups == 1, f"hits {module.path}, which has groups: HiRA does not support them", "target_modules")
     name = "hira_embedding" if module.kind == "Embedding" else "hira"
@@ -119,6 +119,7 @@ def hira(module: Adapted, r: Dim = 32) -> Tensors:
 def gralora(module: Adapted, r: Dim = 32, gralora_k: Dim = 2, hybrid_r: Size = 0) -> Tensors:
     """k blocks each way, an adapter for each; with hybrid_r a LoRA beside them (tuners/gralora/layer.py)."""
     width, height = module.in_features, module.out_features
+    require(r % gralora_k == 0, "must be divisible by gralora_k", "r")
     require(width % gralora_k == 0 == height % gralora_k, f"must divide both features of {module.path}", "gralora_k")
     yield from shapes("gralora", (gralora_k, width // gralora_k, r), (gralora_k, r, height // gralora_k))
     if hybrid_r:

@@ -1,0 +1,147 @@
+"""Adapters against what PEFT itself says of them (tools/oracle/adapters.py), and by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.adapters.configs import tables
+from service.adapters.registry import METHODS
+from service.model import Row
+from service.settings import Settings
+from tests.adapters.models import LLAMA, MANIFEST, PRINTED, counted, totals
+
+CASES = json.loads((Path(__file__).parents[1] / "golden/adapters.json").read_text())
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['base']['model_type']}-{case['adapter']['peft_type']}")
+def test_as_peft_counts(case: dict[str, Any]) -> None:
+    found = counted(case["base"], case["adapter"]).report
+    assert found.exact
+    totals = found.root.totals
+    assert (totals.trainable, totals.trainable + totals.frozen) == (case["trainable"], case["all"])
+
+
+def test_every_method_has_cases() -> None:
+    assert {case["adapter"]["peft_type"] for case in CASES} == set(METHODS)
+
+
+def test_every_method_is_one_of_peft() -> None:
+    assert set(METHODS) <= tables()["members"].keys()
+
+
+def test_the_readme_of_peft() -> None:
+    """https://github.com/huggingface/peft/blob/v0.21.2/README.md, Quickstart: Qwen/Qwen2.5-3B-Instruct, r=16.
+
+    "prints: trainable params: 3,686,400 || all params: 3,089,625,088 || trainable%: 0.1193"
+    """
+    qwen = {
+        "architectures": ["Qwen2ForCausalLM"],
+        "model_type": "qwen2",
+        "hidden_size": 2048,
+        "intermediate_size": 11008,
+        "num_attention_heads": 16,
+        "num_hidden_layers": 36,
+        "num_key_value_heads": 2,
+        "tie_word_embeddings": True,
+        "vocab_size": 151936,
+    }
+    report = counted(qwen, {"peft_type": "LORA", "r": 16, "lora_alpha": 32, "task_type": "CAUSAL_LM"}).report
+    said = {notice.code: notice.detail for notice in report.notices}
+    printed = "trainable params: 3,686,400 || all params: 3,089,625,088 || trainable%: 0.1193"
+    assert said["trainable_parameters"] == printed
+    assert "72 modules: model.layers.0-35.self_attn.q_proj, model.layers.0-35.self_attn.v_proj" in said["adapter"]
+
+
+def rows(row: Row) -> Iterator[Row]:
+    yield row
+    for child in row.children:
+        yield from rows(child)
+
+
+def paths(adapter: dict[str, Any]) -> list[str]:
+    """The modules of the model that an adapter was put into."""
+    return [row.path for row in rows(counted(LLAMA, adapter).report.root) if row.type.startswith("lora.")]
+
+
+@pytest.mark.parametrize(
+    ("config", "hit"),
+    [
+        ({"target_modules": ["q_proj"]}, ["model.layers.0-3.self_attn.q_proj"]),
+        ({"target_modules": ["1.self_attn.q_proj"]}, ["model.layers.1.self_attn.q_proj"]),
+        ({"target_modules": ["q_proj"], "layers_to_transform": [0, 3]}, ["model.layers.0,3.self_attn.q_proj"]),
+        ({"target_modules": r".*layers\.[12]\..*q_proj"}, ["model.layers.1-2.self_attn.q_proj"]),
+        ({"target_modules": ["q_proj"], "exclude_modules": r".*\.0\..*"}, ["model.layers.1-3.self_attn.q_proj"]),
+        ({"target_modules": ["lm_head"]}, ["lm_head"]),
+    ],
+)
+def test_which_modules(config: dict[str, Any], hit: list[str]) -> None:
+    assert paths({"peft_type": "LORA", **config}) == hit
+
+
+def test_blocks_stay_folded_whatever_their_number() -> None:
+    deep = {**LLAMA, "num_hidden_layers": 1_000_000}
+    report = counted(deep, {"peft_type": "LORA", "target_modules": "all-linear", "rank_pattern": {"up_proj": 4}}).report
+    assert report.rows < 40
+    per_layer = 8 * (128 + 96 + 96 + 128) + 8 * (64 + 112) * 2 + 4 * (64 + 112)
+    assert report.root.totals.trainable == 1_000_000 * per_layer
+
+
+def test_frozen_by_the_adapter_and_by_rules() -> None:
+    asked = [{"match": "*lora_B*", "trainable": False}]
+    report = counted(LLAMA, {"peft_type": "LORA", "target_modules": ["q_proj"]}, trainable=asked).report
+    assert report.root.totals.trainable == 4 * 8 * 64
+    reasons = {(t.name, t.frozen_by.by) for row in rows(report.root) for t in row.tensors if t.frozen_by}
+    assert ("lora_B.default.weight", "rule") in reasons
+    assert ("weight", "adapter") in reasons
+
+
+def test_a_document_of_tensors() -> None:
+    base = 800 + 2 * (64 + 8 + 128)
+    adapter = {"peft_type": "LORA", "r": 2, "target_modules": ["q", "up"]}
+    trained = 2 * (2 * 16 + 2 * 24)  # two blocks, 8 + 8 and 8 + 16 features of rank 2
+    assert totals(MANIFEST, adapter) == (trained, base + trained)
+    saved = adapter | {"modules_to_save": ["head"]}
+    assert totals(MANIFEST, saved) == (trained + 800, base + trained + 800)  # its copy is tied to nothing
+    assert totals(MANIFEST, adapter | {"bias": "all"}) == (trained + 16, base + trained)
+
+
+def test_what_shapes_do_not_tell_makes_a_count_inexact() -> None:
+    """up.weight has no bias: of an embedding, DoRA's magnitudes would be others."""
+    report = counted(MANIFEST, {"peft_type": "LORA", "r": 2, "use_dora": True, "target_modules": ["up"]}).report
+    assert not report.exact
+    assert [notice.path for notice in report.notices if not notice.seen] == ["blocks.0-1.up"]
+    assert counted(MANIFEST, {"peft_type": "LORA", "use_dora": True, "target_modules": ["q"]}).report.exact
+
+
+def test_a_printed_model() -> None:
+    """A of a convolution has its kernel and all of its channels, B its groups."""
+    targets = r"stem|depthwise|blocks\.\d\.0"
+    adapter = {"peft_type": "LORA", "target_modules": targets, "modules_to_save": ["classifier"]}
+    stem, depthwise, linear = 8 * 3 * 9 + 8 * 8, 8 * 8 * 9 + 8, 8 * 16
+    assert totals(PRINTED, adapter)[0] == stem + depthwise + 4 * linear + 45
+    assert totals(PRINTED, {"peft_type": "LORA", "r": 1, "target_modules": "all-linear"})[0] == 4 * 16 + 13
+
+
+def test_a_saved_config_is_counted_as_it_is_trained() -> None:
+    adapter = {"peft_type": "LORA", "target_modules": ["q_proj"], "inference_mode": True}
+    report = counted(LLAMA, adapter).report
+    assert report.root.totals.trainable == 4 * 8 * 128
+    assert "inference_mode" in {notice.code for notice in report.notices}
+
+
+def test_an_unknown_member_makes_a_count_inexact() -> None:
+    adapter = {"peft_type": "LORA", "target_modules": ["q_proj"], "use_what_comes": True, "also": None}
+    unseen = [notice for notice in counted(LLAMA, adapter).report.notices if not notice.seen]
+    assert [notice.code for notice in unseen] == ["unknown_member"]
+
+
+def test_limits_hold() -> None:
+    many = {**LLAMA, "num_hidden_layers": 500}
+    with pytest.raises(Exception, match="problems") as found:
+        counted(many, {"peft_type": "LORA", "target_modules": ".*q_proj"}, Settings(max_copies=100))
+    assert "there may be 100, not 500" in found.value.problems[0].detail  # type: ignore[attr-defined]
