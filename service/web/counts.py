@@ -55,7 +55,7 @@ def export_envelope(registry: str) -> Response:
 
 @counts.post("/v1/compare")
 def compare_envelopes() -> Response:
-    media = asking.accepted(itself(), (JSON, "text/plain"))
+    media = asking.accepted(itself(), COMPARISONS)
     asked = asking.comparison(itself())
     sides = []
     problems: list[ArchitectureError] = []
