@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 ORACLE := .venv-oracle
 BLUEPRINTS := .venv-blueprints
+BENCH := .venv-bench
 PINS := tools/pins.txt
 
-.PHONY: run test check format openapi release oracle clients image image-test faults gateway manifests fuzz hostile soak blueprints clean
+.PHONY: run test check format openapi release oracle clients image image-test faults gateway manifests fuzz hostile soak bench blueprints clean
 
 run: $(VENV)/.run  ## serve on http://127.0.0.1:8000
 	@$(BIN)/paramcount serve
@@ -68,8 +69,11 @@ gateway: $(VENV)/.dev  ## try the example configurations with real nginx and Tra
 blueprints: $(BLUEPRINTS)/.done  ## compile what changed of transformers' classes, and print how the data changed
 	$(BLUEPRINTS)/bin/python -m tools.blueprints
 
+bench: $(BENCH)/.done  ## measure against the floor and the peers, and renew docs/performance.md
+	$(BENCH)/bin/python -m benchmarks
+
 clean:
-	rm -rf $(VENV) $(ORACLE) $(BLUEPRINTS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(ORACLE) $(BLUEPRINTS) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -94,4 +98,10 @@ $(BLUEPRINTS)/.done: tools/blueprints/requirements.txt
 	$(BLUEPRINTS)/bin/pip install --quiet torch==2.13.0
 	$(BLUEPRINTS)/bin/pip install --quiet --constraint $(PINS) --requirement tools/blueprints/requirements.txt --editable .
 	$(BLUEPRINTS)/bin/pip install --quiet --no-deps torchvision==0.28.0 timm==1.0.31
+	@touch $@
+
+$(BENCH)/.done: pyproject.toml benchmarks/requirements.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/pip install --quiet torch==2.13.0
+	$(BENCH)/bin/pip install --quiet --constraint $(PINS) --requirement benchmarks/requirements.txt --editable .
 	@touch $@

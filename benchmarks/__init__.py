@@ -1,0 +1,1 @@
+"""What the service costs, against the floor and against the peers; `make bench`."""

@@ -1,0 +1,54 @@
+"""python -m benchmarks: measure, and renew docs/performance.md. For figures worth keeping, leave the machine alone."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from benchmarks import floor, peers, report, scaling
+
+T = TypeVar("T")
+
+
+def main() -> None:
+    """Run the parts that are named, or all."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all by default")
+    for part in parser.parse_args().parts or PARTS:
+        PARTS[part]()
+
+
+def _floor() -> None:
+    report.floor(_told(floor.ratios()))
+
+
+def _peers() -> None:
+    report.peers(_told(peers.peers()))
+
+
+def _scaling() -> None:
+    layers, repeats, nesting = (_told(points()) for points in (scaling.layers, scaling.repeats, scaling.nesting))
+    report.scaling(layers, repeats, nesting, _told(scaling.workers()))
+
+
+def _memory() -> None:
+    report.memory(_told(scaling.memory()), scaling.first_answer())
+
+
+PARTS: dict[str, Callable[[], None]] = {"floor": _floor, "peers": _peers, "scaling": _scaling, "memory": _memory}
+
+
+def _told(measured: Iterable[T]) -> list[T]:
+    """What was measured, each told as it comes."""
+    found = []
+    for each in measured:
+        sys.stdout.write(f"{each}\n")
+        sys.stdout.flush()
+        found.append(each)
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Requests over one connection that is kept, and what they cost the workers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from http.client import HTTPConnection
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from benchmarks.bodies import Body
+
+
+class Cost(NamedTuple):
+    """Of one request."""
+
+    cpu: float  # seconds, of all workers
+    wall: float  # seconds
+
+
+def cpu_seconds(processes: Sequence[int]) -> float:
+    """What processes have used, all their threads: Linux names a process's clock by its number."""
+    return sum(time.clock_gettime((~process << 3) | 2) for process in processes)
+
+
+def ask(connection: HTTPConnection, body: Body) -> bytes:
+    """The answer to one request. Raises AssertionError where it is no good one."""
+    connection.request("POST", body.path, body.raw, {"Content-Type": body.media})
+    response = connection.getresponse()
+    answer = response.read()
+    assert response.status == 200, answer[:500]
+    return answer
+
+
+def connected(url: str) -> HTTPConnection:
+    """A connection to a service."""
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    return HTTPConnection(parts.hostname, parts.port, timeout=120)
+
+
+def cost(connection: HTTPConnection, workers: Sequence[int], body: Body, times: int) -> Cost:
+    """The mean of so many requests."""
+    cpu, wall = cpu_seconds(workers), time.perf_counter()
+    for _ in range(times):
+        ask(connection, body)
+    return Cost((cpu_seconds(workers) - cpu) / times, (time.perf_counter() - wall) / times)
