@@ -237,6 +237,16 @@ def test_json_and_text() -> None:
     ]
 
 
+def test_what_could_not_be_seen_is_told() -> None:
+    layers = [dense("a"), {"type": "Mystery", "name": "m"}]
+    payload = {"framework": "keras", "input_shape": [3], "layers": layers}
+    inexact = count(read(payload, recognise(payload)), Options(unknown="report"))
+    found = compare(keras(dense("a")), inexact)
+    said = 'after: m: "Mystery" is no known layer; its parameters are not in the totals'
+    assert comparison_as_text(found, "x", "y").splitlines()[-1] == f"NOT EXACT, {said}"
+    assert f"- `{said}`" in comparison_as_markdown(found, "x", "y").splitlines()
+
+
 def test_markdown() -> None:
     found = compare(keras(dense("a", 4), dense("b")), keras(dense("a", 5), dense("c|d"), dense("e", 2)))
     text = comparison_as_markdown(found, "native", "keras").splitlines()

@@ -83,6 +83,7 @@ def comparison_as_text(comparison: Comparison, before: str, after: str) -> str:
         old, new = (data[side]["totals"][column] for side in ("before", "after"))
         more = data["difference"][column]
         lines.append(f"{column.capitalize():10}{old:>20,}{new:>20,}{more:>+20,}")
+    lines += [printable(f"NOT EXACT, {said}") for said in _unseen(comparison)]
     return "\n".join(lines) + "\n"
 
 
@@ -93,6 +94,7 @@ def comparison_as_markdown(comparison: Comparison, before: str, after: str) -> s
     lines = [f"## Parameters: {' → '.join(names)}", ""]
     if not data["exact"]:
         lines += ["**Not exact:** what could not be seen is not compared.", ""]
+        lines += [*(f"- {code(said)}" for said in _unseen(comparison)), ""]
     rows = [
         [column.capitalize(), *(f"{data[side]['totals'][column]:,}" for side in ("before", "after")), f"{more:+,}"]
         for column, more in data["difference"].items()
@@ -106,6 +108,17 @@ def comparison_as_markdown(comparison: Comparison, before: str, after: str) -> s
     ]
     lines += table(["Layer", "Was", "Change", "Detail"], changes, 4) if changes else ["No difference."]
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _unseen(comparison: Comparison) -> list[str]:
+    """What could not be seen of either, and so is not compared."""
+    sides = (("before", comparison.before), ("after", comparison.after))
+    return [
+        f"{side}: {notice.path or notice.code}: {notice.detail}"
+        for side, report in sides
+        for notice in report.notices
+        if not notice.seen
+    ]
 
 
 def _come_to(entry: Resized) -> str:
