@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,6 @@ from flask import Request, Response, g
 logger = logging.getLogger("paramcount.request")
 
 _TRACEPARENT = re.compile(r"[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{16}-[\da-f]{2}(-.*)?")
-_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
 class JSONFormatter(logging.Formatter):
@@ -26,7 +26,8 @@ class JSONFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line |= {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
+        if isinstance(record.args, Mapping):  # a request's
+            line |= record.args
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str).decode()
@@ -61,4 +62,4 @@ def write(asked: Request, response: Response, route: str | None, seconds: float)
         "trace_id": trace[1] if trace else None,
         "token": g.get("token"),
     }
-    logger.info("%(method)s %(route)s %(status)s %(milliseconds)s ms %(request_id)s", fields, extra=fields)
+    logger.info("%(method)s %(route)s %(status)s %(milliseconds)s ms %(request_id)s", fields)

@@ -302,7 +302,7 @@ def test_forwarded_headers_only_from_trusted_hops(caplog: pytest.LogCaptureFixtu
         caplog.clear()
         with caplog.at_level(logging.INFO, "paramcount.request"):
             assert served(trusted_hops=hops).get("/v1/formats", headers=headers).status_code == 200
-        assert caplog.records[0].client == client  # type: ignore[attr-defined]
+        assert caplog.records[0].args["client"] == client  # type: ignore[call-overload]
 
 
 def test_a_base_path() -> None:
