@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import shutil
@@ -25,6 +26,8 @@ from service.web.metrics import WORKERS  # noqa: E402
 
 _settings = Settings.from_environment()
 
+_ARENA_MAX, _TRIM_THRESHOLD, _MMAP_THRESHOLD = -8, -1, -3  # of glibc's malloc.h
+
 wsgi_app = "service.web:create_app()"
 bind = "127.0.0.1:8000"
 workers = int(os.environ.get("WEB_CONCURRENCY", len(os.sched_getaffinity(0))))
@@ -41,11 +44,19 @@ logconfig_dict = configuration(_settings.log_format)
 
 def post_fork(server: Any, worker: Any) -> None:  # noqa: ARG001 # gunicorn's signature
     """Begin what belongs to one worker."""
+    _return_memory()
     sys.setswitchinterval(0.001)  # a probe waits less for the threads that count
     gc.freeze()
     gc.set_threshold(20_000, 5, 1_000)  # a full collection over a large model stops every thread for half a second
     WORKERS.set(1)
     tracing.start()
+
+
+def _return_memory() -> None:
+    """Let glibc give back what was freed: it keeps an arena for each thread, and the top of each for ever."""
+    if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
+        for parameter, value in ((_ARENA_MAX, 1), (_TRIM_THRESHOLD, 2**20), (_MMAP_THRESHOLD, 2**18)):
+            mallopt(parameter, value)
 
 
 def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001

@@ -166,6 +166,13 @@ def test_an_axis_that_doubles_at_each_layer() -> None:
     assert counted(layers[:51]).root.output == (None, 3 * 2**51)
 
 
+def test_a_problem_keeps_nothing_that_was_read() -> None:
+    with pytest.raises(Problems) as raised:
+        counted([{"type": "Mystery"}, dense("a"), {"type": "Conv2D", "filters": 2, "kernel_size": 3}])
+    assert len(raised.value.problems) > 0
+    assert all(error.__traceback__ is error.__context__ is None for error in raised.value.problems)
+
+
 def test_limits() -> None:
     deep: dict[str, Any] = {"type": "Block", "layers": []}
     for _ in range(30):
