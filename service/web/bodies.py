@@ -63,9 +63,10 @@ def release() -> None:
 def body(request: Request, settings: Settings) -> bytes:
     """The whole body, inflated; the caller has its turn from then on. One that is too long is a problem at once."""
     most = settings.max_body_bytes
-    if (request.content_length or 0) > most:
+    length = request.content_length  # None: it comes in chunks
+    if (length or 0) > most:
         raise _too_long(most)
-    found = read(request.stream.read, most + 1)
+    found = read(request.stream.read, most + 1 if length is None else length)  # which takes as much memory at once
     if len(found) > most:
         raise _too_long(most)
     coding = request.headers.get("Content-Encoding", "identity").strip().lower()
