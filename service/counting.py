@@ -190,7 +190,7 @@ class _Walk:
         elif self.tensors > self.limits.tensors:
             excess = f"is where the {self.limits.tensors:,} tensors that one request may hold are exceeded"
         elif self.visited % 64 == 0 and monotonic() > self.deadline:
-            excess = f"is where the {self.limits.seconds:g} seconds that one request may take ran out"
+            excess = "is where the time ran out that one request may take"
         if excess:
             self.problems.append(TooLarge(excess, layer.pointer))
             raise _Enough

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from marshmallow import RAISE, Schema, ValidationError, fields, missing, validate
 
+from service import values
 from service.adapters import AdapterConfig, AdapterProblems, adapt
 from service.components import json_schema
 from service.costing import OPTIMIZERS, PRECISIONS, cost
@@ -235,9 +236,9 @@ def counted_document(
 
 
 def limits(settings: Settings) -> Limits:
-    """What one document may ask for."""
-    ours = settings
-    return Limits(ours.max_depth, ours.max_layers, ours.max_tensors, ours.max_copies, ours.max_seconds)
+    """What one document may ask for, in the time that its request has left."""
+    ours, seconds = settings, min(settings.max_seconds, values.left())
+    return Limits(ours.max_depth, ours.max_layers, ours.max_tensors, ours.max_copies, seconds)
 
 
 def counting(asked: Asked, settings: Settings) -> Counting:

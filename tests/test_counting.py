@@ -170,7 +170,7 @@ def test_a_problem_keeps_nothing_that_was_read() -> None:
     with pytest.raises(Problems) as raised:
         counted([{"type": "Mystery"}, dense("a"), {"type": "Conv2D", "filters": 2, "kernel_size": 3}])
     assert len(raised.value.problems) > 0
-    assert all(error.__traceback__ is error.__context__ is None for error in raised.value.problems)
+    assert all(error.__traceback__ is None and error.__context__ is None for error in raised.value.problems)
 
 
 def test_limits() -> None:

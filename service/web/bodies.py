@@ -7,6 +7,7 @@ import threading
 import zlib
 from collections.abc import Callable
 from http import HTTPStatus
+from math import inf
 from time import monotonic
 
 import brotli
@@ -52,12 +53,14 @@ def take_turn(settings: Settings, length: int) -> None:
             detail = "The service is busy: try again."
             raise HTTPProblem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
         held.append(turns.release)
+    values.begin(settings.max_seconds)
 
 
 def release() -> None:
     """End the turn, if there is one."""
     for end in g.pop("held", ()):
         end()
+    values.begin(inf)
 
 
 def body(request: Request, settings: Settings) -> bytes:

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import zlib
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from service import values
 from service.settings import InvalidSetting, Settings
 from service.web import create_app
 from service.web.logs import JSONFormatter
@@ -97,6 +99,17 @@ def test_too_many_values(path: str, body: bytes, media: str) -> None:
     assert (answer.status_code, answer.json["errors"][0]["code"]) == (422, "too_large")
     assert "more than 6 values" in answer.json["errors"][0]["detail"]
     assert served().post(path, data=body, content_type=media).status_code != 500
+
+
+def test_one_request_has_one_time(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read, and both sides of a comparison, are of the same seconds."""
+    clock = count(0, 15)  # each look at it is 15 seconds later
+    monkeypatch.setattr(values, "monotonic", lambda: float(next(clock)))
+    envelope = {"architecture": {"input_shape": [3], "layers": [{"type": "keras.ReLU"} for _ in range(70)]}}
+    answer = client.post("/v1/compare", json={"before": envelope, "after": envelope})
+    (error,) = answer.json["errors"]
+    assert (error["pointer"], error["code"]) == ("/after/architecture/layers/62", "too_large")
+    assert "time ran out" in error["detail"]
 
 
 class Broken(io.BytesIO):
