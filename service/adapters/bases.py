@@ -40,6 +40,7 @@ class Base:
     transposed: frozenset[str] = frozenset()
     config: Mapping[str, Any] = field(default_factory=dict)  # its config, by dotted path
     aliases: Mapping[str, str] = field(default_factory=dict)  # other names of the config's fields
+    unlike: frozenset[str] = frozenset()  # fields of which it is not known what the class makes of them
 
     @property
     def told_apart(self) -> bool:
@@ -105,6 +106,7 @@ def base_of(document: Document, payload: Any, form: str) -> Base:
         frozenset(record["transposed"]),
         config,
         aliases,
+        frozenset(record["unlike"]),
     )
 
 

@@ -19,6 +19,9 @@ from service.model import Layer, Notice, Tensor
 from service.repeats import indices, joined
 from service.validation import MOST_PROBLEMS
 
+_LORAS = frozenset(("LORA", "ADALORA", "RANDLORA"))
+_MAMBAS = frozenset(("falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"))
+"""Models whose kernels read weights past their modules (_check_lora_target_modules_mamba)."""
 _GUESSED = "is taken for a module of the commonest kind with these shapes; of another, the adapter would differ in size"
 _EXPERTS = "holds experts in one tensor: PEFT renames targets in these by the model's type, which is not known"
 _FORMS = {"rank_pattern": r"(.*\.)?({})$", "n_frequency_pattern": r".*\.{}$", "block_size_pattern": r".*\.{}$"}
@@ -229,6 +232,10 @@ class Injection:
             kinds = ", ".join(sorted(self.method.kinds))
             what = "none of these" if module.kind in ("other", "ModuleList") else module.kind
             detail = f"hits {module.path}, which is {what}: {self.method.name} adapts {kinds}"
+            raise InvalidDocument(detail, "/target_modules", "unsupported_module")
+        last = module.path.rpartition(".")[2]
+        if self.method.name in _LORAS and self.base.model_type in _MAMBAS and last in ("out_proj", "conv1d"):
+            detail = f"hits {module.path}, which PEFT does not adapt in a model of type {self.base.model_type}"
             raise InvalidDocument(detail, "/target_modules", "unsupported_module")
         if not module.weight:
             detail = f"hits {module.path}, whose weight is not known"

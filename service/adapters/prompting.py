@@ -14,12 +14,17 @@ from service.signature import LARGEST
 _LAYERS = ("num_hidden_layers", "num_layers", "n_layer")
 _WIDTH = ("hidden_size", "n_embd", "d_model")
 _HEADS = ("num_attention_heads", "n_head", "num_heads", "encoder_attention_heads")
+_KEYS = ("num_key_value_heads", "head_dim", "global_head_dim", "per_layer_config")
+SIZES = (*_LAYERS, *_WIDTH, *_HEADS, *_KEYS)
+"""Fields of a config that size a prompt."""
 
 
 def prompted(root: Layer, config: Mapping[str, Any], method: Method, base: Base) -> Layer:
     """The model with the prompt encoder of `method`."""
     if base.config and _text(base, "vocab_size") is None:
         raise InvalidDocument("needs a model of text: its config has no vocab_size", "/peft_type", "unsupported_module")
+    if base.config and config.get("num_attention_heads") is None:
+        _stated("num_attention_heads", _HEADS, base)  # PEFT asks for it, whether it is needed or not
     arguments = method.signature.chosen({name: value for name, value in config.items() if value is not None})
     arguments = method.signature.chosen(_sizes(config, base, method) | arguments | _of_heads(config, base, method))
     tensors = tuple(method.formula(**arguments))
@@ -66,6 +71,9 @@ def _values(names: tuple[str, ...], base: Base) -> Iterator[Any]:
 
 
 def _text(base: Base, name: str) -> Any:
-    """A field of the config, or of the text model's within it."""
+    """A field of the config, or of the text model's within it. Raises InvalidDocument where its class derives it."""
+    if name in base.unlike:
+        detail = f"is not counted for this model: its class derives {name}, and it is not known how"
+        raise InvalidDocument(detail, "/peft_type", "unsupported_adapter")
     part = "text_config." if any(path.startswith("text_config.") for path in base.config) else ""
     return base.config.get(part + name)

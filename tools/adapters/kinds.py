@@ -11,7 +11,9 @@ from typing import Any
 from transformers.pytorch_utils import Conv1D
 
 from service.adapters.modules import guessed
+from service.adapters.prompting import SIZES
 from service.formats.huggingface.blueprints import Blueprint, blueprint
+from service.formats.huggingface.configs import scope_of
 from service.model import Layer, Tensor
 from tools.blueprints.framework import config_class, limit, model_class, torch
 from tools.blueprints.raw import fields_of, payload
@@ -36,12 +38,24 @@ def record(model_type: str, name: str) -> Record | None:
     seeds = dict(SEEDS.get(model_type, {}))
     if not seen.add(model_type, name, seeds):
         return None
+    seen.unlike = _unlike(model_type, known, seeds)
     started = time.monotonic()
     for path, value in _alternatives(known):
         if seen.wanted <= seen.kinds.keys() or time.monotonic() > started + _SECONDS:
             break
         seen.add(model_type, name, {**seeds, path: value})
     return seen.told()
+
+
+def _unlike(model_type: str, known: Blueprint, changes: Mapping[str, Any]) -> list[str]:
+    """The fields that size a prompt, of which the service does not know what the class makes of them."""
+    cls = config_class(model_type)
+    given = payload(fields_of(cls), changes)
+    theirs = cls.from_dict(given).to_dict()
+    theirs = theirs.get("text_config") or theirs
+    ours = scope_of({**given, "model_type": model_type, "architectures": [known.name]}, known)
+    part = "text_config." if any(path.startswith("text_config.") for path in ours) else ""
+    return [name for name in SIZES if theirs.get(name) != ours.get(part + name)]
 
 
 def _alternatives(known: Blueprint) -> Iterator[tuple[str, Any]]:
@@ -72,6 +86,7 @@ class _Seen:
         self.shared: set[str] = set()
         self.transposed: set[str] = set()
         self.embeddings: dict[str, str] = {}
+        self.unlike: list[str] = []  # fields that the class derives, and that no shape depends on
 
     def add(self, model_type: str, name: str, changes: Mapping[str, Any]) -> bool:
         """Whether the class builds with these changes; if so, its modules are seen."""
@@ -113,6 +128,7 @@ class _Seen:
             "unseen": sorted(self.wanted - self.kinds.keys()),
             "shared": sorted(self.shared),
             "transposed": sorted(self.transposed),
+            "unlike": self.unlike,
             **self.embeddings,
         }
 

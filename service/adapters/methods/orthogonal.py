@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from math import isqrt
+
 from service import Dim, Flag, Size, Tensor, Text, require
 from service.adapters.registry import Adapted, Tensors, method
+from service.signature import LARGEST
 
 
-def _width(module: Adapted) -> int:
+def _width(module: Adapted, most_groups: int = 1) -> int:
     """What is turned: the inputs; of a convolution each patch of them, whose kernel PEFT takes for a square."""
-    require(module.groups == 1, f"hits {module.path}, which has groups: they are not supported", "target_modules")
+    known = 0 < module.groups <= most_groups
+    require(known, f"hits {module.path}, which has groups: they are not supported", "target_modules")
     return module.in_features * (module.kernel[0] ** 2 if module.kernel else 1)
 
 
@@ -17,7 +22,7 @@ def oft(module: Adapted, oft_block_size: Size, r: Size = 0, block_share: Flag = 
     """r blocks on the diagonal, each skew-symmetric: size·(size - 1) / 2 numbers (tuners/oft/layer.py)."""
     require((r == 0) != (oft_block_size == 0), "or oft_block_size must be 0, and not both", "r")
     require(not module.dilated, f"hits {module.path}, whose kernel is dilated", "target_modules")
-    width = module.out_features if module.kind == "Embedding" else _width(module)
+    width = module.out_features if module.kind == "Embedding" else _width(module, LARGEST)
     if r == 0:
         size = _divisor(width, oft_block_size)
         r = width // size
@@ -32,9 +37,15 @@ def _divisor(width: int, wanted: int) -> int:
     """The divisor of `width` nearest to `wanted`, the smaller of two (OFTLayer.adjust_oft_parameters)."""
     if wanted >= width:
         return width
-    above = next(number for number in range(wanted, width + 1) if width % number == 0)
-    below = next(number for number in range(wanted, 0, -1) if width % number == 0)
+    above = min(number for number in _divisors(width) if number >= wanted)
+    below = max(number for number in _divisors(width) if number <= wanted)
     return below if wanted - below <= above - wanted else above
+
+
+@lru_cache(maxsize=1024)
+def _divisors(width: int) -> tuple[int, ...]:
+    small = [number for number in range(1, isqrt(width) + 1) if width % number == 0]
+    return (*small, *(width // number for number in small))
 
 
 @method("BOFT", "Linear Conv2d")
