@@ -58,9 +58,9 @@ def bert() -> bytes:
     return (_HERE / "bodies/bert-base-torch.txt").read_bytes()
 
 
-def native(layers: int) -> dict[str, Any]:
-    """So many dense layers, no two of them alike."""
-    dense = [{"type": "Dense", "name": f"dense_{n}", "units": 1 + n * 7919 % 65521} for n in range(layers)]
+def native(layers: int, first: int = 0) -> dict[str, Any]:
+    """So many dense layers, no two neighbours of which are as two others; others for each `first`."""
+    dense = [{"type": "Dense", "name": f"dense_{n}", "units": 1 + (first + n) * 7919 % 65521} for n in range(layers)]
     return {"framework": "keras", "input_shape": [64], "layers": dense}
 
 

@@ -47,7 +47,7 @@ def post_fork(server: Any, worker: Any) -> None:  # noqa: ARG001 # gunicorn's si
     _return_memory()
     sys.setswitchinterval(0.001)  # a probe waits less for the threads that count
     gc.freeze()
-    gc.set_threshold(20_000, 5, 1_000)  # a full collection over a large model stops every thread for half a second
+    gc.set_threshold(50_000, 5, 1_000)  # a full collection over a large model stops every thread for half a second
     WORKERS.set(1)
     tracing.start()
 
