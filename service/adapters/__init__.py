@@ -10,6 +10,7 @@ from service.adapters.bases import base_of
 from service.adapters.configs import VERSION, AdapterConfig, known_members, method_of, notices
 from service.adapters.injection import Injection
 from service.adapters.prompting import prompted
+from service.adapters.replication import replicated
 from service.counting import Limits
 from service.errors import ArchitectureError, Problems
 from service.model import Document, Layer, Notice, Report, Row, Totals
@@ -35,7 +36,10 @@ def adapt(
         method = method_of(config)
         base = base_of(document, payload, form)
         known = known_members(config)
-        injection = Injection(known, method, base, _counted(document.root, report.root), limits)
+        root = _counted(document.root, report.root)
+        if ranges := known.get("layer_replication"):
+            root = replicated(root, ranges, limits.copies)
+        injection = Injection(known, method, base, root, limits)
         root = injection.run()
         if not method.kinds:
             root = prompted(root, known, method, base)

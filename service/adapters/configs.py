@@ -63,6 +63,11 @@ class AdapterConfig(Schema):
         _NULL,
     )
     bias = fields.String()
+    layer_replication = _one_of(
+        "a list of ranges of blocks, as [[0, 4], [2, 5]], or null",
+        {"type": "array", "items": {**_INDICES, "minItems": 2, "maxItems": 2}, "maxItems": 10_000},
+        _NULL,
+    )
 
 
 _VALIDATOR = Validator(json_schema("AdapterConfig", AdapterConfig))
@@ -75,7 +80,6 @@ _REFUSED = {
     "monteclora_config": "is not counted",
     "velora_config": "is not counted",
     "megatron_config": "is not counted",
-    "layer_replication": "is not counted",
     "ensure_weight_tying": "is not counted",
 }
 

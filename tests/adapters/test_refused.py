@@ -81,7 +81,10 @@ def lora(**members: Any) -> dict[str, Any]:
         (LLAMA, lora(use_dora=True, lora_bias=True, **Q), "/lora_bias", "invalid_config"),
         (LLAMA, lora(lora_bias=True, target_modules=["embed_tokens"]), "/lora_bias", "invalid_config"),
         (LLAMA, lora(use_qalora=True, **Q), "/use_qalora", "unsupported"),
-        (LLAMA, lora(layer_replication=[[0, 2]], **Q), "/layer_replication", "unsupported"),
+        (LLAMA, lora(layer_replication=[[0, 5]], **Q), "/layer_replication", "no_match"),
+        (LLAMA, lora(layer_replication=[[0, 10**9]], **Q), "/layer_replication", "too_large"),
+        (LLAMA, lora(layer_replication=[[0]], **Q), "/layer_replication", "anyOf"),
+        (MANIFEST, lora(layer_replication=[[0, 1]], target_modules=["q"]), "/layer_replication", "no_match"),
         (LLAMA, lora(modules_to_save=["proj"], **Q), "/modules_to_save", "conflict"),  # ends q_proj too
         (LLAMA, lora(modules_to_save=["layers"], target_modules=["lm_head"]), "/modules_to_save", "unsupported_module"),
         (LLAMA, lora(modules_to_save=["mlp", "up_proj"], **Q), "/modules_to_save", "conflict"),

@@ -98,6 +98,8 @@ def _lora(chance: random.Random, names: list[str]) -> Config:
         }
     if chance.random() < 0.2:
         config["trainable_token_indices"] = chance.choice([[0, 3, 5], [1], {"embed_tokens": [1, 2]}])
+    if chance.random() < 0.1:
+        config["layer_replication"] = chance.choice([[[0, 1], [0, 2]], [[0, 2], [1, 3]], [[0, 9]]])
     experts = [name for name in names if name.endswith("experts")]
     if experts and chance.random() < 0.4:
         config["target_parameters"] = chance.choice(
