@@ -7,7 +7,7 @@ BLUEPRINTS := .venv-blueprints
 BENCH := .venv-bench
 PINS := tools/pins.txt
 
-.PHONY: run test check format openapi release oracle clients image image-test faults gateway manifests fuzz hostile soak bench blueprints clean
+.PHONY: run test check format openapi release oracle clients image image-test faults gateway manifests fuzz hostile soak bench blueprints blueprints-check clean
 
 run: $(VENV)/.run  ## serve on http://127.0.0.1:8000
 	@$(BIN)/paramcount serve
@@ -68,6 +68,9 @@ gateway: $(VENV)/.dev  ## try the example configurations with real nginx and Tra
 
 blueprints: $(BLUEPRINTS)/.done  ## compile what changed of transformers' classes, and print how the data changed
 	$(BLUEPRINTS)/bin/python -m tools.blueprints
+
+blueprints-check: $(BLUEPRINTS)/.done  ## hold two dozen shipped blueprints against transformers, on configs never seen before
+	$(BLUEPRINTS)/bin/python -m tools.blueprints --check --seconds 5 --seed $${SEED:-$$(date +%Y%m%d)}
 
 bench: $(BENCH)/.done  ## measure against the floor and the peers, and renew docs/performance.md
 	$(BENCH)/bin/python -m benchmarks

@@ -11,6 +11,7 @@ from typing import Any
 from service.formats.huggingface.blueprints import Blueprint
 from tools.blueprints import gate
 from tools.blueprints.drafting import Draft
+from tools.blueprints.drawing import Drawer
 from tools.blueprints.explorer import CannotBuild, Explorer, Known
 from tools.blueprints.raw import Flat, payload, stated, written
 from tools.blueprints.records import Inexpressible, Record
@@ -22,8 +23,11 @@ _DRAWS = 16
 _CLEAN = 2
 _MOST_REFUSED = 8
 _MOST_WRONG = 6
+_MOST_CHOICES = 40
 HELD_OUT = {True: 12, False: 24}
 """Random configs, of other numbers only and of other structures, that a blueprint must agree with, not learned from."""
+
+ONLY_DEFAULTS = "only its defaults"
 
 FEWEST = 12
 """Of those, how many must have built and been counted."""
@@ -78,7 +82,7 @@ def compile_class(model_type: str, name: str, seconds: float, known: Known | Non
 
 class _Compiler:
     def __init__(self, explorer: Explorer) -> None:
-        self.explorer = explorer
+        self.explorer, self.drawer = explorer, Drawer(explorer)
         self.draft = Draft(explorer, {}, None)
         self.blueprint: Blueprint | None = None
         self.full: dict[str, Found] = {}
@@ -102,7 +106,7 @@ class _Compiler:
                 result.shared, result.record = self.draft.shared, self.draft.record
                 result.pinned = sorted(explorer.pinned)
                 if self.stated is not None:
-                    result.narrow = "only its defaults"
+                    result.narrow = ONLY_DEFAULTS
                 elif explorer.pinned:
                     result.narrow = f"only the default of {', '.join(result.pinned)}"
                 else:
@@ -122,7 +126,7 @@ class _Compiler:
         explorer.explore()
         explorer.share()
         for _ in range(_DRAWS // 2):
-            if (drawn := explorer.draw()) is not None:
+            if (drawn := self.drawer.draw()) is not None:
                 self._keep(drawn[0])
 
     def _full_size(self) -> None:
@@ -157,7 +161,7 @@ class _Compiler:
                 self.explorer.find_relevant()
             wrong = refused = 0
             for _ in range(_DRAWS):
-                drawn = self.explorer.draw()
+                drawn = self.drawer.draw()
                 why = "" if drawn is None else self._mistaken(*drawn)
                 if drawn is not None and why:
                     refused += why.startswith(gate.REFUSED)
@@ -199,8 +203,9 @@ class _Compiler:
         if wrong and self.stated is None:  # what was learned from small models does not hold for a large one
             self._keep(dict(explorer.start))
         for only_numbers in (True, False) if explorer.accepted else ():
-            for _ in range(HELD_OUT[only_numbers]):
-                drawn = explorer.draw(only_numbers)
+            choices = 0 if only_numbers else sum(map(self.drawer.chooses, explorer.accepted))
+            for _ in range(HELD_OUT[only_numbers] + min(3 * choices, _MOST_CHOICES)):
+                drawn = self.drawer.draw(only_numbers)
                 why = "" if drawn is None else self._mistaken(*drawn)
                 if drawn is None:
                     continue

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tools.blueprints import moves
+from tools.blueprints import moves, together
 from tools.blueprints.framework import config_class, model_class
 from tools.blueprints.questions import answers
 from tools.blueprints.raw import RATE, Flat, fields_of, flat_part, is_part, payload, stated, written
 from tools.blueprints.runs import Found, Run, build, run
 from tools.blueprints.seeds import SEEDS
-from tools.blueprints.terms import mentions
+from tools.blueprints.terms import mentions, paths
 from tools.blueprints.vocabulary import vocabulary
 
 _INDEX = frozenset(("i",))
 _MOST_RUNS = 90
 _FEWER_RUNS = 50  # once another class of the same config was explored
 _MOST_VALUES = 8
-_MOST_STUCK = 8
 _SHARE = 0.6  # of the time, for exploring
 _SMALL, _LARGE = 4, 400
 
@@ -62,6 +60,7 @@ class Explorer:
         self.pinned: set[str] = set()
         self.missing: set[str] = set()  # attributes that code asked for and that were not there
         self.relevant = set(self.known.relevant)
+        self.asked: set[str] = set()  # fields that code read or asked about
         self._seen: set[str] = set()
         self._tried: set[str] = set()
         self._bad = set(self.known.refused)
@@ -95,6 +94,9 @@ class Explorer:
         self._seen.add(key)
         self.runs.append(found)
         self.missing |= found.model.trace.missing
+        for phase in (found.config, found.model):
+            self.asked |= {path for atom in phase.trace.branches for path in paths(atom)}
+            self.asked |= {path for path, _ in phase.trace.reads}
         return True
 
     def _base(self) -> None:
@@ -181,8 +183,7 @@ class Explorer:
                     queue.append(found)
             queue += self._changes(current)
         if not self.known.accepted:
-            self._lengths()
-            self._equals()
+            self._find_together()
 
     def share(self) -> None:
         """What was found out here, for the other classes of this config."""
@@ -282,7 +283,9 @@ class Explorer:
         read = {path for path, _ in current.model.trace.reads} | {
             path for path in current.config.env if path in self.fields.annotations and path not in current.same
         }
-        read |= {path for path, given in current.config.env.items() if isinstance(given, list)}
+        read |= {
+            path for path, given in current.config.env.items() if isinstance(given, list)
+        } | self.fields.legacy.keys()
         for path in sorted(read):
             given = current.config.env.get(path)
             if path in self.fields.opaque:
@@ -298,7 +301,7 @@ class Explorer:
             for other in moves.others(
                 path, given, self.fields.annotations.get(path, ""), self.chance, self._words(path)
             ):
-                if good >= (4 if isinstance(given, str) else 8 if _of_words(given) else 2):
+                if good >= (4 if isinstance(given, str) else 8 if of_words(given) else 2):
                     break
                 if (found := self._try({**current.changes, path: other})) is not None:
                     good += 1
@@ -308,106 +311,26 @@ class Explorer:
     def _words(self, path: str) -> set[str]:
         return self.words.get(path.rpartition(".")[2], set())
 
-    def _lengths(self) -> None:
-        """Lists that are equally long, together with the number that counts them, longer and shorter by one."""
-        env = self.first.config.env
-        groups: dict[tuple[str, int], list[str]] = {}
-        for path, given in env.items():
-            if isinstance(given, list) and given and path in self.fields.annotations and path not in self.pinned:
-                groups.setdefault((path.rpartition(".")[0], len(given)), []).append(path)
-        for (prefix, length), paths in groups.items():
-            numbers = [
-                path for path, number in self._integers(self.first)
-                if path.rpartition(".")[0] == prefix and number == length
-                and "ratio" not in path and path not in self.pinned
-            ]  # fmt: skip
-            for step in (1, -1):
-                lists = {path: [*env[path], env[path][-1]] if step > 0 else env[path][:-1] for path in paths}
-                for changes in (lists | dict.fromkeys(numbers, length + step), lists):
-                    if self._try({**self.first.changes, **changes}) is not None:
-                        self.together.append(changes)
-                        break
+    def _find_together(self) -> None:
+        """Changes of several fields at once, where none of them can be changed alone."""
+        env, free = self.first.config.env, self.fields.annotations.keys() - self.pinned
+        numbers = {path: number for path, number in self._integers(self.first) if path in free}
+        for options in together.longer_and_shorter({path: env[path] for path in free if path in env}, numbers):
+            self._take_together(options)
+        stuck = {
+            path: number
+            for path, number in numbers.items()
+            if (path, "numbers") in self._bad and path not in self.accepted and not RATE.search(path)
+        }
+        for changes in (*together.in_proportion(stuck), *together.equal(numbers)):
+            self._take_together([changes])
 
-    def _equals(self) -> None:
-        """Numbers that are equal and cannot be changed alone, changed together."""
-        groups: dict[int, list[str]] = {}
-        for path, number in self._integers(self.first):
-            if number >= 16 and path not in self.pinned:
-                groups.setdefault(number, []).append(path)
-        self._proportions()
-        for number, paths in groups.items():
-            for other in (number * 2, number * 3, number + 64) if len(paths) > 1 else ():
-                changes = dict.fromkeys(paths, other)
-                if self._try({**self.first.changes, **changes}) is not None:
-                    self.together.append(changes)
-
-    def _proportions(self) -> None:
-        """Numbers that cannot be changed alone, changed two at a time: their products or quotients must be equal."""
-        stuck = [
-            path
-            for path, number in self._integers(self.first)
-            if (path, "numbers") in self._bad and path not in self.accepted and number > 1 and not RATE.search(path)
-        ]
-        for one, other in itertools.combinations(stuck[:_MOST_STUCK], 2):
-            env = self.first.config.env
-            changes = {one: env[one] * 2, other: env[other] * 2}
+    def _take_together(self, options: Iterable[Flat]) -> None:
+        """The first of some options that builds."""
+        for changes in options:
             if self._try({**self.first.changes, **changes}) is not None:
                 self.together.append(changes)
-
-    def draw(self, only_numbers: bool = False) -> tuple[Flat, dict[str, Found]] | None:
-        """Changes at random that the class builds with, and what it builds."""
-        options = dict(self._options(only_numbers))
-        share, keen = self.chance.choice((0.15, 0.3, 0.5, 0.7)), 0.9
-        for _ in range(9):
-            changes = dict(self.first.changes)
-            together = [group for group in self.together if not group.keys() & self.pinned]
-            if together and self.chance.random() < 0.3:
-                changes |= self.chance.choice(together)
-            for path, values in options.items():
-                if not values:
-                    continue
-                if path in self.relevant and self._discrete(path):
-                    if self.chance.random() < keen:
-                        self._put(changes, path, self.chance.choice([self.first.config.env.get(path), *values]))
-                elif self.chance.random() < (share if path in self.relevant else share / 4):
-                    self._put(changes, path, self._drawn(path, values))
-            try:
-                return changes, self.plain(changes)
-            except Exception:  # noqa: BLE001 - a mixture that describes no model
-                share, keen = share * 0.7, keen * 0.8
-            if self.left < 0:
-                break
-        return None
-
-    def _put(self, changes: Flat, path: str, value: Any) -> None:
-        """State a value; what is null by default is left out instead, since a null that is stated may be another."""
-        if value is None and self.fields.defaults.get(path) is None:
-            changes.pop(path, None)
-        else:
-            changes[path] = value
-
-    def _options(self, only_numbers: bool) -> Iterator[tuple[str, list[Any]]]:
-        for path, values in self.accepted.items():
-            given = self.first.config.env.get(path)
-            if path in self.pinned:
-                continue
-            if only_numbers:
-                if given is None or isinstance(given, bool | str):
-                    continue
-                yield path, [v for v in values if isinstance(v, int | float | list) and not isinstance(v, bool)]
-            else:
-                yield path, values
-
-    def _discrete(self, path: str) -> bool:
-        """Whether a field chooses between structures: such are drawn often, since they act together."""
-        given = self.first.config.env.get(path)
-        return given is None or isinstance(given, bool | str) or _of_words(given)
-
-    def _drawn(self, path: str, values: list[Any]) -> Any:
-        drawn, given = self.chance.choice(values), self.first.config.env.get(path)
-        if type(drawn) is int and type(given) is int and self.chance.random() < 0.5:
-            return self.chance.choice(moves.others(path, given, "", self.chance))
-        return drawn
+                return
 
     def find_relevant(self) -> None:
         """The fields of which one change alone changed what was built."""
@@ -446,7 +369,7 @@ def _other_kind(given: Any, made: Any) -> bool:
     return isinstance(given, str) and isinstance(made, int | float)
 
 
-def _of_words(value: Any) -> bool:
+def of_words(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.errors import ArchitectureError, Problems
-from service.formats.huggingface.blocks import Builder, plan, tensors
+from service.formats.huggingface.blocks import Builder, tensors
 from service.formats.huggingface.blueprints import Blueprint, family_of, read
 from service.formats.huggingface.configs import scope_of
+from service.formats.huggingface.planning import plan
 from tools.blueprints.records import Record
 from tools.blueprints.runs import Found
 
@@ -24,7 +25,7 @@ def difference(found: Blueprint, payload: Mapping[str, Any], truth: Mapping[str,
     """'' where the service counts exactly what the framework builds; `refused: ...` where it does not count."""
     try:
         scope = scope_of(payload, found)
-        root = Builder(scope).layer(plan(found.entries), "", (), ())
+        root = Builder(scope).build(plan(found.entries), "")
     except Problems as problems:
         return REFUSED + "; ".join(problem.detail for problem in problems.problems)
     except ArchitectureError as problem:

@@ -96,10 +96,14 @@ def _collect(cls: Any, prefix: str, stated: Mapping[str, Any], found: Fields, de
         # Where the declared field is the one that is mapped, the attribute that it is stored as is the other name.
         declared = prefix + name in found.defaults and prefix + real not in found.defaults
         found.aliases[prefix + (real if declared else name)] = prefix + (name if declared else real)
-    for name, kind in _legacy(cls):
-        if prefix + name not in found.defaults:
-            found.defaults[prefix + name] = None
-            found.legacy[prefix + name] = found.annotations.get(prefix + kind, kind)
+    for name, instead in _legacy(cls).items():
+        if prefix + name not in found.annotations:
+            constants = {node.value for node in instead if isinstance(node, ast.Constant)}
+            only = constants.pop() if len(constants) == 1 and len(set(map(ast.dump, instead))) == 1 else None
+            found.defaults[prefix + name] = only
+            own = next((node.attr for node in instead if isinstance(node, ast.Attribute)), "")
+            kind = type(only).__name__ if only is not None else found.annotations.get(prefix + own, "")
+            found.legacy[prefix + name] = kind
     found.read |= {prefix + name for name in read_by(cls, PreTrainedConfig)}
     found.defaults[prefix + LABELS] = None
     _collect_parts(cls, prefix, found, depth)
@@ -137,12 +141,12 @@ def _listed(value: Any) -> Any:
     return [_listed(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _legacy(cls: Any) -> Iterator[tuple[str, str]]:
-    """The arguments that a class's own __post_init__ takes from **kwargs, with the type of what it takes instead, or
-    the field."""
+def _legacy(cls: Any) -> dict[str, list[ast.expr]]:
+    """The arguments that a class's own __post_init__ takes from **kwargs, with what it takes instead, each time."""
+    found: dict[str, list[ast.expr]] = {}
     for owner in cls.__mro__:
         if owner is PreTrainedConfig:
-            return
+            break
         if "__post_init__" not in owner.__dict__:
             continue
         tree = ast.parse(textwrap.dedent(inspect.getsource(owner.__post_init__)))
@@ -152,16 +156,8 @@ def _legacy(cls: Any) -> Iterator[tuple[str, str]]:
                     func=ast.Attribute(value=ast.Name(id="kwargs"), attr="pop" | "get"),
                     args=[ast.Constant(value=str(name)), *instead],
                 ) if matters(name):
-                    yield name, _kind(instead)
-
-
-def _kind(instead: list[ast.expr]) -> str:
-    match instead:
-        case [ast.Constant(value=int() | float() | str() as value)]:
-            return type(value).__name__
-        case [ast.Attribute(value=ast.Name(id="self"), attr=name)]:
-            return name
-    return ""
+                    found.setdefault(name, []).extend(instead or [ast.Constant(None)])
+    return found
 
 
 def flat_part(cls: Any, fields: Fields) -> str:

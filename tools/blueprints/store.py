@@ -13,7 +13,7 @@ from typing import Any
 
 from transformers.models.auto.configuration_auto import model_type_to_module_name
 
-from tools.blueprints.compiler import Result, compile_type
+from tools.blueprints.compiler import ONLY_DEFAULTS, Result, compile_type
 from tools.blueprints.framework import VERSION, base_classes, config_class
 
 Files = dict[str, str]
@@ -114,7 +114,8 @@ def data_of(results: Iterable[Result], fingerprints: Mapping[str, str]) -> Files
             family[part] = {**result.shared[part], **family[part]}
         if "auto" in result.shared and result.shared["parts"]:
             family |= {name: result.shared[name] for name in ("auto", "flat")}
-        family["classes"][result.name] = result.record
+        fixed = {"fixed": True} if result.narrow == ONLY_DEFAULTS else {}
+        family["classes"][result.name] = result.record | fixed
     index = {
         "transformers": VERSION,
         "classes": dict(sorted(classes.items())),

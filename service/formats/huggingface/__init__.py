@@ -9,11 +9,13 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, fields, validate
 
 from service.errors import InvalidDocument, UnknownLayer, did_you_mean
-from service.formats.huggingface.blocks import Builder, Node, plan
+from service.formats.huggingface.blocks import Builder
 from service.formats.huggingface.blueprints import Blueprint, blueprint, index
 from service.formats.huggingface.configs import scope_of
+from service.formats.huggingface.expressions import Scope
 from service.formats.huggingface.notices import notices
-from service.model import DTYPE_NAMES, Document, Notice
+from service.formats.huggingface.planning import Plan, plan
+from service.model import DTYPE_NAMES, Document, Layer, Notice
 from service.registry import reader
 
 _EXAMPLE = {
@@ -61,13 +63,28 @@ def huggingface(payload: Mapping[str, Any]) -> Document:
     model_type, name, said = _chosen(payload)
     found = blueprint(model_type, name)
     scope = scope_of(payload, found)
-    root = Builder(scope, _dtype(payload)).layer(_plan(found), name, (), ())._replace(type=name)
+    root, builder = (_fixed if found.fixed else _built)(found, _dtype(payload), scope)
     version = Notice("blueprint", "", f"{name} of transformers {index().version}")
-    return Document(root, "torch", "torch", notices=(version, *said, *notices(payload, scope, root)))
+    return Document(root, "torch", "torch", notices=(version, *said, *notices(payload, builder)))
+
+
+def _built(found: Blueprint, dtype: str, scope: Scope) -> tuple[Layer, Builder]:
+    builder = Builder(scope, dtype)
+    return builder.build(_plan(found), found.name)._replace(type=found.name), builder
+
+
+_FIXED: dict[tuple[Blueprint, str], tuple[Layer, Builder]] = {}
+
+
+def _fixed(found: Blueprint, dtype: str, scope: Scope) -> tuple[Layer, Builder]:
+    """What is the same whatever the config says, made once."""
+    if (found, dtype) not in _FIXED:
+        _FIXED[found, dtype] = _built(found, dtype, scope)
+    return _FIXED[found, dtype]
 
 
 @lru_cache(maxsize=256)
-def _plan(found: Blueprint) -> Node:
+def _plan(found: Blueprint) -> Plan:
     return plan(found.entries)
 
 

@@ -67,6 +67,7 @@ class Blueprint:
     assumed: tuple[Expression, ...]  # what is assumed once derived fields are there
     rules: tuple[Rule, ...]
     entries: tuple[Entry, ...]
+    fixed: bool  # every config that it takes makes the same model
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,6 +132,7 @@ def read(found: Family, name: str) -> Blueprint:
         tuple(map(parse, record["assumed"])),
         tuple(map(_rule, record["rules"])),
         tuple(map(_entry, record["tensors"])),
+        record.get("fixed", False),
     )
 
 

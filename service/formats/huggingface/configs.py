@@ -89,19 +89,23 @@ class _Given:
         aliases, flat = self.blueprint.family.aliases, self.blueprint.family.flat
         if flat and not prefix and config.get(flat) is None:
             self._flat(config, f"{flat}.")
+        fields, parts = self.fields, self.blueprint.family.parts
         for key, value in config.items():
-            path, where = prefix + key, pointer + token(key)
-            real = path if path in self.fields else aliases.get(path, path)
-            if real != path:
-                self._alias(config, real, value, where)
-            elif path in self.blueprint.family.parts:
-                self._part(path, value, where)
-            elif path.removesuffix(AGAIN) in self.blueprint.family.parts and isinstance(value, dict):
-                self.repeated[path] = value
-            elif isinstance(value, dict) and "__float__" not in value:
-                self._labels_or_members(key, path, value, where)
-            elif path in self.fields and path != prefix + LABELS:
-                self._set(path, value, where)
+            path = prefix + key
+            if (
+                path in fields
+                and path not in parts
+                and not isinstance(value, dict)
+                and key != LABELS
+                and "." not in key
+            ):
+                fields[path], self.pointers[path] = value, f"{pointer}/{key}"
+            elif path not in fields and path in aliases:
+                self._alias(config, aliases[path], value, pointer + token(key))
+            elif path in parts:
+                self._part(path, value, pointer + token(key))
+            elif isinstance(value, dict) and "." not in key:
+                self._object(key, path, value, pointer + token(key))
         if prefix + LABELS in self.fields and not isinstance(config.get("id2label"), dict):
             stated = config.get(LABELS)
             if isinstance(stated, int) and "id2label" not in self.fields:
@@ -118,7 +122,14 @@ class _Given:
         self.fields[path] = _plain(value)
         self.pointers[path] = where
 
-    def _labels_or_members(self, key: str, path: str, value: Mapping[str, Any], where: str) -> None:
+    def _object(self, key: str, path: str, value: Mapping[str, Any], where: str) -> None:
+        """A member that is an object, and no config inside: labels, a number that JSON has not, or just members."""
+        if path.removesuffix(AGAIN) in self.blueprint.family.parts:
+            self.repeated[path] = value
+            return
+        if "__float__" in value:
+            self._set(path, value, where)
+            return
         if key == "id2label":
             self._set(path.removesuffix(key) + LABELS, len(value), where)
             return

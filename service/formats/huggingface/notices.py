@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+from service.formats.huggingface.blocks import Builder, Stands
 from service.formats.huggingface.expressions import Scope
-from service.model import Layer, Notice, Tensor
+from service.formats.huggingface.planning import HOLES
+from service.model import Notice
 
 _EXPERTS = re.compile(r"(?:\w+_)?experts", re.ASCII)
 _SHARED = re.compile(r".*shared", re.ASCII)
@@ -23,74 +26,67 @@ _MORE_LAYERS = ("num_nextn_predict_layers", "mtp_num_hidden_layers")
 _ALWAYS_TIED = frozenset(("t5", "mt5", "longt5"))
 
 
-class Standing(NamedTuple):
-    """A tensor, where it stands, and how often."""
+class Part(NamedTuple):
+    """What the name of an entry says of its tensors."""
 
-    path: str
-    tensor: Tensor
-    times: int
-
-
-def standings(layer: Layer, prefix: str = "", times: int = 1) -> Iterator[Standing]:
-    """Every tensor of a tree, blocks folded."""
-    for tensor in layer.tensors:
-        if tensor.role == "weight" and not tensor.tied_to:
-            yield Standing(prefix + tensor.name, tensor, times)
-    for child in layer.children:
-        yield from standings(child, f"{prefix}{child.name}.", times * child.repeat)
+    embeds: bool  # tokens
+    is_head: bool
+    experts: (
+        int | None
+    )  # of which axis its blocks are experts; -1: the first axis of its shape; None: it is of no expert
 
 
-def notices(payload: Mapping[str, Any], fields: Scope, root: Layer) -> Iterator[Notice]:
+@lru_cache(maxsize=65536)
+def part_of(name: str) -> Part:
+    """What a template such as model.layers.{i}.mlp.experts.{j}.w1.weight says."""
+    embeds, is_head = bool(_INPUT_EMBEDDING.search(name)), bool(_HEAD.search(name))
+    steps = name.split(".")
+    for place, step in enumerate(steps[:-1]):
+        if _EXPERTS.fullmatch(step) and not _SHARED.match(step):
+            below = steps[place + 1]
+            return Part(embeds, is_head, HOLES.index(below) if below in HOLES else -1)
+    return Part(embeds, is_head, None)
+
+
+def notices(payload: Mapping[str, Any], builder: Builder) -> Iterator[Notice]:
     """What there is to say about the count of a config."""
-    found = list(standings(root))
-    total = sum(each.tensor.size * each.times for each in found)
-    inputs = sum(each.tensor.size * each.times for each in found if _INPUT_EMBEDDING.search(each.path))
-    heads = sum(each.tensor.size * each.times for each in found if _HEAD.search(each.path))
+    total = inputs = heads = 0
+    experts = []
+    for each in builder.weights:
+        size, part = each.tensor.size * each.times, part_of(each.entry.name)
+        total += size
+        inputs += size * part.embeds
+        heads += size * part.is_head
+        if part.experts is not None and (held := _held(each, part.experts, builder)):
+            experts.append((size, held, part.experts < 0))
     if inputs:
         detail = f"embedding {inputs:,}, non_embedding {total - inputs:,}: without the input embeddings of tokens"
         yield Notice("embedding_split", "", detail + (f"; output embeddings (untied) {heads:,}" if heads else ""))
-    yield from _active(fields, found, total, inputs, heads)
-    yield from _differences(payload, found)
-
-
-def _active(fields: Scope, found: list[Standing], total: int, inputs: int, heads: int) -> Iterator[Notice]:
-    idle, experts = 0, 0
-    for each in found:
-        held = _experts(each)
-        if not held:
-            continue
-        chosen = _chosen(fields)
-        if chosen is None or not 0 < chosen <= held:
-            yield Notice("active_parameters", "", "a mixture of experts, but no field says how many a token visits")
-            return
-        size = each.tensor.size * each.times
-        experts += size
-        idle += size // held * (held - chosen)
     if experts:
-        active = total - idle
-        yield Notice(
-            "active_parameters",
-            "",
-            f"{active:,} active per token: all {total:,} less the routed experts that a token does not visit "
-            f"({idle:,}); without input embeddings {active - inputs:,}, without input and output embeddings "
-            f"{active - inputs - heads:,}",
-        )
+        yield _active(builder.scope, [(size, held) for size, held, _ in experts], total, inputs, heads)
+    yield from _differences(payload, fused=any(fused for *_, fused in experts))
 
 
-def _experts(each: Standing) -> int:
-    """Among how many experts a tensor's elements are divided; 0 for a tensor that every token meets."""
-    if "experts" not in each.path:
-        return 0
-    steps = each.path.split(".")
-    for place, step in enumerate(steps[:-1]):
-        if not _EXPERTS.fullmatch(step) or _SHARED.match(step):
-            continue
-        below = steps[place + 1]
-        if below[0].isdigit():
-            first, _, last = below.partition("-")
-            return int(last or first) + 1 - int(first) if "," not in below else 0
-        return each.tensor.shape[0] if len(each.tensor.shape) > 1 else 0
-    return 0
+def _held(each: Stands, axis: int, builder: Builder) -> int:
+    """Among how many experts a tensor's elements are divided; 0 where it is one for all of them."""
+    if axis >= 0:
+        return builder.count(each.entry.counts[axis])
+    return each.tensor.shape[0] if len(each.tensor.shape) > 1 else 0
+
+
+def _active(fields: Scope, experts: list[tuple[int, int]], total: int, inputs: int, heads: int) -> Notice:
+    chosen = _chosen(fields)
+    if chosen is None or any(not 0 < chosen <= held for _, held in experts):
+        return Notice("active_parameters", "", "a mixture of experts, but no field says how many a token visits")
+    idle = sum(size // held * (held - chosen) for size, held in experts)
+    active = total - idle
+    return Notice(
+        "active_parameters",
+        "",
+        f"{active:,} active per token: all {total:,} less the routed experts that a token does not visit "
+        f"({idle:,}); without input embeddings {active - inputs:,}, without input and output embeddings "
+        f"{active - inputs - heads:,}",
+    )
 
 
 def _chosen(fields: Scope) -> int | None:
@@ -106,7 +102,7 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _differences(payload: Mapping[str, Any], found: list[Standing]) -> Iterator[Notice]:
+def _differences(payload: Mapping[str, Any], *, fused: bool) -> Iterator[Notice]:
     """Where files of weights hold more, or other names, than the class builds."""
     if payload.get("model_type") in _ALWAYS_TIED and payload.get("tie_word_embeddings") is False:
         detail = (
@@ -114,7 +110,7 @@ def _differences(payload: Mapping[str, Any], found: list[Standing]) -> Iterator[
             "checkpoints hold a separate lm_head, which is not counted"
         )
         yield Notice("checkpoint_differs", "lm_head.weight", detail)
-    if any(_experts(each) and not re.search(r"experts\.\d", each.path) for each in found):
+    if fused:
         detail = (
             "the experts of a layer are one tensor here; checkpoints may hold one for each expert: "
             "equal totals, other names"

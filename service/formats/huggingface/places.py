@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
 
 from service.errors import TooLarge
-from service.formats.huggingface.expressions import INDICES, Expression, Scope, Unknown, parse
+from service.formats.huggingface.expressions import INDICES, Expression, Scope, parse, value_or_none
+
+Places = Callable[[int, Scope, Sequence[int]], int]
+"""The places among so many of one axis, in a scope, the outer axes being at some."""
 
 MOST_UNLIKE = 4096
 """How many blocks are looked at one by one, where no pattern says which are alike."""
-
 
 MOST = 2**22
 """How many blocks a pattern may tell apart."""
@@ -52,74 +56,117 @@ def joined(places: int) -> str:
     return ",".join(parts)
 
 
-def where(guard: Expression, axis: int, count: int, scope: Scope, at: Sequence[int]) -> int:
-    """The places of one axis at which a guard holds, those of the outer axes being `at`."""
-    if axis not in guard.indices:
-        return everywhere(count) if guard.truth(scope, at) else 0
-    return _where(guard.node, axis, count, scope, at)
-
-
-def _where(node: ast.expr, axis: int, count: int, scope: Scope, at: Sequence[int]) -> int:
-    full = everywhere(count)
-    match node:
-        case ast.BoolOp(op=ast.And(), values=values):
-            found = full
-            for value in values:
-                found &= _where(value, axis, count, scope, at)
-            return found
-        case ast.BoolOp(op=ast.Or(), values=values):
-            found = 0
-            for value in values:
-                found |= _where(value, axis, count, scope, at)
-            return found
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return full & ~_where(operand, axis, count, scope, at)
-        case ast.IfExp(test=test, body=body, orelse=orelse):
-            condition = _where(test, axis, count, scope, at)
-            then, other = _where(body, axis, count, scope, at), _where(orelse, axis, count, scope, at)
-            return condition & then | full & ~condition & other
-        case ast.Compare(left=left, ops=[op], comparators=[right]):
-            found_pattern = _pattern(left, op, right, axis, count, scope, at)
-            if found_pattern is not None:
-                return found_pattern & full
-    return _one_by_one(parse(ast.unparse(node)), count, scope, at)
-
-
-def _one_by_one(guard: Expression, count: int, scope: Scope, at: Sequence[int]) -> int:
-    limit_unlike(count)
-    found = 0
-    for place in range(count):
-        if guard.truth(scope, (*at, place)):
-            found |= 1 << place
-    return found
-
-
 def limit_unlike(count: int) -> None:
     """Refuse more blocks than may be looked at one by one."""
     if count > MOST_UNLIKE:
         raise TooLarge(f"at most {MOST_UNLIKE:,} layers may differ from each other, not {count:,}")
 
 
-def _pattern(
-    left: ast.expr, op: ast.cmpop, right: ast.expr, axis: int, count: int, scope: Scope, at: Sequence[int]
-) -> int | None:
-    """The places of `i + 1 < e` or of `(i + 1) % m == r`; None where a comparison is of no such form."""
-    bound = _constant(right, axis, scope, at)
-    if bound is None:
-        return None
+def where(guard: Expression, axis: int, count: int, scope: Scope, at: Sequence[int]) -> int:
+    """The places of one axis at which a guard holds, those of the outer axes being `at`."""
+    return compiled(guard.text, axis)(count, scope, at)
+
+
+@lru_cache(maxsize=16384)
+def compiled(guard: str, axis: int) -> Places:
+    """What tells the places of an axis at which a guard holds."""
+    return _places(parse(guard).node, axis)
+
+
+def _places(node: ast.expr, axis: int) -> Places:
+    found = _expression(node)
+    if axis not in found.indices:
+        return lambda count, scope, at: everywhere(count) if found.truth(scope, at) else 0
+    match node:
+        case ast.BoolOp(op=ast.And(), values=values):
+            return _all([_places(value, axis) for value in values])
+        case ast.BoolOp(op=ast.Or(), values=values):
+            return _any([_places(value, axis) for value in values])
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            inner = _places(operand, axis)
+            return lambda count, scope, at: everywhere(count) & ~inner(count, scope, at)
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return _either(_places(test, axis), _places(body, axis), _places(orelse, axis))
+        case ast.Compare(left=left, ops=[op], comparators=[right]):
+            return _compared(found, left, op, right, axis)
+    return _one_by_one(found)
+
+
+def _expression(node: ast.expr) -> Expression:
+    return parse(ast.unparse(node))
+
+
+def _all(parts: list[Places]) -> Places:
+    def places(count: int, scope: Scope, at: Sequence[int]) -> int:
+        found = everywhere(count)
+        for part in parts:
+            if not found:
+                break
+            found &= part(count, scope, at)
+        return found
+
+    return places
+
+
+def _any(parts: list[Places]) -> Places:
+    def places(count: int, scope: Scope, at: Sequence[int]) -> int:
+        found = 0
+        for part in parts:
+            found |= part(count, scope, at)
+        return found
+
+    return places
+
+
+def _either(test: Places, then: Places, other: Places) -> Places:
+    def places(count: int, scope: Scope, at: Sequence[int]) -> int:
+        condition = test(count, scope, at)
+        return condition & then(count, scope, at) | everywhere(count) & ~condition & other(count, scope, at)
+
+    return places
+
+
+def _one_by_one(guard: Expression) -> Places:
+    def places(count: int, scope: Scope, at: Sequence[int]) -> int:
+        limit_unlike(count)
+        found = 0
+        for place in range(count):
+            if guard.truth(scope, (*at, place)):
+                found |= 1 << place
+        return found
+
+    return places
+
+
+def _compared(whole: Expression, left: ast.expr, op: ast.cmpop, right: ast.expr, axis: int) -> Places:
+    """The places of `kinds[i] == 'full'`, of `i + 1 < e` or of `(i + 1) % m == r`."""
+    match left, right:
+        case ast.Subscript(value=items, slice=ast.Name(id=name)), ast.Constant(value=str(word)) if (
+            name == INDICES[axis] and isinstance(op, ast.Eq | ast.NotEq) and not _expression(items).indices
+        ):
+            return _of_items(_expression(items), word, equal=isinstance(op, ast.Eq))
+    bound, slow = _expression(right), _one_by_one(whole)
+    if axis in bound.indices:
+        return slow
     if (shift := _shift(left, axis)) is not None:
-        return _ordered(op, bound - shift, count)
+        return _ordered(op, bound, shift, slow)
     match left:
         case ast.BinOp(left=inner, op=ast.Mod(), right=period):
-            shift, every = _shift(inner, axis), _constant(period, axis, scope, at)
-            if shift is None or every is None or every < 1:
-                return None
-            found = _periodic((bound - shift) % every, every, count) if 0 <= bound < every else 0
-            if isinstance(op, ast.Eq):
-                return found
-            if isinstance(op, ast.NotEq):
-                return everywhere(count) & ~found
-    return None
+            shift, every = _shift(inner, axis), _expression(period)
+            if shift is not None and axis not in every.indices and isinstance(op, ast.Eq | ast.NotEq):
+                return _remainder(bound, every, shift, slow, equal=isinstance(op, ast.Eq))
+    return slow
+
+
+def _of_items(items: Expression, word: str, *, equal: bool) -> Places:
+    def places(count: int, scope: Scope, at: Sequence[int]) -> int:
+        listed, found = value_or_none(items, scope, at), 0
+        for place, item in enumerate(listed[:count]) if isinstance(listed, list) else ():
+            if isinstance(item, str) and (item == word) is equal:
+                found |= 1 << place
+        return found
+
+    return places
 
 
 def _shift(node: ast.expr, axis: int) -> int | None:
@@ -136,39 +183,44 @@ def _shift(node: ast.expr, axis: int) -> int | None:
     return None
 
 
-def _constant(node: ast.expr, axis: int, scope: Scope, at: Sequence[int]) -> int | None:
-    """The integer that an expression without this axis is."""
-    expression = parse(ast.unparse(node)) if not isinstance(node, ast.Constant) else None
-    if expression is None:
-        value = node.value if isinstance(node, ast.Constant) else None
-    elif axis in expression.indices:
-        return None
-    else:
-        try:
-            value = expression.value(scope, at)
-        except (Unknown, TypeError, ValueError, ArithmeticError, LookupError, AttributeError):
-            return None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def _integer(value: Any) -> int | None:
+    return value if type(value) is int else None
 
 
-def _ordered(op: ast.cmpop, bound: int, count: int) -> int | None:
-    full = everywhere(count)
-    below = everywhere(min(max(bound, 0), count))
-    here = 1 << bound if 0 <= bound < count else 0
-    match op:
-        case ast.Lt():
-            return below
-        case ast.LtE():
-            return below | here
-        case ast.Gt():
-            return full & ~(below | here)
-        case ast.GtE():
-            return full & ~below
-        case ast.Eq():
-            return here
-        case ast.NotEq():
-            return full & ~here
-    return None
+def _ordered(op: ast.cmpop, bound: Expression, shift: int, slow: Places) -> Places:
+    def places(count: int, scope: Scope, at: Sequence[int]) -> int:
+        limit = _integer(value_or_none(bound, scope, at))
+        if limit is None:
+            return slow(count, scope, at)
+        limit -= shift
+        full, below = everywhere(count), everywhere(min(max(limit, 0), count))
+        here = 1 << limit if 0 <= limit < count else 0
+        match op:
+            case ast.Lt():
+                return below
+            case ast.LtE():
+                return below | here
+            case ast.Gt():
+                return full & ~(below | here)
+            case ast.GtE():
+                return full & ~below
+            case ast.Eq():
+                return here
+        return full & ~here if isinstance(op, ast.NotEq) else slow(count, scope, at)
+
+    return places
+
+
+def _remainder(bound: Expression, period: Expression, shift: int, slow: Places, *, equal: bool) -> Places:
+    def places(count: int, scope: Scope, at: Sequence[int]) -> int:
+        rest, every = _integer(value_or_none(bound, scope, at)), _integer(value_or_none(period, scope, at))
+        if rest is None or every is None or every < 1:
+            return slow(count, scope, at)
+        full = everywhere(count)
+        found = _periodic((rest - shift) % every, every, count) & full if 0 <= rest < every else 0
+        return found if equal else full & ~found
+
+    return places
 
 
 def _periodic(start: int, period: int, count: int) -> int:
@@ -179,4 +231,4 @@ def _periodic(start: int, period: int, count: int) -> int:
     while width < count:
         found |= found << width
         width *= 2
-    return found & everywhere(count)
+    return found

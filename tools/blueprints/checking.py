@@ -1,0 +1,79 @@
+"""The gate of a release: shipped blueprints against what transformers builds of configs that nobody saw before."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from service.formats.huggingface.blueprints import Blueprint, blueprint, known
+from service.formats.huggingface.expressions import parse
+from tools.blueprints import gate
+from tools.blueprints.drawing import Drawer
+from tools.blueprints.explorer import Explorer
+from tools.blueprints.raw import payload, written
+from tools.blueprints.runs import Found
+
+DRAWN = 12
+"""Random configs of either sort, of other numbers and of other structures, that a class is checked with."""
+
+
+FAULTS = 3
+"""Formulas that are spoilt on purpose, each of which the gate must see: a gate that sees nothing passes everything."""
+
+
+class Checked(NamedTuple):
+    """How a shipped blueprint did."""
+
+    counted: int
+    refused: int
+    wrong: str  # the first config that it counts otherwise than the framework, and how; empty: none
+
+    def __str__(self) -> str:
+        counted = f"{self.counted} configs counted as transformers does, {self.refused} refused"
+        return f"WRONG: {self.wrong} ({counted} before)" if self.wrong else counted
+
+
+def sample(number: int, seed: int) -> list[tuple[str, str]]:
+    """Some of the classes that ship."""
+    return random.Random(seed).sample(sorted(known()), number)
+
+
+def check(model_type: str, name: str, seconds: float, seed: int) -> Checked:
+    """Ask the gate about a shipped class: of its own config, and of random ones. Raises CannotBuild."""
+    found = blueprint(model_type, name)
+    explorer = Explorer(model_type, name, seconds, seed=seed)
+    start = payload(explorer.fields, explorer.start)
+    truth = explorer.plain(explorer.start)
+    for own in (start, written(explorer.config_cls, model_type, start)):
+        if why := gate.difference(found, own, truth):
+            return Checked(0, 0, f"its own config: {why}")
+    if unseen := _unseen(found, start, truth, random.Random(seed)):
+        return Checked(0, 0, f"the gate does not see that {unseen}")
+    if found.fixed:
+        return Checked(2, 0, "")
+    explorer.shrink()
+    explorer.explore()
+    explorer.find_relevant()
+    drawer, counted, refused = Drawer(explorer), 2, 0
+    for place in range(2 * DRAWN):
+        if (drawn := drawer.draw(only_numbers=place % 2 == 0)) is None:
+            continue
+        config = payload(explorer.fields, drawn[0])
+        why = gate.difference(found, config, drawn[1])
+        if why and not why.startswith(gate.REFUSED):
+            return Checked(counted, refused, f"{config}: {why}")
+        counted, refused = counted + (not why), refused + bool(why)
+    return Checked(counted, refused, "")
+
+
+def _unseen(found: Blueprint, config: dict[str, Any], truth: dict[str, Found], chance: random.Random) -> str:
+    """A fault in the blueprint that the gate does not see; empty: it sees each."""
+    always = [entry for entry in found.entries if entry.shape and not entry.guard.fields and not entry.guard.indices]
+    for entry in chance.sample(always, min(FAULTS, len(always))):
+        larger = replace(entry, shape=(parse(f"({entry.shape[0].text}) + 1"), *entry.shape[1:]))
+        for fault, instead in ((f"{entry.name} is larger", [larger]), (f"{entry.name} is missing", [])):
+            entries = tuple(other for one in found.entries for other in (instead if one is entry else [one]))
+            if not gate.difference(replace(found, entries=entries), config, truth):
+                return fault
+    return ""

@@ -1,0 +1,84 @@
+"""Configs at random: mixtures of the changes that an explorer found a class to build with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tools.blueprints import moves
+from tools.blueprints.explorer import Explorer, of_words
+from tools.blueprints.raw import Flat
+from tools.blueprints.runs import Found
+
+_TRIES = 9
+_DEEP, _DEEP_SHARE = (7, 9, 12, 17, 24), 0.3  # patterns over layers show in more than a few layers
+
+
+class Drawer:
+    """Draws configs of an explorer's class."""
+
+    def __init__(self, explorer: Explorer) -> None:
+        self.explorer, self.chance = explorer, explorer.chance
+
+    def draw(self, only_numbers: bool = False) -> tuple[Flat, dict[str, Found]] | None:
+        """Changes at random that the class builds with, and what it builds."""
+        explorer = self.explorer
+        options = dict(self._options(only_numbers))
+        share, keen = self.chance.choice((0.15, 0.3, 0.5, 0.7)), 0.9
+        for _ in range(_TRIES):
+            changes = dict(explorer.first.changes)
+            together = [group for group in explorer.together if not group.keys() & explorer.pinned]
+            if together and self.chance.random() < 0.3:
+                changes |= self.chance.choice(together)
+            for path, values in options.items():
+                if values:
+                    self._change(changes, path, values, share, keen)
+            try:
+                return changes, explorer.plain(changes)
+            except Exception:  # noqa: BLE001 - a mixture that describes no model
+                share, keen = share * 0.7, keen * 0.8
+            if explorer.left < 0:
+                break
+        return None
+
+    def _change(self, changes: Flat, path: str, values: list[Any], share: float, keen: float) -> None:
+        """Change a field, perhaps: one that chooses between structures often, since such act together."""
+        relevant = path in self.explorer.relevant
+        if self.chooses(path) and (relevant or path in self.explorer.asked):
+            if self.chance.random() < (keen if relevant else keen / 2):
+                given = self.explorer.first.config.env.get(path)
+                self._put(changes, path, self.chance.choice([given, *values]))
+        elif self.chance.random() < (share if relevant else share / 4):
+            self._put(changes, path, self._drawn(path, values))
+
+    def _put(self, changes: Flat, path: str, value: Any) -> None:
+        """State a value; what is null by default is left out instead, since a null that is stated may be another."""
+        if value is None and self.explorer.fields.defaults.get(path) is None:
+            changes.pop(path, None)
+        else:
+            changes[path] = value
+
+    def _options(self, only_numbers: bool) -> Iterator[tuple[str, list[Any]]]:
+        for path, values in self.explorer.accepted.items():
+            given = self.explorer.first.config.env.get(path)
+            if path in self.explorer.pinned:
+                continue
+            if only_numbers:
+                if given is None or isinstance(given, bool | str):
+                    continue
+                yield path, [v for v in values if isinstance(v, int | float | list) and not isinstance(v, bool)]
+            else:
+                yield path, values
+
+    def chooses(self, path: str) -> bool:
+        """Whether a field chooses between structures."""
+        given = self.explorer.first.config.env.get(path)
+        return given is None or isinstance(given, bool | str) or of_words(given)
+
+    def _drawn(self, path: str, values: list[Any]) -> Any:
+        drawn, given = self.chance.choice(values), self.explorer.first.config.env.get(path)
+        if type(given) is int and moves.counts_layers(path) and self.chance.random() < _DEEP_SHARE:
+            return self.chance.choice(_DEEP)
+        if type(drawn) is int and type(given) is int and self.chance.random() < 0.5:
+            return self.chance.choice(moves.others(path, given, "", self.chance))
+        return drawn
