@@ -121,7 +121,11 @@ def evaluate(parent: Layer, given: Call, run: Run) -> Output:
 
     for child in parent.children:
         for index in range(max(1, len(child.calls))):
-            _settle((child.name, index), values, missing, perform)
+            node = child.name, index
+            if node not in values and not missing(node):
+                perform(node)
+            else:
+                _settle(node, values, missing, perform)
     return _swap(parent.graph.outputs, value)
 
 

@@ -19,6 +19,7 @@ DEEPEST = 40
 """How many layers may be inside each other."""
 
 _FUNCTIONAL = frozenset(("Functional", "Model"))
+_ENDS = frozenset(("input_layers", "output_layers"))
 _BASE = frozenset(("name", "trainable", "dtype", "autocast", "activity_regularizer", "dynamic"))
 """Arguments of every layer (keras.Layer), which are not its type's own."""
 _KERAS = ("keras.", "tf_keras.", "tensorflow.keras.", "tensorflow.python.keras.")
@@ -79,7 +80,7 @@ class Reading:
             self.wrong("the name of a class", kind, f"{pointer}/class_name")
             return Layer("", "", pointer=pointer)
         config = {"layers": config} if kind == "Sequential" and isinstance(config, list) else config  # Keras 1
-        if not isinstance(config, dict | None):
+        if config is not None and not isinstance(config, dict):
             self.wrong("an object", config, f"{pointer}/config")
             return Layer("", "", pointer=pointer)
         config = config or {}
@@ -91,7 +92,7 @@ class Reading:
         trainable = it.config.get("trainable", True)
         if not isinstance(trainable, bool):
             self.wrong("true or false", trainable, f"{it.pointer}/config/trainable")
-        if it.kind in _FUNCTIONAL or {"layers", "input_layers", "output_layers"} <= it.config.keys():
+        if it.kind in _FUNCTIONAL or ("layers" in it.config and it.config.keys() >= _ENDS):
             if _is_custom(it.item):
                 self.notices.append(notices.of_model_class(it.kind, it.path))
             # Each layer counts by its own flag, even one that was thawed inside a frozen model; but for the outermost.
@@ -190,7 +191,7 @@ class Reading:
         nodes = Nodes(self.blame, frozenset(models), functional)
         children = []
         for (item, child), calls in zip(read, inbound, strict=True):
-            if not isinstance(calls, list | None):
+            if calls is not None and not isinstance(calls, list):
                 self.wrong("a list", calls, f"{child.pointer}/inbound_nodes")
                 continue
             here, built = f"{child.pointer}/inbound_nodes", _build_config(item)
