@@ -22,6 +22,7 @@ CUSTOM = "custom"
 _PRINTED = {"NonDynamicallyQuantizableLinear": "Linear"} | {
     kind: kind for kind in ("Linear", "Embedding", "Conv1D", "Conv1d", "Conv2d", "Conv3d", "MultiheadAttention")
 }
+_PACKED = frozenset(("Linear4bit", "Linear8bitLt"))
 _LISTS = frozenset(("ModuleList", "ModuleDict", "ParameterList", "ParameterDict"))
 
 
@@ -57,6 +58,8 @@ class Base:
         return Module(path, kind, weight, "bias" in shapes, groups, "dilated" in marks, certain)
 
     def _kind(self, path: str, layer: Layer) -> tuple[str, bool]:
+        if layer.type in _PACKED:  # bitsandbytes' are Linear too; what they print tells nothing of their weight
+            return "Linear", True
         if self.known:
             pattern = template(path)
             found = self.kinds.get(path) or self.kinds.get(pattern)
@@ -86,7 +89,7 @@ def base_of(document: Document, payload: Any, form: str) -> Base:
     name = document.root.type
     types = index().classes.get(name, [])
     stated = payload.get("model_type") if form == "huggingface" else None
-    model_type = stated if stated in types else types[0] if len(types) == 1 else ""
+    model_type = stated if stated in types else _own_type(name, types)
     printed = form in ("torch", "native")
     record = _records().get(f"{model_type}/{name}")
     found = blueprint(model_type, name) if form == "huggingface" else None
@@ -108,6 +111,14 @@ def base_of(document: Document, payload: Any, form: str) -> Base:
         aliases,
         frozenset(record["unlike"]),
     )
+
+
+def _own_type(name: str, types: list[str]) -> str:
+    """The model_type that a class is named by, of several: LlamaForCausalLM is llama's, though others use it too."""
+    if len(types) == 1:
+        return types[0]
+    namesakes = [kind for kind in types if name.lower().startswith(kind.replace("_", "").replace("-", ""))]
+    return max(namesakes, key=len, default="")
 
 
 @lru_cache(maxsize=1)

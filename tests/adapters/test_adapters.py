@@ -127,6 +127,27 @@ def test_a_printed_model() -> None:
     assert totals(PRINTED, {"peft_type": "LORA", "r": 1, "target_modules": "all-linear"})[0] == 4 * 16 + 13
 
 
+def test_a_printed_model_of_transformers() -> None:
+    """Its class tells the default targets, and which module is the head that all-linear leaves out."""
+    text = """\
+LlamaForCausalLM(
+  (model): LlamaModel(
+    (layers): ModuleList(
+      (0-1): 2 x LlamaDecoderLayer(
+        (self_attn): LlamaAttention(
+          (q_proj): Linear(in_features=8, out_features=8, bias=False)
+          (v_proj): Linear(in_features=8, out_features=4, bias=False)
+          (o_proj): Linear(in_features=8, out_features=8, bias=False)
+        )
+      )
+    )
+  )
+  (lm_head): Linear(in_features=8, out_features=100, bias=False)
+)"""
+    assert totals(text, {"peft_type": "LORA", "r": 1})[0] == 2 * (16 + 12)
+    assert totals(text, {"peft_type": "LORA", "r": 1, "target_modules": "all-linear"})[0] == 2 * (16 + 12 + 16)
+
+
 def test_a_saved_config_is_counted_as_it_is_trained() -> None:
     adapter = {"peft_type": "LORA", "target_modules": ["q_proj"], "inference_mode": True}
     report = counted(LLAMA, adapter).report

@@ -20,6 +20,7 @@ BERT = {
     "vocab_size": 300,
 }
 MIXTRAL = {**LLAMA, "architectures": ["MixtralForCausalLM"], "model_type": "mixtral"}
+PACKED = "Net(\n  (q_proj): Linear4bit(in_features=8, out_features=8, bias=False)\n)"
 DEEP = "(" * 5000 + "a" + ")" * 5000
 
 PROMPT = {"peft_type": "PROMPT_TUNING", "task_type": "CAUSAL_LM"}
@@ -72,6 +73,7 @@ def lora(**members: Any) -> dict[str, Any]:
         (MANIFEST, lora(), "/target_modules", "required"),
         (MANIFEST, lora(target_modules="all-linear"), "/target_modules", "unknown_modules"),
         (PRINTED, lora(), "/target_modules", "required"),
+        (PACKED, lora(target_modules="all-linear"), "/target_modules", "unsupported_module"),
         (PRINTED, lora(r=4, target_modules=["depthwise"]), "/r", "invalid_config"),
         (LLAMA, {"peft_type": "IA3", "feedforward_modules": ["up_proj"], **Q}, "/feedforward_modules", "conflict"),
         (MANIFEST, {"peft_type": "IA3", "target_modules": ["q"]}, "/feedforward_modules", "required"),
