@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from http import HTTPStatus
@@ -109,6 +110,6 @@ def query(string: bytes) -> Mapping[str, Any]:
 
 def _value(name: str, text: str) -> Any:
     """A value of a query as JSON would have it, where its member is no string; what it cannot be stays as it is."""
-    if name == "depth" and text.isascii() and text.isdigit():
+    if name == "depth" and re.fullmatch("[0-9]{1,20}", text):
         return int(text)
     return {"true": True, "false": False}.get(text, text) if name == "views" else text

@@ -161,6 +161,8 @@ def test_a_number_too_large_for_json_readers(client: FlaskClient) -> None:
         ("depht=1", [("/depht", "unknown_member")]),
         ("depth=x", [("/depth", "type")]),
         ("depth=-1", [("/depth", "type")]),
+        ("depth=" + "9" * 5_000, [("/depth", "type")]),
+        ("depth=" + "9" * 20, [("/depth", "maximum")]),
         ("depth=1&depth=2", [("/depth", "duplicate_name")]),
         ("detail=all&convention=jax", [("/convention", "enum"), ("/detail", "enum")]),
         ("freeze=" + "&freeze=x" * 1_001, [("/trainable", "too_large")]),
