@@ -29,17 +29,25 @@ def test_no_request_is_lost_while_instances_restart_in_turn() -> None:
     assert len(load.answers) > 200
 
 
+def killed(instance: Instance) -> tuple[float, float]:
+    """Kill a worker: when that was, and when it was gone."""
+    worker, sent = instance.workers[0], time.monotonic()
+    os.kill(worker, signal.SIGKILL)
+    while worker in instance.workers:
+        time.sleep(0.005)
+    return sent, time.monotonic()
+
+
 def test_a_killed_worker_takes_only_what_it_was_answering_with_it() -> None:
     clients, kills = 8, []
     with Instance(workers=2) as instance, Load(instance.port, model(200), clients) as load:
         for _ in range(3):
             time.sleep(2)
-            kills.append(time.monotonic())
-            os.kill(instance.workers[0], signal.SIGKILL)
+            kills.append(killed(instance))
         time.sleep(2)
         assert len(instance.workers) == 2
         assert requests.get(f"{instance.url}/readyz", timeout=2).ok
-    lost = [[answer for answer in load.failed if answer.began <= kill <= answer.ended] for kill in kills]
+    lost = [[answer for answer in load.failed if answer.began <= gone and answer.ended >= sent] for sent, gone in kills]
     print(f"{len(load.answers)} requests, {len(kills)} workers killed, lost with each: {list(map(len, lost))}")
     assert sum(map(len, lost)) == len(load.failed), load.failed[:5]
     assert len(load.answers) > 200
