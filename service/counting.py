@@ -91,7 +91,7 @@ def count(document: Document, options: Options = Options(), limits: Limits = Lim
     latest = document.once_counted(root.totals) if document.once_counted else ()
     notices = _bounded((*document.notices, *walk.notices, *latest, *unused))
     convention = options.convention or document.convention
-    return Report(root, convention, walk.weights, walk.buffers, notices, document.framework)
+    return Report(root, convention, walk.weights, walk.buffers, notices, document.framework, document.share)
 
 
 def _bounded(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:

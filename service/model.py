@@ -176,6 +176,14 @@ class Inner(NamedTuple):
         return output
 
 
+class Share(NamedTuple):
+    """What of a model's weights is for what, where a format knows."""
+
+    embedding: int  # of tokens, at the input
+    head: int  # embeddings at the output, where those are not the same tensor
+    idle: int | None = None  # in routed experts that one token does not visit; None: it is no mixture of experts
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """What a reader makes of a payload."""
@@ -193,6 +201,7 @@ class Document:
     once_counted: Callable[[Totals], tuple[Notice, ...]] | None = None  # what can be told only with the totals
     lenient: bool = False  # an argument that no formula knows makes the count inexact, and is no error
     adapted: bool = False  # what it says is frozen is so because of an adapter
+    share: Share | None = None
     by_line: bool = False  # a text has no pointers: each layer's is "line 12", which a problem tells in its detail
 
 
@@ -278,6 +287,7 @@ class Report:
     buffers_by_dtype: Mapping[str, int]
     notices: tuple[Notice, ...] = field(default=())
     framework: str = ""  # whose layers they are, where the document says so
+    share: Share | None = None
 
     @property
     def rows(self) -> int:

@@ -53,6 +53,59 @@ def by_dtype(report: Report) -> Mapping[str, int]:
     return {dtype: count for dtype, count in found.items() if count}
 
 
+class Embedding(TypedDict):
+    """The weights that embed tokens, and all others."""
+
+    input: int
+    output: int
+    non_embedding: int
+
+
+class Active(TypedDict):
+    """The weights that one token meets: all of them but the routed experts that it does not visit."""
+
+    total: int
+    without_input_embedding: int
+    without_embeddings: int
+
+
+def embedding(report: Report) -> Embedding | None:
+    """What embeds, where the document's format knows."""
+    if report.share is None:
+        return None
+    found, total = report.share, report.root.totals.trainable + report.root.totals.frozen
+    return {"input": found.embedding, "output": found.head, "non_embedding": total - found.embedding}
+
+
+def active(report: Report) -> Active | None:
+    """What is active for a token, of a mixture of experts.
+
+    There is no agreed definition, so three figures: with both embeddings, without those at the input, without either.
+    """
+    if report.share is None or report.share.idle is None:
+        return None
+    found = report.share
+    total = report.root.totals.trainable + report.root.totals.frozen - report.share.idle
+    without = total - found.embedding
+    return {"total": total, "without_input_embedding": without, "without_embeddings": without - found.head}
+
+
+def purposes(report: Report) -> Iterator[tuple[str, int, str]]:
+    """The lines that a person reads of both: a heading, a number, what it is."""
+    if (found := embedding(report)) is not None:
+        tied = f", {found['output']:,} more at the output" if found["output"] else ""
+        yield "Embedding", found["input"], f"of tokens{tied}; {found['non_embedding']:,} others"
+    if (met := active(report)) is not None:
+        yield (
+            "Active",
+            met["total"],
+            (
+                "for a token: without the routed experts that it does not visit; "
+                f"{met['without_input_embedding']:,} without input embeddings"
+            ),
+        )
+
+
 class Frozen:
     """Why the rows of a report are frozen; what is told of a row adds up to its `frozen`."""
 

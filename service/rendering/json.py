@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from service.model import Convention, Report, Row, Tensor
-from service.rendering.figures import DEEPEST, Frozen, by_dtype, explanation, figures
+from service.rendering.figures import DEEPEST, Frozen, active, by_dtype, embedding, explanation, figures
 
 Detail = Literal["totals", "layers", "tensors"]
 
@@ -14,6 +14,7 @@ def as_json(report: Report, form: str, detail: Detail = "layers", depth: int = D
     """The report; `form` is the name of the document's format, rows deeper than `depth` are left out."""
     root, frozen = report.root, Frozen(report)
     shown = root.children if detail != "totals" else ()
+    shares = {"embedding": embedding(report), "active": active(report)}
     return {
         "name": root.name,
         "format": form,
@@ -25,6 +26,7 @@ def as_json(report: Report, form: str, detail: Detail = "layers", depth: int = D
         "tensors": [_tensor(tensor) for tensor in root.tensors] if detail == "tensors" else [],
         "layers": [_row(row, report.convention, frozen, detail, depth) for row in shown] if depth > 0 else [],
         "warnings": [{"code": n.code, "path": n.path, "detail": n.detail} for n in report.notices],
+        **{name: found for name, found in shares.items() if found is not None},
     }
 
 

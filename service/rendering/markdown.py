@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 
 from service.model import Report
-from service.rendering.figures import DEEPEST, Frozen, by_dtype, explanation, figures, phrase, printable, shape, walk
+from service.rendering.figures import (
+    DEEPEST,
+    Frozen,
+    by_dtype,
+    explanation,
+    figures,
+    phrase,
+    printable,
+    purposes,
+    shape,
+    walk,
+)
 
 _SIGN = re.compile(r"[!-/:-@\[-`{-~]")
 
@@ -30,7 +41,8 @@ def as_markdown(report: Report, form: str, depth: int = DEEPEST) -> str:
         f"- frozen by {phrase(found)}{_match(found.get('match'))}: {found['count']:,}"
         for found in frozen.of(report.root)
     ]
-    lines += [*dtypes, *reasons, ""]
+    shares = [f"- {name}: {count:,}, {what}" for name, count, what in purposes(report)]
+    lines += [*dtypes, *reasons, *shares, ""]
     if depth > 0:
         rows = []
         for _, row in walk(report, depth):

@@ -8,7 +8,18 @@ from typing import NamedTuple
 from wcwidth import iter_graphemes, width
 
 from service.model import Report, Row
-from service.rendering.figures import DEEPEST, Frozen, FrozenBy, explanation, figures, phrase, printable, shape, top
+from service.rendering.figures import (
+    DEEPEST,
+    Frozen,
+    FrozenBy,
+    explanation,
+    figures,
+    phrase,
+    printable,
+    purposes,
+    shape,
+    top,
+)
 
 WIDTH = 120
 """How many columns a terminal is taken to have, where nobody knows."""
@@ -70,6 +81,7 @@ def as_text(report: Report, form: str, depth: int = DEEPEST, columns: int = WIDT
         lines.append(f"{column.capitalize():10}{count:>20,}  {notes.get(column, '')}".rstrip())
         if column == "frozen" and apart:
             lines += [f"{count:>30,}  {why}" for count, why in reasons]
+    lines += [f"{name:10}{count:>20,}  {what}" for name, count, what in purposes(report)]
     told = (f"{notice.code}: {': '.join(filter(None, (notice.path, notice.detail)))}" for notice in report.notices)
     return "\n".join((heading, *table, *lines, *map(printable, told))) + "\n"
 

@@ -112,6 +112,23 @@ class Views(Strict):
     items = fields.List(fields.Nested(Item), required=True)
 
 
+class Embedding(Strict):
+    """The weights that embed tokens, and all others."""
+
+    input = fields.Integer(required=True)
+    output = fields.Integer(required=True, metadata={"description": "0 where it is the input's tensor"})
+    non_embedding = fields.Integer(required=True, metadata={"description": "all weights but those at the input"})
+
+
+class Active(Strict):
+    """The weights that one token meets: all of them but the routed experts that it does not visit. There is no agreed
+    definition, so it is told with both embeddings, without those at the input, and without either."""
+
+    total = fields.Integer(required=True)
+    without_input_embedding = fields.Integer(required=True)
+    without_embeddings = fields.Integer(required=True)
+
+
 class Report(Strict):
     """What a model's parameters are, and where they sit."""
 
@@ -125,6 +142,8 @@ class Report(Strict):
     tensors = fields.List(fields.Nested(Tensor), required=True, metadata={"description": "the root's own"})
     layers = fields.List(fields.Nested(Row), required=True)
     warnings = fields.List(fields.Nested(Warning), required=True)
+    embedding = fields.Nested(Embedding, metadata={"description": "where the document's format knows what embeds"})
+    active = fields.Nested(Active, metadata={"description": "of a mixture of experts"})
     views = fields.Nested(Views, metadata={"description": "with `views`"})
     training = fields.Nested(Training, metadata={"description": "with `optimizer`"})
 

@@ -13,6 +13,7 @@ from service.errors import Problems
 from service.formats.huggingface.blueprints import blueprint, index, known
 from service.model import Report, Row
 from service.reading import read, recognise
+from service.rendering.figures import active, embedding
 
 FAMOUS = yaml.safe_load(Path(__file__).with_name("huggingface.yaml").read_text())
 LLAMA: dict[str, Any] = {"architectures": ["LlamaForCausalLM"], "model_type": "llama"}
@@ -45,8 +46,13 @@ def test_published(case: dict[str, Any]) -> None:
     report = counted(case["config"])
     assert report.exact
     assert report.root.totals.trainable + report.root.totals.frozen == case["total"]
+    met = active(report)
     if "active" in case:
-        assert notice(report, "active_parameters").startswith(f"{case['active']:,} active per token")
+        assert met is not None
+        assert met["total"] == case["active"]
+    if "billions_active_without_input_embedding" in case:
+        assert met is not None
+        assert round(met["without_input_embedding"] / 1e9, 2) == case["billions_active_without_input_embedding"]
 
 
 def test_blocks_are_folded_under_their_indices() -> None:
@@ -93,6 +99,24 @@ def test_frozen_by_design() -> None:
     """Whisper's sinusoidal positions: 1500 · 768, never trained."""
     config = next(case["config"] for case in FAMOUS if "whisper" in case["source"])
     assert counted(config).root.totals.frozen == 1500 * 768
+
+
+def test_what_embeds() -> None:
+    """vocab_size · hidden_size, once where the output is the same tensor."""
+    size = 32000 * 4096
+    total = counted(LLAMA).root.totals.trainable
+    assert embedding(counted(LLAMA)) == {"input": size, "output": size, "non_embedding": total - size}
+    tied = embedding(counted(LLAMA | {"tie_word_embeddings": True}))
+    assert tied == {"input": size, "output": 0, "non_embedding": total - 2 * size}
+
+
+def test_only_a_mixture_of_experts_is_active_in_part() -> None:
+    assert active(counted(LLAMA)) is None
+    mixtral = counted(next(case["config"] for case in FAMOUS if "Mixtral" in case["source"]))
+    met = active(mixtral)
+    assert met is not None
+    assert met["total"] - met["without_input_embedding"] == 32000 * 4096
+    assert met["without_input_embedding"] - met["without_embeddings"] == 32000 * 4096
 
 
 def test_where_checkpoints_differ() -> None:

@@ -13,7 +13,7 @@ from service.formats.huggingface.blocks import Builder
 from service.formats.huggingface.blueprints import Blueprint, blueprint, index
 from service.formats.huggingface.configs import scope_of
 from service.formats.huggingface.expressions import Scope
-from service.formats.huggingface.notices import notices
+from service.formats.huggingface.notices import said
 from service.formats.huggingface.planning import Plan, plan
 from service.model import DTYPE_NAMES, Document, Layer, Notice
 from service.registry import reader
@@ -60,12 +60,13 @@ def _claims(payload: Any) -> bool:
 @reader("huggingface", claims=_claims, schema=HuggingFaceConfig, example=_EXAMPLE)
 def huggingface(payload: Mapping[str, Any]) -> Document:
     """A config.json of transformers: what the class named in `architectures` builds from it, exactly as it would."""
-    model_type, name, said = _chosen(payload)
+    model_type, name, chosen = _chosen(payload)
     found = blueprint(model_type, name)
     scope = scope_of(payload, found)
     root, builder = (_fixed if found.fixed else _built)(found, _dtype(payload), scope)
     version = Notice("blueprint", "", f"{name} of transformers {index().version}")
-    return Document(root, "torch", "torch", notices=(version, *said, *notices(payload, builder)))
+    share, notices = said(payload, builder)
+    return Document(root, "torch", "torch", notices=(version, *chosen, *notices), share=share)
 
 
 def _built(found: Blueprint, dtype: str, scope: Scope) -> tuple[Layer, Builder]:

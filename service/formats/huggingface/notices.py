@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from service.formats.huggingface.blocks import Builder, Stands
 from service.formats.huggingface.expressions import Scope
 from service.formats.huggingface.planning import HOLES
-from service.model import Notice
+from service.model import Notice, Share
 
 _EXPERTS = re.compile(r"(?:\w+_)?experts", re.ASCII)
 _SHARED = re.compile(r".*shared", re.ASCII)
@@ -48,23 +48,32 @@ def part_of(name: str) -> Part:
     return Part(embeds, is_head, None)
 
 
-def notices(payload: Mapping[str, Any], builder: Builder) -> Iterator[Notice]:
+class Said(NamedTuple):
     """What there is to say about the count of a config."""
-    total = inputs = heads = 0
-    experts = []
+
+    share: Share | None
+    notices: tuple[Notice, ...]
+
+
+def said(payload: Mapping[str, Any], builder: Builder) -> Said:
+    """What its weights are for, and where checkpoints differ."""
+    inputs = heads = 0
+    experts, fused = [], False
     for each in builder.weights:
-        size, part = each.tensor.size * each.times, part_of(each.entry.name)
-        total += size
-        inputs += size * part.embeds
-        heads += size * part.is_head
-        if part.experts is not None and (held := _held(each, part.experts, builder)):
-            experts.append((size, held, part.experts < 0))
-    if inputs:
-        detail = f"embedding {inputs:,}, non_embedding {total - inputs:,}: without the input embeddings of tokens"
-        yield Notice("embedding_split", "", detail + (f"; output embeddings (untied) {heads:,}" if heads else ""))
-    if experts:
-        yield _active(builder.scope, [(size, held) for size, held, _ in experts], total, inputs, heads)
-    yield from _differences(payload, fused=any(fused for *_, fused in experts))
+        embeds, is_head, axis = part_of(each.entry.name)
+        size = each.tensor.size * each.times
+        inputs += size * embeds
+        heads += size * is_head
+        if axis is not None and (held := _held(each, axis, builder)):
+            experts.append((size, held))
+            fused = fused or axis < 0
+    differences = tuple(_differences(payload, fused=fused))
+    if not experts:
+        return Said(Share(inputs, heads) if inputs else None, differences)
+    idle = _idle(builder.scope, experts)
+    unknown = "a mixture of experts, but no field says how many a token visits"
+    notices = () if idle is not None else (Notice("active_unknown", "", unknown),)
+    return Said(Share(inputs, heads, idle), (*notices, *differences))
 
 
 def _held(each: Stands, axis: int, builder: Builder) -> int:
@@ -74,19 +83,12 @@ def _held(each: Stands, axis: int, builder: Builder) -> int:
     return each.tensor.shape[0] if len(each.tensor.shape) > 1 else 0
 
 
-def _active(fields: Scope, experts: list[tuple[int, int]], total: int, inputs: int, heads: int) -> Notice:
+def _idle(fields: Scope, experts: list[tuple[int, int]]) -> int | None:
+    """The elements of the experts that a token does not visit; None where no field says how many it does."""
     chosen = _chosen(fields)
     if chosen is None or any(not 0 < chosen <= held for _, held in experts):
-        return Notice("active_parameters", "", "a mixture of experts, but no field says how many a token visits")
-    idle = sum(size // held * (held - chosen) for size, held in experts)
-    active = total - idle
-    return Notice(
-        "active_parameters",
-        "",
-        f"{active:,} active per token: all {total:,} less the routed experts that a token does not visit "
-        f"({idle:,}); without input embeddings {active - inputs:,}, without input and output embeddings "
-        f"{active - inputs - heads:,}",
-    )
+        return None
+    return sum(size // held * (held - chosen) for size, held in experts)
 
 
 def _chosen(fields: Scope) -> int | None:
