@@ -12,7 +12,7 @@ HOUSE = Path(__file__).parents[1]
 
 
 def debian(*packages: str) -> bool:
-    """Install Debian's packages (as root, or with sudo), whose services are not started; whether they are there then."""
+    """Install Debian's packages (as root, or with sudo), their services not started; whether they are there then."""
     if shutil.which("dpkg-query") is None:
         sys.stderr.write(f"*** NOT LOOKED FOR: {', '.join(packages)}: this is no Debian ***\n")
         return False
