@@ -69,6 +69,7 @@ class Options:
     rules: tuple[Rule, ...] = ()
     convention: Convention | None = None  # None: the document's
     dtype: str = "F32"  # where the document states none
+    remote_code: str = "refuse"  # or "base": count the class that a model's own code is said to derive from
     unknown: str = "refuse"  # or "report": leave an unknown layer out, and say that the count is not exact
 
 

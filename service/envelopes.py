@@ -90,6 +90,14 @@ class Options(Strict):
         validate=validate.Range(1, DEEPEST),
         metadata={"description": "how many levels of layers to tell; totals are always of all"},
     )
+    remote_code = fields.String(
+        load_default="refuse",
+        validate=validate.OneOf(("refuse", "base")),
+        metadata={
+            "description": "base: a config whose class is code beside it (auto_map) is counted as transformers' own "
+            "class of its model_type, and says so (`exact` is false); that code is never run"
+        },
+    )
     unknown = fields.String(  # type: ignore[assignment]  # a field is no attribute of the schema
         load_default="refuse",
         validate=validate.OneOf(("refuse", "report")),
@@ -226,7 +234,7 @@ def counted_document(
     with step("validate"):
         check(document, found)
     with step("read"):
-        read = understand(document, found)
+        read = understand(document, found, how.remote_code)
     if adapter is not None:
         with step("adapt"):
             base = count(read, Counting(dtype=how.dtype, unknown=how.unknown), limits(settings))
@@ -258,6 +266,7 @@ def counting(asked: Asked, settings: Settings) -> Counting:
         convention=asked.get("convention"),
         dtype=asked["dtype"],
         unknown=asked["unknown"],
+        remote_code=asked["remote_code"],
     )
 
 

@@ -46,10 +46,10 @@ def read(payload: Any, found: Format) -> Document:
     return understand(payload, found)
 
 
-def understand(payload: Any, found: Format) -> Document:
+def understand(payload: Any, found: Format, remote_code: str = "refuse") -> Document:
     """The document that a checked payload is. Raises Problems with what no schema could see."""
     try:
-        return found.read(payload)
+        return (found.base if found.base and remote_code == "base" else found.read)(payload)
     except ArchitectureError as error:
         raise Problems([error]) from None
     except RecursionError:

@@ -92,6 +92,7 @@ class Format:
     read: Callable[[Any], Document]
     schema: type[Schema] | None  # of the payload, where it is a JSON object
     example: Any  # bytes where it is a file
+    base: Callable[[Any], Document] | None = None  # reads one whose own code is not to be had as what it derives from
 
     def __str__(self) -> str:
         return f"{self.name} of {self.read.__module__}"
@@ -127,11 +128,12 @@ def reader(
     schema: type[Schema] | None,
     example: Any,
     media: str = "application/json",
+    base: Callable[[Any], Document] | None = None,
 ) -> Callable[[Callable[[Any], Document]], Callable[[Any], Document]]:
     """Register the function below as the reader of the format `name`."""
 
     def register(read: Callable[[Any], Document]) -> Callable[[Any], Document]:
-        FORMATS.add(name, Format(name, media, claims, read, schema, example))
+        FORMATS.add(name, Format(name, media, claims, read, schema, example, base))
         return read
 
     return register

@@ -24,7 +24,7 @@ from service.rendering.figures import figures
 from service.settings import Settings
 from service.trainability import Rule, match_problem
 
-_MEMBERS = ("views", "convention", "dtype", "unknown", "detail", "depth", "optimizer", "precision")
+_MEMBERS = ("views", "convention", "dtype", "unknown", "remote_code", "detail", "depth", "optimizer", "precision")
 """The options that are an envelope's members of the same names."""
 
 LINES = (".ndjson", ".jsonl")
@@ -52,6 +52,9 @@ def add_counting(parser: Parser) -> None:
     )
     group.add_argument(
         "--unknown", choices=("refuse", "report"), help="report: leave layers of unknown type out, and say so"
+    )
+    group.add_argument(
+        "--remote-code", choices=("refuse", "base"), help="base: count a config with auto_map as its model_type's class"
     )
 
 

@@ -12,7 +12,7 @@ from service.counting import count
 from service.errors import Problems
 from service.formats.huggingface.blueprints import blueprint, index, known
 from service.model import Report, Row
-from service.reading import read, recognise
+from service.reading import read, recognise, understand
 from service.rendering.figures import active, embedding
 
 FAMOUS = yaml.safe_load(Path(__file__).with_name("huggingface.yaml").read_text())
@@ -167,6 +167,15 @@ def test_own_classes_come_before_code_beside_the_config() -> None:
     report = counted(LLAMA | {"auto_map": {"AutoModelForCausalLM": "modeling_llama.LlamaForCausalLM"}})
     assert report.root.totals == counted(LLAMA).root.totals
     assert "never run" in notice(report, "remote_code")
+
+
+def test_code_beside_a_config_is_counted_as_its_base_where_that_is_asked() -> None:
+    config = {**LLAMA, "architectures": ["MyLlamaForCausalLM"], "auto_map": {"AutoModelForCausalLM": "mine.My"}}
+    report = count(understand(config, recognise(config), "base"))
+    assert report.root.totals == counted(LLAMA).root.totals
+    assert not report.exact
+    assert "never run" in notice(report, "remote_code")
+    assert [found[:2] for found in refused(config)] == [("/auto_map", "remote_code")]
 
 
 def test_a_class_that_older_code_spelt_otherwise() -> None:

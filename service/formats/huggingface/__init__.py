@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -57,7 +58,22 @@ def _claims(payload: Any) -> bool:
     )
 
 
-@reader("huggingface", claims=_claims, schema=HuggingFaceConfig, example=_EXAMPLE)
+def _as_base(payload: Mapping[str, Any]) -> Document:
+    """A config whose class is code beside it, as transformers' own class of its model type: that with the same head,
+    or else its base class."""
+    name, model_type = next(iter(payload.get("architectures") or ()), ""), payload.get("model_type") or ""
+    known = index()
+    if name in known.classes or not payload.get("auto_map") or model_type not in known.bases:
+        return huggingface(payload)
+    head = "For" + name.rpartition("For")[2] if "For" in name else ""
+    alike = [own for own, types in known.classes.items() if model_type in types and head and own.endswith(head)]
+    own = alike[0] if len(alike) == 1 else known.bases[model_type]
+    document = huggingface({**payload, "architectures": [own], "auto_map": None})
+    detail = f"its class is code beside it (auto_map), which is never run: counted as {own}, as was asked"
+    return replace(document, notices=(*document.notices, Notice("remote_code", "", detail, seen=False)))
+
+
+@reader("huggingface", claims=_claims, schema=HuggingFaceConfig, example=_EXAMPLE, base=_as_base)
 def huggingface(payload: Mapping[str, Any]) -> Document:
     """A config.json of transformers: what the class named in `architectures` builds from it, exactly as it would."""
     model_type, name, chosen = _chosen(payload)
@@ -134,7 +150,10 @@ def _own(name: str, model_type: str | None, payload: Mapping[str, Any]) -> tuple
 
 
 def _remote_code() -> InvalidDocument:
-    detail = "the model's class is code beside its config (auto_map), which is never run"
+    detail = (
+        "the model's class is code beside its config (auto_map), which is never run; "
+        "remote_code=base counts transformers' own class of its model_type instead"
+    )
     return InvalidDocument(detail, "/auto_map", "remote_code")
 
 
