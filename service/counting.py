@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 from service import memory
+from service.applying import KNOWN, LARGEST_COUNT, Applied, applied, fed_by_failure, tensors_of
 from service.errors import (
     ArchitectureError,
     InvalidConfig,
@@ -19,19 +20,17 @@ from service.errors import (
     TooLarge,
     UnknownLayer,
 )
-from service.graph import FAILED, duplicates, evaluate, flatten, missing_inputs
+from service.graph import FAILED, duplicates, evaluate, missing_inputs
 from service.model import (
     ADAPTER,
     DESIGN,
     Call,
     Convention,
     Document,
-    Formula,
     Inner,
     Layer,
     Notice,
     Output,
-    Reason,
     Report,
     Row,
     Tensor,
@@ -46,9 +45,6 @@ from service.validation import MOST_PROBLEMS, shown
 
 MOST_NOTICES = 1000
 """How many notices a report holds, one that counts the others aside."""
-
-LARGEST_COUNT = 2**53 - 1
-"""The largest count that every reader of JSON holds exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,14 +255,14 @@ class _Walk:
             return Applied((), None if self.options.unknown == "report" else FAILED, {})
         # What is within a wrapper's config may have something to say each time.
         key = None if kind.signature.parts else memory.key((kind.name, layer.config, given.args, given.kwargs))
-        if (known := _APPLIED.recall(key)) is not None:
+        if (known := KNOWN.recall(key)) is not None:
             return known
         config = self._known(kind, layer.config, path) if self.document.lenient else layer.config
-        if (applied := self._computed(kind, config, layer, given)) is None:
+        if (found := self._computed(kind, config, layer, given)) is None:
             return Applied((), FAILED, {})
         if config is layer.config:  # every argument is known
-            _APPLIED.keep(key, applied)
-        return applied
+            KNOWN.keep(key, found)
+        return found
 
     def _computed(self, kind: LayerType, config: Mapping[str, Any], layer: Layer, given: Call) -> Applied | None:
         """What the formula makes of a config; None where something is wrong, which is told then."""
@@ -274,7 +270,7 @@ class _Walk:
         if wrong := list(kind.signature.problems(config, pointer)):
             for problem in wrong:
                 self.blame(problem, "")
-        elif not (kind.signature.inputs and _failed(given)):
+        elif not (kind.signature.inputs and fed_by_failure(given)):
             try:
                 return self._apply(kind, config, pointer, given)
             except _Told:
@@ -315,10 +311,7 @@ class _Walk:
         arguments = kind.signature.chosen(config)
         for name in kind.signature.parts & arguments.keys():
             arguments[name] = self._parts(arguments[name], f"{pointer}/{name}")
-        returned: list[Output] = []
-        formula = kind.formula(**kind.signature.bind(given.args, given.kwargs), **arguments)
-        tensors = tuple(_run(formula, returned))
-        return Applied(tensors, _countable(returned[0]), {})
+        return applied(kind.formula(**kind.signature.bind(given.args, given.kwargs), **arguments))
 
     def _parts(self, value: Any, pointer: str) -> Any:
         """Layers inside a config, as their wrapper's formula calls them."""
@@ -334,7 +327,7 @@ class _Walk:
         row = self.row(layer, "", Verdict(), 0, call)
         if row.output is FAILED:
             raise _Told("")
-        return tuple(_tensors(row, (row.type,))), row.output
+        return tuple(tensors_of(row, (row.type,))), row.output
 
     def _settled(self, tensors: tuple[Tensor, ...], layer: Layer, path: str, verdict: Verdict, copies: int) -> Settled:
         """A layer's own tensors, each with its fate."""
@@ -382,48 +375,9 @@ class _Walk:
             self.blame(ShapeMismatch(detail), layer.pointer)
 
 
-class Applied(NamedTuple):
-    """What a formula yields and returns, and what became of it by dtype, by what freezes it, with an adapter."""
-
-    tensors: tuple[Tensor, ...]
-    output: Output
-    settled: dict[tuple[str, Reason | None, bool], Settled]
-
-
-_APPLIED: memory.Memory[Applied] = memory.Memory()
-
-
 class _Enough(Exception):
     """There are problems enough to tell, or a limit is reached."""
 
 
 class _Told(ArchitectureError):
     """What is wrong inside a layer is told already."""
-
-
-def _failed(call: Call) -> bool:
-    """Whether something is wrong with what feeds a call, which is told already."""
-    return any(arg is FAILED or FAILED in flatten(arg) for arg in (*call.args, *call.kwargs.values()))
-
-
-def _run(formula: Formula, returned: list[Output]) -> Iterator[Tensor]:
-    """The tensors that a formula yields; what it returns goes to `returned`."""
-    returned.append((yield from formula))
-
-
-def _countable(output: Output) -> Output:
-    """What a layer returns, if every axis can be told. Raises TooLarge: each layer of a chain may double one."""
-    for shape in (output,) if isinstance(output, tuple) else flatten(output):
-        if shape and max(filter(None, shape), default=0) > LARGEST_COUNT:
-            raise TooLarge(f"returns an axis longer than {LARGEST_COUNT:,}", code="count_too_large")
-    return output
-
-
-def _tensors(row: Row, types: tuple[str, ...], prefix: str = "") -> Iterator[Tensor]:
-    """All tensors of a row, named from it, of layers of these types; a block's copies are alike, and each is there."""
-    for copy in range(row.repeat):
-        start = f"{prefix}{copy}." if row.repeat > 1 else prefix
-        for tensor in row.tensors:
-            yield tensor._replace(name=start + tensor.name, inside=types + tensor.inside)
-        for child in row.children:
-            yield from _tensors(child, (*types, child.type), f"{start}{child.name}.")

@@ -1,0 +1,57 @@
+"""What a formula makes of a config and of what flows in; alike layers are worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from service.errors import TooLarge
+from service.graph import FAILED, flatten
+from service.memory import Memory
+from service.model import Call, Formula, Output, Reason, Row, Tensor
+from service.settling import Settled
+
+LARGEST_COUNT = 2**53 - 1
+"""The largest count that every reader of JSON holds exactly."""
+
+
+class Applied(NamedTuple):
+    """What a formula yields and returns, and what became of it by dtype, by what freezes it, with an adapter."""
+
+    tensors: tuple[Tensor, ...]
+    output: Output
+    settled: dict[tuple[str, Reason | None, bool], Settled]
+
+
+KNOWN: Memory[Applied] = Memory()
+
+
+def applied(formula: Formula) -> Applied:
+    """A formula, run. Raises TooLarge where it returns an axis that JSON cannot tell: a chain may double one."""
+    returned: list[Output] = []
+    tensors = tuple(_run(formula, returned))
+    (output,) = returned
+    for shape in (output,) if isinstance(output, tuple) else flatten(output):
+        if shape and max(filter(None, shape), default=0) > LARGEST_COUNT:
+            raise TooLarge(f"returns an axis longer than {LARGEST_COUNT:,}", code="count_too_large")
+    return Applied(tensors, output, {})
+
+
+def _run(formula: Formula, returned: list[Output]) -> Iterator[Tensor]:
+    """The tensors that a formula yields; what it returns goes to `returned`."""
+    returned.append((yield from formula))
+
+
+def fed_by_failure(call: Call) -> bool:
+    """Whether something is wrong with what feeds a call, which is told already."""
+    return any(arg is FAILED or FAILED in flatten(arg) for arg in (*call.args, *call.kwargs.values()))
+
+
+def tensors_of(row: Row, types: tuple[str, ...], prefix: str = "") -> Iterator[Tensor]:
+    """All tensors of a row, named from it, of layers of these types; a block's copies are alike, and each is there."""
+    for copy in range(row.repeat):
+        start = f"{prefix}{copy}." if row.repeat > 1 else prefix
+        for tensor in row.tensors:
+            yield tensor._replace(name=start + tensor.name, inside=types + tensor.inside)
+        for child in row.children:
+            yield from tensors_of(child, (*types, child.type), f"{start}{child.name}.")
