@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from service.formats.huggingface.blueprints import Blueprint
@@ -13,6 +14,7 @@ from tools.blueprints import gate
 from tools.blueprints.drafting import Draft
 from tools.blueprints.drawing import Drawer
 from tools.blueprints.explorer import CannotBuild, Explorer, Known
+from tools.blueprints.rates import sizing
 from tools.blueprints.raw import Flat, payload, stated, written
 from tools.blueprints.records import Inexpressible, Record
 from tools.blueprints.runs import Found, build
@@ -135,6 +137,8 @@ class _Compiler:
         start = payload(explorer.fields, explorer.start)
         self.full_payload = written(explorer.config_cls, explorer.model_type, start)
         self.full = build(explorer.config_cls, explorer.model_cls, self.full_payload, 60)
+        found = sizing(self.full_payload, self.full, partial(build, explorer.config_cls, explorer.model_cls))
+        explorer.sizing = set(map(explorer.fields.declared, found))
 
     def _stated_in_full(self) -> None:
         """A run in which every field is given, as in a config.json that was written out."""

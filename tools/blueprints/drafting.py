@@ -142,12 +142,12 @@ class Draft:
         read = (
             {path for one in self.explorer.runs for path, _ in one.model.trace.reads} | fields.read | set(fields.legacy)
         )
-        for path in sorted(read - self.explorer.pinned):
+        for path in sorted((read | self.explorer.sizing) - self.explorer.pinned):
             value = first.config.env.get(path)
             name = path.rpartition(".")[2]
             if path not in self.defaults or is_part(value) or path in fields.opaque or path in fields.made:
                 continue
-            if not matters(name) or name in UNSEEN or RATE.search(path):
+            if not matters(name) or name in UNSEEN or (RATE.search(path) and path not in self.explorer.sizing):
                 continue
             if len({str(phase.env.get(path)) for phase in self.configs}) == 1:
                 yield " or ".join(_equals(path, [value, self.fallbacks.get(path)]))
@@ -159,7 +159,9 @@ class Draft:
             rates = isinstance(given, float) or (
                 isinstance(given, list) and any(isinstance(one, float) for one in given)
             )
-            if rates or RATE.search(path) or is_part(given) or not matters(path.rpartition(".")[2]):
+            if (rates or RATE.search(path)) and path not in self.explorer.sizing:
+                continue
+            if is_part(given) or not matters(path.rpartition(".")[2]):
                 continue
             if path in self.explorer.fields.defaults and path not in self.explorer.fields.opaque:
                 values = {str(one): one for one in (given, stated.get(path, given))}

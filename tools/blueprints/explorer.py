@@ -60,6 +60,7 @@ class Explorer:
         self.pinned: set[str] = set()
         self.missing: set[str] = set()  # attributes that code asked for and that were not there
         self.relevant = set(self.known.relevant)
+        self.sizing: set[str] = set()  # rates without which something else would be built
         self.asked: set[str] = set()  # fields that code read or asked about
         self._seen: set[str] = set()
         self._tried: set[str] = set()

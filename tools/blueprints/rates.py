@@ -1,0 +1,53 @@
+"""Rates that size something: most floats decide how a model computes, but an mlp_ratio is a width."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from tools.blueprints.raw import RATE, flattened
+from tools.blueprints.runs import Found
+
+Build = Callable[[Mapping[str, Any]], Mapping[str, Found]]
+
+
+def sizing(payload: Mapping[str, Any], built: Mapping[str, Found], build: Build) -> set[str]:
+    """The rates of a config, by their paths in it, without which something else would be built."""
+    rates = [path for path, value in flattened(payload).items() if _is_rate(path, value)]
+    if not rates or _same(payload, rates, built, build):
+        return set()
+    return {path for path in rates if not _same(payload, [path], built, build)}
+
+
+def _is_rate(path: str, value: Any) -> bool:
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(one, float) for one in value)
+    named = RATE.search(path) is not None and not path.endswith(("_token_id", "token_index"))
+    return isinstance(value, float) or (named and isinstance(value, int) and not isinstance(value, bool))
+
+
+def _same(payload: Mapping[str, Any], paths: Iterable[str], built: Mapping[str, Found], build: Build) -> bool:
+    """Whether the same is built with other values there; one that the framework refuses builds nothing else. Raises
+    nothing: of several, a refused one hides the others."""
+    paths = list(paths)
+    try:
+        return build(_changed(payload, paths)) == built
+    except Exception:  # noqa: BLE001 # whatever the framework raises
+        return len(paths) == 1
+
+
+def _changed(payload: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads(json.dumps(payload))
+    for path in paths:
+        *steps, name = path.split(".")
+        place = config
+        for step in steps:
+            place = place[step]
+        value = place[name]
+        place[name] = [_other(one) for one in value] if isinstance(value, list) else _other(value)
+    return config
+
+
+def _other(value: float) -> float:
+    return max(1, value // 2) + 1 if isinstance(value, int) else value / 2 or 0.25
