@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from service.formats.huggingface.blueprints import Blueprint, blueprint, known
@@ -11,8 +12,9 @@ from service.formats.huggingface.expressions import parse
 from tools.blueprints import gate
 from tools.blueprints.drawing import Drawer
 from tools.blueprints.explorer import Explorer
+from tools.blueprints.rates import mistaken, sizing
 from tools.blueprints.raw import payload, written
-from tools.blueprints.runs import Found
+from tools.blueprints.runs import Found, build
 
 DRAWN = 12
 """Random configs of either sort, of other numbers and of other structures, that a class is checked with."""
@@ -45,9 +47,13 @@ def check(model_type: str, name: str, seconds: float, seed: int) -> Checked:
     explorer = Explorer(model_type, name, seconds, seed=seed)
     start = payload(explorer.fields, explorer.start)
     truth = explorer.plain(explorer.start)
-    for own in (start, written(explorer.config_cls, model_type, start)):
+    full = written(explorer.config_cls, model_type, start)
+    for own in (start, full):
         if why := gate.difference(found, own, truth):
             return Checked(0, 0, f"its own config: {why}")
+    built = partial(build, explorer.config_cls, explorer.model_cls)
+    if rates := mistaken(full, sizing(full, truth, built), built, partial(gate.difference, found)):
+        return Checked(2, 0, f"its own config with another {' or '.join(sorted(rates))}")
     if unseen := _unseen(found, start, truth, random.Random(seed)):
         return Checked(0, 0, f"the gate does not see that {unseen}")
     if found.fixed:

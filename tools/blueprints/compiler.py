@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from tools.blueprints import gate
 from tools.blueprints.drafting import Draft
 from tools.blueprints.drawing import Drawer
 from tools.blueprints.explorer import CannotBuild, Explorer, Known
-from tools.blueprints.rates import sizing
+from tools.blueprints.rates import mistaken, sizing
 from tools.blueprints.raw import Flat, payload, stated, written
 from tools.blueprints.records import Inexpressible, Record
 from tools.blueprints.runs import Found, build
@@ -89,6 +89,7 @@ class _Compiler:
         self.blueprint: Blueprint | None = None
         self.full: dict[str, Found] = {}
         self.full_payload: dict[str, Any] = {}
+        self.rates: set[str] = set()  # those that size something, by their paths in that payload
         self.stated: Flat | None = None  # all fields, where only the defaults are known
 
     def compile(self, result: Result) -> None:
@@ -104,22 +105,28 @@ class _Compiler:
             else:
                 self._refine()
             wrong = self._verify(result)
-            if not wrong:
-                result.shared, result.record = self.draft.shared, self.draft.record
-                result.pinned = sorted(explorer.pinned)
-                if self.stated is not None:
-                    result.narrow = ONLY_DEFAULTS
-                elif explorer.pinned:
-                    result.narrow = f"only the default of {', '.join(result.pinned)}"
-                else:
-                    result.reason = ""
+            rates = set() if wrong else self._mistaken_rates()
+            if not wrong and not rates:
+                self._ship(result)
                 return
-            result.reason = wrong[0][1]
+            result.reason = wrong[0][1] if wrong else f"of {', '.join(sorted(rates))} only the default is known"
             if self.stated is not None:
                 break
-            if attempt or len(wrong) > _MOST_WRONG:  # of a few, there may be enough to learn
+            if rates:
+                explorer.pin(rates)
+            elif attempt or len(wrong) > _MOST_WRONG:  # of a few, there may be enough to learn
                 explorer.pin(self._blamed(wrong, attempt))
         result.reason = f"is not exact ({result.reason})"
+
+    def _ship(self, result: Result) -> None:
+        result.shared, result.record = self.draft.shared, self.draft.record
+        result.pinned = sorted(self.explorer.pinned)
+        if self.stated is not None:
+            result.narrow = ONLY_DEFAULTS
+        elif self.explorer.pinned:
+            result.narrow = f"only the default of {', '.join(result.pinned)}"
+        else:
+            result.reason = ""
 
     def _explore(self) -> None:
         explorer = self.explorer
@@ -137,8 +144,17 @@ class _Compiler:
         start = payload(explorer.fields, explorer.start)
         self.full_payload = written(explorer.config_cls, explorer.model_type, start)
         self.full = build(explorer.config_cls, explorer.model_cls, self.full_payload, 60)
-        found = sizing(self.full_payload, self.full, partial(build, explorer.config_cls, explorer.model_cls))
-        explorer.sizing = set(map(explorer.fields.declared, found))
+        self.rates = sizing(self.full_payload, self.full, self._built)
+        explorer.sizing = set(map(explorer.fields.declared, self.rates))
+
+    def _built(self, config: Mapping[str, Any]) -> dict[str, Found]:
+        return build(self.explorer.config_cls, self.explorer.model_cls, config)
+
+    def _mistaken_rates(self) -> set[str]:
+        """Rates that were not learned for all values: what other configs show may be right for theirs alone."""
+        assert self.blueprint is not None
+        found = mistaken(self.full_payload, self.rates, self._built, partial(gate.difference, self.blueprint))
+        return set(map(self.explorer.fields.declared, found)) - self.explorer.pinned
 
     def _stated_in_full(self) -> None:
         """A run in which every field is given, as in a config.json that was written out."""

@@ -6,8 +6,11 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from tools.blueprints.gate import REFUSED
 from tools.blueprints.raw import RATE, flattened
 from tools.blueprints.runs import Found
+
+_FACTORS = 0.5, 0.75, 1.5, 2.0, 3.0
 
 Build = Callable[[Mapping[str, Any]], Mapping[str, Found]]
 
@@ -18,6 +21,23 @@ def sizing(payload: Mapping[str, Any], built: Mapping[str, Found], build: Build)
     if not rates or _same(payload, rates, built, build):
         return set()
     return {path for path in rates if not _same(payload, [path], built, build)}
+
+
+def mistaken(
+    payload: Mapping[str, Any], rates: Iterable[str], build: Build, why: Callable[[dict[str, Any], Any], str]
+) -> set[str]:
+    """Of these rates, those with a value for which `why` tells that what is counted is not what is built."""
+    found = set()
+    for path in rates:
+        for factor in _FACTORS:
+            config = _changed(payload, [path], factor)
+            try:
+                truth = build(config)
+            except Exception:  # noqa: BLE001 # whatever the framework raises
+                continue
+            if (reason := why(config, truth)) and not reason.startswith(REFUSED):
+                found.add(path)
+    return found
 
 
 def _is_rate(path: str, value: Any) -> bool:
@@ -37,7 +57,7 @@ def _same(payload: Mapping[str, Any], paths: Iterable[str], built: Mapping[str, 
         return len(paths) == 1
 
 
-def _changed(payload: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
+def _changed(payload: Mapping[str, Any], paths: Iterable[str], factor: float = 0.5) -> dict[str, Any]:
     config: dict[str, Any] = json.loads(json.dumps(payload))
     for path in paths:
         *steps, name = path.split(".")
@@ -45,9 +65,9 @@ def _changed(payload: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]
         for step in steps:
             place = place[step]
         value = place[name]
-        place[name] = [_other(one) for one in value] if isinstance(value, list) else _other(value)
+        place[name] = [_other(one, factor) for one in value] if isinstance(value, list) else _other(value, factor)
     return config
 
 
-def _other(value: float) -> float:
-    return max(1, value // 2) + 1 if isinstance(value, int) else value / 2 or 0.25
+def _other(value: float, factor: float) -> float:
+    return max(1, int(value * factor)) + 1 if isinstance(value, int) else value * factor or factor / 2
