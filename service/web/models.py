@@ -52,6 +52,9 @@ class ModelConfig(Strict):
 
     model_type = fields.String(required=True)
     members = fields.List(fields.Nested(ModelField), required=True)
+    only_defaults = fields.Boolean(
+        required=True, metadata={"description": "no other config of it was verified: another is refused"}
+    )
     assumed = fields.List(
         fields.String(), required=True, metadata={"description": "what must hold of a config; another is refused"}
     )

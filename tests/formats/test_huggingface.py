@@ -87,6 +87,7 @@ def test_labels_size_the_head() -> None:
     labels = {"id2label": {str(label): str(label) for label in range(7)}}
     assert at(counted(config | labels).root, "classifier").tensors[0].shape == (7, 768)
     assert at(counted(config).root, "classifier").tensors[0].shape == (2, 768)
+    assert at(counted(config | labels | {"num_labels": 5}).root, "classifier").tensors[0].shape == (5, 768)
 
 
 def test_without_architectures_the_base_class() -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from service.errors import UnknownLayer, did_you_mean
-from service.formats.huggingface.blueprints import blueprint, index
-from service.formats.huggingface.configs import KINDS
+from service.formats.huggingface.blueprints import Blueprint, blueprint, index
+from service.formats.huggingface.configs import AS_DERIVED, KINDS, LABELS
 
 
 def models() -> dict[str, Any]:
@@ -44,9 +44,16 @@ def _config(model_type: str, name: str) -> dict[str, Any]:
     return {
         "model_type": model_type,
         "members": members,
-        "assumed": [expression.text for expression in (*found.given, *found.assumed)],
-        "example": {"architectures": [name], "model_type": model_type},
+        "only_defaults": found.fixed,
+        "assumed": [] if found.fixed else list(dict.fromkeys(e.text for e in (*found.given, *found.assumed))),
+        "example": {"architectures": [name], "model_type": model_type, **_numbers(found)},
     }
+
+
+def _numbers(found: Blueprint) -> dict[str, int]:
+    """The numbers that size the class by default, as far as they stand in the config itself."""
+    defaults = {path: found.family.defaults.get(path) for path in found.fields if "." not in path and path != LABELS}
+    return {path: value for path, value in defaults.items() if type(value) is int}
 
 
 def _fields(model_type: str, name: str) -> Iterator[dict[str, Any]]:
@@ -54,4 +61,6 @@ def _fields(model_type: str, name: str) -> Iterator[dict[str, Any]]:
     found = blueprint(model_type, name)
     for path, kinds in found.fields.items():
         values = " or ".join(KINDS[letter] for letter in kinds if letter in KINDS)
+        if AS_DERIVED in kinds:
+            values += " or what the class derives"
         yield {"field": path, "values": values, "default": found.family.defaults.get(path)}

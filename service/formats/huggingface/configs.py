@@ -106,10 +106,9 @@ class _Given:
                 self._part(path, value, pointer + token(key))
             elif isinstance(value, dict) and "." not in key:
                 self._object(key, path, value, pointer + token(key))
-        if prefix + LABELS in self.fields and not isinstance(config.get("id2label"), dict):
-            stated = config.get(LABELS)
-            if isinstance(stated, int) and "id2label" not in self.fields:
-                self._set(prefix + LABELS, stated, pointer + token(LABELS))
+        if type(stated := config.get(LABELS)) is int:  # its labels are made anew
+            self._set(prefix + LABELS, stated, pointer + token(LABELS))
+            self.echoes[prefix + LABELS] = stated  # a class that sets it by itself was verified with labels only
 
     def _flat(self, config: Mapping[str, Any], prefix: str) -> None:
         """The members that belong to a config inside, where that is not given."""
@@ -199,8 +198,13 @@ class _Given:
         part = path.removesuffix(AGAIN)
         again = {**self.blueprint.family.defaults, **self.blueprint.family.parts[part]}
         again |= {f"{part}.{key}": _plain(value) for key, value in config.items()}
-        fields = [field for field in self.blueprint.fields if field.startswith(f"{part}.")]
-        if any(again.get(field) != self.fields.get(field) for field in fields if field.rpartition(".")[2] != LABELS):
+        fields = [
+            field
+            for field, kinds in self.blueprint.fields.items()
+            if field.startswith(f"{part}.") and field.rpartition(".")[2] != LABELS
+            and (ABSENT not in kinds or field.removeprefix(f"{part}.") in config)
+        ]  # fmt: skip
+        if any(again.get(field) != self.fields.get(field) for field in fields):
             self.problems.append(_unverified(f"a {path} that says the same as {part}", f"/{path}"))
 
     def _pointer(self, paths: frozenset[str]) -> str:
