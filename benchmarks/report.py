@@ -66,7 +66,7 @@ def peers(found: Sequence[Peer]) -> None:
             each.what,
             f"{each.theirs.seconds * 1e3:,.2f} ms",
             f"{each.ours.seconds * 1e3:,.3f} ms",
-            f"**{each.theirs.seconds / each.ours.seconds:,.0f} ×**",
+            f"**{_ratio(each.theirs.seconds / each.ours.seconds)} ×**",
             f"{each.theirs.imports:.1f} s, {each.ours.imports:.1f} s",
             f"{each.theirs.memory / 2**20:,.0f} MB, {each.ours.memory / 2**20:,.0f} MB",
         )
@@ -74,6 +74,10 @@ def peers(found: Sequence[Peer]) -> None:
     )
     head = ("peer", "counts", "takes", "paramcount", "ratio", "imports", "memory")
     put("peers", f"{machine()}\n\n{table(head, rows)}")
+
+
+def _ratio(times: float) -> str:
+    return f"{times:,.0f}" if times >= 10 else f"{times:.2g}"
 
 
 def scaling(

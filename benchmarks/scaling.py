@@ -34,7 +34,7 @@ def layers() -> Iterator[Point]:
     """Layers that nothing is remembered of, from JSON to JSON."""
     for power in range(2, 7):
         size, rounds = 10**power, max(2, 10 ** (4 - power))
-        yield Point(size, _seconds([native(size, first * 65537) for first in range(rounds + 1)]))
+        yield Point(size, _seconds([native(size, first * 17_188) for first in range(rounds + 1)]))
 
 
 def repeats() -> Iterator[Point]:
