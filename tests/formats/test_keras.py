@@ -224,6 +224,15 @@ def test_a_class_of_ones_own_is_never_its_namesake() -> None:
     assert "my_code.Dense" in problem.detail
 
 
+def test_what_was_read_before_says_nothing_of_a_class_of_ones_own() -> None:
+    plain = {name: value for name, value in bare(dense()).items() if name != "module"}
+    for _ in range(2):
+        assert numbers(report(sequential(entry(), plain))) == (15, 0)
+        with pytest.raises(Problems) as refused:
+            report(sequential(entry(), {**plain, "module": None}))
+        assert "custom.Dense" in refused.value.problems[0].detail
+
+
 def test_an_unknown_class_is_left_out_where_that_is_asked_for() -> None:
     payload = functional(entry(), UNKNOWN, dense("d", "mine"))
     with pytest.raises(Problems, match="problems"):

@@ -19,6 +19,7 @@ DEEPEST = 40
 """How many layers may be inside each other."""
 
 _FUNCTIONAL = frozenset(("Functional", "Model"))
+_ORIGIN = ("module", "registered_name")
 _ENDS = frozenset(("input_layers", "output_layers"))
 _BASE = frozenset(("name", "trainable", "dtype", "autocast", "activity_regularizer", "dynamic"))
 """Arguments of every layer (keras.Layer), which are not its type's own."""
@@ -102,9 +103,7 @@ class Reading:
         known = LAYERS.get(f"keras.{it.kind}")
         key = None
         if known is not None and not known.signature.parts:
-            key = memory.key(
-                (it.kind, it.item.get("module"), it.item.get("registered_name"), {**it.config, "name": ""})
-            )
+            key = memory.key((it.kind, [it.item.get(name, ...) for name in _ORIGIN], {**it.config, "name": ""}))
         if (leaf := _LEAVES.recall(key)) is None:
             said = len(self.notices)
             leaf = self._leaf(it, trainable is True)
