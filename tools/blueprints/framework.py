@@ -11,16 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tools import operators  # noqa: F401
+
 os.environ.update(TRANSFORMERS_VERBOSITY="critical", HF_HUB_OFFLINE="1")
 warnings.filterwarnings("ignore")
 
 import torch  # noqa: E402
-
-_OPERATIONS = torch.library.Library("torchvision", "DEF")  # torchvision's models import without its compiled operations
-for _operation in ("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-                   "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"):  # fmt: skip
-    _OPERATIONS.define(_operation)
-
 import transformers  # noqa: E402
 from transformers import GenerationConfig, PreTrainedModel  # noqa: E402
 from transformers.models.auto import configuration_auto, modeling_auto  # noqa: E402

@@ -11,6 +11,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tools import operators  # noqa: F401
+
 FILE = Path(__file__).parents[2] / "tests/golden/optimizers.json"
 
 SHAPES = {

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tools import operators  # noqa: F401
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -33,10 +35,6 @@ def torch_files() -> dict[str, str]:
     """What torch prints of torchvision's ResNet-50, and the parameters and buffers that it names."""
     import torch  # noqa: PLC0415
 
-    # torchvision registers fakes for these compiled operators, which its pure Python part comes without.
-    operators = torch.library.Library("torchvision", "DEF")
-    for name in ("nms", "qnms"):
-        operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     import torchvision  # noqa: PLC0415
 
     with torch.device("meta"):

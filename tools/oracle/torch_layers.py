@@ -28,6 +28,7 @@ from service.model import Report, Row
 from service.registry import LAYERS, load_plugins
 from service.repeats import indices
 from tests.cases import Case, cases
+from tools import operators  # noqa: F401
 
 DOCS = Path(__file__).parents[2] / "docs/torch.md"
 HIDING = {"hidden_parameters", "hidden_arguments", "hidden_buffers", "lazy"}
@@ -39,10 +40,6 @@ Shapes = dict[str, list[int]]
 def libraries() -> list[Any]:
     """Where classes come from: torch.nn, then what of torchvision and timm is installed."""
     found: list[Any] = [nn, nn.modules.linear]
-    declared = torch.library.Library("torchvision", "DEF")  # torchvision imports without its compiled operators
-    declared.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    declared.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    libraries.kept = declared  # type: ignore[attr-defined]
     for name in ("torchvision.ops", "timm.layers"):
         try:
             found.append(__import__(name, fromlist=["_"]))
