@@ -34,7 +34,6 @@ def keras_files() -> dict[str, str]:
 def torch_files() -> dict[str, str]:
     """What torch prints of torchvision's ResNet-50, and the parameters and buffers that it names."""
     import torch  # noqa: PLC0415
-
     import torchvision  # noqa: PLC0415
 
     with torch.device("meta"):
