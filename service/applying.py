@@ -44,7 +44,8 @@ def _run(formula: Formula, returned: list[Output]) -> Iterator[Tensor]:
 
 def fed_by_failure(call: Call) -> bool:
     """Whether something is wrong with what feeds a call, which is told already."""
-    return any(arg is FAILED or FAILED in flatten(arg) for arg in (*call.args, *call.kwargs.values()))
+    given = (*call.args, *call.kwargs.values()) if call.kwargs else call.args
+    return any(arg is FAILED or (isinstance(arg, list | dict) and FAILED in flatten(arg)) for arg in given)
 
 
 def tensors_of(row: Row, types: tuple[str, ...], prefix: str = "") -> Iterator[Tensor]:

@@ -43,6 +43,8 @@ from service.sharing import Shared, unshared
 from service.trainability import FROZEN, Rule, Rules, Verdict
 from service.validation import MOST_PROBLEMS, shown
 
+_UNKNOWN = Call((None,))
+
 MOST_NOTICES = 1000
 """How many notices a report holds, one that counts the others aside."""
 
@@ -112,6 +114,7 @@ class _Walk:
         self.document, self.options, self.limits = document, options, limits
         self.deadline = monotonic() + limits.seconds
         self.rules = Rules(options.rules, self.deadline)
+        self.ruled = bool(options.rules)
         self.problems: list[ArchitectureError] = []
         self.notices: list[Notice] = []
         self.weights: Counter[str] = Counter()
@@ -131,7 +134,7 @@ class _Walk:
 
         `times` is how many copies of it the model holds; 0: it is not counted here, and rules do not see it.
         """
-        if layer.repeat == 1 or not self.rules or not times or not (names := indices(layer.name, self.limits.copies)):
+        if layer.repeat == 1 or not self.ruled or not times or not (names := indices(layer.name, self.limits.copies)):
             return [self.row(layer, path, verdict, times, given)]
         if len(names) != layer.repeat:
             self.blame(
@@ -147,7 +150,7 @@ class _Walk:
     def row(self, layer: Layer, path: str, verdict: Verdict, times: int, given: Call) -> Row:
         """The row of a layer, children included."""
         self._enter(layer)
-        if self.rules and times:
+        if self.ruled and times:
             verdict = self.rules.settle(path, verdict, layer.trainable, layer.type)
         elif not layer.trainable:
             verdict = FROZEN
@@ -163,7 +166,7 @@ class _Walk:
             applied = self._leaf(layer, path, given)
             own, output = self._settled_again(applied, layer, path, verdict, copies), applied.output
         self._add(own, layer, copies)
-        totals = total((own.totals, *(child.totals for child in children))) if children else own.totals
+        totals = total([own.totals, *[child.totals for child in children]]) if children else own.totals
         if layer.repeat > 1:
             totals *= layer.repeat
             self._check_repeat(layer, given, output)
@@ -208,7 +211,8 @@ class _Walk:
         for child in layer.children:
             found = self.rows(child, prefix + child.name, verdict, times, given)
             rows += found
-            given = Call((found[-1].output if found else FAILED,))
+            output = found[-1].output if found else FAILED
+            given = _UNKNOWN if output is None else Call((output,))
         return tuple(rows), given.args[0]
 
     def _wired(
@@ -338,7 +342,7 @@ class _Walk:
         for tensor in tensors:
             free = tensor.trainable or computed
             own = verdict if free else FROZEN
-            if self.rules and copies:
+            if self.ruled and copies:
                 full = f"{path}.{tensor.name}" if path else tensor.name
                 own = self.rules.settle(full, verdict, free, inside=tensor.inside)
             designed = tensor.role == "buffer" or (computed and not tensor.trainable)
@@ -348,7 +352,7 @@ class _Walk:
 
     def _settled_again(self, applied: Applied, layer: Layer, path: str, verdict: Verdict, copies: int) -> Settled:
         """The same of a formula's tensors: without rules it is the same for all alike layers."""
-        if layer.shares or (self.rules and copies):
+        if layer.shares or (self.ruled and copies):
             return self._settled(applied.tensors, layer, path, verdict, copies)
         fate = layer.dtype or self.options.dtype, verdict.frozen_by, self.document.adapted
         if (found := applied.settled.get(fate)) is None:

@@ -51,6 +51,8 @@ def feeders(call: Call) -> list[Ref]:
 
 def duplicates(parent: Layer) -> Iterator[ArchitectureError]:
     """Names that several children have: nobody could tell them apart."""
+    if len({child.name for child in parent.children}) == len(parent.children):
+        return
     known: set[str] = set()
     for child in parent.children:
         if child.name in known:

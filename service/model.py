@@ -205,8 +205,7 @@ class Document:
     by_line: bool = False  # a text has no pointers: each layer's is "line 12", which a problem tells in its detail
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(NamedTuple):
     """How many elements train, are frozen, or are buffers; and the bytes they take."""
 
     trainable: int = 0
@@ -215,7 +214,7 @@ class Totals:
     bytes: int = 0  # of the weights
     buffer_bytes: int = 0
 
-    def __add__(self, other: Totals) -> Totals:
+    def __add__(self, other: Totals) -> Totals:  # type: ignore[override] # it is no sequence, but made as fast as one
         return Totals(
             self.trainable + other.trainable,
             self.frozen + other.frozen,
@@ -224,7 +223,7 @@ class Totals:
             self.buffer_bytes + other.buffer_bytes,
         )
 
-    def __mul__(self, times: int) -> Totals:
+    def __mul__(self, times: int) -> Totals:  # type: ignore[override]
         return Totals(
             self.trainable * times,
             self.frozen * times,
@@ -251,11 +250,11 @@ def total(parts: Iterable[Totals]) -> Totals:
     """The sum."""
     trainable = frozen = buffers = size_bytes = buffer_bytes = 0
     for part in parts:
-        trainable += part.trainable
-        frozen += part.frozen
-        buffers += part.buffers
-        size_bytes += part.bytes
-        buffer_bytes += part.buffer_bytes
+        trainable += part[0]
+        frozen += part[1]
+        buffers += part[2]
+        size_bytes += part[3]
+        buffer_bytes += part[4]
     return Totals(trainable, frozen, buffers, size_bytes, buffer_bytes)
 
 

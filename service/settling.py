@@ -28,10 +28,12 @@ def settle(tensors: Iterable[Tensor], fates: Iterable[Reason | None], dtype: str
     buffers: dict[str, int] = {}
     trains = frozen = size_bytes = buffer_bytes = 0
     for tensor, frozen_by in zip(tensors, fates, strict=True):
-        name, shape, role, own_dtype, _, tied_to, _, stands_for, inside = tensor
-        own_dtype = own_dtype or dtype
-        tied_to = tied_to or (shares and f"{shares}.{name}")
-        settled.append(Tensor(name, shape, role, own_dtype, frozen_by is None, tied_to, frozen_by, stands_for, inside))
+        name, shape, role, own_dtype, trainable, tied_to, _, stands_for, inside = tensor
+        if not own_dtype or frozen_by or shares or not trainable:
+            own_dtype = own_dtype or dtype
+            tied_to = tied_to or (shares and f"{shares}.{name}")
+            tensor = Tensor(name, shape, role, own_dtype, not frozen_by, tied_to, frozen_by, stands_for, inside)  # noqa: PLW2901
+        settled.append(tensor)
         if tied_to:
             continue
         size = prod(shape)
@@ -40,11 +42,11 @@ def settle(tensors: Iterable[Tensor], fates: Iterable[Reason | None], dtype: str
             buffer_bytes += taken
             buffers[own_dtype] = buffers.get(own_dtype, 0) + size
             continue
-        if frozen_by is None:
+        if not frozen_by:
             trains += size
         else:
             frozen += size
         size_bytes += taken
         weights[own_dtype] = weights.get(own_dtype, 0) + size
-    totals = Totals(trains, frozen, sum(buffers.values()), size_bytes, buffer_bytes)
+    totals = Totals(trains, frozen, sum(buffers.values()) if buffers else 0, size_bytes, buffer_bytes)
     return Settled(tuple(settled), totals, weights, buffers)

@@ -96,6 +96,7 @@ class Signature:
         self.inputs = tuple(p for p in parameters if p.meaning in ("input", "inputs"))
         self._names = [p.name for p in self.inputs]
         self.flags = frozenset(p.name for p in parameters if p.meaning == "flag")
+        self._only = self._names[0] if [p.meaning for p in self.inputs] == ["input"] and not self.flags else ""
         arguments = [p for p in parameters if p.meaning not in ("input", "inputs", "flag")]
         self.arguments = frozenset(p.name for p in arguments)
         self.parts = frozenset(p.name for p in arguments if p.field is None)
@@ -137,6 +138,8 @@ class Signature:
 
     def bind(self, args: tuple[Output, ...], kwargs: Mapping[str, Output]) -> dict[str, Any]:
         """The shapes of a call, by the names of the formula's inputs."""
+        if self._only and len(args) == 1 and not kwargs and isinstance(args[0], tuple):
+            return {self._only: args[0]}
         given = dict(zip(self._names, args, strict=False)) | kwargs  # type: ignore[operator]
         bound: dict[str, Any] = {name: given[name] for name in self.flags if isinstance(given.get(name), bool)}
         for parameter in self.inputs:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from service.errors import InvalidConfig, Problems
 from service.formats.huggingface.blueprints import Entry
-from service.formats.huggingface.expressions import Expression, Scope, integer, value_or_none
+from service.formats.huggingface.expressions import Expression, Scope, count, integer, value_or_none
 from service.formats.huggingface.places import each, everywhere, first, joined, limit_unlike, where
 from service.formats.huggingface.planning import HOLES, Bits, Blocks, Node, Plan
 from service.model import Layer, Tensor
@@ -40,7 +40,7 @@ class Builder:
         """`dtype`: of the weights."""
         self.scope, self.dtype = scope, dtype
         self.weights: list[Stands] = []
-        self._integers: dict[Expression, int | None] = {}  # of what no index changes
+        self._lengths: dict[tuple[Expression, tuple[int, ...]], int] = {}
 
     def build(self, plan: Plan, name: str) -> Layer:
         """The root. Raises Problems, TooLarge."""
@@ -60,7 +60,7 @@ class Builder:
                     children.append(child)
         if node.blocks is not None and node.blocks.inner.entries & spot.entries:
             children += self._blocks(node.blocks, spot)
-        return Layer(name, "", tensors=tensors, children=tuple(children), repeat=repeat)
+        return Layer(name, "", None, tuple(children), tensors, (), None, True, repeat)
 
     def _blocks(self, blocks: Blocks, spot: Spot) -> Iterator[Layer]:
         """The layers of some blocks, each for all that are alike."""
@@ -121,7 +121,8 @@ class Builder:
             yield layer._replace(name=joined(places), repeat=places.bit_count())
 
     def _tensor(self, entry: Entry, spot: Spot) -> Tensor:
-        shape = tuple([self._length(length, entry, spot.at) for length in entry.shape])
+        at, known = spot.at, self._lengths
+        shape = tuple([known.get((axis, at[: axis.reach])) or self._length(axis, entry, at) for axis in entry.shape])
         name = entry.steps[-1]
         if entry.buffer:
             return Tensor(name, shape, "buffer", entry.buffer, trainable=False)
@@ -131,22 +132,16 @@ class Builder:
             self.weights.append(Stands(entry, tensor, spot.times))
         return tensor
 
-    def _integer(self, expression: Expression, at: tuple[int, ...]) -> int | None:
-        if expression.indices:
-            return integer(expression, self.scope, at)
-        if expression not in self._integers:
-            self._integers[expression] = integer(expression, self.scope, ())
-        return self._integers[expression]
-
     def count(self, expression: Expression, at: tuple[int, ...] = ()) -> int:
         """How many blocks: none where that has no value."""
-        return max(self._integer(expression, at) or 0, 0)
+        return count(expression, self.scope, at)
 
     def _length(self, expression: Expression, entry: Entry, at: tuple[int, ...]) -> int:
-        length = self._integer(expression, at)
+        length = integer(expression, self.scope, at)
         if length is None or length < 0:
             size = "not known" if length is None else length
             raise Problems([InvalidConfig(f"{entry.name} would have an axis {expression.text}, which is {size}")])
+        self._lengths[expression, at[: expression.reach]] = length
         return length
 
 

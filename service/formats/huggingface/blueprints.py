@@ -33,17 +33,14 @@ _SEPARATOR = "; "
 class Entry:
     """Tensors of one name, with {i}, {j} where the blocks' indices go: their shape, how many, and where they are."""
 
-    steps: tuple[str, ...]
+    name: str
+    steps: tuple[str, ...]  # of its name
     shape: tuple[Expression, ...]
     counts: tuple[Expression, ...]
     guard: Expression
     tied: str
     frozen: bool
     buffer: str  # its dtype; empty: a weight
-
-    @property
-    def name(self) -> str:
-        return ".".join(self.steps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,6 +138,7 @@ def _entry(line: str) -> Entry:
     assert match is not None, line
     shape = match["shape"]
     return Entry(
+        match["name"],
         tuple(match["name"].split(".")),
         tuple(map(parse, shape.split(_SEPARATOR))) if shape else (),
         _counts(match["counts"]),

@@ -141,13 +141,15 @@ class Expression:
     truth: Closure
     indices: frozenset[int]
     fields: frozenset[str]
+    reach: int  # how many indices, the outermost first, its value follows from
 
 
 @lru_cache(maxsize=65536)
 def parse(text: str) -> Expression:
     """The expression that `text` is. Raises ValueError for anything outside the language."""
     node = ast.parse(text, mode="eval").body
-    return Expression(text, node, _value(node), _truth(node), *_names(node))
+    indices, fields = _names(node)
+    return Expression(text, node, _value(node), _truth(node), indices, fields, max(indices, default=-1) + 1)
 
 
 def _names(node: ast.expr) -> tuple[frozenset[int], frozenset[str]]:
