@@ -18,11 +18,12 @@ _SLOT = frozenset(("S",))
 
 
 def template(name: str) -> tuple[str, At]:
-    """'h.3.attn' -> 'h.{0}.attn', (3,)"""
+    """'h.3.attn' -> 'h.{0}.attn', (3,); a tensor that is but a number itself keeps it"""
     steps: list[str] = []
     at: list[int] = []
-    for step in name.split("."):
-        if step.isdigit():
+    own = name.split(".")
+    for place, step in enumerate(own):
+        if step.isdigit() and (place < len(own) - 1 or "[" in name):
             steps.append(f"{{{len(at)}}}")
             at.append(int(step))
         else:

@@ -25,6 +25,7 @@ _DRAWS = 16
 _CLEAN = 2
 _MOST_REFUSED = 8
 _MOST_WRONG = 6
+_MOST_BLAMED = 6
 _MOST_CHOICES = 40
 HELD_OUT = {True: 12, False: 24}
 """Random configs, of other numbers only and of other structures, that a blueprint must agree with, not learned from."""
@@ -99,7 +100,7 @@ class _Compiler:
         if explorer.seconds:
             self._explore()
         for attempt in range(_PINS):
-            if attempt == _PINS - 1 or not explorer.seconds or (attempt and explorer.left < 0):
+            if attempt == _PINS - 1 or not explorer.seconds or (attempt and explorer.left < -explorer.seconds / 2):
                 self._only_defaults()
                 self._learn()
             else:
@@ -241,13 +242,37 @@ class _Compiler:
         return wrong
 
     def _blamed(self, wrong: list[tuple[Flat, str]], attempt: int) -> set[str]:
-        """The fields to leave alone from now on: those that changed most often where the record was wrong."""
-        base = self.explorer.first.changes
-        shrunk = base.keys() - self.explorer.start.keys()
+        """The fields to leave alone from now on: without a change of which most of what is wrong would be right."""
         counts: Counter[str] = Counter()
-        for changes, _ in wrong:
-            changed = [path for path, other in changes.items() if str(base.get(path)) != str(other)]
-            counts.update({path: 1 for path in changed if path in self.explorer.accepted and path not in shrunk})
+        for changes, why in wrong[:_MOST_BLAMED]:
+            counts.update(self._refusing(why) or self._minimal(changes))
         for group in self.explorer.together:
             counts.update(dict.fromkeys(group, 0))
         return {path for path, _ in counts.most_common(1 + attempt * attempt)}
+
+    def _refusing(self, why: str) -> list[str]:
+        """The fields that a refusal names."""
+        shrunk = self.explorer.first.changes.keys() - self.explorer.start.keys()
+        return [path for path in self.explorer.accepted.keys() - shrunk if gate.REFUSED in why and path in why]
+
+    def _minimal(self, changes: Flat) -> list[str]:
+        """Of the changes of a config that is counted wrongly those that it takes to be."""
+        base = self.explorer.first.changes
+        shrunk = base.keys() - self.explorer.start.keys()
+        changed = [path for path, other in changes.items() if str(base.get(path)) != str(other)]
+        needed = []
+        for path in changed:
+            without = {name: value for name, value in changes.items() if name != path}
+            without |= {path: base[path]} if path in base else {}
+            if self._still_wrong(without):
+                changes = without
+            elif path in self.explorer.accepted and path not in shrunk:
+                needed.append(path)
+        return needed
+
+    def _still_wrong(self, changes: Flat) -> bool:
+        try:
+            truth = self.explorer.plain(changes)
+        except Exception:  # noqa: BLE001 - a mixture that describes no model
+            return False
+        return bool(self._mistaken(changes, truth))

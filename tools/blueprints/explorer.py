@@ -22,6 +22,7 @@ _INDEX = frozenset(("i",))
 _MOST_RUNS = 90
 _FEWER_RUNS = 50  # once another class of the same config was explored
 _MOST_VALUES = 8
+_MOST_RETRIES = 12
 _SHARE = 0.6  # of the time, for exploring
 _SMALL, _LARGE = 4, 400
 
@@ -64,6 +65,7 @@ class Explorer:
         self.asked: set[str] = set()  # fields that code read or asked about
         self._seen: set[str] = set()
         self._tried: set[str] = set()
+        self._failed: list[tuple[str, Any]] = []
         self._bad = set(self.known.refused)
         self.start: Flat = dict(SEEDS.get(model_type, {}))
         self._base()
@@ -174,10 +176,14 @@ class Explorer:
         queue = deque(self.runs[:1])
         for path in sorted(self.known.relevant):
             for other in self.known.accepted.get(path, ())[:2]:
-                self._try({**self.first.changes, path: other})
+                if self._try({**self.first.changes, path: other}) is None and isinstance(other, bool | str):
+                    self._failed.append((path, other))
         for group in self.known.together:
             self._try({**self.first.changes, **group})
-        while queue and self._more():
+        while self._more():
+            queue.extend(() if queue else self._retried())
+            if not queue:
+                break
             current = queue.popleft()
             for path, other in [*self._flips(current), *self._nulls(current)]:
                 if (found := self._try_flip(current, path, other)) is not None:
@@ -221,9 +227,25 @@ class Explorer:
             found = self._try(self._with_companions(current, path, changes))
         if found is None:
             self._bad.add((path, str(other)))
+            if isinstance(other, bool | str):
+                self._failed.append((path, other))
         else:
             self._accept(path, other)
         return found
+
+    def _retried(self) -> Iterator[Run]:
+        """Flags and words that failed, in runs that differ from the first in another one: some hang together."""
+        base = self.first.changes
+        others = [one for one in self.runs[1:] if _chosen(one.changes, base)]
+        failed, self._failed = self._failed, []
+        for path, other in failed:
+            done = any(one.changes.get(path) == other for one in self.runs)
+            for current in others[:_MOST_RETRIES] if not done else ():
+                if (found := self._try({**current.changes, path: other})) is not None:
+                    self._bad.discard((path, str(other)))
+                    self._accept(path, other)
+                    yield found
+                    break
 
     def _with_companions(self, current: Run, path: str, changes: Flat) -> Flat:
         """A flag often asks for numbers that are null while it is off."""
@@ -284,9 +306,8 @@ class Explorer:
         read = {path for path, _ in current.model.trace.reads} | {
             path for path in current.config.env if path in self.fields.annotations and path not in current.same
         }
-        read |= {
-            path for path, given in current.config.env.items() if isinstance(given, list)
-        } | self.fields.legacy.keys()
+        read |= {path for path, given in current.config.env.items() if isinstance(given, list)}
+        read |= self.fields.legacy.keys() | (self.fields.read & current.config.env.keys())
         for path in sorted(read):
             given = current.config.env.get(path)
             if path in self.fields.opaque:
@@ -372,6 +393,12 @@ def _other_kind(given: Any, made: Any) -> bool:
 
 def of_words(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
+
+
+def _chosen(changes: Flat, base: Flat) -> bool:
+    """Whether these are one change to a first run, of a flag or a word."""
+    new = [value for path, value in changes.items() if path not in base]
+    return len(new) == 1 and isinstance(new[0], bool | str)
 
 
 def _agree(found: Run, truth: dict[str, Found]) -> bool:

@@ -91,6 +91,8 @@ def _instead_of_null(path: str, annotation: str, known: Collection[str]) -> Iter
         yield "|".join(words)
     if words and "list" in annotation:
         yield words
+    if "list[int]" in annotation:
+        yield from ([1], [0, 2])
     if "int" in annotation or not annotation:
         yield from (3, 8, 16, 64)
     if "bool" in annotation or (not annotation and not _SIZES.search(path)):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from types import CodeType, FunctionType
 from typing import Any
+
+from transformers import modeling_utils
 
 from tools.blueprints.framework import torch
 from tools.blueprints.symbolic import CURRENT, SymbolicFloat, SymbolicInt, SymbolicList, made, plain, symbolic, term_of
@@ -212,6 +215,34 @@ def patch_modules() -> None:
             module.__dict__.setdefault(builtin, ours)
         if module.__dict__.get("math") is math:
             module.__dict__["math"] = _MATH
+        if "get_sinusoid_encoding_table" in module.__dict__:  # takes seconds to fill, and is no parameter
+            module.__dict__["get_sinusoid_encoding_table"] = _table
+        for owner in vars(module).values():
+            _give_history(owner, name)
+    modeling_utils.__dict__.setdefault("getattr", _getattr)  # it asks whether embeddings are to be tied
+
+
+def _table(positions: int, width: int) -> Any:
+    return torch.zeros(1, plain(positions), plain(width))
+
+
+def _give_history(owner: Any, module: str) -> None:
+    """Constants of a module's code as symbolic ones: a plain float times a symbolic integer is a plain float."""
+    if isinstance(owner, FunctionType) and owner.__module__ == module:
+        owner.__code__ = _with_history(owner.__code__)
+    elif isinstance(owner, type) and owner.__module__ == module:
+        for member in vars(owner).values():
+            _give_history(member, module)
+
+
+def _with_history(code: CodeType) -> CodeType:
+    constants = [
+        _with_history(one) if isinstance(one, CodeType)
+        else SymbolicFloat(one, ("c", one)) if type(one) is float and math.isfinite(one)
+        else one
+        for one in code.co_consts
+    ]  # fmt: skip
+    return code.replace(co_consts=tuple(constants))
 
 
 _CREATORS = {getattr(torch, n): n for n in ("empty", "zeros", "ones", "randn", "rand", "full")}

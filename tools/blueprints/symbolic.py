@@ -213,7 +213,8 @@ def _operation(op: str, operate: Callable[[Any, Any], Any], swapped: bool) -> Ca
         if not isinstance(other, int | float):
             return NotImplemented
         left, right = (other, self) if swapped else (self, other)
-        return made(operate(_raw(left), _raw(right)), (op, term_of(left), term_of(right)))
+        found, first, second = operate(_raw(left), _raw(right)), term_of(left), term_of(right)
+        return made(found, ("c", found) if first[0] == second[0] == "c" else (op, first, second))
 
     return method
 
