@@ -15,12 +15,16 @@ LARGEST_COUNT = 2**53 - 1
 """The largest count that every reader of JSON holds exactly."""
 
 
+Fates = dict[tuple[str, Reason | None, bool], Settled]
+"""What became of some tensors, by dtype, by what freezes them, with an adapter."""
+
+
 class Applied(NamedTuple):
-    """What a formula yields and returns, and what became of it by dtype, by what freezes it, with an adapter."""
+    """What a formula yields and returns, and what became of that."""
 
     tensors: tuple[Tensor, ...]
     output: Output
-    settled: dict[tuple[str, Reason | None, bool], Settled]
+    settled: Fates
 
 
 KNOWN: Memory[Applied] = Memory()

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 from service import memory
-from service.applying import KNOWN, LARGEST_COUNT, Applied, applied, fed_by_failure, tensors_of
+from service.applying import KNOWN, LARGEST_COUNT, Applied, Fates, applied, fed_by_failure, tensors_of
 from service.errors import (
     ArchitectureError,
     InvalidConfig,
@@ -121,6 +121,7 @@ class _Walk:
         self.buffers: Counter[str] = Counter()
         self.depth = self.visited = self.tensors = 0
         self.shared: list[Shared] = []
+        self.stated: dict[tuple[Tensor, ...], Fates] = {}  # what became of tensors that no formula yields
 
     def blame(self, error: ArchitectureError, pointer: str) -> None:
         """Note a problem at `pointer`, and go on with the others."""
@@ -159,12 +160,12 @@ class _Walk:
         output: Output = None
         if layer.children:
             children, output = self._beneath(layer, path, verdict, copies, given)
-            own = self._settled(layer.tensors, layer, path, verdict, copies)
-        elif layer.config is None:
-            own = self._settled(layer.tensors, layer, path, verdict, copies)
+        if layer.children or layer.config is None:
+            known = self.stated.setdefault(layer.tensors, {}) if layer.tensors else {}
+            own = self._settled(layer.tensors, known, layer, path, verdict, copies)
         else:
             applied = self._leaf(layer, path, given)
-            own, output = self._settled_again(applied, layer, path, verdict, copies), applied.output
+            own, output = self._settled(applied.tensors, applied.settled, layer, path, verdict, copies), applied.output
         self._add(own, layer, copies)
         totals = total([own.totals, *[child.totals for child in children]]) if children else own.totals
         if layer.repeat > 1:
@@ -333,10 +334,22 @@ class _Walk:
             raise _Told("")
         return tuple(tensors_of(row, (row.type,))), row.output
 
-    def _settled(self, tensors: tuple[Tensor, ...], layer: Layer, path: str, verdict: Verdict, copies: int) -> Settled:
-        """A layer's own tensors, each with its fate."""
+    def _settled(
+        self, tensors: tuple[Tensor, ...], known: Fates, layer: Layer, path: str, verdict: Verdict, copies: int
+    ) -> Settled:
+        """A layer's own tensors, each with its fate: without rules it is the same for all that are alike."""
         if not tensors:
             return NOTHING
+        if layer.shares or (self.ruled and copies):
+            return self._settled_anew(tensors, layer, path, verdict, copies)
+        fate = layer.dtype or self.options.dtype, verdict.frozen_by, self.document.adapted
+        if (found := known.get(fate)) is None:
+            found = known[fate] = self._settled_anew(tensors, layer, path, verdict, copies)
+        return found
+
+    def _settled_anew(
+        self, tensors: tuple[Tensor, ...], layer: Layer, path: str, verdict: Verdict, copies: int
+    ) -> Settled:
         computed = layer.config is not None  # by a formula, whose `trainable` is design and no word on training
         fates = []
         for tensor in tensors:
@@ -349,15 +362,6 @@ class _Walk:
             adapted = own is FROZEN and self.document.adapted
             fates.append(DESIGN if designed else ADAPTER if adapted else own.frozen_by)
         return settle(tensors, fates, layer.dtype or self.options.dtype, layer.shares)
-
-    def _settled_again(self, applied: Applied, layer: Layer, path: str, verdict: Verdict, copies: int) -> Settled:
-        """The same of a formula's tensors: without rules it is the same for all alike layers."""
-        if layer.shares or (self.ruled and copies):
-            return self._settled(applied.tensors, layer, path, verdict, copies)
-        fate = layer.dtype or self.options.dtype, verdict.frozen_by, self.document.adapted
-        if (found := applied.settled.get(fate)) is None:
-            found = applied.settled[fate] = self._settled(applied.tensors, layer, path, verdict, copies)
-        return found
 
     def _add(self, own: Settled, layer: Layer, copies: int) -> None:
         """Count a layer's own tensors."""
