@@ -33,6 +33,8 @@ class Ratio(NamedTuple):
     floor: float  # seconds of CPU
     ours: float
     times: float  # the floor's CPU, median over the rounds
+    again: float  # seconds of CPU, of a request that was answered before
+    times_again: float
     noise: float  # how much two measurements of the floor in one round differ, median
     per_second: float  # requests over one connection
 
@@ -82,6 +84,7 @@ def ratios() -> Iterator[Ratio]:
                     (
                         cost(floor, least.workers, least_url, times),
                         cost(ours, service.workers, body, times),
+                        cost(ours, service.workers, body, times, again=True),
                         cost(floor, least.workers, least_url, times),
                     )
                     for _ in range(ROUNDS)
@@ -89,16 +92,18 @@ def ratios() -> Iterator[Ratio]:
                 yield _ratio(body, sent, firsts[number], found)
 
 
-def _ratio(body: Body, sent: int, first: float, found: list[tuple[Cost, Cost, Cost]]) -> Ratio:
-    floors = [(before.cpu + after.cpu) / 2 for before, _, after in found]
+def _ratio(body: Body, sent: int, first: float, found: list[tuple[Cost, Cost, Cost, Cost]]) -> Ratio:
+    floors = [(before.cpu + after.cpu) / 2 for before, _, _, after in found]
     return Ratio(
         body.name,
         len(body.raw),
         sent,
         first,
         median(floors),
-        median(ours.cpu for _, ours, _ in found),
-        median(ours.cpu / floor for floor, (_, ours, _) in zip(floors, found, strict=True)),
-        median(max(a.cpu, b.cpu) / min(a.cpu, b.cpu) - 1 for a, _, b in found),
-        1 / median(ours.wall for _, ours, _ in found),
+        median(new.cpu for _, new, _, _ in found),
+        median(new.cpu / floor for floor, (_, new, _, _) in zip(floors, found, strict=True)),
+        median(again.cpu for _, _, again, _ in found),
+        median(again.cpu / floor for floor, (_, _, again, _) in zip(floors, found, strict=True)),
+        median(max(a.cpu, b.cpu) / min(a.cpu, b.cpu) - 1 for a, _, _, b in found),
+        1 / median(new.wall for _, new, _, _ in found),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from http.client import HTTPConnection
+from itertools import count
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -23,9 +24,14 @@ def cpu_seconds(processes: Sequence[int]) -> float:
     return sum(time.clock_gettime((~process << 3) | 2) for process in processes)
 
 
-def ask(connection: HTTPConnection, body: Body) -> bytes:
-    """The answer to one request. Raises AssertionError where it is no good one."""
-    connection.request("POST", body.path, body.raw, {"Content-Type": body.media})
+_NUMBERS = count()
+
+
+def ask(connection: HTTPConnection, body: Body, *, again: bool = False) -> bytes:
+    """The answer to one request; to one that nobody has asked before, unless `again`: a parameter that means nothing
+    numbers it. Raises AssertionError where it is no good one."""
+    media = body.media if again else f"{body.media}; number={next(_NUMBERS)}"
+    connection.request("POST", body.path, body.raw, {"Content-Type": media})
     response = connection.getresponse()
     answer = response.read()
     assert response.status == 200, answer[:500]
@@ -39,9 +45,9 @@ def connected(url: str) -> HTTPConnection:
     return HTTPConnection(parts.hostname, parts.port, timeout=120)
 
 
-def cost(connection: HTTPConnection, workers: Sequence[int], body: Body, times: int) -> Cost:
+def cost(connection: HTTPConnection, workers: Sequence[int], body: Body, times: int, *, again: bool = False) -> Cost:
     """The mean of so many requests."""
     cpu, wall = cpu_seconds(workers), time.perf_counter()
     for _ in range(times):
-        ask(connection, body)
+        ask(connection, body, again=again)
     return Cost((cpu_seconds(workers) - cpu) / times, (time.perf_counter() - wall) / times)

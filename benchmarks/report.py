@@ -48,13 +48,15 @@ def floor(found: Sequence[Ratio]) -> None:
             f"{each.floor * 1e6:,.0f} µs",
             f"{each.ours * 1e6:,.0f} µs",
             f"**{each.times:.2f} ×**",
+            f"{each.again * 1e6:,.0f} µs",
+            f"**{each.times_again:.2f} ×**",
             f"{each.noise:.0%}",
             f"{each.per_second:,.0f}",
             f"{each.first * 1e3:,.1f} ms",
         )
         for each in found
     )
-    head = ("request", "bytes in", "out", "floor", "service", "ratio", "noise", "a second", "the first")
+    head = "request", "bytes in", "out", "floor", "new", "ratio", "again", "ratio", "noise", "new a second", "the first"
     put("floor", f"{machine()}\n\n{table(head, rows)}")
     CHART.write_text(_chart(found))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import json
 import re
 import zlib
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
@@ -18,6 +17,7 @@ from zipfile import BadZipFile, ZipFile
 import orjson
 
 from service.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, token
+from service.formats.keras.archive import finite
 from service.formats.safetensors.header import parse
 
 _MOST_TEXT = 512 * 1024 * 1024
@@ -103,8 +103,7 @@ def _archive(path: Path) -> Any:
                 raise InvalidDocument(_PICKLED)
             if archive.getinfo("config.json").file_size > _MOST_TEXT:
                 raise TooLarge(f"holds a config.json longer than {_MOST_TEXT:,} bytes")
-            # Keras writes NaN and Infinity; they stand in arguments that change no tensor.
-            return json.loads(archive.read("config.json"), parse_constant=lambda _: None)
+            return finite(archive.read("config.json"))
     except (BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise InvalidDocument(f"is an archive that cannot be read: {str(error)[:100]}") from None
 

@@ -45,7 +45,8 @@ def refs(structure: Any) -> list[Ref]:
 def feeders(call: Call) -> list[Ref]:
     """The refs in a call's arguments."""
     if len(call.args) == 1 and not call.kwargs:
-        return refs(call.args[0])
+        (only,) = call.args
+        return [only] if isinstance(only, Ref) else refs(only)
     return [ref for arg in (*call.args, *call.kwargs.values()) for ref in refs(arg)]
 
 
@@ -114,9 +115,8 @@ def evaluate(parent: Layer, given: Call, run: Run) -> Output:
             call = Call((entry,))
         elif child.calls:
             args, kwargs = child.calls[index]
-            call = Call(
-                tuple([_swap(arg, value) for arg in args]), {key: _swap(arg, value) for key, arg in kwargs.items()}
-            )
+            named = {key: _swap(arg, value) for key, arg in kwargs.items()} if kwargs else kwargs
+            call = Call(tuple([_swap(arg, value) for arg in args]), named)
         else:
             call = Call()
         values[node] = run(child, call)

@@ -153,6 +153,10 @@ class Layer(NamedTuple):
     dtype: str = ""
     pointer: str = ""  # where it stands in the document
 
+    def called(self, calls: Iterable[Call]) -> Layer:
+        """The layer, wired in by these."""
+        return Layer._make((*self[:5], tuple(calls), *self[6:]))
+
 
 class Notice(NamedTuple):
     """Something that a reader of the report must know; with `seen` false, the count is not exact because of it."""

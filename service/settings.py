@@ -28,6 +28,7 @@ class Settings:
     max_rows: int = 100_000
     max_seconds: int = 20
     max_concurrent: int = 8
+    answers_bytes: int = 4 * 1024 * 1024
     trusted_hops: int = 0
     base_path: str = ""
     cors_origins: tuple[str, ...] = ()

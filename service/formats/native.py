@@ -150,7 +150,7 @@ def _wired(parent: Layer, items: Sequence[Mapping[str, Any]], entries: tuple[str
     for child, item in zip(parent.children, items, strict=True):
         names = item.get("inputs", [previous])
         refs = [Ref(name) for name in names]
-        children.append(child._replace(calls=(Call((refs if len(refs) > 1 else refs[0],)),)))
+        children.append(child.called([Call((refs if len(refs) > 1 else refs[0],))]))
         fed.update(names)
         previous = child.name
     ends = [Ref(child.name) for child in children if child.name not in fed]

@@ -8,9 +8,10 @@ import threading
 from http import HTTPStatus
 from pathlib import Path
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
 
 from service.settings import InvalidSetting, Settings
+from service.web.observing import itself
 from service.web.problems import problem
 
 OPEN = frozenset(("/livez", "/readyz"))
@@ -69,6 +70,7 @@ def register(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def admit() -> Response | None:
+        request = itself()
         if request.path in OPEN:
             return None
         if tokens is not None and request.method != "OPTIONS":  # a browser's preflight carries no token

@@ -39,13 +39,17 @@ def parsed(raw: bytes) -> Any:
         raise HTTPProblem(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}.") from None
 
 
-def payload(request: Request, found: Format) -> Any:
-    """The document in the body of a request for one format: JSON, text or bytes, as its content type says."""
+def document_body(request: Request, found: Format) -> bytes:
+    """The body of a request for one format."""
     media = request.mimetype
     taken = {JSON, found.media}
     if media not in taken and not (media.endswith("+json") and media.startswith("application/")):
         raise unsupported(media, taken)
-    raw = body(request, settings())
+    return body(request, settings())
+
+
+def document(raw: bytes, media: str) -> Any:
+    """The document that a body is: JSON, text or bytes, as its content type says."""
     if media.startswith("text/"):
         try:
             return raw.decode()
@@ -79,18 +83,21 @@ def unsupported(media: str, taken: set[str]) -> HTTPProblem:
     )
 
 
-def envelope(request: Request) -> dict[str, Any]:
-    """The envelope in the body, loaded."""
+def json_body(request: Request) -> bytes:
+    """The body, which must be JSON."""
     if request.mimetype != JSON:
         raise unsupported(request.mimetype, {JSON})
-    return envelopes.envelope(parsed(body(request, settings())))
+    return body(request, settings())
+
+
+def envelope(request: Request) -> dict[str, Any]:
+    """The envelope in the body, loaded."""
+    return envelopes.envelope(parsed(json_body(request)))
 
 
 def comparison(request: Request) -> dict[str, Any]:
     """The two envelopes in the body, loaded."""
-    if request.mimetype != JSON:
-        raise unsupported(request.mimetype, {JSON})
-    return envelopes.comparison(parsed(body(request, settings())))
+    return envelopes.comparison(parsed(json_body(request)))
 
 
 @lru_cache(maxsize=256)

@@ -16,7 +16,8 @@ from service.reading import recognise
 from service.rendering import RENDERERS
 from service.rendering.comparison import COMPARISONS
 from service.rendering.exports import EXPORTS
-from service.web import asking, metrics
+from service.web import answers, asking, metrics
+from service.web.answers import Answer
 from service.web.asking import JSON
 from service.web.observing import itself
 from service.web.problems import HTTPProblem, sentence
@@ -27,8 +28,13 @@ counts = Blueprint("counts", __name__)
 
 @counts.post("/v1/count")
 def count_envelope() -> Response:
-    asked = asking.envelope(itself())
-    return _answer(counted_envelope(asked), asked)
+    raw = asking.json_body(itself())
+
+    def answer() -> Answer:
+        asked = envelopes.envelope(asking.parsed(raw))
+        return _answer(counted_envelope(asked), asked)
+
+    return answers.once(raw, answer)
 
 
 @counts.post("/v1/count/<name>")
@@ -39,9 +45,14 @@ def count_document(name: str) -> Response:
         raise HTTPProblem(HTTPStatus.NOT_FOUND, sentence(error.detail)) from None
     request, settings = itself(), asking.settings()
     asked = asking.query(request.query_string)
-    document = asking.payload(request, found)
-    how = counting(asked, settings)
-    return _answer(_measured(lambda: envelopes.counted_document(document, found, how, settings, span)), asked)
+    raw = asking.document_body(request, found)
+
+    def answer() -> Answer:
+        document, how = asking.document(raw, request.mimetype), counting(asked, settings)
+        counted = _measured(lambda: envelopes.counted_document(document, found, how, settings, span))
+        return _answer(counted, asked)
+
+    return answers.once(raw, answer)
 
 
 @counts.post("/v1/export/<registry>")
@@ -91,11 +102,12 @@ def _measured(count: Callable[[], Counted]) -> Counted:
     return counted
 
 
-def _answer(counted: Counted, asked: Asked) -> Response:
+def _answer(counted: Counted, asked: Asked) -> Answer:
     """A report in the form that the client accepts."""
     media = asking.accepted(itself(), RENDERERS)
+    report, form = counted
     with span("render"):
         if media == JSON:
-            return Response(orjson.dumps(answered(counted, asked, asking.settings())), content_type=JSON)
+            return Answer(orjson.dumps(answered(counted, asked, asking.settings())), JSON, form, report.rows)
         rendered = envelopes.rendered(counted, asked, asking.settings(), media)
-        return Response(rendered, content_type=f"{media}; charset=utf-8")
+        return Answer(rendered.encode(), f"{media}; charset=utf-8", form, report.rows)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 from flask_compress import Compress
 from flask_cors import CORS
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service.settings import Settings
+from service.web.observing import itself
 
 CONSTANT = frozenset(("/openapi.json", "/openapi.yaml", "/docs", "/v1/layers", "/v1/formats", "/v1/limits"))
 """Routes whose answer changes only with a release or a plug-in."""
@@ -25,6 +26,7 @@ def register(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def constant(response: Response) -> Response:
+        request = itself()
         if request.method != "GET" or response.status_code != 200:
             return response
         if request.path in CONSTANT or request.path.startswith(("/v1/layers/", "/docs/")):

@@ -20,7 +20,7 @@ def register(app: Flask) -> None:
     @app.before_request
     def begin() -> None:
         g.began = perf_counter()
-        given = request.headers.get("X-Request-ID")
+        given = itself().headers.get("X-Request-ID")
         g.request_id = given if given and _ID.fullmatch(given) else uuid4().hex
 
     @app.after_request

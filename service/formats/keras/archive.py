@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from io import BytesIO
+from math import isfinite
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
@@ -36,7 +37,16 @@ def _member(raw: bytes) -> bytes:
 def _parsed(raw: bytes) -> Any:
     values.check(raw)
     try:
-        # Keras writes NaN and Infinity; they stand in arguments that change no tensor.
-        return json.loads(raw, parse_constant=lambda _: None)
+        return finite(raw)
     except (ValueError, RecursionError) as error:
         raise InvalidDocument(f"is neither a .keras file nor JSON: {str(error)[:100]}") from None
+
+
+def finite(raw: bytes) -> Any:
+    """JSON with null for NaN and Infinity, which Keras writes of arguments that change no tensor. Raises ValueError."""
+    return json.loads(raw, parse_constant=lambda _: None, parse_float=_finite)
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if isfinite(number) else None

@@ -167,7 +167,7 @@ def is_shape(value: Any) -> bool:
     if not isinstance(value, list) or len(value) > 64:
         return False
     for length in value:  # noqa: SIM110 # a generator takes twice the time, and this is asked of every layer
-        if length is not None and not _is_number(length):
+        if length is not None and not (type(length) is int and 0 <= length <= LARGEST):
             return False
     return True
 

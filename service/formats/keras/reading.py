@@ -19,7 +19,6 @@ DEEPEST = 40
 """How many layers may be inside each other."""
 
 _FUNCTIONAL = frozenset(("Functional", "Model"))
-_ORIGIN = ("module", "registered_name")
 _ENDS = frozenset(("input_layers", "output_layers"))
 _BASE = frozenset(("name", "trainable", "dtype", "autocast", "activity_regularizer", "dynamic"))
 """Arguments of every layer (keras.Layer), which are not its type's own."""
@@ -103,13 +102,15 @@ class Reading:
         known = LAYERS.get(f"keras.{it.kind}")
         key = None
         if known is not None and not known.signature.parts:
-            key = memory.key((it.kind, [it.item.get(name, ...) for name in _ORIGIN], {**it.config, "name": ""}))
+            origin = "module" in it.item, it.item.get("module"), it.item.get("registered_name")
+            key = memory.key_of_json((it.kind, origin, {**it.config, "name": ""}))
         if (leaf := _LEAVES.recall(key)) is None:
             said = len(self.notices)
             leaf = self._leaf(it, trainable is True)
             if len(self.notices) == said:
                 _LEAVES.keep(key, leaf)
-        return Layer(it.name, leaf.type, leaf.config, trainable=leaf.trainable, dtype=leaf.dtype, pointer=it.pointer)
+        kind, config, trainable, dtype = leaf
+        return Layer(it.name, kind, config, (), (), (), None, trainable, 1, "", dtype, it.pointer)
 
     def _leaf(self, it: _Serialized, trainable: bool) -> _Leaf:
         """A layer, an operation without weights, or a class that nobody here knows."""
@@ -193,13 +194,13 @@ class Reading:
             if calls is not None and not isinstance(calls, list):
                 self.wrong("a list", calls, f"{child.pointer}/inbound_nodes")
                 continue
-            here, built = f"{child.pointer}/inbound_nodes", _build_config(item)
+            here, built = f"{child.pointer}/inbound_nodes", _build_config(item) if old else None
             found = [nodes.call(node, f"{here}/{index}", built) for index, node in enumerate(calls or ()) if node]
             if old and child.type in legacy.RECURRENT:
                 found = [legacy.with_states(call) for call in found]
             if child.graph is not None:
                 found = [reordered(call, child.graph.inputs) for call in found]
-            children.append(child._replace(calls=tuple(found)))
+            children.append(child.called(found))
         ends: dict[str, list[Ref]] = {}
         for member in ("input_layers", "output_layers"):
             if member not in it.config:

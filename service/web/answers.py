@@ -1,0 +1,52 @@
+"""Answers given before: a count follows from its request alone, and dashboards ask for the same ones again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import NamedTuple
+
+from flask import Flask, Request, Response, current_app
+
+from service.memory import Memory
+from service.settings import Settings
+from service.web import metrics
+from service.web.observing import itself
+
+_BESIDE = 500
+"""Bytes that an answer takes beside its body."""
+
+
+class Answer(NamedTuple):
+    """What was answered, and what metrics tell of it."""
+
+    body: bytes
+    media: str
+    form: str
+    rows: int
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Remember answers, so many bytes of them in a process."""
+    remembered: Memory[Answer] = Memory(settings.answers_bytes, lambda answer: len(answer.body) + _BESIDE)
+    app.extensions["answers"] = remembered
+
+
+def once(raw: bytes, answer: Callable[[], Answer]) -> Response:
+    """The answer to this request, whose body is `raw`: that which the same was given before, or a new one."""
+    remembered: Memory[Answer] = current_app.extensions["answers"]
+    key = _key(itself(), raw)
+    if (found := remembered.recall(key)) is None:
+        found = answer()
+        remembered.keep(key, found)
+    else:
+        metrics.COUNTED.labels(found.form).inc(found.rows)
+    return Response(found.body, content_type=found.media)
+
+
+def _key(asked: Request, raw: bytes) -> bytes:
+    """All that an answer follows from."""
+    headers = asked.headers.get("Content-Type", ""), asked.headers.get("Accept", "")
+    found = sha256(repr((asked.path, asked.query_string, *headers)).encode())
+    found.update(raw)
+    return found.digest()

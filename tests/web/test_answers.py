@@ -1,0 +1,102 @@
+"""Answers that a process remembers: the same request gets the same one, any other its own."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from service import envelopes
+from service.settings import Settings
+from service.web import create_app
+
+DENSE = {"framework": "keras", "input_shape": [4], "layers": [{"type": "Dense", "name": "d", "units": 3}]}
+REQUEST: dict[str, Any] = {"path": "/v1/count", "json": {"architecture": DENSE}}
+SPACED = json.dumps(REQUEST["json"], indent=1)
+
+OTHERS: dict[str, dict[str, Any]] = {
+    "another body": {"json": {"architecture": {**DENSE, "input_shape": [5]}}},
+    "other spaces in the body": {"json": None, "data": SPACED, "content_type": "application/json"},
+    "another path": {"path": "/v1/count/native", "json": DENSE},
+    "a query": {"path": "/v1/count/native?freeze=d", "json": DENSE},
+    "another form of answer": {"headers": {"Accept": "text/plain"}},
+    "another content type": {"content_type": "application/json; charset=utf-8"},
+}
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was counted and not remembered."""
+    done: list[str] = []
+    real = envelopes.counted_document
+
+    def count(document: Any, found: Any, *args: Any) -> Any:
+        done.append(found.name)
+        return real(document, found, *args)
+
+    monkeypatch.setattr(envelopes, "counted_document", count)
+    return done
+
+
+def fresh(**settings: Any) -> FlaskClient:
+    return create_app(Settings(**settings)).test_client()
+
+
+def test_the_same_request_is_counted_once(counted: list[str]) -> None:
+    client = fresh()
+    answers = [client.post(**REQUEST) for _ in range(3)]
+    assert counted == ["native"]
+    assert {answer.data for answer in answers} == {answers[0].data}
+    assert {answer.content_type for answer in answers} == {"application/json"}
+    assert answers[0].json is not None
+    assert answers[0].json["totals"]["total"] == 15  # 4·3 + 3
+    assert len({answer.headers["X-Request-ID"] for answer in answers}) == 3
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
+def test_any_other_request_is_counted(counted: list[str], other: dict[str, Any]) -> None:
+    client = fresh()
+    first = client.post(**REQUEST)
+    client.post(**REQUEST | other)
+    assert len(counted) == 2
+    assert client.post(**REQUEST).data == first.data
+
+
+def test_what_is_refused_is_refused_again(counted: list[str]) -> None:
+    client = fresh()
+    broken = {**DENSE, "layers": [{"type": "Dense", "name": "d", "units": 0}]}
+    answers = [client.post("/v1/count", json={"architecture": broken}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert len(counted) == 2
+
+
+def test_a_remembered_answer_is_counted_by_metrics() -> None:
+    client = fresh()
+    rows = _rows(client)
+    for _ in range(2):
+        client.post(**REQUEST)
+    assert _rows(client) == rows + 4  # the model and its layer, twice
+
+
+def _rows(client: FlaskClient) -> float:
+    line = r'^paramcount_counted_layers_total\{format="native"\} (.*)$'
+    found = re.search(line, client.get("/metrics").text, re.MULTILINE)
+    return float(found[1]) if found else 0
+
+
+def test_an_answer_that_is_too_large_is_not_kept(counted: list[str]) -> None:
+    client = fresh(answers_bytes=1)
+    for _ in range(2):
+        assert client.post(**REQUEST).status_code == 200
+    assert len(counted) == 2
+
+
+def test_who_has_no_token_is_not_told(tmp_path: Any) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text("me:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\n")  # of "secret"
+    client = fresh(tokens_file=str(tokens))
+    assert client.post(**REQUEST, headers={"Authorization": "Bearer secret"}).status_code == 200
+    assert client.post(**REQUEST).status_code == 401
