@@ -9,7 +9,8 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from service.formats.huggingface.blueprints import known
+from service.formats.huggingface.blueprints import blueprint, family, known
+from tools.blueprints import parts
 from tools.blueprints.checking import check, sample
 from tools.blueprints.compiler import Result
 from tools.blueprints.framework import pairs
@@ -29,6 +30,8 @@ def main() -> int:
         shipped = set(known())
         asked = [pair for pair in wanted if pair in shipped] if options.names else sample(options.check, options.seed)
         return _check(asked, options.seconds, options.seed)
+    if options.parts:
+        return _parts(wanted, cache, options.data)
     waiting = [pair for pair in wanted if _stale(cache.get(*pair), options.again)]
     print(f"{len(wanted)} classes, {len(waiting)} to compile", flush=True)
     done = _compile(waiting, cache, options.jobs, options.seconds, options.data)
@@ -46,6 +49,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=20, help="to spend on a class")
     parser.add_argument("--cache", type=Path, default=_CACHE)
     parser.add_argument("--data", type=Path, default=_DATA)
+    parser.add_argument("--parts", action="store_true", help="look into which models the configs inside may be of")
     parser.add_argument("--lines", type=int, default=40, help="of the difference to print")
     parser.add_argument("--again", choices=("refused", "narrow"), help="compile those too that failed, or were pinned")
     parser.add_argument(
@@ -92,7 +96,19 @@ def _write(cache: Cache, data: Path, *, everything: bool) -> list[str]:
     """All that the cache holds, as the data."""
     results = [found for pair in pairs() if (found := cache.get(*pair)) is not None]
     fingerprints = {found.model_type: cache.fingerprint(found.model_type) for found in results}
-    return write(data, data_of(results, fingerprints), everything)
+    return write(data, data_of(results, fingerprints, cache), everything)
+
+
+def _parts(wanted: list[tuple[str, str]], cache: Cache, data: Path) -> int:
+    """What ships is taken as it is; what was looked into already is not again."""
+    shipped = set(known())
+    for model_type, name in wanted:
+        if (model_type, name) in shipped and family(model_type).auto and cache.within(model_type, name) is None:
+            found = parts.within(blueprint(model_type, name))
+            cache.put_within(model_type, name, found)
+            print(f"{model_type} {name}: {found}", flush=True)
+    _write(cache, data, everything=False)
+    return 0
 
 
 def _check(wanted: list[tuple[str, str]], seconds: float, seed: int) -> int:

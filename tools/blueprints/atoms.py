@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tools.blueprints.fitting import Seen, candidates, fit
+from tools.blueprints.fitting import CYCLE, Seen, candidates, fit, table
 from tools.blueprints.formulas import Literal
 from tools.blueprints.runs import Phase
 from tools.blueprints.terms import Term, Unknown, filled, holds, mentions, size, skeleton, value
@@ -121,8 +121,15 @@ class Domains:
         if container not in self._counts:
             seen = [Seen(run, at, length) for (run, at), length in self._lengths[container].items()]
             term = fit(seen, self.phases)
+            if term is None and self._always_as_many(container):
+                term = table(seen)
             self._counts[container] = (term, []) if term is not None else self._most_of(container, seen)
         return self._counts[container]
+
+    def _always_as_many(self, container: str) -> bool:
+        """Whether the blocks around a container are so many in every config, so that each was seen."""
+        outer = [_container(container, axis) for axis in range(container.count("{"))]
+        return bool(outer) and all(self._count(one)[0][0] == "c" for one in outer)
 
     def _most_of(self, container: str, left: list[Seen]) -> tuple[Term, list[Term]]:
         chosen: list[Term] = []
@@ -138,7 +145,7 @@ class Domains:
 
     def _is(self, term: Term, one: Seen) -> bool:
         try:
-            return bool(value(term, self.phases[one.run].env, one.at) == one.value)
+            return type(found := value(term, self.phases[one.run].env, one.at)) is int and bool(found == one.value)
         except Unknown:
             return False
 
@@ -195,9 +202,9 @@ class Domains:
                     for shift in (0, 1, -1):
                         yield filled(atom, _always(("n", axis, shift))), size(atom) + (3 if shift else 1)
         for axis, (count, alternatives) in enumerate(counts):
-            yield from self._of_index(axis, count, alternatives)
+            yield from self._of_index(axis, axes, count, alternatives)
 
-    def _of_index(self, axis: int, count: Term, alternatives: list[Term]) -> Iterator[tuple[Term, float]]:
+    def _of_index(self, axis: int, axes: int, count: Term, alternatives: list[Term]) -> Iterator[tuple[Term, float]]:
         own: Term = ("n", axis, 0)
         for path in sorted(self._lists):
             item: Term = ("idx", path, own)
@@ -205,6 +212,8 @@ class Domains:
             for word in sorted(self._strings[path]):
                 yield ("==", item, ("c", word)), 4
                 yield ("==", ("idx", path, ("%", own, ("len", path))), ("c", word)), 6
+                if count == ("len", path):
+                    yield from self._of_rank(axis, axes, path, word)
         yield ("==", own, ("c", 0)), 3
         yield (">=", own, ("c", 2)), 6
         for bound in _BOUNDS:
@@ -221,12 +230,22 @@ class Domains:
             yield ("==", ("%", own, ("f", path)), ("c", 0)), 9
             yield ("==", ("%", ("n", axis, 1), ("f", path)), ("c", 0)), 9
 
-    def _small(self) -> list[str]:
+    def _of_rank(self, axis: int, axes: int, path: str, word: str) -> Iterator[tuple[Term, float]]:
+        """Whether a block is the first of its word, one of the first so many, or one of every so many."""
+        own: Term = ("n", axis, 0)
+        rank: Term = ("rank", path, word, own)
+        yield ("==", own, ("nth", path, word, ("c", 0))), 6
+        for every in self._small(CYCLE):
+            yield ("<", rank, ("f", every)), 9
+            for other in range(axis + 1, axes):
+                yield ("==", ("%", ("n", other, 0), ("f", every)), ("%", rank, ("f", every))), 9
+
+    def _small(self, most: int = 64) -> list[str]:
         """The fields that code read and that could be a number of layers."""
         read = {path for phase in self.phases for path, _ in phase.trace.reads}
         small = {
             path for phase in self.phases for path, field in phase.env.items()
-            if isinstance(field, int) and not isinstance(field, bool) and 0 <= field <= 64
+            if isinstance(field, int) and not isinstance(field, bool) and 0 <= field <= most
         }  # fmt: skip
         return sorted(read & small)
 

@@ -46,8 +46,12 @@ class Draft:
         rules, kinds = self._rules(needed, _fields_in(given))
         opaque = {path: _member(self.full_payload, path) for path in sorted(self.explorer.fields.opaque)}
         self.record = {
-            "fields": kinds | {path: "n" if inner is None else "nd" for path, inner in opaque.items()},
-            "given": [*given, *self._pins(), *(_opaque(path, inner) for path, inner in opaque.items())],
+            "fields": kinds | {path: self._objects(path, inner) for path, inner in opaque.items()},
+            "given": [
+                *given,
+                *self._pins(),
+                *(_opaque(path, inner, self._objects(path, inner)) for path, inner in opaque.items()),
+            ],
             "assumed": assumed,
             "rules": rules,
             "tensors": [records.tensor_line(entry) for entry in entries],
@@ -76,6 +80,12 @@ class Draft:
         env = self.explorer.first.config.env
         labels = {path: env[path] for path in env if path.rpartition(".")[2] == LABELS and env[path] is not None}
         return defaults | {path: number for path, number in labels.items() if path in defaults}
+
+    def _objects(self, path: str, inner: Any) -> str:
+        """The kinds of an object that is verified as it is by default only."""
+        if isinstance(self.explorer.fields.defaults.get(path), dict):
+            return "d"  # to be null is another
+        return "n" if inner is None else "nd"
 
     def _rules(self, needed: set[str], asked: set[str]) -> tuple[list[str], dict[str, str]]:
         """How the fields that matter are derived, and what kinds of value each may have."""
@@ -182,9 +192,10 @@ def _member(config: Any, path: str) -> Any:
     return config
 
 
-def _opaque(path: str, inner: Any) -> str:
-    """That a config inside, of a class that only it says, is absent or the default."""
-    return f"{path} is None" if inner is None else f"{path} is None or digest({path}) == {digest(inner)!r}"
+def _opaque(path: str, inner: Any, kinds: str) -> str:
+    """That an object, such as a config inside of a class that only it says, is the default: absent, mostly."""
+    known = f"digest({path}) == {digest(inner)!r}" if "d" in kinds else ""
+    return " or ".join(filter(None, [f"{path} is None" if "n" in kinds else "", known]))
 
 
 def _fields_in(texts: list[str]) -> set[str]:

@@ -25,6 +25,7 @@ _MOST_VALUES = 8
 _MOST_RETRIES = 12
 _SHARE = 0.6  # of the time, for exploring
 _SMALL, _LARGE = 4, 400
+_LONG = 16  # a list of words
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ class Explorer:
         self._tried: set[str] = set()
         self._failed: list[tuple[str, Any]] = []
         self._bad = set(self.known.refused)
-        self.start: Flat = dict(SEEDS.get(model_type, {}))
+        self.start: Flat = dict(SEEDS.get(name, SEEDS.get(model_type, {})))
         self._base()
 
     @property
@@ -157,13 +158,23 @@ class Explorer:
             for path in large:
                 if (smaller := self.attempt({**changes, path: 3})) is not None:
                     changes, found = {**changes, path: 3}, smaller
+        found = self._with_shorter_lists(found)
+        return self._with_fewer_experts(found)
+
+    def _with_shorter_lists(self, found: Run) -> Run:
+        for path, items in list(found.model.env.items()):
+            if of_words(items) and len(items) > _LONG and path in self.fields.annotations:
+                found = self.attempt({**found.changes, path: _beginning(items)}) or found
+        return found
+
+    def _with_fewer_experts(self, found: Run) -> Run:
         if len(found.model.facts) > 1500:
             for path, number in self._integers(found):
                 name = path.rpartition(".")[2]
                 if number > 8 and "expert" in name and "per" not in name and "size" not in name:
-                    smaller = self.attempt({**changes, path: 8})
+                    smaller = self.attempt({**found.changes, path: 8})
                     if smaller is not None and len(smaller.model.facts) < len(found.model.facts):
-                        changes, found = {**changes, path: 8}, smaller
+                        found = smaller
         return found
 
     def _integers(self, found: Run) -> Iterator[tuple[str, int]]:
@@ -399,6 +410,16 @@ def _chosen(changes: Flat, base: Flat) -> bool:
     """Whether these are one change to a first run, of a flag or a word."""
     new = [value for path, value in changes.items() if path not in base]
     return len(new) == 1 and isinstance(new[0], bool | str)
+
+
+def _beginning(words: list[str]) -> list[str]:
+    """As much of a list as has each of its words twice."""
+    some = {word: min(2, words.count(word)) for word in words}
+    return next(
+        words[:length]
+        for length in range(1, len(words) + 1)
+        if all(words[:length].count(word) >= number for word, number in some.items())
+    )
 
 
 def _agree(found: Run, truth: dict[str, Found]) -> bool:

@@ -12,6 +12,7 @@ _CONCRETE = frozenset(("i",))
 MOST_CANDIDATES = 400
 _MOST_SEEN = 300
 _MOST_LAYERS = 130
+CYCLE = 8
 
 
 class Seen(NamedTuple):
@@ -45,6 +46,15 @@ def fit(seen: Sequence[Seen], phases: Sequence[Phase]) -> Term | None:
     return None
 
 
+def table(seen: Sequence[Seen]) -> Term | None:
+    """A value for each index, where it depends on nothing else."""
+    found: dict[tuple[int, ...], Any] = {}
+    for one in seen:
+        if not one.at or found.setdefault(one.at, one.value) != one.value:
+            return None
+    return ("tab", tuple(sorted(found.items())))
+
+
 def candidates(seen: Seen, phases: Sequence[Phase]) -> list[Term]:
     """Terms that give a value, simplest first: what the code computed, then fields and what is near to them."""
     phase, wanted = phases[seen.run], seen.value
@@ -56,6 +66,8 @@ def candidates(seen: Seen, phases: Sequence[Phase]) -> list[Term]:
     for path, field in phase.env.items():
         if isinstance(field, list):
             for term, cost in _of_list(path, field, wanted, seen.at):
+                found.setdefault(term, cost)
+            for term, cost in _of_words(path, field, seen, phase) if isinstance(wanted, int) else ():
                 found.setdefault(term, cost)
         elif isinstance(field, int | float) and not isinstance(field, bool):
             for term, cost in _of_number(path, field, wanted):
@@ -107,6 +119,25 @@ def _of_list(path: str, items: list[Any], wanted: Any, at: tuple[int, ...]) -> I
         yield ("idx", path, ("c", 0)), 5
     if all(isinstance(item, int) and not isinstance(item, bool) for item in items) and sum(items) == wanted:
         yield ("suml", path), 4
+
+
+def _of_words(path: str, items: list[Any], seen: Seen, phase: Phase) -> Iterator[tuple[Term, int]]:
+    """How many of a list are a word, or where the n-th of them is: the block's own, the first, or of a cycle."""
+    for word in sorted({item for item in items if isinstance(item, str)}):
+        if items.count(word) == seen.value:
+            yield ("count", path, word), 5
+        if not 0 <= seen.value < len(items) or items[seen.value] != word:
+            continue
+        nth = items[: seen.value].count(word)
+        if nth == 0:
+            yield ("nth", path, word, ("c", 0)), 5
+        for axis, place in enumerate(seen.at):
+            if nth == place:
+                yield ("nth", path, word, ("n", axis, 0)), 4
+            rank = items[:place].count(word)
+            for every, number in phase.env.items():
+                if type(number) is int and 0 < number <= CYCLE and rank % number == nth:
+                    yield ("nth", path, word, ("%", ("rank", path, word, ("n", axis, 0)), ("f", every))), 8
 
 
 def generalised(term: Term, at: tuple[int, ...]) -> Term:

@@ -76,8 +76,20 @@ def pairs() -> list[tuple[str, str]]:
             for one in classes if isinstance(classes, tuple | list) else (classes,):
                 if one:
                     found[model_type, one] = None
+    found.update(dict.fromkeys(_OF_PARTS))
     return sorted(found, key=_priority)
 
+
+_OF_PARTS = (
+    ("mllama_text_model", "MllamaForCausalLM"),
+    ("mllama_text_model", "MllamaTextModel"),
+    ("mllama_vision_model", "MllamaVisionModel"),
+    ("llama4_vision_model", "Llama4VisionModel"),
+    ("emu3_text_model", "Emu3ForCausalLM"),
+    ("musicgen_decoder", "MusicgenForCausalLM"),
+    ("musicgen_melody_decoder", "MusicgenMelodyForCausalLM"),
+)
+"""Classes that take a config of their own, where the mappings name only that of the whole."""
 
 _WELL_KNOWN = frozenset(
     [

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tools.blueprints.atoms import Domains, template
-from tools.blueprints.fitting import Seen, fit, fits
+from tools.blueprints.fitting import Seen, fit, fits, table
 from tools.blueprints.formulas import Literal, formula
 from tools.blueprints.runs import Phase
 from tools.blueprints.terms import Term, filled, simple, skeleton
 
 Mark = tuple[Any, bool, str]
+"""What kind of thing a name is: the name that it is tied to (with how many indices, once learned: with which), whether
+it is frozen, and a buffer's dtype."""
 
 
 @dataclass(slots=True)
@@ -60,16 +62,18 @@ class Learner:
                 if wanted is not None and name.partition("[")[0] not in wanted:
                     continue
                 general, at = template(name)
-                mark = (_tie(fact.mark[0], at), fact.mark[1], fact.mark[2])
+                tied, places = template(fact.mark[0])
+                mark: Mark = ((tied, len(places)), *fact.mark[1:])
                 slots: list[Term] = []
                 terms = tuple(("c", one) for one in fact.value) if literal else fact.terms
                 if "[." in name and terms[0][0] == "spl" and not literal:
                     terms = ((*terms[0][:3], ("i", terms[0][3])),)
                 if general in placed and terms[0][0] == "c":
                     terms = tuple(("?", one) for one in fact.value)
+                terms += tuple(("?", place) for place in places)
                 form = tuple(skeleton(simple(term), slots) for term in terms)
                 group = groups.setdefault((general, mark, form), _Group(general, mark, form))
-                group.instances.append(_Instance(run, at, tuple(slots), fact.value))
+                group.instances.append(_Instance(run, at, tuple(slots), (*fact.value, *places)))
         self.groups = list(groups.values())
         self.domains = Domains(phases, {(g.name, i.run, i.at) for g in self.groups for i in g.instances})
 
@@ -100,8 +104,10 @@ class Learner:
     def _slot(self, group: _Group, place: int) -> Term | None:
         kind = group.instances[0].slots[place][0]
         seen = [Seen(one.run, one.at, one.slots[place][1]) for one in group.instances]
+        if place >= len(group.instances[0].slots) - group.mark[0][1]:  # of the name that it is tied to
+            return self._shifted(seen, "") or fit(seen, self.phases) or table(seen)
         if kind == "?":
-            return fit(seen, self.phases) or _table(seen)
+            return fit(seen, self.phases) or table(seen)
         if any(isinstance(one.value, tuple) for one in seen):  # an index that was computed
             return seen[0].value if len({one.value for one in seen}) == 1 else None
         path = group.instances[0].slots[place][2] if kind == "x" else ""
@@ -110,7 +116,7 @@ class Learner:
             or fit(seen, self.phases)
             or self._divided(seen)
             or self._cycled(seen, path)
-            or _table(seen)
+            or table(seen)
         )
 
     def _shifted(self, seen: list[Seen], path: str) -> Term | None:
@@ -191,7 +197,10 @@ class Learner:
             self.failures.append(f"presence of {group.name}")
             return None
         assert group.terms is not None
-        return Learned(group.name, group.terms, domain.counts, guard, group.mark)
+        (tied, places), frozen, buffer = group.mark
+        axes = len(group.terms) - places
+        mark = (tied and (tied, group.terms[axes:])), frozen, buffer
+        return Learned(group.name, group.terms[:axes], domain.counts, guard, mark)
 
 
 def _own_first(literals: list[Literal], path: str) -> list[Literal]:
@@ -212,22 +221,3 @@ def _placed(phases: Sequence[Phase]) -> set[str]:
         for name, places in found.items()
         if all(len(words) == 1 for words in places.values()) and len(set().union(*places.values())) == len(places) > 1
     }
-
-
-def _table(seen: list[Seen]) -> Term | None:
-    """A value for each index, where it depends on nothing else."""
-    found: dict[tuple[int, ...], Any] = {}
-    for one in seen:
-        if not one.at or found.setdefault(one.at, one.value) != one.value:
-            return None
-    return ("tab", tuple(sorted(found.items())))
-
-
-def _tie(tied: str, at: tuple[int, ...]) -> Any:
-    """The name of the tensor that one is, with this one's indices where it has the same."""
-    if not tied:
-        return ""
-    general, other = template(tied)
-    return general, tuple(
-        axis if axis < len(at) and at[axis] == place else ("c", place) for axis, place in enumerate(other)
-    )

@@ -66,7 +66,7 @@ class Fields:
     parts: dict[str, Flat]  # how defaults differ when a config inside is given
     aliases: dict[str, str]
     legacy: dict[str, str]  # arguments that only __post_init__ knows, each with the type that its own default has
-    opaque: set[str]  # configs inside of a class that only the config itself says
+    opaque: set[str]  # configs inside of a class that only the config itself says, and other objects
     made: set[str]  # attributes that are no fields, and follow from those
     read: set[str]  # what the config classes' own code reads
     auto: set[str]  # configs inside whose class follows from their own model_type
@@ -89,6 +89,8 @@ def _collect(cls: Any, prefix: str, stated: Mapping[str, Any], found: Fields, de
             continue
         found.annotations[prefix + field.name] = str(field.type)
         found.defaults[prefix + field.name] = _listed(stated.get(field.name, _default(field)))
+        if isinstance(found.defaults[prefix + field.name], dict) and field.name not in cls.sub_configs:
+            found.opaque.add(prefix + field.name)
     for name, value in stated.items():
         if matters(name) and not isinstance(value, dict):
             found.defaults[prefix + name] = _listed(value)
@@ -100,27 +102,29 @@ def _collect(cls: Any, prefix: str, stated: Mapping[str, Any], found: Fields, de
         if prefix + name not in found.annotations:
             constants = {node.value for node in instead if isinstance(node, ast.Constant)}
             only = constants.pop() if len(constants) == 1 and len(set(map(ast.dump, instead))) == 1 else None
-            found.defaults[prefix + name] = only
+            found.defaults[prefix + name] = stated.get(name, only)
             own = next((node.attr for node in instead if isinstance(node, ast.Attribute)), "")
             kind = type(only).__name__ if only is not None else found.annotations.get(prefix + own, "")
             found.legacy[prefix + name] = kind
     found.read |= {prefix + name for name in read_by(cls, PreTrainedConfig)}
     found.defaults[prefix + LABELS] = None
-    _collect_parts(cls, prefix, found, depth)
+    _collect_parts(cls, prefix, stated, found, depth)
 
 
-def _collect_parts(cls: Any, prefix: str, found: Fields, depth: int) -> None:
+def _collect_parts(cls: Any, prefix: str, stated: Mapping[str, Any], found: Fields, depth: int) -> None:
     for name, spec in (getattr(cls, "sub_configs_defaults", None) or {}).items():
         path = prefix + name
         if name == "backbone_config" or (spec.optional and found.defaults.get(path) is None) or depth >= _DEEPEST:
             found.defaults[path] = None
             found.opaque.add(path)
             continue
-        inner = part_class(spec)
+        own = stated.get(name)
+        given = own if isinstance(own, dict) else spec.init_kwargs
+        inner = config_class(own["model_type"]) if given is own and "model_type" in own else part_class(spec)
         if not issubclass(spec.config_class, PreTrainedConfig):
             found.auto.add(path)
         found.defaults[path] = PART + (inner.model_type or "")
-        _collect(inner, f"{path}.", spec.init_kwargs, found, depth + 1)
+        _collect(inner, f"{path}.", given, found, depth + 1)
         bare = Fields({}, {}, {}, {}, {}, set(), set(), set(), set())
         _collect(inner, f"{path}.", {}, bare, depth + 1)
         changed = {

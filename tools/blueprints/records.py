@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from service.formats.huggingface.configs import KINDS, kind
+from service.formats.huggingface.expressions import digest
 from tools.blueprints.learning import Learned
 from tools.blueprints.raw import Fields, is_part
 from tools.blueprints.terms import TRUE, Term, mentions, paths, text
@@ -51,16 +52,16 @@ def _lettered(template: str) -> str:
     return template
 
 
-def _tied(template: str, places: Sequence[Any]) -> str:
-    for axis, place in enumerate(places):
-        template = template.replace(f"{{{axis}}}", f"<{_AXES[place]}>" if isinstance(place, int) else str(place[1]))
-    return template.replace("<", "{").replace(">", "}")
+def _tied(template: str, places: Sequence[Term]) -> str:
+    """The name that one is tied to: an index that is no number stands in braces."""
+    said = [str(place[1]) if place[0] == "c" else f"{{{text(place)}}}" for place in places]
+    return template.format(*said)
 
 
 def literal(value: Any) -> str:
     """A value as the language writes it. Raises Inexpressible."""
     if isinstance(value, float) and not math.isfinite(value):
-        raise Inexpressible(f"the number {value}")
+        return f"float({str(value)!r})"
     if isinstance(value, list):
         return f"[{', '.join(map(literal, value))}]"
     if value is None or isinstance(value, bool | int | float | str):
@@ -70,12 +71,20 @@ def literal(value: Any) -> str:
 
 def equal_to(path: str, value: Any) -> str:
     """That a field has a value."""
-    return f"{path} is None" if value is None else f"{path} == {literal(value)}"
+    if value is None:
+        return f"{path} is None"
+    if isinstance(value, list) and any(isinstance(one, dict) for one in value):
+        return f"digest({path}) == {digest(value)!r}"
+    return f"{path} == {literal(value)}"
 
 
 def read_by(entries: Iterable[Learned]) -> set[str]:
     """The fields that entries depend on."""
-    terms: list[Term] = [term for entry in entries for term in (*entry.terms, *entry.counts, entry.guard)]
+    terms: list[Term] = [
+        term
+        for entry in entries
+        for term in (*entry.terms, *entry.counts, entry.guard, *(entry.mark[0] and entry.mark[0][1]))
+    ]
     return {path for term in terms for path in paths(term)}
 
 
@@ -93,7 +102,7 @@ def whole(term: Term) -> bool:
 def family(fields: Fields, defaults: Mapping[str, Any], flat: str) -> Record:
     """What all classes of a config share."""
     return {
-        "defaults": {path: _plain(value) for path, value in defaults.items()},
+        "defaults": {path: value if isinstance(value, dict) else _plain(value) for path, value in defaults.items()},
         "parts": {path: {p: _plain(v) for p, v in changed.items()} for path, changed in fields.parts.items()},
         "aliases": fields.aliases,
         "auto": sorted(fields.auto),

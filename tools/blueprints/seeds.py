@@ -1,4 +1,4 @@
-"""What a config needs before its class builds at all, where its own defaults do not do."""
+"""What a config needs before a class builds at all, where its own defaults do not do: by model type, or by class."""
 
 from __future__ import annotations
 
@@ -26,10 +26,14 @@ SEEDS: Mapping[str, Mapping[str, Any]] = {
     "informer": {"prediction_length": 24},
     "time_series_transformer": {"prediction_length": 24},
     "esm": {"vocab_size": 33, "mask_token_id": 32, "pad_token_id": 1},
-    "reformer": {"is_decoder": True},
     "moonshine_streaming": {"num_key_value_heads": 8, "head_dim": 128},
     "qwen4_exp_text": _INDEXER,
     "qwen4_exp": {f"text_config.{name}": value for name, value in _INDEXER.items()},
     "gemma4_assistant": {"text_config.hidden_size_per_layer_input": 0},
     "timm_backbone": {"backbone": "resnet18"},
+    "ReformerModelWithLMHead": {"is_decoder": True},
+    "BeitForSemanticSegmentation": {"out_indices": [3, 5, 7, 11]},
+    "T5GemmaEncoderModel": {"is_encoder_decoder": False},
+    "Wav2Vec2ConformerForCTC": {"vocab_size": 32},
+    "Wav2Vec2BertForCTC": {"vocab_size": 32},
 }

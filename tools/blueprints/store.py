@@ -16,6 +16,7 @@ from transformers.models.auto.configuration_auto import model_type_to_module_nam
 from tools.blueprints.compiler import ONLY_DEFAULTS, Result, compile_type
 from tools.blueprints.framework import VERSION, base_classes, config_class
 
+Record = dict[str, Any]
 Files = dict[str, str]
 
 COMPILER = 2
@@ -74,6 +75,18 @@ class Cache:
         found = asdict(result) | {"fingerprint": self.fingerprint(result.model_type)}
         self._file(result.model_type, result.name).write_text(json.dumps(found))
 
+    def within(self, model_type: str, name: str) -> Record | None:
+        """The configs inside that a class builds other models of, if that was looked into and is not stale."""
+        file = self._file(model_type, f"{name}.within")
+        if not file.exists():
+            return None
+        found: Record = json.loads(file.read_text())
+        return found["within"] if found["fingerprint"] == self.fingerprint(model_type) else None
+
+    def put_within(self, model_type: str, name: str, found: Record) -> None:
+        said = {"within": found, "fingerprint": self.fingerprint(model_type)}
+        self._file(model_type, f"{name}.within").write_text(json.dumps(said))
+
     def fingerprint(self, model_type: str) -> str:
         if model_type not in self._fingerprints:
             self._fingerprints[model_type] = fingerprint(model_type)
@@ -99,7 +112,7 @@ def _said(result: Result) -> str:
     return f"{result.model_type} {result.name}: {outcome} ({result.seconds} s, {result.builds} builds)"
 
 
-def data_of(results: Iterable[Result], fingerprints: Mapping[str, str]) -> Files:
+def data_of(results: Iterable[Result], fingerprints: Mapping[str, str], cache: Cache) -> Files:
     """The files of the data, by name."""
     families: dict[str, dict[str, Any]] = {}
     classes: dict[str, list[str]] = {}
@@ -115,7 +128,8 @@ def data_of(results: Iterable[Result], fingerprints: Mapping[str, str]) -> Files
         if "auto" in result.shared and result.shared["parts"]:
             family |= {name: result.shared[name] for name in ("auto", "flat")}
         fixed = {"fixed": True} if result.narrow == ONLY_DEFAULTS else {}
-        family["classes"][result.name] = result.record | fixed
+        within = cache.within(result.model_type, result.name)
+        family["classes"][result.name] = result.record | fixed | ({"within": within} if within else {})
     index = {
         "transformers": VERSION,
         "classes": dict(sorted(classes.items())),

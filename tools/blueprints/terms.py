@@ -1,8 +1,9 @@
 """Terms: what a class computes from its config, as nested tuples; their values, their sizes, their text.
 
 ("f", path) a field, ("c", value) a constant, ("i", n) an index of a loop as it ran, ("n", axis, shift) an index of a
-name, ("idx", path, term) an item of a list, ("?", n) a number that nobody saw being computed; else
-(operator, term, ...).
+name, ("idx", path, term) an item of a list, ("?", n) a number that nobody saw being computed; of a list of words
+("count", path, word) how many are that word, ("nth", path, word, term) where the n-th of those is, ("rank", path, word,
+term) how many stand before a place; else (operator, term, ...).
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ _UNARY: Mapping[str, Callable[[Any], Any]] = {
     "bit_length": int.bit_length, "sqrt": math.sqrt, "log2": math.log2, "log": math.log, "lower": str.lower,
 }  # fmt: skip
 INFIX = frozenset(("+", "-", "*", "/", "//", "%", "**", "<", "<=", ">", ">=", "==", "!="))
+_OF_WORDS = ("count", "nth", "rank")
 _ERRORS = (TypeError, ZeroDivisionError, OverflowError, AttributeError, ValueError, LookupError)
 
 
@@ -61,6 +63,8 @@ def value(term: Term, env: Env, at: tuple[int, ...] = ()) -> Any:  # noqa: C901 
         if not isinstance(items, list):
             raise Unknown
         return len(items) if tag == "len" else items if tag == "l" else _sum(items)
+    if tag in _OF_WORDS:
+        return _of_words(term, env, at)
     if tag == "tab":
         found = dict(term[1])
         if at not in found:
@@ -101,6 +105,23 @@ def _item(items: Any, place: Any) -> Any:
     if not isinstance(items, list) or not isinstance(place, int) or not 0 <= place < len(items):
         raise Unknown
     return _given(items[place])
+
+
+def _of_words(term: Term, env: Env, at: tuple[int, ...]) -> int:
+    items = env.get(term[1])
+    if not isinstance(items, list):
+        raise Unknown
+    if term[0] == "count":
+        return items.count(term[2])
+    place = value(term[3], env, at)
+    if not isinstance(place, int) or place < 0:
+        raise Unknown
+    if term[0] == "rank":
+        return items[:place].count(term[2])
+    places = [at for at, item in enumerate(items) if item == term[2]]
+    if place >= len(places):
+        raise Unknown
+    return places[place]
 
 
 def _sum(items: list[Any]) -> Any:
@@ -148,7 +169,7 @@ def mentions(term: Term, tags: frozenset[str]) -> bool:
 
 def paths(term: Term) -> Iterator[str]:
     """The fields that a term reads."""
-    if term[0] in ("f", "idx", "len", "suml", "l", "isnone", "isl"):
+    if term[0] in ("f", "idx", "len", "suml", "l", "isnone", "isl", *_OF_WORDS):
         yield term[1]
     for part in parts(term):
         yield from paths(part)
@@ -240,10 +261,8 @@ def _call(term: Term) -> str:
     tag = term[0]
     if tag in ("f", "l"):
         return str(term[1])
-    if tag in ("c", "i", "?"):
-        return repr(term[1])
-    if tag in ("T", "F"):
-        return "True" if tag == "T" else "False"
+    if tag in ("c", "i", "?", "T", "F"):
+        return repr(term[1]) if len(term) > 1 else str(tag == "T")
     if tag == "t":
         return text(term[1])
     if tag == "idx":
@@ -257,6 +276,8 @@ def _call(term: Term) -> str:
         return f"split({text(term[1])}, {term[2]!r}, {term[3] if isinstance(term[3], int) else text(term[3])})"
     if tag == "nspl":
         return f"parts({text(term[1])}, {term[2]!r})"
+    if tag in _OF_WORDS:
+        return f"{tag}({', '.join((term[1], repr(term[2]), *map(text, term[3:])))})"
     name = {"has": "contains", "sw": "startswith", "maxl": "most"}.get(tag, tag)
     return f"{name}({', '.join(text(part) for part in term[1:])})"
 

@@ -12,6 +12,7 @@ from marshmallow import INCLUDE, Schema, fields, validate
 from service.errors import InvalidDocument, UnknownLayer, did_you_mean
 from service.formats.huggingface.blocks import Builder
 from service.formats.huggingface.blueprints import Blueprint, blueprint, index
+from service.formats.huggingface.composing import chosen, composed
 from service.formats.huggingface.configs import scope_of
 from service.formats.huggingface.expressions import Scope
 from service.formats.huggingface.notices import said
@@ -76,13 +77,15 @@ def _as_base(payload: Mapping[str, Any]) -> Document:
 @reader("huggingface", claims=_claims, schema=HuggingFaceConfig, example=_EXAMPLE, base=_as_base)
 def huggingface(payload: Mapping[str, Any]) -> Document:
     """A config.json of transformers: what the class named in `architectures` builds from it, exactly as it would."""
-    model_type, name, chosen = _chosen(payload)
+    model_type, name, notices = _chosen(payload)
     found = blueprint(model_type, name)
+    if found.within:
+        found = composed(found, chosen(payload, found))
     scope = scope_of(payload, found)
     root, builder = (_fixed if found.fixed else _built)(found, _dtype(payload), scope)
     version = Notice("blueprint", "", f"{name} of transformers {index().version}")
-    share, notices = said(payload, builder)
-    return Document(root, "torch", "torch", notices=(version, *chosen, *notices), share=share)
+    share, more = said(payload, builder)
+    return Document(root, "torch", "torch", notices=(version, *notices, *more), share=share)
 
 
 def _built(found: Blueprint, dtype: str, scope: Scope) -> tuple[Layer, Builder]:

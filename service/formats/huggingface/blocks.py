@@ -9,7 +9,7 @@ from service.errors import InvalidConfig, Problems
 from service.formats.huggingface.blueprints import Entry
 from service.formats.huggingface.expressions import Expression, Scope, count, integer, value_or_none
 from service.formats.huggingface.places import each, everywhere, first, joined, limit_unlike, where
-from service.formats.huggingface.planning import HOLES, Bits, Blocks, Node, Plan
+from service.formats.huggingface.planning import Bits, Blocks, Node, Plan
 from service.model import Layer, Tensor
 
 
@@ -126,11 +126,16 @@ class Builder:
         name = entry.steps[-1]
         if entry.buffer:
             return Tensor(name, shape, "buffer", entry.buffer, trainable=False)
-        tied = _named(entry.tied, spot.names) if entry.tied else ""
+        tied = "".join([self._tied(part, spot) for part in entry.tied]) if entry.tied else ""
         tensor = Tensor(name, shape, "weight", self.dtype, not entry.frozen, tied)
         if not tied:
             self.weights.append(Stands(entry, tensor, spot.times))
         return tensor
+
+    def _tied(self, part: str | int | Expression, spot: Spot) -> str:
+        if isinstance(part, str):
+            return part
+        return spot.names[part] if isinstance(part, int) else str(integer(part, self.scope, spot.at))
 
     def count(self, expression: Expression, at: tuple[int, ...] = ()) -> int:
         """How many blocks: none where that has no value."""
@@ -145,19 +150,26 @@ class Builder:
         return length
 
 
-def _named(template: str, names: Sequence[str]) -> str:
-    for hole, name in zip(HOLES, names, strict=False):
-        template = template.replace(hole, name)
-    return template
-
-
-def tensors(layer: Layer, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-    """Every tensor of a tree by its full name, blocks written out."""
+def tensors(layer: Layer, prefix: str = "", blocks: tuple[tuple[str, str], ...] = ()) -> Iterator[tuple[str, Tensor]]:
+    """Every tensor of a tree by its full name, blocks written out: `blocks` are the names of those around it, folded,
+    each with that of the one."""
     for tensor in layer.tensors:
-        yield prefix + tensor.name, tensor
+        yield prefix + tensor.name, tensor._replace(tied_to=_unfolded(tensor.tied_to, blocks))
     for child in layer.children:
         for name in _indices(child.name) if child.repeat > 1 else [child.name]:
-            yield from tensors(child, f"{prefix}{name}.")
+            inside = (*blocks, (child.name, name)) if child.name[:1].isdigit() else blocks
+            yield from tensors(child, f"{prefix}{name}.", inside)
+
+
+def _unfolded(tied: str, blocks: Sequence[tuple[str, str]]) -> str:
+    """The name of the tensor that one is: where it has the folded index of the block that is as deep, that block's."""
+    steps, depth = tied.split("."), 0
+    for place, step in enumerate(steps):
+        if step[:1].isdigit():
+            if depth < len(blocks) and step == blocks[depth][0]:
+                steps[place] = blocks[depth][1]
+            depth += 1
+    return ".".join(steps)
 
 
 def _indices(name: str) -> Iterator[str]:

@@ -4,7 +4,8 @@ A line of a class's `tensors` reads
 
     model.layers.{i}.mlp.experts.gate_up_proj [num_experts, 2*width, hidden_size] for num_hidden_layers where i >= 3
 
-and may end in `tied to NAME`, `frozen`, or `buffer I64`. A rule gives a derived field: `head_dim = a // b where ...`.
+and may end in `tied to NAME` (an index in it that is no number stands in braces), `frozen`, or `buffer I64`. A rule
+gives a derived field: `head_dim = a // b where ...`.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ from typing import Any
 
 import orjson
 
-from service.formats.huggingface.expressions import Expression, parse
+from service.formats.huggingface.expressions import INDICES, Expression, parse
 
 TRUE = parse("True")
 _LINE = re.compile(
     r"(?P<name>\S+) \[(?P<shape>.*?)\](?: for (?P<counts>.+?))?(?: where (?P<guard>.+?))?"
-    r"(?: tied to (?P<tied>\S+))?(?P<frozen> frozen)?(?: buffer (?P<buffer>\w+))?"
+    r"(?: tied to (?P<tied>.+?))?(?P<frozen> frozen)?(?: buffer (?P<buffer>\w+))?"
 )
 _RULE = re.compile(r"(?P<name>\S+) = (?P<value>.+?)(?: for (?P<counts>.+?))?(?: where (?P<guard>.+))?")
+_HOLE = re.compile(r"\{((?:[^{}]|\{[^{}]*\})+)\}")
 _SEPARATOR = "; "
 
 
@@ -38,7 +40,9 @@ class Entry:
     shape: tuple[Expression, ...]
     counts: tuple[Expression, ...]
     guard: Expression
-    tied: str
+    tied: tuple[
+        str | int | Expression, ...
+    ]  # the name of the tensor that it is: text, own indices, what follows of them
     frozen: bool
     buffer: str  # its dtype; empty: a weight
 
@@ -65,6 +69,15 @@ class Blueprint:
     rules: tuple[Rule, ...]
     entries: tuple[Entry, ...]
     fixed: bool  # every config that it takes makes the same model
+    within: Mapping[str, Within]  # configs inside that may be of other model types
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """What of a model is built as a config inside says."""
+
+    at: str  # how its tensors' names begin
+    takes: Mapping[str, str]  # the model types that were verified there, each with the class that is built
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,6 +143,7 @@ def read(found: Family, name: str) -> Blueprint:
         tuple(map(_rule, record["rules"])),
         tuple(map(_entry, record["tensors"])),
         record.get("fixed", False),
+        {path: Within(**found) for path, found in record.get("within", {}).items()},
     )
 
 
@@ -143,10 +157,18 @@ def _entry(line: str) -> Entry:
         tuple(map(parse, shape.split(_SEPARATOR))) if shape else (),
         _counts(match["counts"]),
         parse(match["guard"]) if match["guard"] else TRUE,
-        match["tied"] or "",
+        tuple(_tied(match["tied"])) if match["tied"] else (),
         match["frozen"] is not None,
         match["buffer"] or "",
     )
+
+
+def _tied(name: str) -> Iterator[str | int | Expression]:
+    for place, part in enumerate(_HOLE.split(name)):
+        if place % 2 == 0:
+            yield part
+        else:
+            yield INDICES.index(part) if part in INDICES else parse(part)
 
 
 def _rule(line: str) -> Rule:

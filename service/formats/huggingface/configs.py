@@ -164,7 +164,9 @@ class _Given:
         expected = self.fields[path]
         stated = value.get("model_type", expected)
         if stated != expected and path in self.blueprint.family.auto:
-            detail = f'{path} of model_type {shown(stated)}: only "{expected}"'
+            within = self.blueprint.within.get(path)
+            others = sorted((expected, *within.takes)) if within else [expected]
+            detail = f"{path} of model_type {' or '.join(others)}, not {shown(stated)}"
             self.problems.append(_unverified(detail, where + "/model_type"))
             return
         self.fields.update(changes)

@@ -107,7 +107,8 @@ def _describe(blocks: Blocks) -> None:
         for guard in guards:
             if axis in guard.indices and max(guard.indices) > axis:
                 blocks.scattered |= bit
-        for expression in (*entry.shape, *entry.counts[axis + 1 :]):
+        tied = [part for part in entry.tied if isinstance(part, Expression)]
+        for expression in (*entry.shape, *entry.counts[axis + 1 :], *tied):
             if axis not in expression.indices:
                 continue
             if max(expression.indices) > axis:

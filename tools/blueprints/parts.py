@@ -1,0 +1,129 @@
+"""Models within models: which other model types a config inside may be of, each held against transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from service.formats.huggingface.blueprints import Blueprint, Within, blueprint, known
+from service.formats.huggingface.composing import composed
+from tools.blueprints import gate, moves
+from tools.blueprints.framework import base_classes, config_class, limit, model_class, torch
+from tools.blueprints.raw import written
+from tools.blueprints.runs import Found, build, part_for
+
+TEXTS = (
+    *("bart", "bert", "bloom", "cohere", "cohere2", "deepseek_v2", "deepseek_v3", "falcon", "gemma", "gemma2"),
+    *("gemma3_text", "glm4", "gpt2", "gpt_neox", "gpt_oss", "granite", "lfm2", "llama", "ministral3", "mistral"),
+    *("mixtral", "mt5", "nemotron_h", "olmo2", "opt", "persimmon", "phi", "phi3", "qwen2", "qwen2_moe", "qwen3"),
+    *("qwen3_moe", "roberta", "smollm3", "stablelm", "starcoder2", "t5", "xlm-roberta"),
+)
+IMAGES = (
+    *("aimv2_vision_model", "beit", "chmv2", "clip_vision_model", "convnext", "convnextv2", "data2vec-vision"),
+    *("deit", "dinov2", "dinov2_with_registers", "dinov3_convnext", "dinov3_vit", "donut-swin", "idefics3_vision"),
+    *("internvl_vision", "pixtral", "radio", "resnet", "siglip2_vision_model", "siglip_vision_model", "swin"),
+    *("swinv2", "vit", "vit_mae"),
+)
+SOUNDS = ("dac", "encodec", "hubert", "mimi", "wav2vec2", "wav2vec2-bert", "wav2vec2-conformer", "wavlm", "whisper")
+"""The model types that are tried where another of the same sort is the default."""
+
+FEWEST = 4
+"""Configs of a model type that must have been counted, its own and some with other numbers; and none otherwise."""
+
+_MOST = 6
+_SECONDS = 30
+
+
+def within(found: Blueprint) -> dict[str, dict[str, Any]]:
+    """The configs inside that a shipped class builds other models of, as its record says it."""
+    said: dict[str, dict[str, Any]] = {}
+    for path in sorted(found.family.auto):
+        default = found.family.defaults.get(path)
+        if "." in path or not isinstance(default, str) or (place := _place(found, path, default)) is None:
+            continue
+        at, _ = place
+        takes = {}
+        for kind in _alike(default):
+            here = _place(found, path, kind)
+            if here is not None and here[0] == at and _verified(found, path, kind, Within(at, {kind: here[1]})):
+                takes[kind] = here[1]
+        if takes:
+            said[path] = {"at": at, "takes": takes}
+    return said
+
+
+def _alike(default: str) -> Iterator[str]:
+    for sort in (TEXTS, IMAGES, SOUNDS):
+        if default in sort:
+            yield from (kind for kind in sort if kind != default and kind in base_classes())
+
+
+def _config(found: Blueprint, path: str, kind: str, **changes: Any) -> dict[str, Any]:
+    return {"model_type": found.family.model_type, path: {"model_type": kind, **changes}}
+
+
+def _place(found: Blueprint, path: str, kind: str) -> tuple[str, str] | None:
+    """Where a config inside is built, and which class: the one module of that config that no other such one holds."""
+    model_type = found.family.model_type
+    try:
+        with limit(_SECONDS), torch.device("meta"):
+            config = config_class(model_type).from_dict(_config(found, path, kind))
+            outer = model_class(model_type, found.name)
+            model = outer(part_for(outer, config))
+    except Exception:  # noqa: BLE001 - whatever the framework raises, it does not build
+        return None
+    own = getattr(model.config, path, None)
+    places = [
+        (f"{name}.", type(module).__name__)
+        for name, module in model.named_modules()
+        if name and own is not None and getattr(module, "config", None) is own
+    ]
+    outermost = [place for place in places if not any(place[0].startswith(o[0]) for o in places if o != place)]
+    if len(outermost) != 1 or (kind, outermost[0][1]) not in set(known()):
+        return None
+    return outermost[0]
+
+
+def _verified(found: Blueprint, path: str, kind: str, place: Within) -> bool:
+    """Whether transformers builds what is counted, of the default and of other numbers."""
+    config_cls, model_cls = config_class(found.family.model_type), model_class(found.family.model_type, found.name)
+    compare = partial(_difference, found, path, kind, place)
+    counted = 0
+    for number, changes in enumerate(_changes(kind, place.takes[kind])):
+        for tied in (None, True, False) if number == 0 else (None,):
+            config = _config(found, path, kind, **changes)
+            if tied is not None:
+                config["tie_word_embeddings"] = tied
+            try:
+                truth = build(config_cls, model_cls, config, _SECONDS)
+                whole = written(config_cls, found.family.model_type, config)
+            except Exception:  # noqa: BLE001
+                continue
+            for form in (config, whole):
+                why = compare(form, truth)
+                if why and not (why.startswith(gate.REFUSED) and (number or tied is not None)):
+                    return False
+                counted += not why
+    return counted >= FEWEST
+
+
+def _difference(
+    found: Blueprint, path: str, kind: str, place: Within, config: dict[str, Any], truth: Mapping[str, Found]
+) -> str:
+    return gate.difference(composed(replace(found, within={path: place}), ((path, kind),)), config, truth)
+
+
+def _changes(kind: str, name: str) -> Iterator[dict[str, Any]]:
+    """None; then other numbers of layers, and twice the size of all else that a class's own config says in numbers."""
+    yield {}
+    found = blueprint(kind, name)
+    defaults = found.family.defaults
+    numbers = {
+        path: defaults[path]
+        for path, kinds in found.fields.items()
+        if "i" in kinds and type(defaults.get(path)) is int and "." not in path and not path.endswith("num_labels")
+    }
+    for path, number in list(numbers.items())[:_MOST]:
+        yield {path: 3 if moves.counts_layers(path) else number * 2}
