@@ -97,16 +97,25 @@ class Signature:
         self._names = [p.name for p in self.inputs]
         self.flags = frozenset(p.name for p in parameters if p.meaning == "flag")
         self._only = self._names[0] if [p.meaning for p in self.inputs] == ["input"] and not self.flags else ""
-        arguments = [p for p in parameters if p.meaning not in ("input", "inputs", "flag")]
-        self.arguments = frozenset(p.name for p in arguments)
-        self.parts = frozenset(p.name for p in arguments if p.field is None)
+        self._arguments = [p for p in parameters if p.meaning not in ("input", "inputs", "flag")]
+        self.arguments = frozenset(p.name for p in self._arguments)
+        self.parts = frozenset(p.name for p in self._arguments if p.field is None)
         self.ignored = frozenset(ignores.split())
         if clash := self.arguments & self.ignored:
             raise RegistrationError(f"{name} both takes and ignores {', '.join(sorted(clash))}")
-        declared = {p.name: _field(p) for p in arguments}
+        self._name = name
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The config's; made when it is first wanted, since most layers never are."""
+        declared = {p.name: _field(p) for p in self._arguments}
         declared |= {n: fields.Raw(metadata={"description": "does not change the count"}) for n in sorted(self.ignored)}
-        self.schema: Schema = type(name, (_Config,), dict(declared))()
-        self._integers = tuple(p.name for p in arguments if _holds_integers(declared[p.name]))
+        made: Schema = type(self._name, (_Config,), dict(declared))()
+        return made
+
+    @cached_property
+    def _integers(self) -> tuple[str, ...]:
+        return tuple(p.name for p in self._arguments if _holds_integers(self.schema.fields[p.name]))
 
     @cached_property
     def json_schema(self) -> dict[str, Any]:

@@ -47,7 +47,8 @@ def take_turn(settings: Settings, length: int) -> None:
     """Wait for the turn to compute a body of some length, until `release` or the end of the request; who waits too long
     is turned away."""
     until = monotonic() + settings.max_seconds
-    g.held = held = []
+    held: list[Callable[[], None]] = []
+    g.held = held
     for kind in ("large", "turns") if length > LARGE else ("turns",):
         turns: threading.BoundedSemaphore = current_app.extensions[kind]
         if not turns.acquire(timeout=max(0, until - monotonic())):
