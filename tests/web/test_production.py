@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import hashlib
 import io
@@ -23,7 +24,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from service import values
 from service.settings import InvalidSetting, Settings
-from service.web import create_app
+from service.web import bodies, create_app
 from service.web.logs import JSONFormatter
 from tests.web.test_contract import MODEL, conforms
 
@@ -121,6 +122,19 @@ class Broken(io.BytesIO):
         raise OSError("no more data")
 
     readline = read
+
+
+@pytest.mark.parametrize("layers", [[{"type": "ReLU"}], [1]], ids=["counted", "refused"])
+def test_after_a_large_body_garbage_is_looked_for_again(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, layers: list[Any]
+) -> None:
+    looked = []
+    monkeypatch.setattr(values, "check", lambda *_, **__: looked.append(gc.isenabled()))
+    document = {"framework": "torch", "name": "x" * bodies.LARGE, "layers": layers}
+    for small in (document | {"name": "x"}, document):
+        client.post("/v1/count/native", json=small)
+        assert gc.isenabled()
+    assert looked == [True, False]
 
 
 def test_a_body_that_breaks_off(client: FlaskClient) -> None:
