@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from time import monotonic
 from typing import Any
 
@@ -20,7 +20,7 @@ from service.errors import (
     TooLarge,
     UnknownLayer,
 )
-from service.graph import FAILED, duplicates, evaluate, missing_inputs
+from service.graph import FAILED, evaluate, unwired
 from service.model import (
     ADAPTER,
     DESIGN,
@@ -75,7 +75,8 @@ def count(document: Document, options: Options = Options(), limits: Limits = Lim
     """The report on a document. Raises Problems with everything that is wrong with it."""
     walk = _Walk(document, options, limits)
     try:
-        walk.rules.prepare(document.root, limits.copies)
+        if walk.ruled:
+            walk.rules.prepare(document.root, limits.copies)
         (root,) = walk.rows(document.root, "", Verdict(), 1, Call(document.inputs))
         for problem in unshared(walk.shared, root):
             walk.blame(problem, "")
@@ -201,9 +202,9 @@ class _Walk:
     ) -> tuple[tuple[Row, ...], Output]:
         """The rows of a layer's children, and what flows out of the last or out of the graph."""
         prefix = f"{path}." if path else ""
-        wrong = chain(duplicates(layer), missing_inputs(layer) if layer.graph else ())
-        if told := list(islice(wrong, MOST_PROBLEMS)):
-            for problem in told:
+        problems = unwired(layer)
+        if (first := next(problems, None)) is not None:
+            for problem in (first, *islice(problems, MOST_PROBLEMS)):
                 self.blame(problem, "")
             return (), FAILED
         if layer.graph is not None:

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import Any, Final
 
 from service.errors import ArchitectureError, InvalidGraph, did_you_mean
-from service.model import Call, Dimensions, Layer, Output, Ref
+from service.model import Call, Dimensions, Graph, Layer, Output, Ref
 from service.validation import shown
 
 FAILED: Final = object()
@@ -50,10 +50,16 @@ def feeders(call: Call) -> list[Ref]:
     return [ref for arg in (*call.args, *call.kwargs.values()) for ref in refs(arg)]
 
 
-def duplicates(parent: Layer) -> Iterator[ArchitectureError]:
+def unwired(parent: Layer) -> Iterator[ArchitectureError]:
+    """What of the children cannot be told apart, or is fed by nothing."""
+    if len({child.name for child in parent.children}) < len(parent.children):
+        yield from _duplicates(parent)
+    if parent.graph is not None:
+        yield from _missing_inputs(parent, parent.graph)
+
+
+def _duplicates(parent: Layer) -> Iterator[ArchitectureError]:
     """Names that several children have: nobody could tell them apart."""
-    if len({child.name for child in parent.children}) == len(parent.children):
-        return
     known: set[str] = set()
     for child in parent.children:
         if child.name in known:
@@ -61,16 +67,15 @@ def duplicates(parent: Layer) -> Iterator[ArchitectureError]:
         known.add(child.name)
 
 
-def missing_inputs(parent: Layer) -> Iterator[ArchitectureError]:
+def _missing_inputs(parent: Layer, graph: Graph) -> Iterator[ArchitectureError]:
     """References to what is not there."""
-    assert parent.graph is not None
-    calls = dict.fromkeys(parent.graph.inputs, 1) | {child.name: len(child.calls) or 1 for child in parent.children}
+    calls = dict.fromkeys(graph.inputs, 1) | {child.name: len(child.calls) or 1 for child in parent.children}
     for child in parent.children:
         for call in child.calls:
             for ref in feeders(call):
                 if not 0 <= ref.call < calls.get(ref.layer, 0):
                     yield _missing(ref, calls, child.pointer)
-    for ref in refs(parent.graph.outputs):
+    for ref in refs(graph.outputs):
         if not 0 <= ref.call < calls.get(ref.layer, 0):
             yield _missing(ref, calls, parent.pointer)
 
