@@ -23,6 +23,9 @@ def assumed(phases: Sequence[Phase], never: frozenset[str] = frozenset()) -> lis
         for atom, seen in phase.trace.branches.items():
             outcomes.setdefault(skeleton(atom, []), set()).update(seen)
     found: dict[str, None] = dict.fromkeys(_looked_up(outcomes))
+    alike: dict[Term, set[Term]] = {}
+    for atom in outcomes:
+        alike.setdefault(_unnumbered(atom), set()).add(atom)
     for atom, seen in outcomes.items():
         if atom[0] == "==" and isinstance(atom[2][1], str) and seen == {True}:
             continue
@@ -31,7 +34,9 @@ def assumed(phases: Sequence[Phase], never: frozenset[str] = frozenset()) -> lis
         if mentions(atom, _SLOT):
             found.update(dict.fromkeys(_of_blocks(atom, phases)))
         elif whole(atom) and not _float_only(atom, phases):
-            found[_conditional(atom, next(iter(seen)), phases)] = None
+            others = alike[_unnumbered(atom)]
+            unseen = len(others) >= _VARIED and not any(others <= phase.trace.branches.keys() for phase in phases)
+            found[_conditional(atom, next(iter(seen)), phases, unseen)] = None
     return [assumption for assumption in found if assumption]
 
 
@@ -62,11 +67,18 @@ def _echo(atom: Term, phases: Sequence[Phase]) -> bool:
         return len(asked) > 1 and any(_answer(atom, phase) is False for phase in phases)
     if atom[0] not in _NUMBERS or atom[2][0] != "c" or not isinstance(atom[2][1], int) or atom[1][0] == "c":
         return False
-    same = [(phase, other) for phase in phases for other in phase.trace.branches
-            if other[:2] == atom[:2] and other[2][0] == "c" and isinstance(other[2][1], int)]  # fmt: skip
-    return len({other[2][1] for _, other in same}) > 1 and all(
-        _answer(("==", *other[1:]), phase) for phase, other in same
-    )
+    if not all(_equals(atom, phase) for phase in asked_in(atom, phases)):
+        return False
+    own: dict[int, set[int]] = {}  # by run, what the number was compared with and equal to; a run may ask for more
+    for place, phase in enumerate(phases):
+        for other in phase.trace.branches:
+            if other[:2] == atom[:2] and other[2][0] == "c" and isinstance(other[2][1], int):
+                own.setdefault(place, set()).update({other[2][1]} if _equals(other, phase) else ())
+    return all(own.values()) and len(set().union(*own.values())) > 1
+
+
+def _equals(atom: Term, phase: Phase) -> bool:
+    return _answer(("==", *atom[1:]), phase) is True
 
 
 def _float_only(atom: Term, phases: Sequence[Phase]) -> bool:
@@ -77,8 +89,16 @@ def _float_only(atom: Term, phases: Sequence[Phase]) -> bool:
     )
 
 
-def _conditional(atom: Term, outcome: bool, phases: Sequence[Phase]) -> str:
-    """An atom with its only answer; or what the runs have in common that never asked and would answer otherwise."""
+def _unnumbered(term: Term) -> Term:
+    """A term without its numbers: one that was computed unseen is another in each run."""
+    if term[0] == "c":
+        return ("c",) if isinstance(term[1], int) else term
+    return (term[0], *(_unnumbered(part) if isinstance(part, tuple) else part for part in term[1:]))
+
+
+def _conditional(atom: Term, outcome: bool, phases: Sequence[Phase], unseen: bool) -> str:
+    """An atom with its only answer; or what the runs have in common that never asked and would answer otherwise.
+    Nothing where each run was asked the same of numbers of its own, that were computed `unseen`."""
     statement = text(atom) if outcome else text(("not", atom))
     silent = [phase for phase in phases if _answer(atom, phase) not in (None, outcome)]
     if not silent:
@@ -94,7 +114,7 @@ def _conditional(atom: Term, outcome: bool, phases: Sequence[Phase]) -> str:
             p.env.get(path) is not None for p in asked_in(atom, phases)
         ):
             return f"{statement} or {path} is None"
-    return statement
+    return "" if unseen else statement
 
 
 def asked_in(atom: Term, phases: Sequence[Phase]) -> Iterator[Phase]:

@@ -24,7 +24,6 @@ _PINS = 6
 _DRAWS = 16
 _CLEAN = 2
 _MOST_REFUSED = 8
-_MOST_WRONG = 6
 _MOST_BLAMED = 6
 _MOST_CHOICES = 40
 HELD_OUT = {True: 12, False: 24}
@@ -115,7 +114,7 @@ class _Compiler:
                 break
             if rates:
                 explorer.pin(rates)
-            elif attempt or len(wrong) > _MOST_WRONG:  # of a few, there may be enough to learn
+            elif attempt > 1 or explorer.left < 0:  # what was wrong may be enough to learn the rest
                 explorer.pin(self._blamed(wrong, attempt))
         result.reason = f"is not exact ({result.reason})"
 
@@ -203,7 +202,25 @@ class _Compiler:
         return gate.difference(self.blueprint, config, truth)
 
     def _learn(self) -> None:
-        """A record from the runs."""
+        """A record from the runs; if need be from those alone in which no number of layers exceeds that of all."""
+        self._write()
+        if not self._absence() or self.stated is not None or self.explorer.bound is not None:
+            return
+        runs = self.explorer.runs
+        for bound in self.explorer.bounds():
+            self.explorer.keep_within(bound)
+            self._write()
+            if not self._absence():
+                return
+            self.explorer.keep_within(None)
+            self.explorer.runs = runs
+        self._write()
+
+    def _absence(self) -> bool:
+        """Whether it was not learned when something is there."""
+        return any(failure.startswith("presence") for failure in self.draft.failures)
+
+    def _write(self) -> None:
         draft = self.draft = Draft(self.explorer, self.full_payload, self.stated)
         try:
             draft.write()
@@ -246,19 +263,18 @@ class _Compiler:
         counts: Counter[str] = Counter()
         for changes, why in wrong[:_MOST_BLAMED]:
             counts.update(self._refusing(why) or self._minimal(changes))
-        for group in self.explorer.together:
-            counts.update(dict.fromkeys(group, 0))
+        if not counts:
+            counts.update(path for group in self.explorer.together for path in group.keys() - self._shrunk())
         return {path for path, _ in counts.most_common(1 + attempt * attempt)}
 
     def _refusing(self, why: str) -> list[str]:
         """The fields that a refusal names."""
-        shrunk = self.explorer.first.changes.keys() - self.explorer.start.keys()
-        return [path for path in self.explorer.accepted.keys() - shrunk if gate.REFUSED in why and path in why]
+        accepted = self.explorer.accepted.keys() - self._shrunk()
+        return [path for path in accepted if gate.REFUSED in why and path in why]
 
     def _minimal(self, changes: Flat) -> list[str]:
         """Of the changes of a config that is counted wrongly those that it takes to be."""
         base = self.explorer.first.changes
-        shrunk = base.keys() - self.explorer.start.keys()
         changed = [path for path, other in changes.items() if str(base.get(path)) != str(other)]
         needed = []
         for path in changed:
@@ -266,9 +282,13 @@ class _Compiler:
             without |= {path: base[path]} if path in base else {}
             if self._still_wrong(without):
                 changes = without
-            elif path in self.explorer.accepted and path not in shrunk:
+            elif path in self.explorer.accepted and path not in self._shrunk():
                 needed.append(path)
         return needed
+
+    def _shrunk(self) -> set[str]:
+        """The fields that are less than by default in the first run, so that nothing can be left at that."""
+        return set(self.explorer.first.changes.keys() - self.explorer.start.keys())
 
     def _still_wrong(self, changes: Flat) -> bool:
         try:

@@ -144,7 +144,8 @@ class Draft:
             return self._all_pins(self.stated)
         base = self.explorer.first.config.env
         pinned = [records.equal_to(path, base.get(path)) for path in sorted(self.explorer.pinned) if path in base]
-        return [*pinned, *filter(None, self._unvaried())]
+        bounds = [" <= ".join(self.explorer.bound)] if self.explorer.bound else []
+        return [*pinned, *bounds, *filter(None, self._unvaried())]
 
     def _unvaried(self) -> Iterator[str]:
         """Fields that code reads and that were the same in every run: nobody knows what else they would do."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections import deque
@@ -60,6 +61,7 @@ class Explorer:
         self.known = known or Known()
         self.accepted, self.together = dict(self.known.accepted), list(self.known.together)
         self.pinned: set[str] = set()
+        self.bound: tuple[str, str] | None = None  # a number of layers, and another that it is at most
         self.missing: set[str] = set()  # attributes that code asked for and that were not there
         self.relevant = set(self.known.relevant)
         self.sizing: set[str] = set()  # rates without which something else would be built
@@ -93,7 +95,7 @@ class Explorer:
     def add(self, found: Run) -> bool:
         """Keep a run, if it is new."""
         key = _key(found.changes)
-        if key in self._seen:
+        if key in self._seen or self._beyond(found):
             return False
         self._seen.add(key)
         self.runs.append(found)
@@ -148,10 +150,10 @@ class Explorer:
 
     def _shrunk(self, found: Run) -> Run:
         changes = dict(self.start)
-        large = [
-            path for path, number in self._integers(found) if _SMALL < number < _LARGE and moves.counts_layers(path)
-        ]
-        trial = changes | {path: 3 + place % 2 for place, path in enumerate(large)}
+        numbers = dict(self._integers(found))
+        large = [path for path in numbers if _SMALL < numbers[path] < _LARGE and moves.counts_layers(path)]
+        large.sort(key=numbers.__getitem__)  # a number of some of the layers is less than that of all
+        trial = changes | {path: min(3 + place, numbers[path]) for place, path in enumerate(large)}
         if large and (smaller := self.attempt(trial)) is not None:
             changes, found = trial, smaller
         else:
@@ -245,7 +247,7 @@ class Explorer:
         return found
 
     def _retried(self) -> Iterator[Run]:
-        """Flags and words that failed, in runs that differ from the first in another one: some hang together."""
+        """Flags, words and small numbers that failed, in runs that differ from the first in one other change."""
         base = self.first.changes
         others = [one for one in self.runs[1:] if _chosen(one.changes, base)]
         failed, self._failed = self._failed, []
@@ -340,6 +342,8 @@ class Explorer:
                     good += 1
                     self._accept(path, other)
                     yield found
+            if not good and type(given) is int:
+                self._failed += [(path, other) for other in (1, 2)]
 
     def _words(self, path: str) -> set[str]:
         return self.words.get(path.rpartition(".")[2], set())
@@ -387,14 +391,35 @@ class Explorer:
             raise CannotBuild(self.reason)
         self.first, self.runs = found, [found]
 
+    def bounds(self) -> Iterator[tuple[str, str]]:
+        """Numbers of layers of which one is less than another by default, and was more in some run."""
+        numbers = {path: number for path, number in self._integers(self.first) if moves.counts_layers(path)}
+        for one, other in itertools.permutations(numbers, 2):
+            alike = one.rpartition(".")[0] == other.rpartition(".")[0] and numbers[one] < numbers[other]
+            if alike and any(_exceeds(run, one, other) for run in self.runs):
+                yield one, other
+
+    def keep_within(self, bound: tuple[str, str] | None) -> None:
+        """Leave out the runs, from now on too, in which the one number of a bound exceeds the other."""
+        self.bound = bound
+        self.runs = [one for one in self.runs if not self._beyond(one)]
+
+    def _beyond(self, found: Run) -> bool:
+        return self.bound is not None and _exceeds(found, *self.bound)
+
     def pin(self, paths: set[str]) -> None:
         """Leave fields as they are, and forget the runs in which they were not."""
         self.pinned |= paths
-        base = self.first.changes
+        base = self.first.config.env
         self.runs = [
             one for one in self.runs
             if not any(p in self.pinned and _key(other) != _key(base.get(p)) for p, other in one.changes.items())
         ]  # fmt: skip
+
+
+def _exceeds(found: Run, one: str, other: str) -> bool:
+    values = found.config.env.get(one), found.config.env.get(other)
+    return isinstance(values[0], int) and isinstance(values[1], int) and values[0] > values[1]
 
 
 def _other_kind(given: Any, made: Any) -> bool:
@@ -407,9 +432,9 @@ def of_words(value: Any) -> bool:
 
 
 def _chosen(changes: Flat, base: Flat) -> bool:
-    """Whether these are one change to a first run, of a flag or a word."""
+    """Whether these are one change to a first run, of a flag, a word, or words."""
     new = [value for path, value in changes.items() if path not in base]
-    return len(new) == 1 and isinstance(new[0], bool | str)
+    return len(new) == 1 and (isinstance(new[0], bool | str) or of_words(new[0]))
 
 
 def _beginning(words: list[str]) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tools.blueprints.runs import Phase
+from tools.blueprints.symbolic import IDENTITIES
 from tools.blueprints.terms import Term, Unknown, mentions, simple, size, value
 
 _CONCRETE = frozenset(("i",))
@@ -63,7 +64,7 @@ def candidates(seen: Seen, phases: Sequence[Phase]) -> list[Term]:
         general = simple(generalised(term, seen.at))
         if not mentions(general, _CONCRETE):
             found[general] = size(general)
-    for path, field in phase.env.items():
+    for path, field in _but_identities(phase).items():
         if isinstance(field, list):
             for term, cost in _of_list(path, field, wanted, seen.at):
                 found.setdefault(term, cost)
@@ -77,10 +78,16 @@ def candidates(seen: Seen, phases: Sequence[Phase]) -> list[Term]:
     return sorted(found, key=lambda term: (found[term], str(term)))
 
 
+def _but_identities(phase: Phase) -> Mapping[str, Any]:
+    """The fields but those that name tokens, which are numbers that size nothing."""
+    return {path: field for path, field in phase.env.items() if not path.endswith(IDENTITIES)}
+
+
 def _quotients(phase: Phase, wanted: Any) -> Iterator[Term]:
     """Every n-th of so many layers."""
     small = [
-        (path, field) for path, field in phase.env.items() if type(field) is int and 0 < field <= _MOST_LAYERS
+        (path, field) for path, field in _but_identities(phase).items()
+        if type(field) is int and 0 < field <= _MOST_LAYERS
     ]  # fmt: skip
     if not isinstance(wanted, int) or not 0 < wanted < _MOST_LAYERS:
         return
@@ -99,6 +106,8 @@ def _of_number(path: str, field: float, wanted: Any) -> Iterator[tuple[Term, int
             yield ("+", own, ("c", shift)), 2 + shift
         if field - shift == wanted:
             yield ("-", own, ("c", shift)), 2 + shift
+    if isinstance(field, int) and field * field == wanted > 1:  # a window has as many places
+        yield ("*", own, own), 4
     if 2 * field == wanted:
         yield ("*", own, ("c", 2)), 4
     if isinstance(field, int) and field % 2 == 0 and field // 2 == wanted:

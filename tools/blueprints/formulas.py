@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tools.blueprints.terms import FALSE, TRUE, Term
@@ -33,6 +33,27 @@ def formula(wanted: int, full: int, atoms: Sequence[Literal]) -> Term | None:
         if literal.rows == wanted:
             return literal.term
     return _pair(wanted, full, literals) or _three(wanted, literals) or _tree(wanted, full, atoms, _DEEPEST)
+
+
+def rows_where(term: Term, full: int, rows: Mapping[Term, int]) -> int:
+    """The rows of all of `full` where a formula holds, by those of its atoms."""
+    if term in rows:
+        return rows[term]
+    match term:
+        case ("T",):
+            return full
+        case ("F",):
+            return 0
+        case ("not", inner):
+            return full & ~rows_where(inner, full, rows)
+        case ("and", first, second):
+            return rows_where(first, full, rows) & rows_where(second, full, rows)
+        case ("or", first, second):
+            return rows_where(first, full, rows) | rows_where(second, full, rows)
+        case ("ite", test, then, other):
+            where = rows_where(test, full, rows)
+            return where & rows_where(then, full, rows) | full & ~where & rows_where(other, full, rows)
+    raise ValueError(term)
 
 
 def _pair(wanted: int, full: int, literals: Sequence[Literal]) -> Term | None:

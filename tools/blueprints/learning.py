@@ -8,7 +8,7 @@ from typing import Any
 
 from tools.blueprints.atoms import Domains, template
 from tools.blueprints.fitting import Seen, fit, fits, table
-from tools.blueprints.formulas import Literal, formula
+from tools.blueprints.formulas import Literal, formula, rows_where
 from tools.blueprints.runs import Phase
 from tools.blueprints.terms import Term, filled, simple, skeleton
 
@@ -86,6 +86,7 @@ class Learner:
         found = []
         for alike in by_name.values():
             merged = self._merged(alike)
+            self._divide(merged)
             found += [entry for group in merged if (entry := self._entry(group, merged)) is not None]
         self.failures += self.domains.failures
         return found
@@ -155,9 +156,13 @@ class Learner:
         return None
 
     def _fits(self, terms: tuple[Term, ...] | None, one: _Instance) -> bool:
-        return terms is not None and all(
-            fits(term, Seen(one.run, one.at, length), self.phases)
-            for term, length in zip(terms, one.value, strict=True)
+        return (
+            terms is not None
+            and len(terms) == len(one.value)
+            and all(
+                fits(term, Seen(one.run, one.at, length), self.phases)
+                for term, length in zip(terms, one.value, strict=True)
+            )
         )
 
     def _merged(self, groups: list[_Group]) -> list[_Group]:
@@ -180,18 +185,43 @@ class Learner:
                     kept.remove(other)
         return [group for group in kept if group.terms is not None]
 
+    def _divide(self, groups: list[_Group]) -> None:
+        """What the terms of two groups explain, since both give the same there, goes where it makes the guards simple:
+        it is chance which of them the framework has computed."""
+        for group in groups[1:]:
+            domain, others = self.domains.of(group.name), [one for one in groups if one is not group]
+            either = [(group, one) for one in group.instances if any(self._fits(g.terms, one) for g in others)]
+            sure = domain.rows_of(_places(group.instances) - _places(one for _, one in either))[0]
+            either += [(other, one) for other in others for one in other.instances if self._fits(group.terms, one)]
+            unsure = domain.rows_of(_places(one for _, one in either))[0]
+            full = domain.full & ~unsure
+            guard = formula(sure, full, [one._replace(rows=one.rows & full) for one in domain.literals])
+            if guard is None or not sure or not unsure:
+                continue
+            there = rows_where(guard, domain.full, {one.term: one.rows for one in domain.literals})
+            for owner, one in either:
+                inside = bool(domain.rows_of({(one.run, one.at)})[0] & there)
+                if inside != (owner is group):
+                    owner.instances.remove(one)
+                    fitting = group if inside else next(g for g in others if self._fits(g.terms, one))
+                    fitting.instances.append(one)
+
+    def _guard(self, group: _Group) -> Term | None:
+        """When a group is there; None where that cannot be told."""
+        domain = self.domains.of(group.name)
+        wanted = domain.rows_of(_places(group.instances))[0]
+        literals = _own_first(domain.literals, group.name.partition("[")[0])
+        return formula(wanted, domain.full, literals) or domain.table(wanted)
+
     def _entry(self, group: _Group, alike: list[_Group]) -> Learned | None:
         """The group with its guard."""
         domain = self.domains.of(group.name)
-        places = {(one.run, one.at) for one in group.instances}
-        guard = None
-        wanted, outside = domain.rows_of(places)
-        if outside:
+        if domain.rows_of(_places(group.instances))[1]:
             self.failures.append(f"number of {group.name}")
-        literals = _own_first(domain.literals, group.name.partition("[")[0])
-        guard = formula(wanted, domain.full, literals) or domain.table(wanted)
+        guard = self._guard(group)
         if guard is None and len(alike) > 1 and group is alike[0]:
             explained = {(one.run, one.at) for each in alike for one in each.instances if self._fits(group.terms, one)}
+            literals = _own_first(domain.literals, group.name.partition("[")[0])
             guard = formula(domain.rows_of(explained)[0], domain.full, literals)
         if guard is None:
             self.failures.append(f"presence of {group.name}")
@@ -201,6 +231,10 @@ class Learner:
         axes = len(group.terms) - places
         mark = (tied and (tied, group.terms[axes:])), frozen, buffer
         return Learned(group.name, group.terms[:axes], domain.counts, guard, mark)
+
+
+def _places(instances: Iterable[_Instance]) -> set[tuple[int, tuple[int, ...]]]:
+    return {(one.run, one.at) for one in instances}
 
 
 def _own_first(literals: list[Literal], path: str) -> list[Literal]:

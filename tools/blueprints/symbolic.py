@@ -12,7 +12,7 @@ from tools.blueprints.terms import Term, paths, size
 
 LARGEST_TERM = 80
 MOST_BRANCHES = 20_000
-_IDENTITIES = ("_token_id", "_token_index", "_token_ids")
+IDENTITIES = ("_token_id", "_token_index", "_token_ids")
 """Fields that name tokens: code compares them with the vocabulary, and no parameter depends on the answer."""
 
 
@@ -32,7 +32,7 @@ class Trace:
         elif (
             len(self.branches) < MOST_BRANCHES
             and size(term) <= LARGEST_TERM
-            and not any(path.endswith(_IDENTITIES) for path in paths(term))
+            and not any(path.endswith(IDENTITIES) for path in paths(term))
         ):
             self.branches[term] = {outcome}
 
