@@ -163,6 +163,57 @@ def test_refused(config: dict[str, Any], pointer: str, code: str) -> None:
     assert (pointer, code) in [found[:2] for found in refused(config)]
 
 
+LLAVA: dict[str, Any] = {
+    "architectures": ["LlavaForConditionalGeneration"],
+    "model_type": "llava",
+    "text_config": {
+        "model_type": "qwen2", "hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 24,
+        "num_attention_heads": 14, "num_key_value_heads": 2, "vocab_size": 152000, "tie_word_embeddings": True,
+    },
+    "vision_config": {
+        "model_type": "siglip_vision_model", "hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layers": 26,
+        "num_attention_heads": 16, "image_size": 384, "patch_size": 14,
+    },
+}  # fmt: skip
+
+
+def test_a_config_inside_may_be_of_another_model_type() -> None:
+    """As many as transformers 5.23 builds: its Qwen2 has biases, its Llama, which is LLaVA's own, has none."""
+    report = counted(LLAVA)
+    assert report.exact
+    assert report.root.totals.trainable == 908_913_008
+    biased = at(report.root, "model.language_model.layers.0-23.self_attn.q_proj")
+    assert [tensor.shape for tensor in biased.tensors] == [(896, 896), (896,)]
+    assert at(report.root, "lm_head").tensors[0].tied_to == "model.language_model.embed_tokens.weight"
+
+
+@pytest.mark.parametrize(
+    ("part", "pointer", "code"),
+    [
+        ({"model_type": "qwen2", "hidden_size": "896"}, "/text_config/hidden_size", "type"),
+        ({"model_type": "qwen2", "hidden_size": None}, "/text_config/hidden_size", "type"),
+        ({"model_type": "vit"}, "/text_config/model_type", "unverified"),
+        ({"model_type": "mine"}, "/text_config/model_type", "unverified"),
+        ({"model_type": 7}, "/text_config/model_type", "unverified"),
+        ({"model_type": ["qwen2"]}, "/text_config/model_type", "unverified"),
+        ([], "/text_config", "type"),
+    ],
+)
+def test_refused_inside(part: Any, pointer: str, code: str) -> None:
+    found = refused(LLAVA | {"text_config": part})
+    assert (pointer, code) in [problem[:2] for problem in found]
+
+
+def test_a_refused_model_type_inside_is_answered_with_those_that_are_known() -> None:
+    assert " or llama or " in refused(LLAVA | {"text_config": {"model_type": "mine"}})[0][2]
+
+
+def test_detectors_tie_each_block_to_the_block_of_its_index() -> None:
+    report = counted({"architectures": ["RTDetrV2ForObjectDetection"], "model_type": "rt_detr_v2"})
+    boxes = at(report.root, "bbox_embed.0-5.layers.0-1")
+    assert boxes.tensors[0].tied_to == "model.decoder.bbox_embed.0-5.layers.0-1.weight"
+
+
 def test_own_classes_come_before_code_beside_the_config() -> None:
     """As transformers has it, unless it is told to trust that code."""
     report = counted(LLAMA | {"auto_map": {"AutoModelForCausalLM": "modeling_llama.LlamaForCausalLM"}})

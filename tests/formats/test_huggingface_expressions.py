@@ -28,6 +28,10 @@ SCOPE: dict[str, Any] = {
         ("max(a, b)", 12),
         ("len(sizes) + sum(sizes)", 15),
         ("sizes[i + 1]", 4),
+        ("count(kinds, 'full')", 2),
+        ("nth(kinds, 'full', 1)", 2),
+        ("rank(kinds, 'full', 2)", 1),
+        ("rank(kinds, 'full', 0 - 1)", 0),
         ("split(word, '-', 0) == 'gated'", True),
         ("contains(word, 'gelu')", True),
         ("is_activation('silu')", True),
@@ -48,7 +52,8 @@ def test_value(text: str, value: Any) -> None:
 @pytest.mark.parametrize(
     "text",
     ["null + 1", "null == 3", "null != 3", "sizes[3]", "sizes[0 - 1]", "word * a", "sizes * a", "a // (b - 5)",
-     "a == 'auto'", "10 ** 100", "split(word, '-', 4)", "missing > 1"],
+     "a == 'auto'", "10 ** 100", "split(word, '-', 4)", "missing > 1",
+     "nth(kinds, 'full', 2)", "nth(kinds, 'full', 0 - 1)"],
 )  # fmt: skip
 def test_no_value(text: str) -> None:
     with pytest.raises((Unknown, ArithmeticError, LookupError, TypeError)):
