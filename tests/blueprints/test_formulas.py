@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tools.blueprints.formulas import Literal, formula
-from tools.blueprints.terms import TRUE
+from tools.blueprints.formulas import Literal, formula, rows_where
+from tools.blueprints.terms import FALSE, TRUE, Term
 
 FULL = 0b1111_1111
 ATOMS = [Literal(1, 0b0101_0101, ("a",)), Literal(1, 0b0011_0011, ("b",)), Literal(2, 0b0000_1111, ("c",))]
@@ -23,7 +23,7 @@ ATOMS = [Literal(1, 0b0101_0101, ("a",)), Literal(1, 0b0011_0011, ("b",)), Liter
         (0b0011_0101, ("ite", ("c",), ("a",), ("b",))),
     ],
 )
-def test_formula(wanted: int, found: object) -> None:
+def test_formula(wanted: int, found: Term) -> None:
     said = formula(wanted, FULL, ATOMS)
     assert said is not None
     assert _rows(said) == _rows(found) == wanted
@@ -33,18 +33,23 @@ def test_none_where_no_atom_tells() -> None:
     assert formula(0b1, 0b11, [Literal(1, 0b11, ("a",))]) is None
 
 
-def _rows(term: object) -> int:
-    assert isinstance(term, tuple)
-    known = {atom.term: atom.rows for atom in ATOMS}
-    match term:
-        case ("T",):
-            return FULL
-        case ("not", one):
-            return FULL & ~_rows(one)
-        case ("and", one, other):
-            return _rows(one) & _rows(other)
-        case ("or", one, other):
-            return _rows(one) | _rows(other)
-        case ("ite", test, one, other):
-            return _rows(test) & _rows(one) | FULL & ~_rows(test) & _rows(other)
-    return known[term]
+@pytest.mark.parametrize(
+    ("term", "rows"),
+    [
+        (TRUE, FULL),
+        (FALSE, 0),
+        (("not", ("a",)), 0b1010_1010),
+        (("ite", ("c",), ("a",), ("not", ("b",))), 0b1100_0101),
+    ],
+)
+def test_rows_where(term: Term, rows: int) -> None:
+    assert _rows(term) == rows
+
+
+def test_rows_of_an_unknown_atom() -> None:
+    with pytest.raises(ValueError, match="d"):
+        _rows(("d",))
+
+
+def _rows(term: Term) -> int:
+    return rows_where(term, FULL, {atom.term: atom.rows for atom in ATOMS})

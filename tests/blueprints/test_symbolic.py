@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tools.blueprints.symbolic import CURRENT, SymbolicInt, Trace, plain, symbolic, term_of
+from tools.blueprints.symbolic import CURRENT, SymbolicFloat, SymbolicInt, Trace, plain, symbolic, term_of
 
 A, B = ("f", "a"), ("f", "b")
 
@@ -27,6 +27,13 @@ def test_arithmetic() -> None:
     assert term_of(found) == ("//", ("+", ("*", ("c", 2), A), B), ("c", 3))
     assert term_of(math.ceil(a / 16)) == ("ceil", ("/", A, ("c", 16)))
     assert type(plain(found)) is int
+
+
+def test_constants_stay_constants() -> None:
+    """A constant of the framework's code that is a symbolic float is a number as any other."""
+    constant = SymbolicFloat(0.9, ("c", 0.9))
+    assert term_of(constant * 2) == ("c", 1.8)
+    assert term_of(constant * symbolic(10, "a")) == ("*", ("c", 0.9), A)
 
 
 def test_questions_are_recorded(trace: Trace) -> None:

@@ -257,6 +257,7 @@ class Explorer:
                 if (found := self._try({**current.changes, path: other})) is not None:
                     self._bad.discard((path, str(other)))
                     self._accept(path, other)
+                    self.together.append({name: value for name, value in found.changes.items() if name not in base})
                     yield found
                     break
 
