@@ -44,7 +44,7 @@ def others(
 def _integers(value: int) -> list[int]:
     if value >= 16:
         return [value * 2, value + 7, value * 3, value // 2, value + 16]
-    return [value + 1, value * 2, value + 2, value - 1, 1, 0] if value > 1 else [value + 1, 2, 3, 4]
+    return [value + 1, value * 2, value + 2, value - 1, 1, 0] if value > 1 else [value + 1, 2, 3, 4, 0]
 
 
 def _words(path: str, annotation: str) -> Iterator[str]:
