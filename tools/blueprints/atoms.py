@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tools.blueprints.fitting import CYCLE, Seen, candidates, fit, table
+from tools.blueprints.fitting import CYCLE, Seen, candidates, fit, table, varied
 from tools.blueprints.formulas import Literal
 from tools.blueprints.runs import Phase
 from tools.blueprints.terms import Term, Unknown, filled, holds, mentions, size, skeleton, value
@@ -77,7 +77,9 @@ class Domains:
         self._counts: dict[str, tuple[Term, list[Term]]] = {}
         self._domains: dict[tuple[str, ...], Domain] = {}
         self._atoms = self._asked()
-        self._lists = {path for phase in phases for path, field in phase.env.items() if isinstance(field, list)}
+        self._read = {path for phase in phases for path, _ in phase.trace.reads}
+        lists = {path for phase in phases for path, field in phase.env.items() if isinstance(field, list)}
+        self._lists = {path for path in lists if path in self._read or varied(path, phases)}
         self._strings = {
             path: {
                 item
@@ -135,7 +137,7 @@ class Domains:
         chosen: list[Term] = []
         while left and len(chosen) < _MOST_ALTERNATIVES:
             largest = max(left, key=lambda one: one.value)
-            options = [*candidates(largest, self.phases)[:120], ("c", largest.value)]
+            options = [("c", largest.value), *candidates(largest, self.phases)[:120]]  # of equals the first is taken
             best = max(options, key=lambda term: sum(self._is(term, one) for one in left))
             chosen.append(best)
             left = [one for one in left if not self._is(best, one)]
@@ -242,12 +244,11 @@ class Domains:
 
     def _small(self, most: int = 64) -> list[str]:
         """The fields that code read and that could be a number of layers."""
-        read = {path for phase in self.phases for path, _ in phase.trace.reads}
         small = {
             path for phase in self.phases for path, field in phase.env.items()
             if isinstance(field, int) and not isinstance(field, bool) and 0 <= field <= most
         }  # fmt: skip
-        return sorted(read & small)
+        return sorted(self._read & small)
 
 
 def _always(term: Term) -> Callable[[int], Term]:

@@ -64,7 +64,8 @@ def candidates(seen: Seen, phases: Sequence[Phase]) -> list[Term]:
         general = simple(generalised(term, seen.at))
         if not mentions(general, _CONCRETE):
             found[general] = size(general)
-    for path, field in _but_identities(phase).items():
+    guessed = _guessable(phase, phases)
+    for path, field in guessed.items():
         if isinstance(field, list):
             for term, cost in _of_list(path, field, wanted, seen.at):
                 found.setdefault(term, cost)
@@ -73,22 +74,25 @@ def candidates(seen: Seen, phases: Sequence[Phase]) -> list[Term]:
         elif isinstance(field, int | float) and not isinstance(field, bool):
             for term, cost in _of_number(path, field, wanted):
                 found.setdefault(term, cost)
-    for term in _quotients(phase, wanted):
+    for term in _quotients(guessed, wanted):
         found.setdefault(term, 6)
     return sorted(found, key=lambda term: (found[term], str(term)))
 
 
-def _but_identities(phase: Phase) -> Mapping[str, Any]:
-    """The fields but those that name tokens, which are numbers that size nothing."""
-    return {path: field for path, field in phase.env.items() if not path.endswith(IDENTITIES)}
+def _guessable(phase: Phase, phases: Sequence[Phase]) -> Mapping[str, Any]:
+    """The fields that a number may follow from: those that are not the same in all runs, since of the others nothing
+    can be told from a constant; and none that names tokens, which are numbers that size nothing."""
+    return {path: field for path, field in phase.env.items() if not path.endswith(IDENTITIES) and varied(path, phases)}
 
 
-def _quotients(phase: Phase, wanted: Any) -> Iterator[Term]:
+def varied(path: str, phases: Sequence[Phase]) -> bool:
+    """Whether a field is not the same in all runs."""
+    return any(phase.env.get(path) != phases[0].env.get(path) for phase in phases)
+
+
+def _quotients(fields: Mapping[str, Any], wanted: Any) -> Iterator[Term]:
     """Every n-th of so many layers."""
-    small = [
-        (path, field) for path, field in _but_identities(phase).items()
-        if type(field) is int and 0 < field <= _MOST_LAYERS
-    ]  # fmt: skip
+    small = [(path, field) for path, field in fields.items() if type(field) is int and 0 < field <= _MOST_LAYERS]
     if not isinstance(wanted, int) or not 0 < wanted < _MOST_LAYERS:
         return
     for path, field in small:
