@@ -56,7 +56,7 @@ class Result:
         """How much is known."""
         if self.record is None:
             return 0
-        return 3 if not self.narrow else 2 if self.pinned else 1
+        return 3 if not self.narrow else 1 if self.narrow == ONLY_DEFAULTS else 2
 
 
 def compile_type(model_type: str, names: list[str], seconds: float) -> Iterator[Result]:
