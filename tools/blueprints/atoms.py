@@ -125,8 +125,24 @@ class Domains:
             term = fit(seen, self.phases)
             if term is None and self._always_as_many(container):
                 term = table(seen)
+            if term is None and all(one.at for one in seen):
+                term = self._whole_list(seen)
             self._counts[container] = (term, []) if term is not None else self._most_of(container, seen)
         return self._counts[container]
+
+    def _whole_list(self, seen: list[Seen]) -> Term | None:
+        """As many as a list is long, where some of the last are not there."""
+        largest = max(seen, key=lambda one: one.value)
+        for term in candidates(largest, self.phases):
+            if term[0] == "len" and all(self._at_most(term, one) for one in seen):
+                return term
+        return None
+
+    def _at_most(self, term: Term, one: Seen) -> bool:
+        try:
+            return bool(one.value <= value(term, self.phases[one.run].env, one.at))
+        except Unknown:
+            return False
 
     def _always_as_many(self, container: str) -> bool:
         """Whether the blocks around a container are so many in every config, so that each was seen."""

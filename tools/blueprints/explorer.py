@@ -160,13 +160,16 @@ class Explorer:
             for path in large:
                 if (smaller := self.attempt({**changes, path: 3})) is not None:
                     changes, found = {**changes, path: 3}, smaller
-        found = self._with_shorter_lists(found)
+        found = self._with_shorter_lists(found, dict(self._integers(self.first)))
         return self._with_fewer_experts(found)
 
-    def _with_shorter_lists(self, found: Run) -> Run:
+    def _with_shorter_lists(self, found: Run, numbers: dict[str, int]) -> Run:
+        """Lists of words that no number made shorter, with the numbers that are as large by default."""
         for path, items in list(found.model.env.items()):
             if of_words(items) and len(items) > _LONG and path in self.fields.annotations:
-                found = self.attempt({**found.changes, path: _beginning(items)}) or found
+                some = _beginning(items)
+                alike = {other: len(some) for other, number in numbers.items() if number == len(items)}
+                found = self.attempt({**found.changes, **alike, path: some}) or found
         return found
 
     def _with_fewer_experts(self, found: Run) -> Run:

@@ -10,15 +10,16 @@ from typing import Any
 from service.formats.huggingface.blueprints import Blueprint, Within, blueprint, known
 from service.formats.huggingface.composing import composed
 from tools.blueprints import gate, moves
-from tools.blueprints.framework import base_classes, config_class, limit, model_class, torch
+from tools.blueprints.framework import config_class, limit, model_class, torch
 from tools.blueprints.raw import written
 from tools.blueprints.runs import Found, build, part_for
 
 TEXTS = (
-    *("bart", "bert", "bloom", "cohere", "cohere2", "deepseek_v2", "deepseek_v3", "falcon", "gemma", "gemma2"),
-    *("gemma3_text", "glm4", "gpt2", "gpt_neox", "gpt_oss", "granite", "lfm2", "llama", "ministral3", "mistral"),
-    *("mixtral", "mt5", "nemotron_h", "olmo2", "opt", "persimmon", "phi", "phi3", "qwen2", "qwen2_moe", "qwen3"),
-    *("qwen3_moe", "roberta", "smollm3", "stablelm", "starcoder2", "t5", "xlm-roberta"),
+    *("bart", "bert", "bloom", "cohere", "cohere2", "deepseek_v2", "deepseek_v3", "falcon", "gemma"),
+    *("gemma2", "gemma3_text", "glm4", "gpt2", "gpt_neox", "gpt_oss", "granite", "lfm2", "llama"),
+    *("mbart", "ministral3", "mistral", "mixtral", "mt5", "nemotron_h", "olmo2", "opt", "persimmon"),
+    *("phi", "phi3", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "roberta", "smollm3", "stablelm"),
+    *("starcoder2", "t5", "trocr", "xlm-roberta"),
 )
 IMAGES = (
     *("aimv2_vision_model", "beit", "chmv2", "clip_vision_model", "convnext", "convnextv2", "data2vec-vision"),
@@ -57,7 +58,7 @@ def within(found: Blueprint) -> dict[str, dict[str, Any]]:
 def _alike(default: str) -> Iterator[str]:
     for sort in (TEXTS, IMAGES, SOUNDS):
         if default in sort:
-            yield from (kind for kind in sort if kind != default and kind in base_classes())
+            yield from (kind for kind in sort if kind != default)
 
 
 def _config(found: Blueprint, path: str, kind: str, **changes: Any) -> dict[str, Any]:
@@ -116,10 +117,12 @@ def _difference(
 
 
 def _changes(kind: str, name: str) -> Iterator[dict[str, Any]]:
-    """None; then other numbers of layers, and twice the size of all else that a class's own config says in numbers."""
+    """None; a decoder, for what can be one; then other numbers of layers, and twice the size of all else that a class's
+    own config says in numbers."""
     yield {}
     found = blueprint(kind, name)
     defaults = found.family.defaults
+    yield {flag: True for flag in ("is_decoder", "add_cross_attention") if flag in defaults}
     numbers = {
         path: defaults[path]
         for path, kinds in found.fields.items()
