@@ -30,8 +30,6 @@ SCOPE: dict[str, Any] = {
         ("sizes[i + 1]", 4),
         ("count(kinds, 'full')", 2),
         ("nth(kinds, 'full', 1)", 2),
-        ("rank(kinds, 'full', 2)", 1),
-        ("rank(kinds, 'full', 0 - 1)", 0),
         ("split(word, '-', 0) == 'gated'", True),
         ("contains(word, 'gelu')", True),
         ("is_activation('silu')", True),

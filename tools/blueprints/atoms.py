@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tools.blueprints.fitting import CYCLE, Seen, candidates, fit, table, varied
+from tools.blueprints.fitting import Seen, candidates, fit, table, varied
 from tools.blueprints.formulas import Literal
 from tools.blueprints.runs import Phase
 from tools.blueprints.terms import Term, Unknown, filled, holds, mentions, size, skeleton, value
@@ -220,9 +220,9 @@ class Domains:
                     for shift in (0, 1, -1):
                         yield filled(atom, _always(("n", axis, shift))), size(atom) + (3 if shift else 1)
         for axis, (count, alternatives) in enumerate(counts):
-            yield from self._of_index(axis, axes, count, alternatives)
+            yield from self._of_index(axis, count, alternatives)
 
-    def _of_index(self, axis: int, axes: int, count: Term, alternatives: list[Term]) -> Iterator[tuple[Term, float]]:
+    def _of_index(self, axis: int, count: Term, alternatives: list[Term]) -> Iterator[tuple[Term, float]]:
         own: Term = ("n", axis, 0)
         for path in sorted(self._lists):
             item: Term = ("idx", path, own)
@@ -231,7 +231,7 @@ class Domains:
                 yield ("==", item, ("c", word)), 4
                 yield ("==", ("idx", path, ("%", own, ("len", path))), ("c", word)), 6
                 if count == ("len", path):
-                    yield from self._of_rank(axis, axes, path, word)
+                    yield ("==", own, ("nth", path, word, ("c", 0))), 6
         yield ("==", own, ("c", 0)), 3
         yield (">=", own, ("c", 2)), 6
         for bound in _BOUNDS:
@@ -248,21 +248,11 @@ class Domains:
             yield ("==", ("%", own, ("f", path)), ("c", 0)), 9
             yield ("==", ("%", ("n", axis, 1), ("f", path)), ("c", 0)), 9
 
-    def _of_rank(self, axis: int, axes: int, path: str, word: str) -> Iterator[tuple[Term, float]]:
-        """Whether a block is the first of its word, one of the first so many, or one of every so many."""
-        own: Term = ("n", axis, 0)
-        rank: Term = ("rank", path, word, own)
-        yield ("==", own, ("nth", path, word, ("c", 0))), 6
-        for every in self._small(CYCLE):
-            yield ("<", rank, ("f", every)), 9
-            for other in range(axis + 1, axes):
-                yield ("==", ("%", ("n", other, 0), ("f", every)), ("%", rank, ("f", every))), 9
-
-    def _small(self, most: int = 64) -> list[str]:
+    def _small(self) -> list[str]:
         """The fields that code read and that could be a number of layers."""
         small = {
             path for phase in self.phases for path, field in phase.env.items()
-            if isinstance(field, int) and not isinstance(field, bool) and 0 <= field <= most
+            if isinstance(field, int) and not isinstance(field, bool) and 0 <= field <= 64
         }  # fmt: skip
         return sorted(self._read & small)
 

@@ -13,7 +13,6 @@ _CONCRETE = frozenset(("i",))
 MOST_CANDIDATES = 400
 _MOST_SEEN = 300
 _MOST_LAYERS = 130
-CYCLE = 8
 
 
 class Seen(NamedTuple):
@@ -69,7 +68,7 @@ def candidates(seen: Seen, phases: Sequence[Phase]) -> list[Term]:
         if isinstance(field, list):
             for term, cost in _of_list(path, field, wanted, seen.at):
                 found.setdefault(term, cost)
-            for term, cost in _of_words(path, field, seen, phase) if isinstance(wanted, int) else ():
+            for term, cost in _of_words(path, field, seen) if isinstance(wanted, int) else ():
                 found.setdefault(term, cost)
         elif isinstance(field, int | float) and not isinstance(field, bool):
             for term, cost in _of_number(path, field, wanted):
@@ -134,8 +133,8 @@ def _of_list(path: str, items: list[Any], wanted: Any, at: tuple[int, ...]) -> I
         yield ("suml", path), 4
 
 
-def _of_words(path: str, items: list[Any], seen: Seen, phase: Phase) -> Iterator[tuple[Term, int]]:
-    """How many of a list are a word, or where the n-th of them is: the block's own, the first, or of a cycle."""
+def _of_words(path: str, items: list[Any], seen: Seen) -> Iterator[tuple[Term, int]]:
+    """How many of a list are a word, or where the n-th of them is: the block's own, or the first."""
     for word in sorted({item for item in items if isinstance(item, str)}):
         if items.count(word) == seen.value:
             yield ("count", path, word), 5
@@ -147,10 +146,6 @@ def _of_words(path: str, items: list[Any], seen: Seen, phase: Phase) -> Iterator
         for axis, place in enumerate(seen.at):
             if nth == place:
                 yield ("nth", path, word, ("n", axis, 0)), 4
-            rank = items[:place].count(word)
-            for every, number in phase.env.items():
-                if type(number) is int and 0 < number <= CYCLE and rank % number == nth:
-                    yield ("nth", path, word, ("%", ("rank", path, word, ("n", axis, 0)), ("f", every))), 8
 
 
 def generalised(term: Term, at: tuple[int, ...]) -> Term:

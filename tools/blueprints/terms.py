@@ -2,8 +2,8 @@
 
 ("f", path) a field, ("c", value) a constant, ("i", n) an index of a loop as it ran, ("n", axis, shift) an index of a
 name, ("idx", path, term) an item of a list, ("?", n) a number that nobody saw being computed; of a list of words
-("count", path, word) how many are that word, ("nth", path, word, term) where the n-th of those is, ("rank", path, word,
-term) how many stand before a place; else (operator, term, ...).
+("count", path, word) how many are that word, ("nth", path, word, term) where the n-th of those is; else
+(operator, term, ...).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _UNARY: Mapping[str, Callable[[Any], Any]] = {
     "bit_length": int.bit_length, "sqrt": math.sqrt, "log2": math.log2, "log": math.log, "lower": str.lower,
 }  # fmt: skip
 INFIX = frozenset(("+", "-", "*", "/", "//", "%", "**", "<", "<=", ">", ">=", "==", "!="))
-_OF_WORDS = ("count", "nth", "rank")
+_OF_WORDS = ("count", "nth")
 _ERRORS = (TypeError, ZeroDivisionError, OverflowError, AttributeError, ValueError, LookupError)
 
 
@@ -116,8 +116,6 @@ def _of_words(term: Term, env: Env, at: tuple[int, ...]) -> int:
     place = value(term[3], env, at)
     if not isinstance(place, int) or place < 0:
         raise Unknown
-    if term[0] == "rank":
-        return items[:place].count(term[2])
     places = [at for at, item in enumerate(items) if item == term[2]]
     if place >= len(places):
         raise Unknown

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from service.formats.huggingface.blueprints import Blueprint, Entry, Family, Rule, blueprint
+from service.formats.huggingface.blueprints import Blueprint, Entry, Family, Rule, blueprint, family
 from service.formats.huggingface.expressions import INDICES, Expression, parse
 
 Chosen = tuple[tuple[str, str], ...]
@@ -52,9 +52,11 @@ def put(found: Blueprint, path: str, at: str, inner: Blueprint) -> Blueprint:
 
     entries = [_entry(entry, outside, "") for entry in found.entries if not entry.name.startswith(at)]
     rules = [_rule(rule, outside) for rule in found.rules if not rule.name.startswith(prefix)]
+    declared = set(
+        map(inside, family(found.family.defaults[path]).defaults)
+    )  # what else is asked, the outer class asks
     given, assumed = (
-        [_moved(one, outside) for one in kept if not all(name.startswith(prefix) for name in one.fields)]
-        for kept in (found.given, found.assumed)
+        [_moved(one, outside) for one in kept if not one.fields <= declared] for kept in (found.given, found.assumed)
     )
     needed = {name for one in (*_read(entries, rules), *given, *assumed) for name in one.fields}
     fields = {outside(name): kinds for name, kinds in found.fields.items()}

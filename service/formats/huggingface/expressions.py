@@ -115,11 +115,6 @@ def _count(words: list[Any], word: str) -> int:
     return words.count(word)
 
 
-def _rank(words: list[Any], word: str, place: int) -> int:
-    """How many of those stand before a place."""
-    return words[: max(place, 0)].count(word)
-
-
 def _nth(words: list[Any], word: str, number: int) -> int:
     """The place of the n-th of those."""
     places = [place for place, found in enumerate(words) if found == word]
@@ -145,7 +140,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "ceil": math.ceil, "floor": math.floor, "sqrt": math.sqrt, "log": math.log, "log2": math.log2, "gcd": math.gcd,
     "bit_length": int.bit_length, "lower": str.lower, "split": _split, "parts": _parts, "startswith": str.startswith,
     "contains": operator.contains, "digest": digest, "is_activation": ACTIVATIONS.__contains__,
-    "count": _count, "rank": _rank, "nth": _nth,
+    "count": _count, "nth": _nth,
     "only": lambda items, allowed: set(items) <= set(allowed),
 }  # fmt: skip
 
