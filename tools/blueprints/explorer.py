@@ -15,7 +15,7 @@ from tools.blueprints.framework import config_class, model_class
 from tools.blueprints.questions import answers
 from tools.blueprints.raw import RATE, Flat, fields_of, flat_part, is_part, payload, stated, written
 from tools.blueprints.runs import Found, Run, build, run
-from tools.blueprints.seeds import PINNED, SEEDS
+from tools.blueprints.seeds import SEEDS
 from tools.blueprints.terms import mentions, paths
 from tools.blueprints.vocabulary import vocabulary
 
@@ -60,7 +60,7 @@ class Explorer:
         self.runs: list[Run] = []
         self.known = known or Known()
         self.accepted, self.together = dict(self.known.accepted), list(self.known.together)
-        self.pinned = set(PINNED.get(model_type, ()))
+        self.pinned: set[str] = set()
         self.bound: tuple[str, str] | None = None  # a number of layers, and another that it is at most
         self.missing: set[str] = set()  # attributes that code asked for and that were not there
         self.relevant = set(self.known.relevant)

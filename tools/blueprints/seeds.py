@@ -37,8 +37,3 @@ SEEDS: Mapping[str, Mapping[str, Any]] = {
     "Wav2Vec2ConformerForCTC": {"vocab_size": 32},
     "Wav2Vec2BertForCTC": {"vocab_size": 32},
 }
-
-PINNED: Mapping[str, frozenset[str]] = {
-    "zamba2": frozenset(["num_mem_blocks"]),  # which blocks are shared alternates with how many of a word came before
-}
-"""Fields of a model type that are left as they are: what they do cannot be said in the language of blueprints."""
