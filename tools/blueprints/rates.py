@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tools.blueprints.gate import REFUSED
-from tools.blueprints.raw import RATE, flattened
+from tools.blueprints.raw import LABELS, RATE, flattened
 from tools.blueprints.runs import Found
 
 _FACTORS = 0.5, 0.75, 1.5, 2.0, 3.0
@@ -24,11 +24,11 @@ def sizing(payload: Mapping[str, Any], built: Mapping[str, Found], build: Build)
 
 
 def mistaken(
-    payload: Mapping[str, Any], rates: Iterable[str], build: Build, why: Callable[[dict[str, Any], Any], str]
+    payload: Mapping[str, Any], numbers: Iterable[str], build: Build, why: Callable[[dict[str, Any], Any], str]
 ) -> set[str]:
-    """Of these rates, those with a value for which `why` tells that what is counted is not what is built."""
+    """Of these numbers, those with a value for which `why` tells that what is counted is not what is built."""
     found = set()
-    for path in rates:
+    for path in numbers:
         for factor in _FACTORS:
             config = _changed(payload, [path], factor)
             try:
@@ -64,6 +64,9 @@ def _changed(payload: Mapping[str, Any], paths: Iterable[str], factor: float = 0
         place = config
         for step in steps:
             place = place[step]
+        if name == LABELS:
+            place["id2label"] = {label: f"LABEL_{label}" for label in range(int(7 * factor))}
+            continue
         value = place[name]
         place[name] = [_other(one, factor) for one in value] if isinstance(value, list) else _other(value, factor)
     return config
