@@ -12,7 +12,7 @@ from service.formats.huggingface.expressions import parse
 from tools.blueprints import gate
 from tools.blueprints.drawing import Drawer
 from tools.blueprints.explorer import Explorer
-from tools.blueprints.rates import mistaken, sizing
+from tools.blueprints.rates import mistaken, sizing, unasked
 from tools.blueprints.raw import payload, written
 from tools.blueprints.runs import Found, build
 
@@ -52,7 +52,7 @@ def check(model_type: str, name: str, seconds: float, seed: int) -> Checked:
         if why := gate.difference(found, own, truth):
             return Checked(0, 0, f"its own config: {why}")
     built = partial(build, explorer.config_cls, explorer.model_cls)
-    numbers = sizing(full, truth, built) | _unasked(found, explorer)
+    numbers = sizing(full, truth, built) | unasked(found, explorer.asked, full)
     if other := mistaken(full, numbers, built, partial(gate.difference, found)):
         return Checked(2, 0, f"its own config with another {' or '.join(sorted(other))}")
     if unseen := _unseen(found, start, truth, random.Random(seed)):
@@ -72,15 +72,6 @@ def check(model_type: str, name: str, seconds: float, seed: int) -> Checked:
             return Checked(counted, refused, f"{config}: {why}")
         counted, refused = counted + (not why), refused + bool(why)
     return Checked(counted, refused, "")
-
-
-def _unasked(found: Blueprint, explorer: Explorer) -> set[str]:
-    """The numbers that formulas follow from and that code never asked for: was it chance?"""
-    used = {
-        path for entry in found.entries for one in (*entry.shape, *entry.counts, entry.guard) for path in one.fields
-    }
-    given = explorer.first.config.env
-    return {path for path in used - explorer.asked if type(given.get(path)) is int}
 
 
 def _unseen(found: Blueprint, config: dict[str, Any], truth: dict[str, Found], chance: random.Random) -> str:

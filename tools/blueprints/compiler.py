@@ -14,7 +14,7 @@ from tools.blueprints import gate
 from tools.blueprints.drafting import Draft
 from tools.blueprints.drawing import Drawer
 from tools.blueprints.explorer import CannotBuild, Explorer, Known
-from tools.blueprints.rates import mistaken, sizing
+from tools.blueprints.rates import mistaken, sizing, unasked
 from tools.blueprints.raw import Flat, payload, stated, written
 from tools.blueprints.records import Inexpressible, Record
 from tools.blueprints.runs import Found, build
@@ -105,7 +105,7 @@ class _Compiler:
             else:
                 self._refine()
             wrong = self._verify(result)
-            rates = set() if wrong else self._mistaken_rates()
+            rates = set() if wrong else self._mistaken_numbers()
             if not wrong and not rates:
                 self._ship(result)
                 return
@@ -150,10 +150,12 @@ class _Compiler:
     def _built(self, config: Mapping[str, Any]) -> dict[str, Found]:
         return build(self.explorer.config_cls, self.explorer.model_cls, config)
 
-    def _mistaken_rates(self) -> set[str]:
-        """Rates that were not learned for all values: what other configs show may be right for theirs alone."""
+    def _mistaken_numbers(self) -> set[str]:
+        """Rates that were not learned for all values, and numbers that a formula follows from by chance: what other
+        configs show may be right for theirs alone."""
         assert self.blueprint is not None
-        found = mistaken(self.full_payload, self.rates, self._built, partial(gate.difference, self.blueprint))
+        numbers = self.rates | unasked(self.blueprint, self.explorer.asked, self.full_payload)
+        found = mistaken(self.full_payload, numbers, self._built, partial(gate.difference, self.blueprint))
         return set(map(self.explorer.fields.declared, found)) - self.explorer.pinned
 
     def _stated_in_full(self) -> None:

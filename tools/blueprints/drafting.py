@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from service.formats.huggingface.configs import ABSENT, AS_DERIVED, kind
@@ -10,7 +10,7 @@ from service.formats.huggingface.expressions import digest, parse
 from tools.blueprints import assumptions, records
 from tools.blueprints.explorer import Explorer
 from tools.blueprints.learning import Learned, Learner
-from tools.blueprints.raw import LABELS, RATE, Flat, is_part, matters
+from tools.blueprints.raw import LABELS, RATE, Fields, Flat, is_part, matters
 from tools.blueprints.records import Record
 from tools.blueprints.runs import Phase
 from tools.blueprints.shims import UNSEEN
@@ -46,10 +46,13 @@ class Draft:
         rules, kinds = self._rules(needed, _fields_in(given))
         opaque = {path: _member(self.full_payload, path) for path in sorted(self.explorer.fields.opaque)}
         self.record = {
-            "fields": kinds | {path: self._objects(path, inner) for path, inner in opaque.items()},
+            "fields": kinds
+            | {path: self._objects(path, inner) for path, inner in opaque.items()}
+            | backbone_kinds(self.explorer.fields),
             "given": [
                 *given,
                 *self._pins(),
+                *backbone_pins(self.explorer.fields, self.full_payload),
                 *(_opaque(path, inner, self._objects(path, inner)) for path, inner in opaque.items()),
             ],
             "assumed": assumed,
@@ -178,6 +181,27 @@ class Draft:
                 values = {str(one): one for one in (given, stated.get(path, given))}
                 pins.append(" or ".join(records.equal_to(path, one) for one in values.values()))
         return pins
+
+
+_BACKBONE, _ARGUMENTS = "backbone", "backbone_kwargs"
+
+
+def backbone_pins(fields: Fields, full_payload: Mapping[str, Any]) -> list[str]:
+    """That an older field which names the backbone names that of the default: the config's class makes a whole config
+    inside of it, and nobody has seen others. Where that config is stated, it says how many channels there are."""
+    if _BACKBONE not in fields.legacy:
+        return []
+    inside, channels = f"{_BACKBONE}_config", "num_channels"
+    own = _member(full_payload, f"{inside}.{_BACKBONE}")
+    pins = [" or ".join(records.equal_to(_BACKBONE, one) for one in dict.fromkeys((None, own)))]
+    if channels in full_payload:
+        pins.append(f"{inside} is None or {records.equal_to(channels, full_payload[channels])}")
+    return pins
+
+
+def backbone_kinds(fields: Fields) -> dict[str, str]:
+    """That its arguments are not stated."""
+    return {_ARGUMENTS: "n"} if _ARGUMENTS in fields.legacy else {}
 
 
 def _equals(path: str, values: list[Any]) -> Iterator[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from service.formats.huggingface.blueprints import Blueprint
 from tools.blueprints.gate import REFUSED
 from tools.blueprints.raw import LABELS, RATE, flattened
 from tools.blueprints.runs import Found
@@ -21,6 +22,15 @@ def sizing(payload: Mapping[str, Any], built: Mapping[str, Found], build: Build)
     if not rates or _same(payload, rates, built, build):
         return set()
     return {path for path in rates if not _same(payload, [path], built, build)}
+
+
+def unasked(found: Blueprint, asked: Collection[str], payload: Mapping[str, Any]) -> set[str]:
+    """The numbers of a config that formulas follow from and that code never asked for: was it chance?"""
+    used = {
+        path for entry in found.entries for one in (*entry.shape, *entry.counts, entry.guard) for path in one.fields
+    }
+    given = flattened(payload)
+    return {path for path in used.difference(asked) if path.endswith(LABELS) or type(given.get(path)) is int}
 
 
 def mistaken(
