@@ -61,6 +61,7 @@ def _around(layer: dict[str, Any]) -> dict[str, Any]:
 def _seconds(documents: Sequence[dict[str, Any]]) -> float:
     """The median over documents, without the first."""
     load_plugins()
+    gc.freeze()
     gc.disable()  # as a worker does for a large body
     found = FORMATS["native"]
     times = []
