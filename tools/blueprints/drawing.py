@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from tools.blueprints import moves
-from tools.blueprints.explorer import Explorer, of_words
+from tools.blueprints.explorer import Explorer
 from tools.blueprints.raw import Flat
 from tools.blueprints.runs import Found
+from tools.blueprints.shrinking import of_words
 
 _TRIES = 9
 _DEEP, _DEEP_SHARE = (7, 9, 12, 17, 24), 0.3  # patterns over layers show in more than a few layers

@@ -16,6 +16,7 @@ from tools.blueprints.questions import answers
 from tools.blueprints.raw import RATE, Flat, fields_of, flat_part, is_part, payload, stated, written
 from tools.blueprints.runs import Found, Run, build, run
 from tools.blueprints.seeds import SEEDS
+from tools.blueprints.shrinking import Shrinking, integers, of_words
 from tools.blueprints.terms import mentions, paths
 from tools.blueprints.vocabulary import vocabulary
 
@@ -25,8 +26,6 @@ _FEWER_RUNS = 50  # once another class of the same config was explored
 _MOST_VALUES = 8
 _MOST_RETRIES = 12
 _SHARE = 0.6  # of the time, for exploring
-_SMALL, _LARGE = 4, 400
-_LONG = 16  # a list of words
 
 
 @dataclass(slots=True)
@@ -137,7 +136,7 @@ class Explorer:
 
     def shrink(self) -> None:
         """Take the smallest model of the class as the first run: few layers, few experts."""
-        self.first = self._shrunk(self.first)
+        self.first = Shrinking(self.attempt, self.fields.annotations).shrunk(self.first, self.start)
         self.runs, self._seen = [], set()
         self.add(self.first)
 
@@ -147,45 +146,6 @@ class Explorer:
         except Exception as error:  # noqa: BLE001
             self.reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
             return None
-
-    def _shrunk(self, found: Run) -> Run:
-        changes = dict(self.start)
-        numbers = dict(self._integers(found))
-        large = [path for path in numbers if _SMALL < numbers[path] < _LARGE and moves.counts_layers(path)]
-        large.sort(key=numbers.__getitem__)  # a number of some of the layers is less than that of all
-        trial = changes | {path: min(3 + place, numbers[path]) for place, path in enumerate(large)}
-        if large and (smaller := self.attempt(trial)) is not None:
-            changes, found = trial, smaller
-        else:
-            for path in large:
-                if (smaller := self.attempt({**changes, path: 3})) is not None:
-                    changes, found = {**changes, path: 3}, smaller
-        found = self._with_shorter_lists(found, dict(self._integers(self.first)))
-        return self._with_fewer_experts(found)
-
-    def _with_shorter_lists(self, found: Run, numbers: dict[str, int]) -> Run:
-        """Lists of words that no number made shorter, with the numbers that are as large by default."""
-        for path, items in list(found.model.env.items()):
-            if of_words(items) and len(items) > _LONG and path in self.fields.annotations:
-                some = _beginning(items)
-                alike = {other: len(some) for other, number in numbers.items() if number == len(items)}
-                found = self.attempt({**found.changes, **alike, path: some}) or found
-        return found
-
-    def _with_fewer_experts(self, found: Run) -> Run:
-        if len(found.model.facts) > 1500:
-            for path, number in self._integers(found):
-                name = path.rpartition(".")[2]
-                if number > 8 and "expert" in name and "per" not in name and "size" not in name:
-                    smaller = self.attempt({**found.changes, path: 8})
-                    if smaller is not None and len(smaller.model.facts) < len(found.model.facts):
-                        found = smaller
-        return found
-
-    def _integers(self, found: Run) -> Iterator[tuple[str, int]]:
-        for path, number in found.config.env.items():
-            if isinstance(number, int) and not isinstance(number, bool) and path in self.fields.annotations:
-                yield path, number
 
     def explore(self) -> None:
         """Breadth first from the base: one change at a time."""
@@ -355,7 +315,7 @@ class Explorer:
     def _find_together(self) -> None:
         """Changes of several fields at once, where none of them can be changed alone."""
         env, free = self.first.config.env, self.fields.annotations.keys() - self.pinned
-        numbers = {path: number for path, number in self._integers(self.first) if path in free}
+        numbers = {path: number for path, number in integers(self.first, self.fields.annotations) if path in free}
         for options in together.longer_and_shorter({path: env[path] for path in free if path in env}, numbers):
             self._take_together(options)
         stuck = {
@@ -397,7 +357,9 @@ class Explorer:
 
     def bounds(self) -> Iterator[tuple[str, str]]:
         """Numbers of layers of which one is less than another by default, and was more in some run."""
-        numbers = {path: number for path, number in self._integers(self.first) if moves.counts_layers(path)}
+        numbers = {
+            path: number for path, number in integers(self.first, self.fields.annotations) if moves.counts_layers(path)
+        }
         for one, other in itertools.permutations(numbers, 2):
             alike = one.rpartition(".")[0] == other.rpartition(".")[0] and numbers[one] < numbers[other]
             if alike and any(_exceeds(run, one, other) for run in self.runs):
@@ -431,24 +393,10 @@ def _other_kind(given: Any, made: Any) -> bool:
     return isinstance(given, str) and isinstance(made, int | float)
 
 
-def of_words(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
-
-
 def _chosen(changes: Flat, base: Flat) -> bool:
     """Whether these are one change to a first run, of a flag, a word, or words."""
     new = [value for path, value in changes.items() if path not in base]
     return len(new) == 1 and (isinstance(new[0], bool | str) or of_words(new[0]))
-
-
-def _beginning(words: list[str]) -> list[str]:
-    """As much of a list as has each of its words twice."""
-    some = {word: min(2, words.count(word)) for word in words}
-    return next(
-        words[:length]
-        for length in range(1, len(words) + 1)
-        if all(words[:length].count(word) >= number for word, number in some.items())
-    )
 
 
 def _agree(found: Run, truth: dict[str, Found]) -> bool:

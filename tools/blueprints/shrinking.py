@@ -1,0 +1,76 @@
+"""The smallest model of a class: few layers, few experts, short lists. What it shows is what a large one does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, NamedTuple
+
+from tools.blueprints import moves
+from tools.blueprints.raw import Flat
+from tools.blueprints.runs import Run
+
+_SMALL, _LARGE = 4, 400
+_LONG = 16  # a list of words
+_MANY = 1500  # tensors
+
+
+class Shrinking(NamedTuple):
+    """How a class is run with changes (None: it does not build so), and the fields that its config declares."""
+
+    attempt: Callable[[Flat], Run | None]
+    declared: Collection[str]
+
+    def shrunk(self, first: Run, start: Flat) -> Run:
+        """The smallest run that is found from the class's own config."""
+        changes, found, numbers = dict(start), first, dict(integers(first, self.declared))
+        large = [path for path in numbers if _SMALL < numbers[path] < _LARGE and moves.counts_layers(path)]
+        large.sort(key=numbers.__getitem__)  # a number of some of the layers is less than that of all
+        trial = changes | {path: min(3 + place, numbers[path]) for place, path in enumerate(large)}
+        if large and (smaller := self.attempt(trial)) is not None:
+            found = smaller
+        else:
+            for path in large:
+                if (smaller := self.attempt({**changes, path: 3})) is not None:
+                    changes, found = {**changes, path: 3}, smaller
+        return self._with_fewer_experts(self._with_shorter_lists(found, numbers))
+
+    def _with_shorter_lists(self, found: Run, numbers: dict[str, int]) -> Run:
+        """Lists of words that no number made shorter, with the numbers that are as large by default."""
+        for path, items in list(found.model.env.items()):
+            if of_words(items) and len(items) > _LONG and path in self.declared:
+                some = _beginning(items)
+                alike = {other: len(some) for other, number in numbers.items() if number == len(items)}
+                found = self.attempt({**found.changes, **alike, path: some}) or found
+        return found
+
+    def _with_fewer_experts(self, found: Run) -> Run:
+        if len(found.model.facts) > _MANY:
+            for path, number in integers(found, self.declared):
+                name = path.rpartition(".")[2]
+                if number > 8 and "expert" in name and "per" not in name and "size" not in name:
+                    smaller = self.attempt({**found.changes, path: 8})
+                    if smaller is not None and len(smaller.model.facts) < len(found.model.facts):
+                        found = smaller
+        return found
+
+
+def integers(found: Run, declared: Collection[str]) -> Iterator[tuple[str, int]]:
+    """The integers of a run's config, of the fields that are declared."""
+    for path, number in found.config.env.items():
+        if isinstance(number, int) and not isinstance(number, bool) and path in declared:
+            yield path, number
+
+
+def of_words(value: Any) -> bool:
+    """Whether a value is a list of strings."""
+    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
+
+
+def _beginning(words: list[str]) -> list[str]:
+    """As much of a list as has each of its words twice."""
+    some = {word: min(2, words.count(word)) for word in words}
+    return next(
+        words[:length]
+        for length in range(1, len(words) + 1)
+        if all(words[:length].count(word) >= number for word, number in some.items())
+    )
