@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import threading
 import time
 from collections.abc import Sequence
@@ -18,6 +19,9 @@ class Answer(NamedTuple):
     ended: float
     status: int
     why: str
+
+
+_NUMBERS = itertools.count()
 
 
 class Load:
@@ -51,7 +55,8 @@ class Load:
         """One request on a connection of its own, so that what fails was under way."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         try:
-            connection.request("POST", self._path, self._body, {"Content-Type": "application/json"})
+            media = f"application/json; number={next(_NUMBERS)}"  # so that no answer is remembered
+            connection.request("POST", self._path, self._body, {"Content-Type": media})
             answer = connection.getresponse()
             answer.read()
         except (OSError, http.client.HTTPException) as error:
