@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from time import monotonic
 from typing import Any
 
@@ -20,7 +19,7 @@ from service.errors import (
     TooLarge,
     UnknownLayer,
 )
-from service.graph import FAILED, evaluate, unwired
+from service.graph import FAILED, duplicates, evaluate
 from service.model import (
     ADAPTER,
     DESIGN,
@@ -152,25 +151,27 @@ class _Walk:
     def row(self, layer: Layer, path: str, verdict: Verdict, times: int, given: Call) -> Row:
         """The row of a layer, children included."""
         self._enter(layer)
+        name, kind, config, beneath, tensors, _, _, trainable, repeat, *_ = layer
         if self.ruled and times:
-            verdict = self.rules.settle(path, verdict, layer.trainable, layer.type)
-        elif not layer.trainable:
+            verdict = self.rules.settle(path, verdict, trainable, kind)
+        elif not trainable:
             verdict = FROZEN
         children: tuple[Row, ...] = ()
-        copies = times * layer.repeat
+        copies = times * repeat
         output: Output = None
-        if layer.children:
+        if beneath:
             children, output = self._beneath(layer, path, verdict, copies, given)
-        if layer.children or layer.config is None:
-            known = self.stated.setdefault(layer.tensors, {}) if layer.tensors else {}
-            own = self._settled(layer.tensors, known, layer, path, verdict, copies)
+        if beneath or config is None:
+            known = self.stated.setdefault(tensors, {}) if tensors else {}
         else:
-            applied = self._leaf(layer, path, given)
-            own, output = self._settled(applied.tensors, applied.settled, layer, path, verdict, copies), applied.output
-        self._add(own, layer, copies)
+            tensors, output, known = self._leaf(layer, path, given)
+        own = NOTHING
+        if tensors:
+            own = self._settled(tensors, known, layer, path, verdict, copies)
+            self._add(own, layer, copies)
         totals = total([own.totals, *[child.totals for child in children]]) if children else own.totals
-        if layer.repeat > 1:
-            totals *= layer.repeat
+        if repeat > 1:
+            totals *= repeat
             self._check_repeat(layer, given, output)
         if totals.trainable + totals.frozen + totals.buffers > LARGEST_COUNT:
             self.problems.append(
@@ -178,7 +179,7 @@ class _Walk:
             )
             raise _Enough
         self.depth -= 1
-        return Row(path, layer.name, layer.type, layer.repeat, own.tensors, totals, children, output)
+        return Row(path, name, kind, repeat, own.tensors, totals, children, output)
 
     def _enter(self, layer: Layer) -> None:
         """Keep to the limits."""
@@ -202,9 +203,8 @@ class _Walk:
     ) -> tuple[tuple[Row, ...], Output]:
         """The rows of a layer's children, and what flows out of the last or out of the graph."""
         prefix = f"{path}." if path else ""
-        problems = unwired(layer)
-        if (first := next(problems, None)) is not None:
-            for problem in (first, *islice(problems, MOST_PROBLEMS)):
+        if problems := duplicates(layer):
+            for problem in problems:
                 self.blame(problem, "")
             return (), FAILED
         if layer.graph is not None:
@@ -239,6 +239,10 @@ class _Walk:
 
         try:
             output = evaluate(layer, given, run)
+        except Problems as missing:
+            for problem in missing.problems:
+                self.blame(problem, "")
+            output = FAILED
         except InvalidGraph as error:
             self.blame(error, layer.pointer)
             output = FAILED
@@ -256,19 +260,26 @@ class _Walk:
 
     def _leaf(self, layer: Layer, path: str, given: Call) -> Applied:
         """The tensors and the output of a layer that a formula knows."""
+        key = self._key(layer, given)
+        if (known := KNOWN.recall(key)) is not None:
+            return known
         assert layer.config is not None
         if (kind := self._kind(layer, path)) is None:
             return Applied((), None if self.options.unknown == "report" else FAILED, {})
-        # What is within a wrapper's config may have something to say each time.
-        key = None if kind.signature.parts else memory.key((kind.name, layer.config, given.args, given.kwargs))
-        if (known := KNOWN.recall(key)) is not None:
-            return known
         config = self._known(kind, layer.config, path) if self.document.lenient else layer.config
         if (found := self._computed(kind, config, layer, given)) is None:
             return Applied((), FAILED, {})
-        if config is layer.config:  # every argument is known
+        # Every argument must be known; and what is within a wrapper's config may have something to say each time.
+        if config is layer.config and not kind.signature.parts:
             KNOWN.keep(key, found)
         return found
+
+    def _key(self, layer: Layer, given: Call) -> Hashable:
+        """What a formula's result follows from; None where that is too long."""
+        args, kwargs = given
+        if layer.alike and not kwargs and len(args) == 1 and type(args[0]) is tuple:
+            return layer.alike, args[0]
+        return memory.key((self.document.framework, layer.type, layer.config, args, kwargs))
 
     def _computed(self, kind: LayerType, config: Mapping[str, Any], layer: Layer, given: Call) -> Applied | None:
         """What the formula makes of a config; None where something is wrong, which is told then."""
@@ -339,8 +350,6 @@ class _Walk:
         self, tensors: tuple[Tensor, ...], known: Fates, layer: Layer, path: str, verdict: Verdict, copies: int
     ) -> Settled:
         """A layer's own tensors, each with its fate: without rules it is the same for all that are alike."""
-        if not tensors:
-            return NOTHING
         if layer.shares or (self.ruled and copies):
             return self._settled_anew(tensors, layer, path, verdict, copies)
         fate = layer.dtype or self.options.dtype, verdict.frozen_by, self.document.adapted

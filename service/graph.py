@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any, Final
 
-from service.errors import ArchitectureError, InvalidGraph, did_you_mean
+from service.errors import ArchitectureError, InvalidGraph, Problems, did_you_mean
 from service.model import Call, Dimensions, Graph, Layer, Output, Ref
-from service.validation import shown
+from service.validation import MOST_PROBLEMS, shown
 
 FAILED: Final = object()
 """The output of a layer whose problem is told already: whoever is fed by it keeps quiet."""
@@ -50,21 +50,17 @@ def feeders(call: Call) -> list[Ref]:
     return [ref for arg in (*call.args, *call.kwargs.values()) for ref in refs(arg)]
 
 
-def unwired(parent: Layer) -> Iterator[ArchitectureError]:
-    """What of the children cannot be told apart, or is fed by nothing."""
-    if len({child.name for child in parent.children}) < len(parent.children):
-        yield from _duplicates(parent)
-    if parent.graph is not None:
-        yield from _missing_inputs(parent, parent.graph)
-
-
-def _duplicates(parent: Layer) -> Iterator[ArchitectureError]:
+def duplicates(parent: Layer) -> list[InvalidGraph]:
     """Names that several children have: nobody could tell them apart."""
+    if len({child.name for child in parent.children}) == len(parent.children):
+        return []
     known: set[str] = set()
+    found = []
     for child in parent.children:
         if child.name in known:
-            yield InvalidGraph(f'the name "{child.name}" is used twice', child.pointer, "duplicate_name")
+            found.append(InvalidGraph(f'the name "{child.name}" is used twice', child.pointer, "duplicate_name"))
         known.add(child.name)
+    return found
 
 
 def _missing_inputs(parent: Layer, graph: Graph) -> Iterator[ArchitectureError]:
@@ -90,50 +86,89 @@ def _missing(ref: Ref, calls: Mapping[str, int], pointer: str) -> InvalidGraph:
 def evaluate(parent: Layer, given: Call, run: Run) -> Output:
     """What `parent` returns for the inputs `given`; `run` is asked for every call of every child, feeders first.
 
-    `parent` has no duplicates and no missing inputs. Raises InvalidGraph on a cycle.
+    `parent` has no duplicates. Raises Problems where it refers to what is not there, InvalidGraph on a cycle.
     """
-    assert parent.graph is not None
-    children = {child.name: child for child in parent.children}
-    bound = dict(zip(parent.graph.inputs, flatten([*given.args, *given.kwargs.values()]), strict=False))
-    values: dict[_Node, Output] = {
-        (name, 0): _entry(bound.get(name), stated)
-        for name, stated in zip_longest(parent.graph.inputs, parent.graph.stated)
-        if name not in children
-    }
+    graph = parent.graph
+    assert graph is not None
+    it = _Evaluation(parent, graph, given, run)
+    calls = [(child, index) for child in parent.children for index in range(len(child.calls) or 1)]
+    try:
+        for child, index in calls:  # nearly all documents write them after what feeds them
+            it.values[child.name, index] = run(child, it.fed(child, index))
+        return it.swap(graph.outputs)
+    except _Missing:
+        if problems := list(islice(_missing_inputs(parent, graph), MOST_PROBLEMS)):
+            raise Problems(problems) from None
+    for child, index in calls:
+        it.settle((child.name, index))
+    return it.swap(graph.outputs)
 
-    def value(ref: Ref) -> Output:
-        return _pick(values[ref.layer, ref.call], ref)
 
-    def missing(node: _Node) -> list[_Node]:
-        """What must be performed before."""
-        name, index = node
-        calls = children[name].calls
+class _Missing(Exception):
+    """A call comes before what feeds it."""
+
+
+class _Evaluation:
+    """What the children of a layer return, and how one call is fed by another."""
+
+    def __init__(self, parent: Layer, graph: Graph, given: Call, run: Run) -> None:
+        self.children = {child.name: child for child in parent.children}
+        self.bound = dict(zip(graph.inputs, flatten([*given.args, *given.kwargs.values()]), strict=False))
+        self.values: dict[_Node, Output] = {
+            (name, 0): _entry(self.bound.get(name), stated)
+            for name, stated in zip_longest(graph.inputs, graph.stated)
+            if name not in self.children
+        }
+        self.run = run
+
+    def fed(self, child: Layer, index: int) -> Call:
+        """A call as it is performed. Raises _Missing."""
+        if (entry := self.bound.get(child.name)) is not None:
+            return Call((entry,))
+        if not child.calls:
+            return Call()
+        args, kwargs = child.calls[index]
+        named = {key: self.swap(arg) for key, arg in kwargs.items()} if kwargs else kwargs
+        return Call(tuple([self.swap(arg) for arg in args]), named)
+
+    def swap(self, structure: Any) -> Output:
+        """The structure with each ref replaced by what it stands for; flags stay, and anything else is None."""
+        if isinstance(structure, Ref):
+            layer, call, output, stated = structure
+            try:
+                found = self.values[layer, call]
+            except KeyError:
+                raise _Missing from None
+            return found if output == 0 and type(found) is tuple else _pick(found, output, stated, layer)
+        if isinstance(structure, list):
+            return [self.swap(item) for item in structure]
+        if isinstance(structure, dict):
+            return {key: self.swap(item) for key, item in structure.items()}
+        return structure if isinstance(structure, bool) else None
+
+    def settle(self, wanted: _Node) -> None:
+        """Perform `wanted` after all that it needs, without recursion."""
+        stack, waiting = [wanted], set()
+        while stack:
+            node = stack[-1]
+            if node in self.values:
+                stack.pop()
+            elif not (first := self._missing(*node)):
+                child = self.children[node[0]]
+                self.values[stack.pop()] = self.run(child, self.fed(child, node[1]))
+            elif node in waiting:
+                raise InvalidGraph(f'the layers feed each other in a circle through "{node[0]}"', code="cycle")
+            else:
+                waiting.add(node)
+                stack += first
+
+    def _missing(self, name: str, index: int) -> list[_Node]:
+        """What must be performed before a call."""
+        calls = self.children[name].calls
         found = [(ref.layer, ref.call) for ref in feeders(calls[index])] if calls else []
         if index:
             found.append((name, index - 1))
-        return [node for node in found if node not in values]
-
-    def perform(node: _Node) -> None:
-        name, index = node
-        child = children[name]
-        if (entry := bound.get(name)) is not None:
-            call = Call((entry,))
-        elif child.calls:
-            args, kwargs = child.calls[index]
-            named = {key: _swap(arg, value) for key, arg in kwargs.items()} if kwargs else kwargs
-            call = Call(tuple([_swap(arg, value) for arg in args]), named)
-        else:
-            call = Call()
-        values[node] = run(child, call)
-
-    for child in parent.children:
-        for index in range(max(1, len(child.calls))):
-            node = child.name, index
-            if node not in values and not missing(node):
-                perform(node)
-            else:
-                _settle(node, values, missing, perform)
-    return _swap(parent.graph.outputs, value)
+        return [node for node in found if node not in self.values]
 
 
 def _entry(given: Output, stated: Dimensions | None) -> Output:
@@ -146,44 +181,13 @@ def _entry(given: Output, stated: Dimensions | None) -> Output:
     return (*given[:1], *(b if a is None else a for a, b in pairs))
 
 
-def _settle(
-    wanted: _Node,
-    done: Mapping[_Node, Output],
-    missing: Callable[[_Node], list[_Node]],
-    perform: Callable[[_Node], None],
-) -> None:
-    """Perform `wanted` after all that it needs, without recursion."""
-    stack, waiting = [wanted], set()
-    while stack:
-        node = stack[-1]
-        if node in done:
-            stack.pop()
-        elif not (first := missing(node)):
-            perform(stack.pop())
-        elif node in waiting:
-            raise InvalidGraph(f'the layers feed each other in a circle through "{node[0]}"', code="cycle")
-        else:
-            waiting.add(node)
-            stack += first
-
-
-def _swap(structure: Any, value: Callable[[Ref], Output]) -> Output:
-    """The structure with each ref replaced by what it stands for; flags stay, and anything else is None."""
-    if isinstance(structure, Ref):
-        return value(structure)
-    if isinstance(structure, list):
-        return [_swap(item, value) for item in structure]
-    if isinstance(structure, dict):
-        return {key: _swap(item, value) for key, item in structure.items()}
-    return structure if isinstance(structure, bool) else None
-
-
-def _pick(output: Output, ref: Ref) -> Output:
-    if output is FAILED or output is None:
-        return output if ref.stated is None else ref.stated
-    if ref.output is None or (ref.output == 0 and isinstance(output, tuple)):
-        return output
-    outputs = list(flatten(output))
-    if ref.output >= len(outputs):
-        raise InvalidGraph(f'"{ref.layer}" has {len(outputs)} outputs, not {ref.output + 1}', code="missing_input")
-    return outputs[ref.output]
+def _pick(found: Output, output: int | None, stated: Dimensions | None, layer: str) -> Output:
+    """One output of what a layer returned, or what the document states where that is not known."""
+    if found is FAILED or found is None:
+        return found if stated is None else stated
+    if output is None or (output == 0 and isinstance(found, tuple)):
+        return found
+    outputs = list(flatten(found))
+    if output >= len(outputs):
+        raise InvalidGraph(f'"{layer}" has {len(outputs)} outputs, not {output + 1}', code="missing_input")
+    return outputs[output]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -41,15 +41,15 @@ class Memory(Generic[T]):
     def __init__(self, most: int = MOST, weight: Callable[[T], int] | None = None) -> None:
         """`most`: how many; or how much of them by `weight`, which each thing has."""
         self._most, self._weight, self._held = most, weight, 0
-        self._things: dict[bytes, T] = {}
+        self._things: dict[Hashable, T] = {}
 
-    def recall(self, key: bytes | None) -> T | None:
+    def recall(self, key: Hashable) -> T | None:
         """What was kept under `key`."""
-        return self._things.get(key) if key is not None else None
+        return self._things.get(key)
 
-    def keep(self, key: bytes | None, thing: T) -> None:
+    def keep(self, key: Hashable, thing: T) -> None:
         weight = self._weight(thing) if self._weight else 1
-        if key is None or weight > self._most:
+        if key is None or weight > self._most:  # nothing is kept under None
             return
         if self._held + weight > self._most:
             self._things.clear()

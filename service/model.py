@@ -152,6 +152,7 @@ class Layer(NamedTuple):
     shares: str = ""  # the path of the layer whose tensors these are
     dtype: str = ""
     pointer: str = ""  # where it stands in the document
+    alike: bytes = b""  # the same of two layers only if type and config are; empty where the reader does not know
 
     def called(self, calls: Iterable[Call]) -> Layer:
         """The layer, wired in by these."""

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from service.model import Convention, Report, Row, Tensor
-from service.rendering.figures import DEEPEST, Frozen, active, by_dtype, embedding, explanation, figures
+from service.model import Report, Row, Tensor
+from service.rendering.figures import (
+    DEEPEST,
+    Figures,
+    Frozen,
+    FrozenBy,
+    active,
+    by_dtype,
+    embedding,
+    explanation,
+    figures,
+)
 
 Detail = Literal["totals", "layers", "tensors"]
 
 
 def as_json(report: Report, form: str, detail: Detail = "layers", depth: int = DEEPEST) -> dict[str, Any]:
     """The report; `form` is the name of the document's format, rows deeper than `depth` are left out."""
-    root, frozen = report.root, Frozen(report)
-    shown = root.children if detail != "totals" else ()
+    root, rows = report.root, _Rows(report, detail)
+    shown = root.children if detail != "totals" and depth > 0 else ()
     shares = {"embedding": embedding(report), "active": active(report)}
     return {
         "name": root.name,
@@ -21,30 +31,58 @@ def as_json(report: Report, form: str, detail: Detail = "layers", depth: int = D
         "convention": report.convention,
         "exact": report.exact,
         "totals": figures(root.totals, report.convention),
-        "frozen_by": frozen.of(root),
+        "frozen_by": rows.frozen.of(root),
         "by_dtype": by_dtype(report),
         "tensors": [_tensor(tensor) for tensor in root.tensors] if detail == "tensors" else [],
-        "layers": [_row(row, report.convention, frozen, detail, depth) for row in shown] if depth > 0 else [],
+        "layers": [rows.rendered(row, depth) for row in shown],
         "warnings": [{"code": n.code, "path": n.path, "detail": n.detail} for n in report.notices],
         **{name: found for name, found in shares.items() if found is not None},
     }
 
 
-def _row(row: Row, convention: Convention, frozen: Frozen, detail: Detail, depth: int) -> dict[str, Any]:
-    rendered = {
-        "path": row.path,
-        "name": row.name,
-        "type": row.type,
-        "repeat": row.repeat,
-        "output_shape": row.output,
-        "totals": figures(row.totals, convention),
-        "frozen_by": frozen.of(row),
-        "explanation": explanation(row),
-        "children": [_row(child, convention, frozen, detail, depth - 1) for child in row.children] if depth > 1 else [],
-    }
-    if detail == "tensors":
-        rendered["tensors"] = [_tensor(tensor) for tensor in row.tensors]
-    return rendered
+class _Told(NamedTuple):
+    """What is told of a row beside its name and its place."""
+
+    totals: Figures
+    frozen_by: list[FrozenBy]
+    explanation: str
+    tensors: list[dict[str, Any]]
+
+
+class _Rows:
+    """The rows of a report; what layers without any beneath are told to have is made once for all that are alike."""
+
+    def __init__(self, report: Report, detail: Detail) -> None:
+        self.frozen = Frozen(report)
+        self._convention, self._detailed = report.convention, detail == "tensors"
+        self._alike: dict[int, _Told] = {}  # by what holds their tensors
+
+    def rendered(self, row: Row, depth: int) -> dict[str, Any]:
+        path, name, kind, repeat, tensors, _, children, output = row
+        if children or repeat > 1:
+            told = self._told(row)
+        elif (found := self._alike.get(id(tensors))) is not None:
+            told = found
+        else:
+            told = self._alike[id(tensors)] = self._told(row)
+        rendered = {
+            "path": path,
+            "name": name,
+            "type": kind,
+            "repeat": repeat,
+            "output_shape": output,
+            "totals": told.totals,
+            "frozen_by": told.frozen_by,
+            "explanation": told.explanation,
+            "children": [self.rendered(child, depth - 1) for child in children] if depth > 1 else [],
+        }
+        if self._detailed:
+            rendered["tensors"] = told.tensors
+        return rendered
+
+    def _told(self, row: Row) -> _Told:
+        tensors = [_tensor(tensor) for tensor in row.tensors] if self._detailed else []
+        return _Told(figures(row.totals, self._convention), self.frozen.of(row), explanation(row), tensors)
 
 
 def _tensor(tensor: Tensor) -> dict[str, Any]:

@@ -28,8 +28,6 @@ class Nodes:
 
     def call(self, node: Any, pointer: str, built: Any = None) -> Call:
         """One of a layer's `inbound_nodes`; `built` is the shape, or the shapes, that the layer was built for."""
-        if (ref := _of_one_tensor(node)) is not None:
-            return Call((ref,))
         if isinstance(node, list):
             return self._call_of_keras_2(node, pointer, built)
         if not isinstance(node, dict):
@@ -41,7 +39,11 @@ class Nodes:
             return Call()
         return Call(
             tuple(self._argument(arg, f"{pointer}/args/{index}", 0) for index, arg in enumerate(args)),
-            {name: self._argument(arg, f"{pointer}/kwargs{token(name)}", 0) for name, arg in kwargs.items()},
+            {
+                name: self._argument(arg, f"{pointer}/kwargs{token(name)}", 0)
+                for name, arg in kwargs.items()
+                if arg is not None  # as if it were not given
+            },
         )
 
     def _argument(self, value: Any, pointer: str, depth: int) -> Any:
@@ -124,17 +126,18 @@ class Nodes:
         self.blame(InvalidDocument(f"must be {wanted}, not {shown(value)}", pointer, "type"))
 
 
-def _of_one_tensor(node: Any) -> Ref | None:
-    """What feeds a node of Keras 3 that takes one tensor and nothing else, as nearly all do."""
+def of_one_tensor(node: Any) -> Call | None:
+    """A node of Keras 3 that takes one tensor and nothing else, as nearly all do."""
     try:
         (tensor,), kwargs = node["args"], node["kwargs"]
         kind, config = tensor["class_name"], tensor["config"]
         (name, call, output), shape = config["keras_history"], config["shape"]
-    except (TypeError, ValueError, KeyError):
+        others = kwargs and any(value is not None for value in kwargs.values())
+    except (AttributeError, TypeError, ValueError, KeyError):
         return None
-    if kwargs != {} or kind != "__keras_tensor__" or not isinstance(name, str) or not is_shape(shape):
+    if others or kind != "__keras_tensor__" or type(name) is not str or not is_shape(shape):
         return None
-    return Ref(name, call, output, tuple(shape)) if _is_number(call) and _is_number(output) else None
+    return Call((Ref(name, call, output, tuple(shape)),)) if _is_number(call) and _is_number(output) else None
 
 
 def feeding(children: list[Layer], graph: Graph) -> set[str]:

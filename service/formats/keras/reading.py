@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from service import memory
 from service.errors import ArchitectureError, InvalidDocument, InvalidGraph, Problems, TooLarge, did_you_mean
 from service.formats.keras import legacy, notices
-from service.formats.keras.nodes import Nodes, feeding, is_shape, reordered
+from service.formats.keras.nodes import Nodes, feeding, is_shape, of_one_tensor, reordered
 from service.graph import flatten
 from service.model import DTYPE_NAMES, Call, Dimensions, Graph, Layer, Notice, Ref
 from service.registry import LAYERS
@@ -66,11 +66,20 @@ class Reading:
 
     def layer(self, item: Any, pointer: str, path: str = "", root: bool = False) -> Layer:
         """A layer or a model, and all that is in it; a stand-in where something is wrong with it."""
-        if not isinstance(item, dict):
-            self.wrong("an object", item, pointer)
-            return Layer("", "", pointer=pointer)
         if pointer.count("/config/") > DEEPEST:
             self.blame(TooLarge(f"is nested deeper than {DEEPEST} layers", pointer))
+            return Layer("", "", pointer=pointer)
+        key = _essence(item)
+        if (leaf := _LEAVES.recall(key)) is None:
+            return self._new(item, key, pointer, path, root)
+        name = item["name"] if "name" in item else item["config"]["name"]
+        kind, config, trainable, dtype = leaf
+        return Layer(name, kind, config, (), (), (), None, trainable, 1, "", dtype, pointer, key or b"")
+
+    def _new(self, item: Any, key: bytes | None, pointer: str, path: str, root: bool) -> Layer:
+        """A layer whose like was not read before."""
+        if not isinstance(item, dict):
+            self.wrong("an object", item, pointer)
             return Layer("", "", pointer=pointer)
         kind, config = item.get("class_name"), item.get("config", {})
         for member in ("class_name", "config"):
@@ -86,9 +95,9 @@ class Reading:
         config = config or {}
         name = self._name(item, config, kind, pointer)
         path = "" if root else f"{path}.{name}" if path else name
-        return self._read(_Serialized(item, kind, config, name, pointer, path), root)
+        return self._read(_Serialized(item, kind, config, name, pointer, path), key, root)
 
-    def _read(self, it: _Serialized, root: bool) -> Layer:
+    def _read(self, it: _Serialized, key: bytes | None, root: bool) -> Layer:
         trainable = it.config.get("trainable", True)
         if not isinstance(trainable, bool):
             self.wrong("true or false", trainable, f"{it.pointer}/config/trainable")
@@ -99,16 +108,11 @@ class Reading:
             return self._functional(it, trainable is True or not root)
         if it.kind == "Sequential" and not _is_custom(it.item):
             return self._sequential(it)
+        said = len(self.notices), len(self.problems)
+        leaf = self._leaf(it, trainable is True)
         known = LAYERS.get(f"keras.{it.kind}")
-        key = None
-        if known is not None and not known.signature.parts:
-            origin = "module" in it.item, it.item.get("module"), it.item.get("registered_name")
-            key = memory.key_of_json((it.kind, origin, {**it.config, "name": ""}))
-        if (leaf := _LEAVES.recall(key)) is None:
-            said = len(self.notices)
-            leaf = self._leaf(it, trainable is True)
-            if len(self.notices) == said:
-                _LEAVES.keep(key, leaf)
+        if known is not None and not known.signature.parts and said == (len(self.notices), len(self.problems)):
+            _LEAVES.keep(key, leaf)
         kind, config, trainable, dtype = leaf
         return Layer(it.name, kind, config, (), (), (), None, trainable, 1, "", dtype, it.pointer)
 
@@ -195,7 +199,11 @@ class Reading:
                 self.wrong("a list", calls, f"{child.pointer}/inbound_nodes")
                 continue
             here, built = f"{child.pointer}/inbound_nodes", _build_config(item) if old else None
-            found = [nodes.call(node, f"{here}/{index}", built) for index, node in enumerate(calls or ()) if node]
+            found = [
+                of_one_tensor(node) or nodes.call(node, f"{here}/{index}", built)
+                for index, node in enumerate(calls or ())
+                if node
+            ]
             if old and child.type in legacy.RECURRENT:
                 found = [legacy.with_states(call) for call in found]
             if child.graph is not None:
@@ -256,6 +264,20 @@ class Reading:
         """The shape that a layer alone was built for; a model states its own."""
         shape = None if root.graph is not None else _built_shape(_build_config(document))
         return () if shape is None else (shape,)
+
+
+def _essence(item: Any) -> bytes | None:
+    """What a layer that is no model comes to follows from this, whatever it is called and wired to; None where that
+    cannot be told so easily."""
+    try:
+        config = item["config"]
+        name = item["name"] if "name" in item else config["name"]
+        if type(name) is not str or "layers" in config:
+            return None
+        origin = "module" in item, item.get("module"), item.get("registered_name")
+        return memory.key_of_json((item["class_name"], origin, {**config, "name": ""}))
+    except (AttributeError, KeyError, TypeError):
+        return None
 
 
 def _is_custom(item: Mapping[str, Any]) -> bool:
