@@ -86,7 +86,7 @@ def gguf(payload: Any) -> Document:
     if len(tensors) < sum(len(file.tensors) for file in files):
         raise InvalidDocument("has tensors that are in two of its files", code="duplicate_name")
     name = files[0].metadata.get("general.name")
-    root = tree(tensors.values(), name if isinstance(name, str) else "")
+    root = tree(tensors, name if isinstance(name, str) else "")
     return Document(root, "stored", notices=tuple(_notices(files, tensors)))
 
 

@@ -41,9 +41,10 @@ class Truncated(InvalidDocument):
 
 
 def stored(name: str, shape: tuple[int, ...], dtype: str) -> Tensor:
-    """A tensor of a file that has no mark for what trains: told by its type, and by names that mean one thing only."""
+    """A tensor, which is to stand under that name, of a file that has no mark for what trains: told by its type, and by
+    names that mean one thing only."""
     buffer = dtype in INTEGERS or name.rpartition(".")[2] in STATISTICS
-    return Tensor(name, shape, "buffer" if buffer else "weight", dtype)
+    return Tensor("", shape, "buffer" if buffer else "weight", dtype)
 
 
 def shape_problem(shape: Any) -> str:

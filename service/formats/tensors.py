@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from marshmallow import RAISE, Schema, fields, validate
 
 from service.errors import ArchitectureError, InvalidDocument, TooLarge, token
-from service.formats.stored import MOST_TENSORS, dtype_problem, flags_notice, refuse, shape_problem, stored
+from service.formats.stored import MOST_TENSORS, STATISTICS, dtype_problem, flags_notice, refuse, shape_problem, stored
 from service.formats.tree import tree
 from service.model import DTYPE_NAMES, Document, Tensor
 from service.registry import reader
@@ -79,8 +79,27 @@ def tensors(payload: Mapping[str, Any]) -> Document:
         raise TooLarge(f"holds {count:,} tensors, where {MOST_TENSORS:,} are the most")
     if "state_dict" in payload:
         found = _Tensors(payload, ("state_dict",))
-        return Document(tree(found.told()), "stored", "torch", notices=(flags_notice(list(found.told())),))
+        return Document(tree(found.told()), "stored", "torch", notices=(flags_notice(list(found.told().values())),))
     return Document(tree(_Tensors(payload, ("parameters", "buffers")).told()), "torch", "torch")
+
+
+def _problem(entry: Mapping[str, Any], pointer: str) -> ArchitectureError | None:
+    """What is wrong with an entry that is as the schema has it."""
+    dtype = entry.get("dtype")
+    if wrong := shape_problem(entry["shape"]):
+        return InvalidDocument(wrong, f"{pointer}/shape", "shape")
+    if dtype is not None and dtype not in _NAMES:
+        return InvalidDocument(dtype_problem(dtype, DTYPE_NAMES), f"{pointer}/dtype", "unknown_dtype")
+    return None
+
+
+def _tensor(name: str, entry: Mapping[str, Any], member: str) -> Tensor:
+    """The tensor that an entry is, without its name."""
+    shape, dtype = tuple(entry["shape"]), _NAMES.get(entry.get("dtype", ""), "")
+    if member == "state_dict":
+        return stored(name, shape, dtype)
+    role: Literal["weight", "buffer"] = "weight" if member == "parameters" else "buffer"
+    return Tensor("", shape, role, dtype, entry.get("requires_grad", True))
 
 
 class _Tied(NamedTuple):
@@ -100,30 +119,26 @@ class _Tensors:
         problems += self._tie(payload.get("tied", ()))
         refuse(problems)
 
-    def told(self) -> Iterator[Tensor]:
-        """Each tensor, in order; a tied one says which it is."""
-        for name, tensor in self.by_name.items():
-            tie = self.tied.get(name)
-            yield tensor if tie is None or tie.owner == name else tensor._replace(tied_to=tie.owner)
+    def told(self) -> Mapping[str, Tensor]:
+        """Each tensor by its name, in order; a tied one says which it is."""
+        ties = {name: tie.owner for name, tie in self.tied.items() if tie.owner != name}
+        return self.by_name | {name: self.by_name[name]._replace(tied_to=owner) for name, owner in ties.items()}
 
     def _read(self, entries: Mapping[str, Any], member: str) -> Iterator[ArchitectureError]:
+        kinds: dict[object, Tensor] = {}  # those that are alike are one object
         for name, entry in entries.items():
             shape, dtype = entry["shape"], entry.get("dtype")
-            ours = _NAMES.get(dtype, "") if dtype is not None else ""
-            if wrong := shape_problem(shape):
-                yield InvalidDocument(wrong, f"/{member}{token(name)}/shape", "shape")
-            elif dtype is not None and not ours:
-                yield InvalidDocument(
-                    dtype_problem(dtype, DTYPE_NAMES), f"/{member}{token(name)}/dtype", "unknown_dtype"
-                )
-            elif name in self.by_name:
+            statistic = member == "state_dict" and name.rpartition(".")[2] in STATISTICS
+            kind = tuple(shape), type(sum(shape)), dtype, entry.get("requires_grad", True), statistic  # 2.0 equals 2
+            if kind not in kinds:
+                if problem := _problem(entry, f"/{member}{token(name)}"):
+                    yield problem
+                    continue
+                kinds[kind] = _tensor(name, entry, member)
+            if name in self.by_name:
                 yield InvalidDocument("is a parameter already", f"/{member}{token(name)}", "duplicate_name")
-            elif member == "state_dict":
-                self.by_name[name] = stored(name, tuple(shape), ours)
             else:
-                trains = entry.get("requires_grad", True)
-                tensor = Tensor(name, tuple(shape), dtype=ours, trainable=trains)
-                self.by_name[name] = tensor if member == "parameters" else tensor._replace(role="buffer")
+                self.by_name[name] = kinds[kind]
 
     def _tie(self, groups: Sequence[Sequence[str]]) -> Iterator[ArchitectureError]:
         for number, group in enumerate(groups):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from service.model import Layer, Tensor
 from service.repeats import joined
@@ -12,48 +12,62 @@ DEEPEST = 90
 """How many levels a name makes; the rest of a deeper one stays in one piece."""
 
 
-_INDEXED = re.compile(r"(?:(.*?)\.)??([0-9]+)\.(.*)", re.DOTALL)
-"""A name by its first index: what is before, the index, what is beneath."""
+_INDEXED = re.compile(r"(?:.*?\.)??[0-9]+\.", re.DOTALL)
+"""What of a name is before and with its first index."""
+
+_Run = tuple[tuple[str, ...], tuple[Tensor, ...]]
+"""Some names, and the tensors of those names."""
 
 
-def tree(tensors: Iterable[Tensor], name: str = "") -> Layer:
-    """The layers that tensors, each with its full dotted name, stand in."""
-    tensors = list(tensors)
+def tree(tensors: Mapping[str, Tensor], name: str = "") -> Layer:
+    """The layers that tensors stand in, each by its full dotted name; what it calls itself does not matter."""
     root = _Branch()
     known: dict[str, _Branch] = {"": root}
-    odd = any(_is_odd(tensor.name) for tensor in tensors)  # pieces of such a name may meet those of another anywhere
-    indexed: dict[tuple[str, str], list[tuple[str, Tensor]]] = {}
-    for tensor in tensors:
-        found = None if odd else _INDEXED.fullmatch(tensor.name)
-        if found is None:
-            _put(tensor.name, tensor, known)
-            continue
-        stem, index, rest = found.groups("")
-        if (stem, index) not in indexed:
-            indexed[stem, index] = []
-            _at(stem, known).step(index)  # here, in the order of the document
-        indexed[stem, index].append((rest, tensor))
-    _plant(indexed, known)
+    for prefix, run in _runs(tensors):
+        if prefix:
+            _at(prefix[:-1], known).runs.append(run)
+        else:
+            _put_all(run, known)
     return _folded(root, {})._replace(name=name)
+
+
+def _runs(tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, _Run]]:
+    """The tensors in their order, those together that stand together beneath one index: all up to that and its dot, and
+    what follows. The others one by one, with no prefix."""
+    paths, values = tuple(tensors), tuple(tensors.values())
+    odd = _some_odd(paths)
+    names: tuple[str, ...] = ()
+    end = 0
+    while (start := end) < len(paths):
+        found = None if odd else _INDEXED.match(paths[start])
+        if found is None:
+            end = start + 1
+            yield "", (paths[start:end], values[start:end])
+            continue
+        prefix = found[0]
+        end = start + len(names)
+        # Most blocks are as the one before.
+        if start == end or paths[start:end] != tuple([prefix + name for name in names]):
+            end = start + 1
+            while end < len(paths) and paths[end].startswith(prefix):
+                end += 1
+            names = tuple([path[len(prefix) :] for path in paths[start:end]])
+        yield prefix, (names, values[start:end])
+
+
+def _some_odd(names: Iterable[str]) -> bool:
+    """Whether some names may be odd: their pieces may meet those of others anywhere."""
+    text = "\n".join(("", *names))
+    return ".." in text or "\n." in text or any(name.count(".") > DEEPEST for name in names if len(name) > DEEPEST)
 
 
 def _is_odd(name: str) -> bool:
     return ".." in name or name[:1] == "." or name.count(".") > DEEPEST
 
 
-def _plant(indexed: Mapping[tuple[str, str], Sequence[tuple[str, Tensor]]], known: dict[str, _Branch]) -> None:
-    """Grow what is beneath the indices. Nearly all blocks are as another is: those share what grows."""
-    grown: dict[object, _Branch] = {}
-    for (stem, index), members in indexed.items():
-        essence = tuple([(name, tensor[1:]) for name, tensor in members])
-        if (branch := grown.get(essence)) is None:
-            branch = grown[essence] = _Branch()
-            below = {"": branch}
-            for name, tensor in members:
-                _put(name, tensor, below)
-        branches = known[stem].branches
-        assert branches is not None
-        branches[index] = branch
+def _put_all(run: _Run, known: dict[str, _Branch]) -> None:
+    for name, tensor in zip(*run, strict=True):
+        _put(name, tensor, known)
 
 
 def _put(name: str, tensor: Tensor, known: dict[str, _Branch]) -> None:
@@ -68,12 +82,12 @@ def _put(name: str, tensor: Tensor, known: dict[str, _Branch]) -> None:
 
 
 class _Branch:
-    __slots__ = ("branches", "layer", "tensors")
+    __slots__ = ("branches", "runs", "tensors")
 
     def __init__(self) -> None:
         self.tensors: list[Tensor] = []
+        self.runs: list[_Run] = []  # of an index: all that is beneath
         self.branches: dict[str, _Branch] | None = None
-        self.layer: Layer | None = None  # what it is folded to
 
     def step(self, name: str) -> _Branch:
         """The branch beneath, grown where it is not there yet."""
@@ -131,8 +145,12 @@ _NONE: Mapping[str, _Branch] = {}
 def _folded(branch: _Branch, bodies: dict[object, Layer]) -> Layer:
     """The layer, without a name, that a branch makes. Branches that are alike make one and the same object, which
     `bodies` keeps: so comparing two of them costs nothing."""
-    if branch.layer is not None:
-        return branch.layer
+    runs = tuple(branch.runs)
+    if runs and (found := bodies.get(runs)):
+        return found
+    known = {"": branch}
+    for run in runs:
+        _put_all(run, known)
     alike: dict[tuple[int, str], list[str]] = {}
     beneath: dict[int, Layer] = {}
     for name, below in (branch.branches or _NONE).items():
@@ -154,7 +172,8 @@ def _folded(branch: _Branch, bodies: dict[object, Layer]) -> Layer:
             for layer in _layers(names, beneath[body], branch.branches or _NONE)
         ]
         found = bodies[essence] = Layer("", "", tensors=tuple(own), children=tuple(children))
-    branch.layer = found
+    if runs:
+        bodies[runs] = found
     return found
 
 

@@ -15,8 +15,8 @@ from service.repeats import indices
 from service.trainability import Rule
 
 
-def tensors(*names: str) -> list[Tensor]:
-    return [Tensor(name, (2, 3), dtype="F32") for name in names]
+def tensors(*names: str) -> dict[str, Tensor]:
+    return {name: Tensor("", (2, 3), dtype="F32") for name in names}
 
 
 def rows(layer: Layer, prefix: str = "") -> Iterator[tuple[str, int, list[str]]]:
@@ -76,15 +76,15 @@ def test_layers(names: list[str], expected: list[tuple[str, int, list[str]]]) ->
 @pytest.mark.parametrize(
     "other",
     [
-        Tensor("h.1.w", (3, 2), dtype="F32"),
-        Tensor("h.1.w", (2, 3), dtype="F16"),
-        Tensor("h.1.w", (2, 3), "buffer", "F32"),
-        Tensor("h.1.w", (2, 3), dtype="F32", trainable=False),
-        Tensor("h.1.w", (2, 3), dtype="F32", tied_to="h.0.w"),
+        Tensor("", (3, 2), dtype="F32"),
+        Tensor("", (2, 3), dtype="F16"),
+        Tensor("", (2, 3), "buffer", "F32"),
+        Tensor("", (2, 3), dtype="F32", trainable=False),
+        Tensor("", (2, 3), dtype="F32", tied_to="h.0.w"),
     ],
 )
 def test_what_differs_is_not_folded(other: Tensor) -> None:
-    found = tree([*tensors("h.0.w"), other])
+    found = tree({**tensors("h.0.w"), "h.1.w": other})
     assert [row[:2] for row in rows(found)] == [("h", 1), ("h.0", 1), ("h.1", 1)]
 
 

@@ -102,8 +102,8 @@ def onnx(payload: Any) -> Document:
         raise InvalidDocument(f"must be the bytes of a file, not {shown(payload)}")
     model = read_model(Wire(payload))
     refuse(model.problems)
-    tensors = [_settled(found.tensor, model.uses[found.name]) for found in model.initializers.values()]
-    return Document(tree(tensors, model.name), "stored", notices=tuple(_notices(model, tensors)))
+    tensors = {path: _settled(found.tensor, model.uses[found.name]) for path, found in model.initializers.items()}
+    return Document(tree(tensors, model.name), "stored", notices=tuple(_notices(model, [*tensors.values()])))
 
 
 def _settled(tensor: Tensor, uses: frozenset[Use]) -> Tensor:

@@ -170,7 +170,7 @@ class _Walk:
         path = prefix + name
         if path in self.model.initializers:
             self.blame("is an initializer already", path, "duplicate_name")
-        self.model.initializers[path] = Initializer(name, tensor._replace(name=path))
+        self.model.initializers[path] = Initializer(name, tensor)
         self.model.uses.setdefault(name, frozenset())
         if len(self.model.initializers) > MOST_TENSORS:
             raise TooLarge(f"holds more than {MOST_TENSORS:,} tensors")

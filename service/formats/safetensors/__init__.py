@@ -96,13 +96,13 @@ def _document(headers: Mapping[str, Header], config: Mapping[str, Any], index: M
     notices += _missing_shards(headers, index)
     unpacked = unpack(tensors, config)
     stored = list(unpacked.tensors.values())
-    aliases = [alias for header in headers.values() for alias in header.aliases(tensors)]
+    aliases = dict(alias for header in headers.values() for alias in header.aliases(tensors))
     notices += [
         *_declared(index or {}, headers, stored),
         *unpacked.notices,
         flags_notice(stored),
     ]
-    return Document(tree([*stored, *aliases]), "stored", notices=tuple(notices))
+    return Document(tree({**unpacked.tensors, **aliases}), "stored", notices=tuple(notices))
 
 
 def _index_problems(
@@ -146,18 +146,17 @@ def _missing_shards(headers: Mapping[str, Header], index: Mapping[str, Any] | No
 
 def _declared(index: Mapping[str, Any], headers: Mapping[str, Header], stored: list[Tensor]) -> Iterator[Notice]:
     """Totals that a checkpoint declares of itself, where they are not what is there."""
-    # transformers leaves buffers out of total_parameters.
-    weights = elements(tensor for tensor in stored if tensor.role == "weight")
-    there = {
-        "total_size": (sum(header.size for header in headers.values()),),
-        "total_parameters": (elements(stored), weights),
-    }
     places = {"the index": index.get("metadata", {})} | {
         file or "the header": h.metadata for file, h in headers.items()
     }
     for place, metadata in places.items():
-        for member, real in there.items():
-            declared = metadata.get(member)
-            if declared is not None and str(declared)[:40].removesuffix(".0") not in map(str, real):
+        for member in ("total_size", "total_parameters"):
+            if (declared := metadata.get(member)) is None:
+                continue
+            if member == "total_size":
+                real = [sum(header.size for header in headers.values())]
+            else:  # transformers leaves buffers out of it
+                real = [elements(stored), elements(tensor for tensor in stored if tensor.role == "weight")]
+            if str(declared)[:40].removesuffix(".0") not in map(str, real):
                 detail = f"{place[:100]} declares a {member} of {shown(declared)}, but {real[0]} is there"
                 yield Notice("declared_total", "", detail)

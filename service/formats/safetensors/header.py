@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from math import prod
 from mmap import mmap
+from operator import itemgetter
 from typing import Any
 
 import orjson
 
 from service import values
 from service.errors import ArchitectureError, InvalidDocument, TooLarge, token
-from service.formats.stored import HIGHEST_RANK, MOST_TENSORS, Bytes, Truncated, dtype_problem, shape_problem, stored
+from service.formats.stored import MOST_TENSORS, STATISTICS, Bytes, Truncated, dtype_problem, shape_problem, stored
 from service.model import DTYPES, Tensor
-from service.signature import LARGEST
 from service.validation import MOST_PROBLEMS, shown
 
 LONGEST = 100_000_000
@@ -37,19 +38,14 @@ class Header:
     pointer: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
-    spans: list[tuple[int, int, str]] = field(default_factory=list)  # start, end, name
+    size: int = 0  # how many bytes its tensors take
     problems: list[ArchitectureError] = field(default_factory=list)
 
-    @property
-    def size(self) -> int:
-        """How many bytes its tensors take."""
-        return max((end for _, end, _ in self.spans), default=0)
-
-    def aliases(self, there: Mapping[str, Tensor]) -> Iterator[Tensor]:
+    def aliases(self, there: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
         """Names that save_model left out, since they are another tensor: it notes them in the metadata."""
         for name, owner in self.metadata.items():
             if owner in there and name not in there:
-                yield there[owner]._replace(name=name, tied_to=owner)
+                yield name, there[owner]._replace(tied_to=owner)
 
 
 def header_length(data: Bytes) -> int:
@@ -74,7 +70,8 @@ def parse(data: Bytes) -> Any:
     values.check(raw)
     try:
         header = orjson.loads(raw)
-        if orjson.dumps(header) != raw:  # orjson keeps the last of equal names and says nothing
+        # orjson keeps the last of equal names and says nothing
+        if raw.count(b":") != _members(header) and orjson.dumps(header) != raw:
             json.loads(raw, object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
         raise InvalidDocument(f"has a header that is not JSON: {str(error)[:200]}", code="not_json") from None
@@ -82,10 +79,17 @@ def parse(data: Bytes) -> Any:
     return header
 
 
+def _members(header: Any) -> int:
+    """How many members a header and its entries have; 0 where it is malformed."""
+    if not isinstance(header, dict) or not set(map(type, header.values())) <= {dict}:
+        return 0
+    return len(header) + sum(map(len, header.values()))
+
+
 def check_length(header: Any, start: int, length: int, *, whole: bool) -> None:
     """Whether a file of `length` bytes (or, if not `whole`, its first ones) can be what its header describes."""
     try:
-        ends = (entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__")
+        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
         end = start + max(ends, default=0)
     except (AttributeError, IndexError, KeyError, TypeError):
         return  # it is malformed, as read_header will tell
@@ -116,17 +120,61 @@ def read_header(payload: Any, pointer: str = "") -> Header:
             TooLarge(f"holds {len(payload):,} tensors, where {MOST_TENSORS:,} are the most", pointer)
         )
         return header
-    for name, entry in payload.items():
-        if name == "__metadata__":
-            header.problems += _metadata_problems(entry, pointer + token(name))
-            header.metadata = entry if entry and not header.problems else {}
-        elif not _take(name, entry, header):
-            header.problems += _entry_problems(entry, pointer + token(name))
-            if len(header.problems) >= MOST_PROBLEMS:
-                return header
-    if not header.problems:
-        header.problems += _gaps(header)
+    try:
+        _take_all(header, payload)
+    except (KeyError, TypeError, ValueError):
+        _take_each(header, payload)
     return header
+
+
+_MEMBERS = itemgetter("dtype", "shape", "data_offsets")
+
+
+def _take_all(header: Header, payload: Mapping[str, Any]) -> None:
+    """Take in the header of a sound file, of a hundred thousand tensors perhaps. Fails, however it may, where something
+    is not as it must be, and takes in nothing."""
+    tensors: dict[str, Tensor] = {}
+    kinds: dict[tuple[str, tuple[int, ...], int, bool], Tensor] = {}
+    shapes, spans = [], []
+    entries = {**payload}
+    metadata = entries.pop("__metadata__", None)
+    for name, entry in entries.items():
+        dtype, shape, span = _MEMBERS(entry)
+        start, end = span
+        kind = dtype, tuple(shape), end - start, name.rpartition(".")[2] in STATISTICS
+        if (tensor := kinds.get(kind)) is None:
+            if shape_problem(shape) or _BITS[dtype] * prod(shape) != 8 * (end - start):
+                raise ValueError(name)
+            tensor = kinds[kind] = stored(name, tuple(shape), dtype)
+        tensors[name] = tensor
+        shapes.append(shape)
+        spans.append(span)
+    if orjson.dumps((shapes, spans)).translate(None, b"0123456789,[]"):  # True and 1.0 are equal to 1
+        raise ValueError("not all are natural numbers")
+    at = [0, *chain.from_iterable(sorted(spans))]
+    if at[:-1:2] != at[1::2] or at[-1] > _LARGEST_OFFSET:
+        raise ValueError("they do not lie one after the other")
+    if any(_metadata_problems(metadata, "")):
+        raise ValueError("the metadata are no strings")
+    header.tensors, header.size, header.metadata = tensors, at[-1], metadata or {}
+
+
+def _take_each(header: Header, payload: Mapping[str, Any]) -> None:
+    """Take in what is sound, and find the problems of the rest."""
+    spans = []
+    for name, entry in payload.items():
+        pointer = header.pointer + token(name)
+        if name == "__metadata__":
+            header.problems += _metadata_problems(entry, pointer)
+        elif problems := list(_entry_problems(entry, pointer)):
+            header.problems += problems
+            if len(header.problems) >= MOST_PROBLEMS:
+                return
+        else:
+            header.tensors[name] = stored(name, tuple(entry["shape"]), entry["dtype"])
+            spans.append((*entry["data_offsets"], name))
+    if not header.problems:
+        header.problems += _gaps(spans, header.pointer)
 
 
 def _metadata_problems(metadata: Any, pointer: str) -> Iterator[ArchitectureError]:
@@ -138,40 +186,19 @@ def _metadata_problems(metadata: Any, pointer: str) -> Iterator[ArchitectureErro
             yield InvalidDocument(f"must be a string, not {shown(value)}", pointer + token(name), "type")
 
 
-def _take(name: str, entry: Any, header: Header) -> bool:
-    """Take one tensor in, if it is as it must be. There may be a hundred thousand."""
-    try:
-        dtype, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
-        takes = _BITS[dtype]
-    except (TypeError, KeyError, ValueError):
-        return False
-    if type(shape) is not list or len(shape) > HIGHEST_RANK:
-        return False
-    for size in shape:
-        if type(size) is not int or not 0 <= size <= LARGEST:
-            return False
-        takes *= size
-    if type(start) is not int or type(end) is not int or not 0 <= start <= end <= _LARGEST_OFFSET:
-        return False
-    if takes != 8 * (end - start):
-        return False
-    header.tensors[name] = stored(name, tuple(shape), dtype)
-    header.spans.append((start, end, name))
-    return True
-
-
 def _entry_problems(entry: Any, pointer: str) -> Iterator[ArchitectureError]:
-    """What is wrong with a tensor that was not taken in."""
+    """What is wrong with a tensor."""
     if malformed := list(_malformed(entry, pointer)):
         yield from malformed
     elif wrong := list(_wrong_values(entry, shape_problem(entry["shape"]), pointer)):
         yield from wrong
     else:
-        dtype, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+        dtype, shape, (start, end) = _MEMBERS(entry)
         takes = prod(shape) * _BITS[dtype]
-        counted = f"{takes // 8:,} bytes" if takes % 8 == 0 else f"{takes:,} bits, which are no whole bytes"
-        detail = f"takes {counted} ({dtype} of shape {shown(shape)}), but its data_offsets span {end - start:,}"
-        yield InvalidDocument(detail, pointer, "wrong_length")
+        if takes != 8 * (end - start):
+            counted = f"{takes // 8:,} bytes" if takes % 8 == 0 else f"{takes:,} bits, which are no whole bytes"
+            detail = f"takes {counted} ({dtype} of shape {shown(shape)}), but its data_offsets span {end - start:,}"
+            yield InvalidDocument(detail, pointer, "wrong_length")
 
 
 def _malformed(entry: Any, pointer: str) -> Iterator[ArchitectureError]:
@@ -183,7 +210,9 @@ def _malformed(entry: Any, pointer: str) -> Iterator[ArchitectureError]:
     for member in ("dtype", "shape", "data_offsets"):
         if member not in entry:
             yield InvalidDocument("is required", f"{pointer}/{member}", "required")
-    if "data_offsets" in entry and not (isinstance(entry["data_offsets"], list) and len(entry["data_offsets"]) == 2):
+    if "data_offsets" in entry and not (
+        isinstance(entry["data_offsets"], list) and len(entry["data_offsets"]) == 2
+    ):
         yield InvalidDocument("must be a list of two integers", f"{pointer}/data_offsets", "type")
 
 
@@ -198,13 +227,13 @@ def _wrong_values(entry: Mapping[str, Any], wrong_shape: str, pointer: str) -> I
         yield InvalidDocument(detail, f"{pointer}/data_offsets", "offsets")
 
 
-def _gaps(header: Header) -> Iterator[ArchitectureError]:
+def _gaps(spans: list[tuple[int, int, str]], pointer: str) -> Iterator[ArchitectureError]:
     """Tensors lie one after the other from byte 0: an overlap counts bytes twice, a gap hides something."""
     expected, before = 0, ""
-    for start, end, name in sorted(header.spans):
+    for start, end, name in sorted(spans):
         if start != expected:
             after = f'the end of "{before[:100]}"' if before else "the start"
             kind = "overlaps what is before it" if start < expected else "leaves a gap"
             detail = f"starts at byte {start:,}, but {after} is at {expected:,}: it {kind}"
-            yield InvalidDocument(detail, f"{header.pointer}{token(name)}/data_offsets", "offsets")
+            yield InvalidDocument(detail, f"{pointer}{token(name)}/data_offsets", "offsets")
         expected, before = max(expected, end), name
