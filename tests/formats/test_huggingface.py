@@ -11,7 +11,7 @@ import yaml
 from service.counting import count
 from service.errors import Problems
 from service.formats.huggingface.blueprints import blueprint, index, known
-from service.model import Report, Row
+from service.model import Layer, Report, Row
 from service.reading import read, recognise, understand
 from service.rendering.figures import active, embedding
 
@@ -161,6 +161,46 @@ def test_dtype_is_of_the_weights() -> None:
 )
 def test_refused(config: dict[str, Any], pointer: str, code: str) -> None:
     assert (pointer, code) in [found[:2] for found in refused(config)]
+
+
+SEGFORMER: dict[str, Any] = {"architectures": ["SegformerModel"], "model_type": "segformer"}
+
+
+@pytest.mark.parametrize(
+    ("config", "detail"),
+    [
+        ({"architectures": ["JambaModel"], "model_type": "jamba", "num_hidden_layers": 10**6}, "runs of layers"),
+        ({"architectures": ["DeepseekV32Model"], "model_type": "deepseek_v32", "num_hidden_layers": 10**6}, "differ"),
+        (SEGFORMER | {"num_encoder_blocks": 5000, "depths": [1] * 5000}, "at most 4,096 layers may differ"),
+        (
+            SEGFORMER | {"num_encoder_blocks": 4000, "depths": [1] * 4000, "hidden_sizes": [*range(1, 4001)]}
+            | dict.fromkeys(("sr_ratios", "num_attention_heads", "mlp_ratios", "patch_sizes"), [3] * 4000),
+            "more than 40,000 layers",
+        ),
+    ],
+)  # fmt: skip
+def test_too_large(config: dict[str, Any], detail: str) -> None:
+    ((_, code, told),) = refused(config)
+    assert code == "too_large"
+    assert detail in told
+
+
+def test_blocks_that_only_what_is_inside_tells_apart() -> None:
+    """The first block of each stage has a shortcut; of the others all are alike."""
+    root = counted({"architectures": ["RegNetModel"], "model_type": "regnet"}).root
+    names = [row.name for row in at(root, "encoder.stages.1.layers").children]
+    assert names == ["0", "1-5"]
+    assert at(root, "encoder.stages.1.layers.0.shortcut")
+
+
+def test_what_builds_nothing_new_is_not_built_anew() -> None:
+    def root(**changes: Any) -> Layer:
+        config = LLAMA | changes
+        return read(config, recognise(config)).root
+
+    assert root(transformers_version="5.0.0", id2label={"0": "a", "1": "b"}) is root()
+    assert root(hidden_size=2048) is not root()
+    assert root(dtype="bfloat16") is not root()
 
 
 LLAVA: dict[str, Any] = {

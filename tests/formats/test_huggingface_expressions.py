@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from service.errors import TooLarge
 from service.formats.huggingface.expressions import Unknown, parse
 from service.formats.huggingface.places import each, joined, where
+from service.formats.huggingface.planning import parts_of
 
 SCOPE: dict[str, Any] = {
     "a": 12, "b": 5, "f": 2.5, "yes": True, "no": False, "word": "gated-gelu", "null": None,
@@ -97,7 +99,36 @@ def test_blocks_without_a_pattern_have_a_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("places", "name"), [(0b1, "0"), (0b100111, "0-2,5"), (0b1010, "1,3"), ((1 << 80) - 1, "0-79")]
+    ("places", "name"), [(0b1, "0"), (0b100111, "0-2,5"), (0b1010, "1,3"), ((1 << 80) - 1, "0-79"), (0, "")]
 )
 def test_joined(places: int, name: str) -> None:
     assert joined(places) == name
+
+
+def test_places_far_apart() -> None:
+    far = [0, 1, 40_000, 40_001, 39_999, 2**21]
+    places = sum(1 << place for place in far)
+    assert list(each(places)) == sorted(far)
+    assert joined(places) == "0-1,39999-40001,2097152"
+
+
+def test_too_many_runs_have_no_name() -> None:
+    alternating = (1 << 2**22) // 3
+    with pytest.raises(TooLarge, match="runs of layers may alternate"):
+        joined(alternating)
+
+
+@pytest.mark.parametrize(
+    ("text", "axis", "parts"),
+    [
+        ("sizes[i] * k + sizes[k]", 0, ["sizes[i]"]),
+        ("k == 0 if i == 0 and a else not j == 2", 1, ["not j == 2"]),
+        ("sizes[i - j * k]", 1, ["j"]),
+        ("sizes[i - j * k]", 2, ["sizes[i - j * k]"]),
+        ("a * k", 0, []),
+        ("{(0, 0): 5, (0, 1): 6, (1, 0): 5, (1, 1): 6, (2, 0): 5}[i, j]", 0, ["{(0,): 0, (1,): 0, (2,): 1}[i,]"]),
+    ],
+)
+def test_what_of_an_expression_follows_from_one_index(text: str, axis: int, parts: list[str]) -> None:
+    """Where all of that is equal, what is inside is equal too."""
+    assert [ast.unparse(part.node) for part in parts_of(parse(text), axis)] == parts

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 from marshmallow import INCLUDE, Schema, fields, validate
 
 from service.errors import InvalidDocument, UnknownLayer, did_you_mean
-from service.formats.huggingface.blocks import Builder
-from service.formats.huggingface.blueprints import Blueprint, blueprint, index
+from service.formats.huggingface.blueprints import blueprint, index
+from service.formats.huggingface.building import built
 from service.formats.huggingface.composing import chosen, composed
 from service.formats.huggingface.configs import scope_of
-from service.formats.huggingface.expressions import Scope
-from service.formats.huggingface.notices import said
-from service.formats.huggingface.planning import Plan, plan
-from service.model import DTYPE_NAMES, Document, Layer, Notice
+from service.formats.huggingface.notices import differences
+from service.model import DTYPE_NAMES, Document, Notice
 from service.registry import reader
 
 _EXAMPLE = {
@@ -81,31 +78,10 @@ def huggingface(payload: Mapping[str, Any]) -> Document:
     found = blueprint(model_type, name)
     if found.within:
         found = composed(found, chosen(payload, found))
-    scope = scope_of(payload, found)
-    root, builder = (_fixed if found.fixed else _built)(found, _dtype(payload), scope)
+    root, said, _ = built(found, _dtype(payload), scope_of(payload, found))
     version = Notice("blueprint", "", f"{name} of transformers {index().version}")
-    share, more = said(payload, builder)
-    return Document(root, "torch", "torch", notices=(version, *notices, *more), share=share)
-
-
-def _built(found: Blueprint, dtype: str, scope: Scope) -> tuple[Layer, Builder]:
-    builder = Builder(scope, dtype)
-    return builder.build(_plan(found), found.name)._replace(type=found.name), builder
-
-
-_FIXED: dict[tuple[Blueprint, str], tuple[Layer, Builder]] = {}
-
-
-def _fixed(found: Blueprint, dtype: str, scope: Scope) -> tuple[Layer, Builder]:
-    """What is the same whatever the config says, made once."""
-    if (found, dtype) not in _FIXED:
-        _FIXED[found, dtype] = _built(found, dtype, scope)
-    return _FIXED[found, dtype]
-
-
-@lru_cache(maxsize=256)
-def _plan(found: Blueprint) -> Plan:
-    return plan(found.entries)
+    told = (version, *notices, *said.notices, *differences(payload, fused=said.fused))
+    return Document(root, "torch", "torch", notices=told, share=said.share)
 
 
 def _chosen(payload: Mapping[str, Any]) -> tuple[str, str, tuple[Notice, ...]]:

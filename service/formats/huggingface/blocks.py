@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from service.errors import InvalidConfig, Problems
+from service.errors import InvalidConfig, Problems, TooLarge
 from service.formats.huggingface.blueprints import Entry
 from service.formats.huggingface.expressions import Expression, Scope, count, integer, value_or_none
 from service.formats.huggingface.places import each, everywhere, first, joined, limit_unlike, where
-from service.formats.huggingface.planning import Bits, Blocks, Node, Plan
+from service.formats.huggingface.planning import Bits, Blocks, Node, Own, Plan
+from service.formats.huggingface.purposes import Purpose
 from service.model import Layer, Tensor
+
+MOST_BUILT = 40_000
+"""How many layers of one config are looked at, those that are alike before that is known included."""
 
 
 class Stands(NamedTuple):
-    """A weight that is counted, the blueprint's entry that it is, and in how many places it stands."""
+    """A weight that is counted: its purpose, the blueprint's entry that it is, and in how many places it stands."""
 
+    purpose: Purpose
     entry: Entry
     tensor: Tensor
     times: int
@@ -40,7 +45,11 @@ class Builder:
         """`dtype`: of the weights."""
         self.scope, self.dtype = scope, dtype
         self.weights: list[Stands] = []
+        self.built = 0  # layers
         self._lengths: dict[tuple[Expression, tuple[int, ...]], int] = {}
+        self._shapes: dict[tuple[tuple[Expression, ...], tuple[int, ...]], tuple[int, ...]] = {}
+        self._kinds: dict[tuple[int, tuple[int, ...]], tuple[Tensor, ...]] = {}
+        self._alike: dict[tuple[Node, Bits, tuple[int, ...]], Layer] = {}
 
     def build(self, plan: Plan, name: str) -> Layer:
         """The root. Raises Problems, TooLarge."""
@@ -51,44 +60,69 @@ class Builder:
         return self._layer(plan.root, name, Spot((), (), entries, 1))
 
     def _layer(self, node: Node, name: str, spot: Spot, repeat: int = 1) -> Layer:
-        tensors = tuple([self._tensor(entry, spot) for bit, entry in node.tensors if bit & spot.entries])
+        self.built += 1
+        if self.built > MOST_BUILT:
+            raise TooLarge(f"has more than {MOST_BUILT:,} layers that may differ from each other")
+        entries = spot.entries
+        tensors = self._tensors(node, spot) if node.tensors else ()
         children = []
         for step, beneath in node.beneath.items():
-            if beneath.entries & spot.entries:
-                child = self._layer(beneath, step, spot)
+            if beneath.entries & entries:
+                child = self._layer(beneath, step, spot) if beneath.reach is None else self._again(beneath, step, spot)
                 if child.tensors or child.children:
                     children.append(child)
-        if node.blocks is not None and node.blocks.inner.entries & spot.entries:
+        if node.blocks is not None and node.blocks.inner.entries & entries:
             children += self._blocks(node.blocks, spot)
-        return Layer(name, "", None, tuple(children), tensors, (), None, True, repeat)
+        return _made(name, tuple(children), tensors, repeat)
+
+    def _again(self, node: Node, name: str, spot: Spot) -> Layer:
+        """A layer that is the same in many blocks, built once."""
+        key = node, node.entries & spot.entries, spot.at[: node.reach]
+        if (layer := self._alike.get(key)) is None:
+            layer = self._alike[key] = self._layer(node, name, spot)
+        return layer
 
     def _blocks(self, blocks: Blocks, spot: Spot) -> Iterator[Layer]:
         """The layers of some blocks, each for all that are alike."""
-        groups = [group for group in blocks.groups if group.entries & spot.entries]
-        keys = [expression for entries, expression in blocks.keys if entries & spot.entries]
-        scattered = blocks.scattered & spot.entries
-        if len({group.number for group in groups}) == 1 and not (scattered or keys or any(g.guards for g in groups)):
-            total = self.count(groups[0].number, spot.at)
+        if blocks.number is not None:
+            total = self.count(blocks.number, spot.at)
             name = f"0-{total - 1}" if total > 1 else "0"
             if total:
                 yield self._layer(blocks.inner, name, spot.inside(0, name, spot.entries, total), total)
             return
         members = []
-        for group in groups:
-            total = self.count(group.number, spot.at)
-            places = everywhere(total)
-            for guard in group.guards:
-                places &= where(guard, blocks.axis, total, self.scope, spot.at)
-            members.append((group.entries & spot.entries, places))
+        for group in blocks.groups:
+            if entries := group.entries & spot.entries:
+                total = self.count(group.number, spot.at)
+                places = everywhere(total)
+                for guard in group.guards:
+                    places &= where(guard, blocks.axis, total, self.scope, spot.at)
+                members.append((entries, places))
+        keys = [expression for entries, expression in blocks.keys if entries & spot.entries]
+        scattered = blocks.scattered & spot.entries
         if scattered:
-            yield from self._one_by_one(blocks, members, spot)
+            keys += [expression for entries, expression in blocks.apart if entries & spot.entries]
+        layers = self._each(blocks, members, self._classes(members, keys, spot.at), spot)
+        if not scattered:
+            yield from (layer for layer, _ in layers)
             return
-        for places in self._classes(members, keys, spot.at):
+        alike: dict[tuple[Any, ...], int] = {}
+        for layer, places in layers:
+            made = layer.children, layer.tensors
+            alike[made] = alike.get(made, 0) | places
+        for (children, tensors), places in alike.items():
+            yield _made(joined(places), children, tensors, places.bit_count())
+
+    def _each(
+        self, blocks: Blocks, members: list[tuple[Bits, int]], classes: list[int], spot: Spot
+    ) -> Iterator[tuple[Layer, int]]:
+        """The layer of each class of blocks, with its places, where it has any tensor."""
+        for places in classes:
             inside = sum(entries for entries, found in members if found & places)
             name, repeat = joined(places), places.bit_count()
             layer = self._layer(blocks.inner, name, spot.inside(first(places), name, inside, repeat), repeat)
             if layer.tensors or layer.children:
-                yield layer
+                yield layer, places
 
     def _classes(self, members: list[tuple[Bits, int]], keys: list[Expression], at: tuple[int, ...]) -> list[int]:
         """Sets of blocks that are alike, in the order of their first ones."""
@@ -100,36 +134,38 @@ class Builder:
         return sorted(filter(None, classes), key=first)
 
     def _by_key(self, places: int, keys: list[Expression], at: tuple[int, ...]) -> Iterator[int]:
+        if not places & (places - 1):
+            yield places
+            return
         limit_unlike(places.bit_count())
-        found: dict[tuple[int | None, ...], int] = {}
+        found: dict[tuple[Any, ...], int] = {}
         for place in each(places):
-            key = tuple([value_or_none(expression, self.scope, (*at, place)) for expression in keys])
+            values = [value_or_none(expression, self.scope, (*at, place)) for expression in keys]
+            key = (*values, *map(type, values))  # 1 is not 1.0 here
             found[key] = found.get(key, 0) | 1 << place
         yield from found.values()
 
-    def _one_by_one(self, blocks: Blocks, members: list[tuple[Bits, int]], spot: Spot) -> Iterator[Layer]:
-        """Blocks of which only the blocks inside tell whether they are alike."""
-        total = max(places.bit_length() for _, places in members)
-        limit_unlike(total)
-        alike: dict[Layer, int] = {}
-        for place in range(total):
-            inside = sum(entries for entries, places in members if places >> place & 1)
-            layer = self._layer(blocks.inner, "", spot.inside(place, str(place), inside, 1))
-            if layer.tensors or layer.children:
-                alike[layer] = alike.get(layer, 0) | 1 << place
-        for layer, places in alike.items():
-            yield layer._replace(name=joined(places), repeat=places.bit_count())
+    def _tensors(self, node: Node, spot: Spot) -> tuple[Tensor, ...]:
+        """A layer's own tensors, made once for all layers that have the like."""
+        kind = node.kind
+        if kind is None or kind.entries & ~spot.entries:
+            return tuple([self._tensor(own, spot) for own in node.tensors if own.bit & spot.entries])
+        key = kind.number, spot.at[: kind.reach]
+        if (found := self._kinds.get(key)) is None:
+            found = self._kinds[key] = tuple([self._tensor(own, spot) for own in node.tensors])
+        return found
 
-    def _tensor(self, entry: Entry, spot: Spot) -> Tensor:
-        at, known = spot.at, self._lengths
-        shape = tuple([known.get((axis, at[: axis.reach])) or self._length(axis, entry, at) for axis in entry.shape])
-        name = entry.steps[-1]
+    def _tensor(self, own: Own, spot: Spot) -> Tensor:
+        entry = own.entry
+        key = entry.shape, spot.at[: own.reach]
+        if (shape := self._shapes.get(key)) is None:
+            shape = self._shapes[key] = tuple([self._length(axis, entry, spot.at) for axis in entry.shape])
         if entry.buffer:
-            return Tensor(name, shape, "buffer", entry.buffer, trainable=False)
+            return Tensor(entry.steps[-1], shape, "buffer", entry.buffer, trainable=False)
         tied = "".join([self._tied(part, spot) for part in entry.tied]) if entry.tied else ""
-        tensor = Tensor(name, shape, "weight", self.dtype, not entry.frozen, tied)
-        if not tied:
-            self.weights.append(Stands(entry, tensor, spot.times))
+        tensor = Tensor(entry.steps[-1], shape, "weight", self.dtype, not entry.frozen, tied)
+        if own.purpose and not tied:
+            self.weights.append(Stands(own.purpose, entry, tensor, spot.times))
         return tensor
 
     def _tied(self, part: str | int | Expression, spot: Spot) -> str:
@@ -141,13 +177,19 @@ class Builder:
         """How many blocks: none where that has no value."""
         return count(expression, self.scope, at)
 
-    def _length(self, expression: Expression, entry: Entry, at: tuple[int, ...]) -> int:
-        length = integer(expression, self.scope, at)
-        if length is None or length < 0:
-            size = "not known" if length is None else length
-            raise Problems([InvalidConfig(f"{entry.name} would have an axis {expression.text}, which is {size}")])
-        self._lengths[expression, at[: expression.reach]] = length
+    def _length(self, axis: Expression, entry: Entry, at: tuple[int, ...]) -> int:
+        key = axis, at[: axis.reach]
+        if (length := self._lengths.get(key)) is None:
+            length = integer(axis, self.scope, at)
+            if length is None or length < 0:
+                size = "not known" if length is None else length
+                raise Problems([InvalidConfig(f"{entry.name} would have an axis {axis.text}, which is {size}")])
+            self._lengths[key] = length
         return length
+
+
+def _made(name: str, children: tuple[Layer, ...], tensors: tuple[Tensor, ...], repeat: int) -> Layer:
+    return Layer(name, "", None, children, tensors, (), None, True, repeat)
 
 
 def tensors(layer: Layer, prefix: str = "", blocks: tuple[tuple[str, str], ...] = ()) -> Iterator[tuple[str, Tensor]]:

@@ -21,6 +21,9 @@ import orjson
 
 from service.formats.huggingface.expressions import INDICES, Expression, parse
 
+HOLES = tuple(f"{{{name}}}" for name in INDICES)
+"""What stands for the index of a block in the name of an entry."""
+
 TRUE = parse("True")
 _LINE = re.compile(
     r"(?P<name>\S+) \[(?P<shape>.*?)\](?: for (?P<counts>.+?))?(?: where (?P<guard>.+?))?"

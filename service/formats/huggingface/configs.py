@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from service.errors import ArchitectureError, InvalidConfig, InvalidDocument, Problems, TooLarge, token
 from service.formats.huggingface.blueprints import Blueprint, Rule
 from service.formats.huggingface.expressions import Scope, count, value_or_none, violated
+from service.formats.huggingface.places import each, where
 from service.validation import shown
 
 LARGEST = 2**40
@@ -260,14 +261,7 @@ def _apply(rule: Rule, given: Scope, fields: dict[str, Any]) -> None:
     elif not rule.counts:
         if rule.guard.truth(given, ()):
             fields[rule.name] = value_or_none(rule.value, given, ())
-    else:
-        items = fields[rule.name.partition("[")[0]]
-        for at in _places(rule, given, items):
+    elif isinstance(items := fields[rule.name.partition("[")[0]], list):
+        length = min(count(rule.counts[0], given, ()), len(items))
+        for at in each(where(rule.guard, 0, length, given, ())):
             items[at] = value_or_none(rule.value, given, (at,))
-
-
-def _places(rule: Rule, given: Scope, items: Any) -> Iterator[int]:
-    if isinstance(items, list):
-        for at in range(min(count(rule.counts[0], given, ()), len(items))):
-            if rule.guard.truth(given, (at,)):
-                yield at

@@ -21,6 +21,7 @@ Closure = Callable[[Scope, Sequence[int]], Any]
 
 INDICES = "ijkl"
 LARGEST = 2**63
+_NUMBERS = int, float
 _STEEPEST = 64
 
 
@@ -58,13 +59,6 @@ class Unknown(Exception):
 
 
 _NO_VALUE = (Unknown, TypeError, ZeroDivisionError, OverflowError, AttributeError, ValueError, LookupError)
-
-
-def _number(value: Any) -> Any:
-    """Only numbers are reckoned with: a string or a list in an arithmetic place would be repeated, not multiplied."""
-    if isinstance(value, int | float) and abs(value) <= LARGEST:
-        return value
-    raise Unknown
 
 
 def _power(base: Any, exponent: Any) -> Any:
@@ -198,12 +192,8 @@ def _path(node: ast.expr) -> str:
 def _truth(node: ast.expr) -> Closure:
     """Whether it holds. What has no value does not hold; so the negation of that does."""
     match node:
-        case ast.BoolOp(op=ast.And(), values=values):
-            parts = [_truth(value) for value in values]
-            return lambda scope, at: all(part(scope, at) for part in parts)
-        case ast.BoolOp(op=ast.Or(), values=values):
-            parts = [_truth(value) for value in values]
-            return lambda scope, at: any(part(scope, at) for part in parts)
+        case ast.BoolOp(op=op, values=values):
+            return _joined([_truth(value) for value in values], every=isinstance(op, ast.And))
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             inner = _truth(operand)
             return lambda scope, at: not inner(scope, at)
@@ -221,6 +211,18 @@ def _truth(node: ast.expr) -> Closure:
     return holds
 
 
+def _joined(parts: list[Closure], *, every: bool) -> Closure:
+    """Whether all of them hold or, without `every`, any."""
+
+    def holds(scope: Scope, at: Sequence[int]) -> bool:
+        for part in parts:  # all() and any() take twice as long
+            if part(scope, at) is not every:
+                return not every
+        return every
+
+    return holds
+
+
 def _value(node: ast.expr) -> Closure:  # noqa: C901 - one case a node of the grammar
     """Its value. Raises Unknown, or whatever Python raises for operands that do not fit."""
     match node:
@@ -234,10 +236,10 @@ def _value(node: ast.expr) -> Closure:  # noqa: C901 - one case a node of the gr
         case ast.Subscript(value=base, slice=place):
             return _item(base, place)
         case ast.BinOp(left=left, op=op, right=right):
-            return _binary(_ARITHMETIC[type(op)], _value(left), _value(right))
+            return _binary(_ARITHMETIC[type(op)], _operand(left), _operand(right))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            inner = _value(operand)
-            return lambda scope, at: -_number(inner(scope, at))
+            inner = _operand(operand)
+            return lambda scope, at: -inner(scope, at)
         case ast.Compare(left=left, ops=[op], comparators=[right]):
             return _compared(left, op, right)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
@@ -248,8 +250,7 @@ def _value(node: ast.expr) -> Closure:  # noqa: C901 - one case a node of the gr
         case ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
             return _truth(node)
         case ast.Tuple(elts=elements):
-            parts = [_value(element) for element in elements]
-            return lambda scope, at: tuple(part(scope, at) for part in parts)
+            return _tuple(elements)
         case ast.Set() | ast.Dict() | ast.List():
             literal = ast.literal_eval(node)
             return _constant(literal)
@@ -282,8 +283,20 @@ def _field(path: str) -> Closure:
     return field
 
 
+def _tuple(elements: list[ast.expr]) -> Closure:
+    count = len(elements)
+    if [element.id if isinstance(element, ast.Name) else "" for element in elements] == list(INDICES[:count]):
+        return lambda scope, at: tuple(at[:count])  # noqa: ARG005
+    parts = [_value(element) for element in elements]
+    return lambda scope, at: tuple([part(scope, at) for part in parts])
+
+
 def _item(base: ast.expr, place: ast.expr) -> Closure:
-    items, index = _value(base), _value(place)
+    index = _value(place)
+    if isinstance(base, ast.Dict):
+        table = ast.literal_eval(base)
+        return lambda scope, at: table[index(scope, at)]
+    items = _value(base)
 
     def item(scope: Scope, at: Sequence[int]) -> Any:
         found, key = items(scope, at), index(scope, at)
@@ -296,11 +309,25 @@ def _item(base: ast.expr, place: ast.expr) -> Closure:
     return item
 
 
-def _binary(operation: Callable[[Any, Any], Any], left: Closure, right: Closure) -> Closure:
-    def binary(scope: Scope, at: Sequence[int]) -> Any:
-        return operation(_number(left(scope, at)), _number(right(scope, at)))
+def _operand(node: ast.expr) -> Closure:
+    """The value of what is reckoned with. Raises Unknown for anything but a number."""
+    value = _value(node)
+    if isinstance(node, ast.Name) and node.id in INDICES:
+        return value
+    if isinstance(node, ast.Constant) and isinstance(node.value, _NUMBERS) and abs(node.value) <= LARGEST:
+        return value
 
-    return binary
+    def number(scope: Scope, at: Sequence[int]) -> Any:
+        found = value(scope, at)
+        if isinstance(found, _NUMBERS) and abs(found) <= LARGEST:
+            return found
+        raise Unknown
+
+    return number
+
+
+def _binary(operation: Callable[[Any, Any], Any], left: Closure, right: Closure) -> Closure:
+    return lambda scope, at: operation(left(scope, at), right(scope, at))
 
 
 def _compared(left: ast.expr, op: ast.cmpop, right: ast.expr) -> Closure:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from service.formats.huggingface.blocks import Builder, Stands
 from service.formats.huggingface.expressions import Scope
-from service.formats.huggingface.planning import HOLES
 from service.model import Notice, Share
 
-_EXPERTS = re.compile(r"(?:\w+_)?experts", re.ASCII)
-_SHARED = re.compile(r".*shared", re.ASCII)
-_INPUT_EMBEDDING = re.compile(r"(^|\.)(embed_tokens|embed_in|wte|word_embeddings|tok_embeddings|shared)\.weight$")
-_HEAD = re.compile(r"^(lm_head|embed_out|output_projection)\.weight$")
 _CHOSEN = (
     "num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_top_k", "top_k_experts", "moe_k", "top_k",
     "num_selected_experts", "router_top_k", "experts_per_token", "expert_top_k", "num_experts_per_layer",
@@ -26,54 +19,32 @@ _MORE_LAYERS = ("num_nextn_predict_layers", "mtp_num_hidden_layers")
 _ALWAYS_TIED = frozenset(("t5", "mt5", "longt5"))
 
 
-class Part(NamedTuple):
-    """What the name of an entry says of its tensors."""
-
-    embeds: bool  # tokens
-    is_head: bool
-    experts: (
-        int | None
-    )  # of which axis its blocks are experts; -1: the first axis of its shape; None: it is of no expert
-
-
-@lru_cache(maxsize=65536)
-def part_of(name: str) -> Part:
-    """What a template such as model.layers.{i}.mlp.experts.{j}.w1.weight says."""
-    embeds, is_head = bool(_INPUT_EMBEDDING.search(name)), bool(_HEAD.search(name))
-    steps = name.split(".")
-    for place, step in enumerate(steps[:-1]):
-        if _EXPERTS.fullmatch(step) and not _SHARED.match(step):
-            below = steps[place + 1]
-            return Part(embeds, is_head, HOLES.index(below) if below in HOLES else -1)
-    return Part(embeds, is_head, None)
-
-
 class Said(NamedTuple):
-    """What there is to say about the count of a config."""
+    """What there is to say about a tree."""
 
     share: Share | None
     notices: tuple[Notice, ...]
+    fused: bool  # the experts of a layer are one tensor
 
 
-def said(payload: Mapping[str, Any], builder: Builder) -> Said:
-    """What its weights are for, and where checkpoints differ."""
+def said(builder: Builder) -> Said:
+    """What the weights of a tree are for."""
     inputs = heads = 0
     experts, fused = [], False
     for each in builder.weights:
-        embeds, is_head, axis = part_of(each.entry.name)
+        embeds, is_head, axis = each.purpose
         size = each.tensor.size * each.times
         inputs += size * embeds
         heads += size * is_head
         if axis is not None and (held := _held(each, axis, builder)):
             experts.append((size, held))
             fused = fused or axis < 0
-    differences = tuple(_differences(payload, fused=fused))
     if not experts:
-        return Said(Share(inputs, heads) if inputs else None, differences)
+        return Said(Share(inputs, heads) if inputs else None, (), fused)
     idle = _idle(builder.scope, experts)
     unknown = "a mixture of experts, but no field says how many a token visits"
     notices = () if idle is not None else (Notice("active_unknown", "", unknown),)
-    return Said(Share(inputs, heads, idle), (*notices, *differences))
+    return Said(Share(inputs, heads, idle), notices, fused)
 
 
 def _held(each: Stands, axis: int, builder: Builder) -> int:
@@ -91,10 +62,16 @@ def _idle(fields: Scope, experts: list[tuple[int, int]]) -> int | None:
     return sum(size // held * (held - chosen) for size, held in experts)
 
 
+def of_experts(fields: Iterable[str]) -> list[str]:
+    """Those that may say how many experts a token visits."""
+    return [field for field in fields if field.rpartition(".")[2] in _CHOSEN]
+
+
 def _chosen(fields: Scope) -> int | None:
     """How many experts a token visits."""
+    held = [(field.rpartition(".")[2], fields[field]) for field in of_experts(fields)]
     for name in _CHOSEN:
-        values = {value for field, value in fields.items() if field.rpartition(".")[2] == name and _is_count(value)}
+        values = {value for own, value in held if own == name and _is_count(value)}
         if len(values) == 1:
             return int(values.pop())
     return None
@@ -104,7 +81,7 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _differences(payload: Mapping[str, Any], *, fused: bool) -> Iterator[Notice]:
+def differences(payload: Mapping[str, Any], *, fused: bool) -> Iterator[Notice]:
     """Where files of weights hold more, or other names, than the class builds."""
     if payload.get("model_type") in _ALWAYS_TIED and payload.get("tie_word_embeddings") is False:
         detail = (

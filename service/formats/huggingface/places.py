@@ -19,6 +19,8 @@ MOST_UNLIKE = 4096
 MOST = 2**22
 """How many blocks a pattern may tell apart."""
 
+_SMALL = 512
+
 
 def everywhere(count: int) -> int:
     """All of `count` places. Raises TooLarge."""
@@ -32,28 +34,29 @@ def first(places: int) -> int:
     return (places & -places).bit_length() - 1
 
 
-def each(places: int) -> Iterator[int]:
-    """The places of a set, in order."""
+def each(places: int, start: int = 0) -> Iterator[int]:
+    """The places of a set, in order, all moved by `start`: what is empty of a large one is passed over at once."""
+    half = places.bit_length() // 2
+    if half > _SMALL:
+        yield from each(places & everywhere(half), start)
+        yield from each(places >> half, start + half)
+        return
     while places:
-        yield first(places)
-        places &= places - 1
+        lowest = places & -places
+        yield start + lowest.bit_length() - 1
+        places ^= lowest
 
 
 def joined(places: int) -> str:
-    """0b100111 -> '0-2,5'."""
-    parts = []
-    start = 0
-    while places:
-        skipped = first(places)
-        places >>= skipped
-        start += skipped
-        length = first(~places)
-        parts.append(str(start) if length == 1 else f"{start}-{start + length - 1}")
-        places >>= length
-        start += length
-        if len(parts) > MOST_UNLIKE:
-            raise TooLarge(f"at most {MOST_UNLIKE:,} runs of layers may alternate")
-    return ",".join(parts)
+    """0b100111 -> '0-2,5'. Raises TooLarge."""
+    if not places & (places - 1):
+        return str(first(places)) if places else ""
+    edges = places ^ places << 1  # where a run begins, and where one has ended
+    if edges.bit_count() > 2 * MOST_UNLIKE:
+        raise TooLarge(f"at most {MOST_UNLIKE:,} runs of layers may alternate")
+    found = each(edges)
+    runs = zip(found, found, strict=True)
+    return ",".join([str(start) if end - start == 1 else f"{start}-{end - 1}" for start, end in runs])
 
 
 def limit_unlike(count: int) -> None:
@@ -160,11 +163,11 @@ def _compared(whole: Expression, left: ast.expr, op: ast.cmpop, right: ast.expr,
 
 def _of_items(items: Expression, word: str, *, equal: bool) -> Places:
     def places(count: int, scope: Scope, at: Sequence[int]) -> int:
-        listed, found = value_or_none(items, scope, at), 0
-        for place, item in enumerate(listed[:count]) if isinstance(listed, list) else ():
-            if isinstance(item, str) and (item == word) is equal:
-                found |= 1 << place
-        return found
+        listed = value_or_none(items, scope, at)
+        if not isinstance(listed, list) or not listed:
+            return 0
+        digits = ["1" if isinstance(item, str) and (item == word) is equal else "0" for item in listed[:count]]
+        return int("".join(reversed(digits)) or "0", 2)
 
     return places
 
@@ -188,25 +191,22 @@ def _integer(value: Any) -> int | None:
 
 
 def _ordered(op: ast.cmpop, bound: Expression, shift: int, slow: Places) -> Places:
+    equal, unequal = isinstance(op, ast.Eq), isinstance(op, ast.NotEq)
+    less, more = isinstance(op, ast.Lt | ast.LtE), isinstance(op, ast.Gt | ast.GtE)
+    if not (equal or unequal or less or more):
+        return slow
+    added = isinstance(op, ast.LtE | ast.Gt) - shift  # i <= 3 is i < 4
+
     def places(count: int, scope: Scope, at: Sequence[int]) -> int:
         limit = _integer(value_or_none(bound, scope, at))
         if limit is None:
             return slow(count, scope, at)
-        limit -= shift
-        full, below = everywhere(count), everywhere(min(max(limit, 0), count))
+        limit += added
+        if less or more:
+            below = everywhere(min(max(limit, 0), count))
+            return below if less else everywhere(count) & ~below
         here = 1 << limit if 0 <= limit < count else 0
-        match op:
-            case ast.Lt():
-                return below
-            case ast.LtE():
-                return below | here
-            case ast.Gt():
-                return full & ~(below | here)
-            case ast.GtE():
-                return full & ~below
-            case ast.Eq():
-                return here
-        return full & ~here if isinstance(op, ast.NotEq) else slow(count, scope, at)
+        return here if equal else everywhere(count) & ~here
 
     return places
 
