@@ -32,24 +32,25 @@ KNOWN: Memory[Applied] = Memory()
 
 def applied(formula: Formula) -> Applied:
     """A formula, run. Raises TooLarge where it returns an axis that JSON cannot tell: a chain may double one."""
-    returned: list[Output] = []
-    tensors = tuple(_run(formula, returned))
-    (output,) = returned
+    tensors: list[Tensor] = []
+    take = tensors.append
+    try:
+        while True:
+            take(next(formula))
+    except StopIteration as stop:
+        output = stop.value
     for shape in (output,) if isinstance(output, tuple) else flatten(output):
         if shape and max(filter(None, shape), default=0) > LARGEST_COUNT:
             raise TooLarge(f"returns an axis longer than {LARGEST_COUNT:,}", code="count_too_large")
-    return Applied(tensors, output, {})
-
-
-def _run(formula: Formula, returned: list[Output]) -> Iterator[Tensor]:
-    """The tensors that a formula yields; what it returns goes to `returned`."""
-    returned.append((yield from formula))
+    return Applied(tuple(tensors), output, {})
 
 
 def fed_by_failure(call: Call) -> bool:
     """Whether something is wrong with what feeds a call, which is told already."""
-    given = (*call.args, *call.kwargs.values()) if call.kwargs else call.args
-    return any(arg is FAILED or (isinstance(arg, list | dict) and FAILED in flatten(arg)) for arg in given)
+    for arg in (*call.args, *call.kwargs.values()) if call.kwargs else call.args:
+        if arg is FAILED or (isinstance(arg, list | dict) and FAILED in flatten(arg)):
+            return True
+    return False
 
 
 def tensors_of(row: Row, types: tuple[str, ...], prefix: str = "") -> Iterator[Tensor]:

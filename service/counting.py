@@ -30,6 +30,7 @@ from service.model import (
     Layer,
     Notice,
     Output,
+    Reason,
     Report,
     Row,
     Tensor,
@@ -284,7 +285,7 @@ class _Walk:
     def _computed(self, kind: LayerType, config: Mapping[str, Any], layer: Layer, given: Call) -> Applied | None:
         """What the formula makes of a config; None where something is wrong, which is told then."""
         pointer = layer.pointer + self.document.config_at
-        if wrong := list(kind.signature.problems(config, pointer)):
+        if wrong := kind.signature.problems(config, pointer):
             for problem in wrong:
                 self.blame(problem, "")
         elif not (kind.signature.inputs and fed_by_failure(given)):
@@ -361,16 +362,19 @@ class _Walk:
         self, tensors: tuple[Tensor, ...], layer: Layer, path: str, verdict: Verdict, copies: int
     ) -> Settled:
         computed = layer.config is not None  # by a formula, whose `trainable` is design and no word on training
-        fates = []
+        ruled = self.ruled and copies
+        fates: list[Reason | None] = []
         for tensor in tensors:
-            free = tensor.trainable or computed
+            role, trainable = tensor.role, tensor.trainable
+            free = trainable or computed
             own = verdict if free else FROZEN
-            if self.ruled and copies:
+            if ruled:
                 full = f"{path}.{tensor.name}" if path else tensor.name
                 own = self.rules.settle(full, verdict, free, inside=tensor.inside)
-            designed = tensor.role == "buffer" or (computed and not tensor.trainable)
-            adapted = own is FROZEN and self.document.adapted
-            fates.append(DESIGN if designed else ADAPTER if adapted else own.frozen_by)
+            if role == "buffer" or (computed and not trainable):
+                fates.append(DESIGN)
+            else:
+                fates.append(ADAPTER if own is FROZEN and self.document.adapted else own.frozen_by)
         return settle(tensors, fates, layer.dtype or self.options.dtype, layer.shares)
 
     def _add(self, own: Settled, layer: Layer, copies: int) -> None:

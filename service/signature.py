@@ -131,15 +131,13 @@ class Signature:
         """Whether every member of `config` is an argument of this layer."""
         return all(name in self.arguments or name in self.ignored for name in config)
 
-    def problems(self, config: Mapping[str, Any], pointer: str) -> Iterator[ArchitectureError]:
+    def problems(self, config: Mapping[str, Any], pointer: str) -> list[ArchitectureError]:
         """What is wrong with a config. JSON Schema takes 1.0 for an integer; we don't."""
-        sound = True
-        for problem in self._validator.problems(config, pointer):
-            sound = False
-            yield problem
-        for name in self._integers if sound else ():
-            if name in config and _has_float(config[name]):
-                yield InvalidConfig(f"must be an integer, not {config[name]}", pointer + token(name), "type")
+        return list(self._validator.problems(config, pointer)) or [
+            InvalidConfig(f"must be an integer, not {config[name]}", pointer + token(name), "type")
+            for name in self._integers
+            if name in config and type(config[name]) is not int and _has_float(config[name])
+        ]
 
     def chosen(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """The members of a config that the formula takes."""
@@ -201,8 +199,6 @@ def _field(parameter: _Parameter) -> fields.Field[Any]:
     field = copy(parameter.field)
     field.required = parameter.required
     field.allow_none = parameter.nullable
-    if parameter.nullable and "anyOf" in field.metadata:
-        field.metadata = {**field.metadata, "anyOf": [*field.metadata["anyOf"], {"type": "null"}]}
     if parameter.nullable and "anyOf" in field.metadata:
         options = [*field.metadata["anyOf"], {"type": "null"}]
         field.metadata = {**field.metadata, "anyOf": options}

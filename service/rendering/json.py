@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from service.model import Report, Row, Tensor
 from service.rendering.figures import (
@@ -40,13 +40,8 @@ def as_json(report: Report, form: str, detail: Detail = "layers", depth: int = D
     }
 
 
-class _Told(NamedTuple):
-    """What is told of a row beside its name and its place."""
-
-    totals: Figures
-    frozen_by: list[FrozenBy]
-    explanation: str
-    tensors: list[dict[str, Any]]
+_Told = tuple[Figures, list[FrozenBy], str, list[dict[str, Any]]]
+"""What is told of a row beside its name and its place: totals, why they are frozen, an explanation, its tensors."""
 
 
 class _Rows:
@@ -61,28 +56,29 @@ class _Rows:
         path, name, kind, repeat, tensors, _, children, output = row
         if children or repeat > 1:
             told = self._told(row)
-        elif (found := self._alike.get(id(tensors))) is not None:
-            told = found
+        elif (known := self._alike.get(id(tensors))) is not None:
+            told = known
         else:
             told = self._alike[id(tensors)] = self._told(row)
+        totals, frozen_by, explained, own = told
         rendered = {
             "path": path,
             "name": name,
             "type": kind,
             "repeat": repeat,
             "output_shape": output,
-            "totals": told.totals,
-            "frozen_by": told.frozen_by,
-            "explanation": told.explanation,
+            "totals": totals,
+            "frozen_by": frozen_by,
+            "explanation": explained,
             "children": [self.rendered(child, depth - 1) for child in children] if depth > 1 else [],
         }
         if self._detailed:
-            rendered["tensors"] = told.tensors
+            rendered["tensors"] = own
         return rendered
 
     def _told(self, row: Row) -> _Told:
         tensors = [_tensor(tensor) for tensor in row.tensors] if self._detailed else []
-        return _Told(figures(row.totals, self._convention), self.frozen.of(row), explanation(row), tensors)
+        return figures(row.totals, self._convention), self.frozen.of(row), explanation(row), tensors
 
 
 def _tensor(tensor: Tensor) -> dict[str, Any]:
