@@ -1,11 +1,13 @@
-"""What a request costs against the least that a service in Flask can cost: it parses the body, and answers as many
-bytes. Both run under gunicorn as the service does, one worker each."""
+"""What a request costs against the least that it can cost: a view that parses the same body and answers as many bytes.
+It stands once in the service's own application, with its ids, logs, metrics and limits, and once in nothing but Flask.
+All run under gunicorn as the service does, one worker each."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -15,6 +17,7 @@ from flask import Flask, Response, request
 
 from benchmarks.bodies import Body, bodies
 from benchmarks.load import Cost, ask, connected, cost
+from service import web
 from tools.instance import Instance
 
 ANSWERS = "PARAMCOUNT_BENCH_ANSWERS"
@@ -30,23 +33,34 @@ class Ratio(NamedTuple):
     received: int  # bytes
     sent: int
     first: float  # seconds of CPU, of the first request of all
-    floor: float  # seconds of CPU
-    ours: float
-    times: float  # the floor's CPU, median over the rounds
-    again: float  # seconds of CPU, of a request that was answered before
-    times_again: float
+    bare: float  # seconds of CPU, of that view in nothing but Flask
+    floor: float  # of it in the service's application
+    new: float  # of the service, for a request that it did not answer before
+    again: float  # for one that it did
+    times: Mapping[str, float]  # "new/floor", "new/bare", "again/floor", "again/bare": medians over the rounds
     noise: float  # how much two measurements of the floor in one round differ, median
     per_second: float  # requests over one connection
 
 
 def create_app() -> Flask:
-    """The floor. Where a body is no JSON, its JSON is parsed all the same: a header's, a line's."""
+    """The floor in the service's own application."""
+    return _answering(web.create_app())
+
+
+def create_bare() -> Flask:
+    """The floor in nothing but Flask."""
     app = Flask(__name__)
-    answers = [file.read_bytes() for file in sorted(Path(os.environ[ANSWERS]).iterdir())]
 
     @app.get("/readyz")
     def ready() -> Response:
         return Response()
+
+    return _answering(app)
+
+
+def _answering(app: Flask) -> Flask:
+    """With the view. Where a body is no JSON, its JSON is parsed all the same: a header's, a line's."""
+    answers = [file.read_bytes() for file in sorted(Path(os.environ[ANSWERS]).iterdir())]
 
     @app.post("/<int:number>/<path:_>")
     def answer(number: int, _: str) -> Response:
@@ -66,44 +80,63 @@ def create_app() -> Flask:
 def ratios() -> Iterator[Ratio]:
     """Each request, measured."""
     measured = bodies()
-    with tempfile.TemporaryDirectory() as folder, Instance(1) as service:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        service = stack.enter_context(Instance(1))
         ours = connected(service.url)
         firsts = []
         for number, body in enumerate(measured):
-            cold = cost(ours, service.workers, body, 1)
-            firsts.append(cold.cpu)
+            firsts.append(cost(ours, service.workers, body, 1).cpu)
             Path(folder, f"{number:03}").write_bytes(ask(ours, body))
         settings = {ANSWERS: folder}
-        with Instance(1, settings, "benchmarks.floor:create_app()") as least:
-            floor = connected(least.url)
-            for number, body in enumerate(measured):
-                sent = Path(folder, f"{number:03}").stat().st_size
-                least_url = body._replace(path=f"/{number}{body.path}")
-                times = max(3, min(2000, int(SECONDS / cost(ours, service.workers, body, 3).cpu)))
-                found = [
-                    (
-                        cost(floor, least.workers, least_url, times),
-                        cost(ours, service.workers, body, times),
-                        cost(ours, service.workers, body, times, again=True),
-                        cost(floor, least.workers, least_url, times),
-                    )
-                    for _ in range(ROUNDS)
-                ]
-                yield _ratio(body, sent, firsts[number], found)
+        floor = stack.enter_context(Instance(1, settings, "benchmarks.floor:create_app()"))
+        bare = stack.enter_context(Instance(1, settings, "benchmarks.floor:create_bare()"))
+        to_floor, to_bare = connected(floor.url), connected(bare.url)
+        for number, body in enumerate(measured):
+            sent = Path(folder, f"{number:03}").stat().st_size
+            least = body._replace(path=f"/{number}{body.path}")
+            times = max(3, min(2000, int(SECONDS / cost(ours, service.workers, body, 3).cpu)))
+            found = [
+                _Round(
+                    cost(to_bare, bare.workers, least, times),
+                    cost(to_floor, floor.workers, least, times),
+                    cost(ours, service.workers, body, times),
+                    cost(ours, service.workers, body, times, again=True),
+                    cost(to_floor, floor.workers, least, times),
+                )
+                for _ in range(ROUNDS)
+            ]
+            yield _ratio(body, sent, firsts[number], found)
 
 
-def _ratio(body: Body, sent: int, first: float, found: list[tuple[Cost, Cost, Cost, Cost]]) -> Ratio:
-    floors = [(before.cpu + after.cpu) / 2 for before, _, _, after in found]
+class _Round(NamedTuple):
+    bare: Cost
+    before: Cost  # the floor, before the service
+    new: Cost
+    again: Cost
+    after: Cost
+
+    @property
+    def floor(self) -> float:
+        return (self.before.cpu + self.after.cpu) / 2
+
+
+def _ratio(body: Body, sent: int, first: float, found: list[_Round]) -> Ratio:
     return Ratio(
         body.name,
         len(body.raw),
         sent,
         first,
-        median(floors),
-        median(new.cpu for _, new, _, _ in found),
-        median(new.cpu / floor for floor, (_, new, _, _) in zip(floors, found, strict=True)),
-        median(again.cpu for _, _, again, _ in found),
-        median(again.cpu / floor for floor, (_, _, again, _) in zip(floors, found, strict=True)),
-        median(max(a.cpu, b.cpu) / min(a.cpu, b.cpu) - 1 for a, _, _, b in found),
-        1 / median(new.wall for _, new, _, _ in found),
+        median(each.bare.cpu for each in found),
+        median(each.floor for each in found),
+        median(each.new.cpu for each in found),
+        median(each.again.cpu for each in found),
+        {
+            "new/floor": median(each.new.cpu / each.floor for each in found),
+            "new/bare": median(each.new.cpu / each.bare.cpu for each in found),
+            "again/floor": median(each.again.cpu / each.floor for each in found),
+            "again/bare": median(each.again.cpu / each.bare.cpu for each in found),
+        },
+        median(max(each.before.cpu, each.after.cpu) / min(each.before.cpu, each.after.cpu) - 1 for each in found),
+        1 / median(each.new.wall for each in found),
     )

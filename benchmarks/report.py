@@ -45,18 +45,24 @@ def floor(found: Sequence[Ratio]) -> None:
             each.name,
             f"{each.received:,}",
             f"{each.sent:,}",
+            f"{each.bare * 1e6:,.0f} µs",
             f"{each.floor * 1e6:,.0f} µs",
-            f"{each.ours * 1e6:,.0f} µs",
-            f"**{each.times:.2f} ×**",
+            f"{each.new * 1e6:,.0f} µs",
+            f"**{each.times['new/floor']:.2f} ×**",
+            f"{each.times['new/bare']:.2f} ×",
             f"{each.again * 1e6:,.0f} µs",
-            f"**{each.times_again:.2f} ×**",
+            f"**{each.times['again/floor']:.2f} ×**",
+            f"{each.times['again/bare']:.2f} ×",
             f"{each.noise:.0%}",
             f"{each.per_second:,.0f}",
             f"{each.first * 1e3:,.1f} ms",
         )
         for each in found
     )
-    head = "request", "bytes in", "out", "floor", "new", "ratio", "again", "ratio", "noise", "new a second", "the first"
+    head = (
+        *("request", "bytes in", "out", "bare Flask", "floor", "new", "of the floor", "of bare"),
+        *("again", "of the floor", "of bare", "noise", "new a second", "the first"),
+    )
     put("floor", f"{machine()}\n\n{table(head, rows)}")
     CHART.write_text(_chart(found))
 
@@ -108,7 +114,7 @@ def memory(found: Sequence[Memory], first_answer: float) -> None:
 def _chart(found: Sequence[Ratio]) -> str:
     """Bars of CPU, on a scale of powers of ten: the floor, and the service behind it."""
     least = log10(min(each.floor for each in found)) - 0.3
-    most = log10(max(each.ours for each in found)) + 0.1
+    most = log10(max(each.new for each in found)) + 0.1
     width, left, high = 560, 200, 34
 
     def length(seconds: float) -> float:
@@ -119,9 +125,9 @@ def _chart(found: Sequence[Ratio]) -> str:
         top = 30 + number * high
         bars.append(
             f'<text x="{left - 8}" y="{top + 16}" text-anchor="end">{escape(each.name)}</text>'
-            f'<rect class="ours" x="{left}" y="{top}" width="{length(each.ours)}" height="22" rx="2"/>'
+            f'<rect class="ours" x="{left}" y="{top}" width="{length(each.new)}" height="22" rx="2"/>'
             f'<rect class="floor" x="{left}" y="{top + 6}" width="{length(each.floor)}" height="10" rx="2"/>'
-            f'<text x="{left + length(each.ours) + 6}" y="{top + 16}">{each.times:.1f} ×</text>'
+            f'<text x="{left + length(each.new) + 6}" y="{top + 16}">{each.times["new/floor"]:.1f} ×</text>'
         )
     total = 40 + len(found) * high
     return (

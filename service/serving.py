@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import logging
 import os
 import shutil
 import sys
@@ -40,6 +41,7 @@ graceful_timeout = 50  # above waiting for a turn and counting, each bounded by 
 worker_tmp_dir = _memory
 control_socket_disable = True  # it wants to write where a read-only root has no place
 logconfig_dict = configuration(_settings.log_format)
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line tells of them
 
 
 def post_fork(server: Any, worker: Any) -> None:  # noqa: ARG001 # gunicorn's signature
