@@ -60,20 +60,24 @@ class Builder:
         return self._layer(plan.root, name, Spot((), (), entries, 1))
 
     def _layer(self, node: Node, name: str, spot: Spot, repeat: int = 1) -> Layer:
+        tensors = self._tensors(node, spot) if node.tensors else ()
+        children: list[Layer] = []
+        for step, beneath in node.beneath.items():
+            if not beneath.entries & spot.entries:
+                continue
+            if beneath.leaf:
+                children.append(Layer(step, "", None, (), self._tensors(beneath, spot)))
+                self.built += 1
+                continue
+            child = self._layer(beneath, step, spot) if beneath.reach is None else self._again(beneath, step, spot)
+            if child.tensors or child.children:
+                children.append(child)
+        if node.blocks is not None and node.blocks.inner.entries & spot.entries:
+            children += self._blocks(node.blocks, spot)
         self.built += 1
         if self.built > MOST_BUILT:
             raise TooLarge(f"has more than {MOST_BUILT:,} layers that may differ from each other")
-        entries = spot.entries
-        tensors = self._tensors(node, spot) if node.tensors else ()
-        children = []
-        for step, beneath in node.beneath.items():
-            if beneath.entries & entries:
-                child = self._layer(beneath, step, spot) if beneath.reach is None else self._again(beneath, step, spot)
-                if child.tensors or child.children:
-                    children.append(child)
-        if node.blocks is not None and node.blocks.inner.entries & entries:
-            children += self._blocks(node.blocks, spot)
-        return _made(name, tuple(children), tensors, repeat)
+        return Layer(name, "", None, tuple(children), tensors, repeat=repeat)
 
     def _again(self, node: Node, name: str, spot: Spot) -> Layer:
         """A layer that is the same in many blocks, built once."""
@@ -111,7 +115,7 @@ class Builder:
             made = layer.children, layer.tensors
             alike[made] = alike.get(made, 0) | places
         for (children, tensors), places in alike.items():
-            yield _made(joined(places), children, tensors, places.bit_count())
+            yield Layer(joined(places), "", None, children, tensors, repeat=places.bit_count())
 
     def _each(
         self, blocks: Blocks, members: list[tuple[Bits, int]], classes: list[int], spot: Spot
@@ -148,7 +152,7 @@ class Builder:
     def _tensors(self, node: Node, spot: Spot) -> tuple[Tensor, ...]:
         """A layer's own tensors, made once for all layers that have the like."""
         kind = node.kind
-        if kind is None or kind.entries & ~spot.entries:
+        if kind is None or kind.entries & spot.entries != kind.entries:
             return tuple([self._tensor(own, spot) for own in node.tensors if own.bit & spot.entries])
         key = kind.number, spot.at[: kind.reach]
         if (found := self._kinds.get(key)) is None:
@@ -186,10 +190,6 @@ class Builder:
                 raise Problems([InvalidConfig(f"{entry.name} would have an axis {axis.text}, which is {size}")])
             self._lengths[key] = length
         return length
-
-
-def _made(name: str, children: tuple[Layer, ...], tensors: tuple[Tensor, ...], repeat: int) -> Layer:
-    return Layer(name, "", None, children, tensors, (), None, True, repeat)
 
 
 def tensors(layer: Layer, prefix: str = "", blocks: tuple[tuple[str, str], ...] = ()) -> Iterator[tuple[str, Tensor]]:

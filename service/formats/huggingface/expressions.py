@@ -144,12 +144,16 @@ class Expression:
     """A parsed expression: its value and its truth in a scope, the indices it depends on and the fields it reads."""
 
     text: str
-    node: ast.expr
     value: Closure
     truth: Closure
     indices: frozenset[int]
     fields: frozenset[str]
     reach: int  # how many indices, the outermost first, its value follows from
+
+    @property
+    def node(self) -> ast.expr:
+        """Its tree, parsed anew: to keep all of them would take longer, whenever memory is tidied up."""
+        return ast.parse(self.text, mode="eval").body
 
 
 @lru_cache(maxsize=65536)
@@ -157,7 +161,8 @@ def parse(text: str) -> Expression:
     """The expression that `text` is. Raises ValueError for anything outside the language."""
     node = ast.parse(text, mode="eval").body
     indices, fields = _names(node)
-    return Expression(text, node, _value(node), _truth(node), indices, fields, max(indices, default=-1) + 1)
+    value = _value(node)
+    return Expression(text, value, _holds(node, value), indices, fields, max(indices, default=-1) + 1)
 
 
 def _names(node: ast.expr) -> tuple[frozenset[int], frozenset[str]]:
@@ -190,17 +195,13 @@ def _path(node: ast.expr) -> str:
 
 
 def _truth(node: ast.expr) -> Closure:
-    """Whether it holds. What has no value does not hold; so the negation of that does."""
-    match node:
-        case ast.BoolOp(op=op, values=values):
-            return _joined([_truth(value) for value in values], every=isinstance(op, ast.And))
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            inner = _truth(operand)
-            return lambda scope, at: not inner(scope, at)
-        case ast.IfExp(test=test, body=body, orelse=orelse):
-            condition, then, other = _truth(test), _truth(body), _truth(orelse)
-            return lambda scope, at: then(scope, at) if condition(scope, at) else other(scope, at)
-    value = _value(node)
+    return _holds(node, _value(node))
+
+
+def _holds(node: ast.expr, value: Closure) -> Closure:
+    """Whether an expression of such a value holds. What has no value does not; so the negation of that does."""
+    if isinstance(node, ast.BoolOp) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)):
+        return value
 
     def holds(scope: Scope, at: Sequence[int]) -> bool:
         try:
@@ -247,8 +248,11 @@ def _value(node: ast.expr) -> Closure:  # noqa: C901 - one case a node of the gr
         case ast.IfExp(test=test, body=body, orelse=orelse):
             condition, then, other = _truth(test), _value(body), _value(orelse)
             return lambda scope, at: then(scope, at) if condition(scope, at) else other(scope, at)
-        case ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
-            return _truth(node)
+        case ast.BoolOp(op=op, values=values):
+            return _joined([_truth(value) for value in values], every=isinstance(op, ast.And))
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            inner = _truth(operand)
+            return lambda scope, at: not inner(scope, at)
         case ast.Tuple(elts=elements):
             return _tuple(elements)
         case ast.Set() | ast.Dict() | ast.List():
@@ -261,6 +265,7 @@ def _constant(value: Any) -> Closure:
     return lambda scope, at: value  # noqa: ARG005
 
 
+@lru_cache(maxsize=len(INDICES))
 def _index(place: int) -> Closure:
     return lambda scope, at: at[place]  # noqa: ARG005
 
@@ -273,6 +278,7 @@ def _list(path: str) -> Closure:
     return lambda scope, at: isinstance(scope.get(path), list)  # noqa: ARG005
 
 
+@lru_cache(maxsize=4096)
 def _field(path: str) -> Closure:
     def field(scope: Scope, at: Sequence[int]) -> Any:  # noqa: ARG001
         value = scope.get(path)
@@ -311,14 +317,28 @@ def _item(base: ast.expr, place: ast.expr) -> Closure:
 
 def _operand(node: ast.expr) -> Closure:
     """The value of what is reckoned with. Raises Unknown for anything but a number."""
+    match node:
+        case ast.Name(id=name) if name in INDICES:
+            return _value(node)
+        case ast.Name() | ast.Attribute():
+            return _number(_path(node))
+        case ast.Constant(value=int() | float() as constant) if abs(constant) <= LARGEST:
+            return _value(node)
     value = _value(node)
-    if isinstance(node, ast.Name) and node.id in INDICES:
-        return value
-    if isinstance(node, ast.Constant) and isinstance(node.value, _NUMBERS) and abs(node.value) <= LARGEST:
-        return value
 
     def number(scope: Scope, at: Sequence[int]) -> Any:
         found = value(scope, at)
+        if isinstance(found, _NUMBERS) and abs(found) <= LARGEST:
+            return found
+        raise Unknown
+
+    return number
+
+
+@lru_cache(maxsize=4096)
+def _number(path: str) -> Closure:
+    def number(scope: Scope, at: Sequence[int]) -> Any:  # noqa: ARG001
+        found = scope.get(path)
         if isinstance(found, _NUMBERS) and abs(found) <= LARGEST:
             return found
         raise Unknown

@@ -49,8 +49,9 @@ class Node:
     beneath: dict[str, Node] = field(default_factory=dict)
     blocks: Blocks | None = None
     kind: Kind | None = None  # of its tensors; None: one is tied, or has a purpose
+    leaf: bool = True  # nothing is beneath
     entries: Bits = 0  # all beneath
-    indices: set[int] = field(default_factory=set)  # that what is beneath follows from
+    indices: frozenset[int] = frozenset()  # that what is beneath follows from
     single: bool = False  # something beneath is tied to, or is said about, each by its own place
     reach: int | None = None  # it is the same layer wherever so many indices are, the outermost first; None: not known
 
@@ -100,8 +101,10 @@ def _put(root: Node, bit: Bits, entry: Entry) -> None:
     node, depth = root, 0
     for step in (*entry.steps[:-1], None):
         node.entries |= bit
-        node.indices |= follows[depth]
+        if follows[depth]:
+            node.indices |= follows[depth]
         node.single |= single
+        node.leaf &= step is None
         if step is None:
             break
         if step not in HOLES:

@@ -210,9 +210,7 @@ def _malformed(entry: Any, pointer: str) -> Iterator[ArchitectureError]:
     for member in ("dtype", "shape", "data_offsets"):
         if member not in entry:
             yield InvalidDocument("is required", f"{pointer}/{member}", "required")
-    if "data_offsets" in entry and not (
-        isinstance(entry["data_offsets"], list) and len(entry["data_offsets"]) == 2
-    ):
+    if "data_offsets" in entry and not (isinstance(entry["data_offsets"], list) and len(entry["data_offsets"]) == 2):
         yield InvalidDocument("must be a list of two integers", f"{pointer}/data_offsets", "type")
 
 
