@@ -40,6 +40,11 @@ class Truncated(InvalidDocument):
         self.needed = needed
 
 
+def may_hold_statistics(names: Iterable[str]) -> bool:
+    """Whether some of the names may be those of statistics: most files hold none, as all their names at once show."""
+    return any(map("\n".join(names).__contains__, STATISTICS))
+
+
 def stored(name: str, shape: tuple[int, ...], dtype: str) -> Tensor:
     """A tensor, which is to stand under that name, of a file that has no mark for what trains: told by its type, and by
     names that mean one thing only."""

@@ -8,7 +8,16 @@ from typing import Any, Literal, NamedTuple
 from marshmallow import RAISE, Schema, fields, validate
 
 from service.errors import ArchitectureError, InvalidDocument, TooLarge, token
-from service.formats.stored import MOST_TENSORS, STATISTICS, dtype_problem, flags_notice, refuse, shape_problem, stored
+from service.formats.stored import (
+    MOST_TENSORS,
+    STATISTICS,
+    dtype_problem,
+    flags_notice,
+    may_hold_statistics,
+    refuse,
+    shape_problem,
+    stored,
+)
 from service.formats.tree import tree
 from service.model import DTYPE_NAMES, Document, Tensor
 from service.registry import reader
@@ -126,9 +135,10 @@ class _Tensors:
 
     def _read(self, entries: Mapping[str, Any], member: str) -> Iterator[ArchitectureError]:
         kinds: dict[object, Tensor] = {}  # those that are alike are one object
+        statistics = member == "state_dict" and may_hold_statistics(entries)
         for name, entry in entries.items():
             shape, dtype = entry["shape"], entry.get("dtype")
-            statistic = member == "state_dict" and name.rpartition(".")[2] in STATISTICS
+            statistic = statistics and name.rpartition(".")[2] in STATISTICS
             kind = tuple(shape), type(sum(shape)), dtype, entry.get("requires_grad", True), statistic  # 2.0 equals 2
             if kind not in kinds:
                 if problem := _problem(entry, f"/{member}{token(name)}"):

@@ -25,44 +25,42 @@ def tree(tensors: Mapping[str, Tensor], name: str = "") -> Layer:
     known: dict[str, _Branch] = {"": root}
     for prefix, run in _runs(tensors):
         if prefix:
-            _at(prefix[:-1], known).runs.append(run)
+            stem, _, index = prefix[:-1].rpartition(".")
+            _at(stem, known).step(index).runs.append(run)
         else:
             _put_all(run, known)
     return _folded(root, {})._replace(name=name)
 
 
-def _runs(tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, _Run]]:
+def _runs(tensors: Mapping[str, Tensor]) -> list[tuple[str, _Run]]:
     """The tensors in their order, those together that stand together beneath one index: all up to that and its dot, and
-    what follows. The others one by one, with no prefix."""
+    what follows. A name without an index has no such prefix; all are taken for such if one is odd."""
     paths, values = tuple(tensors), tuple(tensors.values())
-    odd = _some_odd(paths)
-    names: tuple[str, ...] = ()
+    runs: list[tuple[str, _Run]] = []
+    run: _Run = (), ()
     end = 0
     while (start := end) < len(paths):
-        found = None if odd else _INDEXED.match(paths[start])
-        if found is None:
-            end = start + 1
-            yield "", (paths[start:end], values[start:end])
-            continue
-        prefix = found[0]
+        found = _INDEXED.match(paths[start])
+        prefix = found[0] if found else ""
+        names = run[0]
         end = start + len(names)
-        # Most blocks are as the one before.
-        if start == end or paths[start:end] != tuple([prefix + name for name in names]):
+        if start == end or paths[start:end] != tuple([prefix + name for name in names]):  # most are as the one before
             end = start + 1
-            while end < len(paths) and paths[end].startswith(prefix):
+            while prefix and end < len(paths) and paths[end].startswith(prefix):
                 end += 1
             names = tuple([path[len(prefix) :] for path in paths[start:end]])
-        yield prefix, (names, values[start:end])
-
-
-def _some_odd(names: Iterable[str]) -> bool:
-    """Whether some names may be odd: their pieces may meet those of others anywhere."""
-    text = "\n".join(("", *names))
-    return ".." in text or "\n." in text or any(name.count(".") > DEEPEST for name in names if len(name) > DEEPEST)
+            odd = any(map(_is_odd, names))
+        if odd or _is_odd(prefix):
+            return [("", (paths, values))]
+        if run != (names, values[start:end]):
+            run = names, values[start:end]
+        runs.append((prefix, run))
+    return runs
 
 
 def _is_odd(name: str) -> bool:
-    return ".." in name or name[:1] == "." or name.count(".") > DEEPEST
+    """Whether the pieces of a name, or of one that begins or ends so, may meet those of any other."""
+    return ".." in name or name[:1] == "." or name.count(".") > DEEPEST // 2
 
 
 def _put_all(run: _Run, known: dict[str, _Branch]) -> None:
@@ -145,11 +143,11 @@ _NONE: Mapping[str, _Branch] = {}
 def _folded(branch: _Branch, bodies: dict[object, Layer]) -> Layer:
     """The layer, without a name, that a branch makes. Branches that are alike make one and the same object, which
     `bodies` keeps: so comparing two of them costs nothing."""
-    runs = tuple(branch.runs)
+    runs = tuple(map(id, branch.runs))
     if runs and (found := bodies.get(runs)):
         return found
     known = {"": branch}
-    for run in runs:
+    for run in branch.runs:
         _put_all(run, known)
     alike: dict[tuple[int, str], list[str]] = {}
     beneath: dict[int, Layer] = {}

@@ -8,14 +8,22 @@ from dataclasses import dataclass, field
 from itertools import chain
 from math import prod
 from mmap import mmap
-from operator import itemgetter
 from typing import Any
 
 import orjson
 
 from service import values
 from service.errors import ArchitectureError, InvalidDocument, TooLarge, token
-from service.formats.stored import MOST_TENSORS, STATISTICS, Bytes, Truncated, dtype_problem, shape_problem, stored
+from service.formats.stored import (
+    MOST_TENSORS,
+    STATISTICS,
+    Bytes,
+    Truncated,
+    dtype_problem,
+    may_hold_statistics,
+    shape_problem,
+    stored,
+)  # fmt: skip
 from service.model import DTYPES, Tensor
 from service.validation import MOST_PROBLEMS, shown
 
@@ -75,7 +83,8 @@ def parse(data: Bytes) -> Any:
             json.loads(raw, object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
         raise InvalidDocument(f"has a header that is not JSON: {str(error)[:200]}", code="not_json") from None
-    check_length(header, end, len(data), whole=isinstance(data, mmap))
+    if len(data) > end or isinstance(data, mmap):
+        check_length(header, end, len(data), whole=isinstance(data, mmap))
     return header
 
 
@@ -127,9 +136,6 @@ def read_header(payload: Any, pointer: str = "") -> Header:
     return header
 
 
-_MEMBERS = itemgetter("dtype", "shape", "data_offsets")
-
-
 def _take_all(header: Header, payload: Mapping[str, Any]) -> None:
     """Take in the header of a sound file, of a hundred thousand tensors perhaps. Fails, however it may, where something
     is not as it must be, and takes in nothing."""
@@ -138,10 +144,11 @@ def _take_all(header: Header, payload: Mapping[str, Any]) -> None:
     shapes, spans = [], []
     entries = {**payload}
     metadata = entries.pop("__metadata__", None)
+    statistics = may_hold_statistics(entries)
     for name, entry in entries.items():
-        dtype, shape, span = _MEMBERS(entry)
+        dtype, shape, span = entry["dtype"], entry["shape"], entry["data_offsets"]
         start, end = span
-        kind = dtype, tuple(shape), end - start, name.rpartition(".")[2] in STATISTICS
+        kind = dtype, tuple(shape), end - start, statistics and name.rpartition(".")[2] in STATISTICS
         if (tensor := kinds.get(kind)) is None:
             if shape_problem(shape) or _BITS[dtype] * prod(shape) != 8 * (end - start):
                 raise ValueError(name)
@@ -149,9 +156,9 @@ def _take_all(header: Header, payload: Mapping[str, Any]) -> None:
         tensors[name] = tensor
         shapes.append(shape)
         spans.append(span)
-    if orjson.dumps((shapes, spans)).translate(None, b"0123456789,[]"):  # True and 1.0 are equal to 1
-        raise ValueError("not all are natural numbers")
     at = [0, *chain.from_iterable(sorted(spans))]
+    if orjson.dumps((shapes, at)).translate(None, b"0123456789,[]"):  # True and 1.0 are equal to 1
+        raise ValueError("not all are natural numbers")
     if at[:-1:2] != at[1::2] or at[-1] > _LARGEST_OFFSET:
         raise ValueError("they do not lie one after the other")
     if any(_metadata_problems(metadata, "")):
@@ -193,7 +200,7 @@ def _entry_problems(entry: Any, pointer: str) -> Iterator[ArchitectureError]:
     elif wrong := list(_wrong_values(entry, shape_problem(entry["shape"]), pointer)):
         yield from wrong
     else:
-        dtype, shape, (start, end) = _MEMBERS(entry)
+        dtype, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
         takes = prod(shape) * _BITS[dtype]
         if takes != 8 * (end - start):
             counted = f"{takes // 8:,} bytes" if takes % 8 == 0 else f"{takes:,} bits, which are no whole bytes"

@@ -43,7 +43,7 @@ def unpack(tensors: Tensors, config: Mapping[str, Any]) -> Unpacked:
     """Find the packed weights. What is stored stays what is counted; the notice says what it stands for."""
     stated = config.get("quantization_config") or config.get("quantization") or config
     quantization = stated if isinstance(stated, dict) else {}
-    packs = any(tensor.dtype in _PACKED for tensor in tensors.values())
+    packs = _PACKED & {tensor.dtype for tensor in tensors.values()}
     packings = dict(_packings(tensors, _bits(quantization))) if packs else {}
     method = quantization.get("quant_method")
     if not packings:
