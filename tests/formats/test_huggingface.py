@@ -150,6 +150,7 @@ def test_dtype_is_of_the_weights() -> None:
         (LLAMA | {"hidden_size": [4096]}, "/hidden_size", "type"),
         (LLAMA | {"hidden_size": {"a": 1}}, "/hidden_size", "type"),
         (LLAMA | {"vocab_size": 2**41}, "/vocab_size", "maximum"),
+        (LLAMA | {"hidden_act": "silu" * 1000}, "/hidden_act", "maximum"),
         (LLAMA | {"attention_bias": 1}, "/attention_bias", "type"),
         (LLAMA | {"hidden_act": "prelu"}, "", "unverified"),
         (LLAMA | {"hidden_size": 4097}, "/hidden_size", "unverified"),  # no multiple of the heads
@@ -183,6 +184,14 @@ def test_too_large(config: dict[str, Any], detail: str) -> None:
     ((_, code, told),) = refused(config)
     assert code == "too_large"
     assert detail in told
+
+
+def test_what_each_block_asks_of_a_list_is_asked_once() -> None:
+    config = {"architectures": ["Lfm2ForCausalLM"], "model_type": "lfm2", "layer_types": None}
+    few = counted(config | {"full_attn_idxs": [1, 3], "num_hidden_layers": 5})
+    assert [row.name for row in at(few.root, "model.layers").children] == ["0,2,4", "1,3"]
+    many = counted(config | {"full_attn_idxs": [3] * 99_999 + [1], "num_hidden_layers": 4096})
+    assert [row.name for row in at(many.root, "model.layers").children] == ["0,2,4-4095", "1,3"]
 
 
 def test_blocks_that_only_what_is_inside_tells_apart() -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from service.errors import InvalidConfig, Problems, TooLarge
 from service.formats.huggingface.blueprints import Entry
 from service.formats.huggingface.expressions import Expression, Scope, count, integer, value_or_none
-from service.formats.huggingface.places import each, everywhere, first, joined, limit_unlike, where
+from service.formats.huggingface.places import MOST_UNLIKE, each, everywhere, first, joined, limit_unlike, where
 from service.formats.huggingface.planning import Bits, Blocks, Node, Own, Plan
 from service.formats.huggingface.purposes import Purpose
 from service.model import Layer, Tensor
 
-MOST_BUILT = 40_000
+MOST_LOOKED_AT = 40_000
 """How many layers of one config are looked at, those that are alike before that is known included."""
+
+_GUARDS = 8
+"""In how many blocks it is told whether a guard holds while one layer is built."""
 
 
 class Stands(NamedTuple):
@@ -45,7 +49,7 @@ class Builder:
         """`dtype`: of the weights."""
         self.scope, self.dtype = scope, dtype
         self.weights: list[Stands] = []
-        self.built = 0  # layers
+        self.looked = 0  # at so many layers
         self._lengths: dict[tuple[Expression, tuple[int, ...]], int] = {}
         self._shapes: dict[tuple[tuple[Expression, ...], tuple[int, ...]], tuple[int, ...]] = {}
         self._kinds: dict[tuple[int, tuple[int, ...]], tuple[Tensor, ...]] = {}
@@ -67,17 +71,21 @@ class Builder:
                 continue
             if beneath.leaf:
                 children.append(Layer(step, "", None, (), self._tensors(beneath, spot)))
-                self.built += 1
+                self.looked += 1
                 continue
             child = self._layer(beneath, step, spot) if beneath.reach is None else self._again(beneath, step, spot)
             if child.tensors or child.children:
                 children.append(child)
         if node.blocks is not None and node.blocks.inner.entries & spot.entries:
             children += self._blocks(node.blocks, spot)
-        self.built += 1
-        if self.built > MOST_BUILT:
-            raise TooLarge(f"has more than {MOST_BUILT:,} layers that may differ from each other")
+        self._look(1)
         return Layer(name, "", None, tuple(children), tensors, repeat=repeat)
+
+    def _look(self, layers: int) -> None:
+        """Keep to how many may be looked at."""
+        self.looked += layers
+        if self.looked > MOST_LOOKED_AT:
+            raise TooLarge(f"has more than {MOST_LOOKED_AT:,} layers that may differ from each other")
 
     def _again(self, node: Node, name: str, spot: Spot) -> Layer:
         """A layer that is the same in many blocks, built once."""
@@ -94,14 +102,7 @@ class Builder:
             if total:
                 yield self._layer(blocks.inner, name, spot.inside(0, name, spot.entries, total), total)
             return
-        members = []
-        for group in blocks.groups:
-            if entries := group.entries & spot.entries:
-                total = self.count(group.number, spot.at)
-                places = everywhere(total)
-                for guard in group.guards:
-                    places &= where(guard, blocks.axis, total, self.scope, spot.at)
-                members.append((entries, places))
+        members = list(self._members(blocks, spot))
         keys = [expression for entries, expression in blocks.keys if entries & spot.entries]
         scattered = blocks.scattered & spot.entries
         if scattered:
@@ -116,6 +117,18 @@ class Builder:
             alike[made] = alike.get(made, 0) | places
         for (children, tensors), places in alike.items():
             yield Layer(joined(places), "", None, children, tensors, repeat=places.bit_count())
+
+    def _members(self, blocks: Blocks, spot: Spot) -> Iterator[tuple[Bits, int]]:
+        """In which blocks which entries are."""
+        for group in blocks.groups:
+            if entries := group.entries & spot.entries:
+                total = self.count(group.number, spot.at)
+                places = everywhere(total)
+                if blocks.axis:  # in each of the blocks around
+                    self._look(len(group.guards) * min(total, MOST_UNLIKE) // _GUARDS)
+                for guard in group.guards:
+                    places &= where(guard, blocks.axis, total, self.scope, spot.at)
+                yield entries, places
 
     def _each(
         self, blocks: Blocks, members: list[tuple[Bits, int]], classes: list[int], spot: Spot
@@ -141,11 +154,12 @@ class Builder:
         if not places & (places - 1):
             yield places
             return
-        limit_unlike(places.bit_count())
-        found: dict[tuple[Any, ...], int] = {}
+        limit_unlike(count := places.bit_count())
+        self._look(count)
+        found: dict[bytes, int] = {}
         for place in each(places):
             values = [value_or_none(expression, self.scope, (*at, place)) for expression in keys]
-            key = (*values, *map(type, values))  # 1 is not 1.0 here
+            key = marshal.dumps(values, 2)  # 1 is not 1.0 here
             found[key] = found.get(key, 0) | 1 << place
         yield from found.values()
 

@@ -23,7 +23,7 @@ class Built(NamedTuple):
 
     root: Layer
     said: Said
-    layers: int
+    layers: int  # at most
 
 
 class Design(NamedTuple):
@@ -46,7 +46,7 @@ def built(found: Blueprint, dtype: str, scope: Scope) -> Built:
         return known
     builder = Builder(scope, dtype)
     root = builder.build(design.plan, found.name)._replace(type=found.name)
-    made = Built(root, said(builder), builder.built)
+    made = Built(root, said(builder), builder.looked)
     _REMEMBERED.keep(own, made)
     return made
 

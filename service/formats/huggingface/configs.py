@@ -15,6 +15,9 @@ LARGEST = 2**40
 LONGEST = 100_000
 """How many layers may differ from each other."""
 
+LONGEST_TEXT = 1000
+"""How many characters a text may have that something follows from."""
+
 LABELS = "num_labels"
 
 AGAIN = "_dict"
@@ -184,9 +187,8 @@ class _Given:
             elif found not in kinds and not (found == "i" and "f" in kinds) and not (found == "I" and "F" in kinds):
                 where = self.pointers.get(path, "")
                 self.problems.append(InvalidConfig(_must_be(path, kinds, value), where, "type"))
-            elif not _bounded(value):
-                where = self.pointers.get(path, "")
-                self.problems.append(InvalidConfig(f"must be within ±{LARGEST:,}", where, "maximum"))
+            elif bound := _exceeded(value):
+                self.problems.append(InvalidConfig(f"must {bound}", self.pointers.get(path, ""), "maximum"))
         for path, config in self.repeated.items():
             self._same(path, config)
         if not self.problems:
@@ -222,10 +224,15 @@ def _must_be(path: str, kinds: str, value: Any) -> str:
     return f"{path} must be {' or '.join(KINDS[letter] for letter in kinds if letter in KINDS)}, not {shown(value)}"
 
 
-def _bounded(value: Any) -> bool:
+def _exceeded(value: Any) -> str:
+    """What a value that is beyond all bounds must do instead."""
     if isinstance(value, list):
-        return len(value) <= LONGEST and all(map(_bounded, value))
-    return not isinstance(value, int) or abs(value) <= LARGEST
+        if len(value) > LONGEST:
+            return f"have at most {LONGEST:,} items"
+        return next(filter(None, map(_exceeded, value)), "")
+    if isinstance(value, str):
+        return f"have at most {LONGEST_TEXT:,} characters" if len(value) > LONGEST_TEXT else ""
+    return f"be within ±{LARGEST:,}" if isinstance(value, int) and abs(value) > LARGEST else ""
 
 
 def _plain(value: Any) -> Any:

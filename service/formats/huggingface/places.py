@@ -142,7 +142,7 @@ def _one_by_one(guard: Expression) -> Places:
 
 
 def _compared(whole: Expression, left: ast.expr, op: ast.cmpop, right: ast.expr, axis: int) -> Places:
-    """The places of `kinds[i] == 'full'`, of `i + 1 < e` or of `(i + 1) % m == r`."""
+    """The places of `kinds[i] == 'full'`, of `i + 1 < e`, of `i in e` or of `(i + 1) % m == r`."""
     match left, right:
         case ast.Subscript(value=items, slice=ast.Name(id=name)), ast.Constant(value=str(word)) if (
             name == INDICES[axis] and isinstance(op, ast.Eq | ast.NotEq) and not _expression(items).indices
@@ -152,7 +152,7 @@ def _compared(whole: Expression, left: ast.expr, op: ast.cmpop, right: ast.expr,
     if axis in bound.indices:
         return slow
     if (shift := _shift(left, axis)) is not None:
-        return _ordered(op, bound, shift, slow)
+        return _among(bound, shift, slow) if isinstance(op, ast.In) else _ordered(op, bound, shift, slow)
     match left:
         case ast.BinOp(left=inner, op=ast.Mod(), right=period):
             shift, every = _shift(inner, axis), _expression(period)
@@ -168,6 +168,21 @@ def _of_items(items: Expression, word: str, *, equal: bool) -> Places:
             return 0
         digits = ["1" if isinstance(item, str) and (item == word) is equal else "0" for item in listed[:count]]
         return int("".join(reversed(digits)) or "0", 2)
+
+    return places
+
+
+def _among(items: Expression, shift: int, slow: Places) -> Places:
+    def places(count: int, scope: Scope, at: Sequence[int]) -> int:
+        listed = value_or_none(items, scope, at)
+        if not isinstance(listed, list | set | dict):
+            return slow(count, scope, at)
+        found = [item - shift for item in listed if isinstance(item, int | float)]
+        digits = bytearray(b"0") * (count + 1)
+        for place in found:
+            if 0 <= place < count and place == int(place):
+                digits[-1 - int(place)] = ord("1")
+        return int(digits, 2)
 
     return places
 
