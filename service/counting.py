@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import NamedTuple
 
 from service import memory
-from service.applying import KNOWN, LARGEST_COUNT, Applied, Fates, applied, fed_by_failure, tensors_of
+from service.applying import LARGEST_COUNT, Enough, Fates, Leaves, Told, tensors_of
 from service.errors import (
     ArchitectureError,
-    InvalidConfig,
     InvalidGraph,
     Problems,
     ShapeMismatch,
     TooLarge,
-    UnknownLayer,
 )
 from service.graph import FAILED, duplicates, evaluate
 from service.model import (
@@ -26,7 +24,6 @@ from service.model import (
     Call,
     Convention,
     Document,
-    Inner,
     Layer,
     Notice,
     Output,
@@ -34,9 +31,9 @@ from service.model import (
     Report,
     Row,
     Tensor,
+    Totals,
     total,
 )
-from service.registry import LayerType, resolve
 from service.repeats import fold, indices
 from service.settling import NOTHING, Settled, settle
 from service.sharing import Shared, unshared
@@ -44,6 +41,9 @@ from service.trainability import FROZEN, Rule, Rules, Verdict
 from service.validation import MOST_PROBLEMS, shown
 
 _UNKNOWN = Call((None,))
+
+MOST_ROWS = 10_000
+"""How many rows are remembered, of documents that their readers tell apart."""
 
 MOST_NOTICES = 1000
 """How many notices a report holds, one that counts the others aside."""
@@ -71,27 +71,32 @@ class Options:
     unknown: str = "refuse"  # or "report": leave an unknown layer out, and say that the count is not exact
 
 
+class _Counted(NamedTuple):
+    """What a document comes to, whatever is said of it."""
+
+    root: Row
+    weights: Mapping[str, int]
+    buffers: Mapping[str, int]
+
+
+_COUNTED: memory.Memory[_Counted] = memory.Memory(MOST_ROWS, lambda counted: counted.root.rows)
+
+
 def count(document: Document, options: Options = Options(), limits: Limits = Limits()) -> Report:
     """The report on a document. Raises Problems with everything that is wrong with it."""
     walk = _Walk(document, options, limits)
-    try:
-        if walk.ruled:
-            walk.rules.prepare(document.root, limits.copies)
-        (root,) = walk.rows(document.root, "", Verdict(), 1, Call(document.inputs))
-        for problem in unshared(walk.shared, root):
-            walk.blame(problem, "")
-    except TooLarge as error:
-        walk.problems.append(error)
-    except _Enough:
-        pass
-    if walk.problems:
-        told = walk.problems[:MOST_PROBLEMS]
-        raise Problems(map(_by_line, told) if document.by_line else told)
+    key = None
+    if document.alike and not walk.ruled:
+        key = document.alike, options.dtype, limits.depth, limits.layers, limits.tensors
+    if (counted := _COUNTED.recall(key)) is None:
+        counted = walk.counted()
+        _COUNTED.keep(key, counted)
+    root, weights, buffers = counted
     unused = (Notice("unused_rule", rule.match, "matches no layer and no tensor") for rule in walk.rules.unused)
     latest = document.once_counted(root.totals) if document.once_counted else ()
     notices = _bounded((*document.notices, *walk.notices, *latest, *unused))
     convention = options.convention or document.convention
-    return Report(root, convention, walk.weights, walk.buffers, notices, document.framework, document.share)
+    return Report(root, convention, weights, buffers, notices, document.framework, document.share)
 
 
 def _bounded(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
@@ -110,26 +115,36 @@ def _by_line(error: ArchitectureError) -> ArchitectureError:
     return error
 
 
-class _Walk:
+class _Walk(Leaves):
     def __init__(self, document: Document, options: Options, limits: Limits) -> None:
-        self.document, self.options, self.limits = document, options, limits
+        super().__init__(document, options.unknown)
+        self.options, self.limits = options, limits
         self.deadline = monotonic() + limits.seconds
         self.rules = Rules(options.rules, self.deadline)
         self.ruled = bool(options.rules)
-        self.problems: list[ArchitectureError] = []
-        self.notices: list[Notice] = []
         self.weights: Counter[str] = Counter()
         self.buffers: Counter[str] = Counter()
         self.depth = self.visited = self.tensors = 0
         self.shared: list[Shared] = []
         self.stated: dict[tuple[Tensor, ...], Fates] = {}  # what became of tensors that no formula yields
 
-    def blame(self, error: ArchitectureError, pointer: str) -> None:
-        """Note a problem at `pointer`, and go on with the others."""
-        error.pointer = pointer + error.pointer
-        self.problems.append(error)
-        if len(self.problems) >= MOST_PROBLEMS:
-            raise _Enough
+    def counted(self) -> _Counted:
+        """The document, counted. Raises Problems."""
+        root = Row("", "", "", 1, (), Totals(), (), None)
+        try:
+            if self.ruled:
+                self.rules.prepare(self.document.root, self.limits.copies)
+            (root,) = self.rows(self.document.root, "", Verdict(), 1, Call(self.document.inputs))
+            for problem in unshared(self.shared, root):
+                self.blame(problem, "")
+        except TooLarge as error:
+            self.problems.append(error)
+        except Enough:
+            pass
+        if self.problems:
+            told = self.problems[:MOST_PROBLEMS]
+            raise Problems(map(_by_line, told) if self.document.by_line else told)
+        return _Counted(root, self.weights, self.buffers)
 
     def rows(self, layer: Layer, path: str, verdict: Verdict, times: int, given: Call) -> list[Row]:
         """The rows of a layer at `path`: one, or several where rules tell the copies of a block apart.
@@ -165,7 +180,7 @@ class _Walk:
         if beneath or config is None:
             known = self.stated.setdefault(tensors, {}) if tensors else {}
         else:
-            tensors, output, known = self._leaf(layer, path, given)
+            tensors, output, known = self.applied(layer, path, given)
         own = NOTHING
         if tensors:
             own = self._settled(tensors, known, layer, path, verdict, copies)
@@ -178,7 +193,7 @@ class _Walk:
             self.problems.append(
                 TooLarge(f"holds more than {LARGEST_COUNT:,} parameters", layer.pointer, "count_too_large")
             )
-            raise _Enough
+            raise Enough
         self.depth -= 1
         return Row(path, name, kind, repeat, own.tensors, totals, children, output)
 
@@ -197,7 +212,7 @@ class _Walk:
             excess = "is where the time ran out that one request may take"
         if excess:
             self.problems.append(TooLarge(excess, layer.pointer))
-            raise _Enough
+            raise Enough
 
     def _beneath(
         self, layer: Layer, path: str, verdict: Verdict, times: int, given: Call
@@ -259,92 +274,11 @@ class _Walk:
             self.blame(ShapeMismatch("is called on inputs that need weights of different shapes"), layer.pointer)
         return again.output
 
-    def _leaf(self, layer: Layer, path: str, given: Call) -> Applied:
-        """The tensors and the output of a layer that a formula knows."""
-        key = self._key(layer, given)
-        if (known := KNOWN.recall(key)) is not None:
-            return known
-        assert layer.config is not None
-        if (kind := self._kind(layer, path)) is None:
-            return Applied((), None if self.options.unknown == "report" else FAILED, {})
-        config = self._known(kind, layer.config, path) if self.document.lenient else layer.config
-        if (found := self._computed(kind, config, layer, given)) is None:
-            return Applied((), FAILED, {})
-        # Every argument must be known; and what is within a wrapper's config may have something to say each time.
-        if config is layer.config and not kind.signature.parts:
-            KNOWN.keep(key, found)
-        return found
-
-    def _key(self, layer: Layer, given: Call) -> Hashable:
-        """What a formula's result follows from; None where that is too long."""
-        args, kwargs = given
-        if layer.alike and not kwargs and len(args) == 1 and type(args[0]) is tuple:
-            return layer.alike, args[0]
-        return memory.key((self.document.framework, layer.type, layer.config, args, kwargs))
-
-    def _computed(self, kind: LayerType, config: Mapping[str, Any], layer: Layer, given: Call) -> Applied | None:
-        """What the formula makes of a config; None where something is wrong, which is told then."""
-        pointer = layer.pointer + self.document.config_at
-        if wrong := kind.signature.problems(config, pointer):
-            for problem in wrong:
-                self.blame(problem, "")
-        elif not (kind.signature.inputs and fed_by_failure(given)):
-            try:
-                return self._apply(kind, config, pointer, given)
-            except _Told:
-                pass
-            except Problems as inner:
-                for problem in inner.problems:
-                    self.blame(problem, "")
-            except InvalidConfig as error:
-                self.blame(error, pointer)
-            except ArchitectureError as error:
-                self.blame(error, layer.pointer)
-        return None
-
-    def _kind(self, layer: Layer, path: str) -> LayerType | None:
-        """The type of a layer, or None where that is a problem or, if so asked, a notice."""
-        try:
-            return resolve(layer.type, self.document.framework)
-        except ArchitectureError as error:
-            if isinstance(error, UnknownLayer) and self.options.unknown == "report":
-                detail = f'"{layer.type[:100]}" is no known layer; its parameters are not in the totals'
-                self.notices.append(Notice("unknown_layer", path, detail, seen=False))
-            else:
-                self.blame(error, layer.pointer + self.document.type_at)
-        return None
-
-    def _known(self, kind: LayerType, config: Mapping[str, Any], path: str) -> Mapping[str, Any]:
-        """The arguments that a layer knows; the others are told, since they might change the count."""
-        if kind.signature.knows(config):
-            return config
-        known = kind.signature.arguments | kind.signature.ignored
-        for name in config.keys() - known:
-            detail = f'the argument "{name[:100]}" of {kind.name} is not known: it may change the count'
-            self.notices.append(Notice("unknown_argument", path, detail, seen=False))
-        return {name: config[name] for name in config if name in known}
-
-    def _apply(self, kind: LayerType, config: Mapping[str, Any], pointer: str, given: Call) -> Applied:
-        """What a formula yields and returns."""
-        arguments = kind.signature.chosen(config)
-        for name in kind.signature.parts & arguments.keys():
-            arguments[name] = self._parts(arguments[name], f"{pointer}/{name}")
-        return applied(kind.formula(**kind.signature.bind(given.args, given.kwargs), **arguments))
-
-    def _parts(self, value: Any, pointer: str) -> Any:
-        """Layers inside a config, as their wrapper's formula calls them."""
-        if isinstance(value, list):
-            return [self._parts(item, f"{pointer}/{index}") for index, item in enumerate(value)]
-        if value is None:
-            return None
-        assert self.document.part is not None
-        return Inner(self.document.part(value, pointer), self._inside)
-
-    def _inside(self, layer: Layer, call: Call) -> tuple[tuple[Tensor, ...], Output]:
+    def inside(self, layer: Layer, call: Call) -> tuple[tuple[Tensor, ...], Output]:
         """The tensors of a layer inside a config; the wrapper counts them."""
         row = self.row(layer, "", Verdict(), 0, call)
         if row.output is FAILED:
-            raise _Told("")
+            raise Told("")
         return tuple(tensors_of(row, (row.type,))), row.output
 
     def _settled(
@@ -395,11 +329,3 @@ class _Walk:
                 f"is repeated, so it must return what it takes; it takes {shown(before)} and returns {shown(output)}"
             )
             self.blame(ShapeMismatch(detail), layer.pointer)
-
-
-class _Enough(Exception):
-    """There are problems enough to tell, or a limit is reached."""
-
-
-class _Told(ArchitectureError):
-    """What is wrong inside a layer is told already."""

@@ -48,8 +48,10 @@ class Memory(Generic[T]):
         return self._things.get(key)
 
     def keep(self, key: Hashable, thing: T) -> None:
+        if key is None:
+            return
         weight = self._weight(thing) if self._weight else 1
-        if key is None or weight > self._most:  # nothing is kept under None
+        if weight > self._most:
             return
         if self._held + weight > self._most:
             self._things.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import prod
@@ -207,6 +207,7 @@ class Document:
     lenient: bool = False  # an argument that no formula knows makes the count inexact, and is no error
     adapted: bool = False  # what it says is frozen is so because of an adapter
     share: Share | None = None
+    alike: Hashable = None  # the same of two documents only if all is but what is said of them; None: not known
     by_line: bool = False  # a text has no pointers: each layer's is "line 12", which a problem tells in its detail
 
 
@@ -276,6 +277,11 @@ class Row(NamedTuple):
     output: Output
 
     @property
+    def rows(self) -> int:
+        """How many it is with all beneath."""
+        return 1 + sum([child.rows for child in self.children])
+
+    @property
     def own(self) -> Totals:
         """What one copy owns itself, without what is beneath."""
         return sum((Totals() - child.totals for child in self.children), self.totals // self.repeat)
@@ -296,13 +302,9 @@ class Report:
     @property
     def rows(self) -> int:
         """How many rows there are."""
-        return _rows(self.root)
+        return self.root.rows
 
     @property
     def exact(self) -> bool:
         """Whether everything could be seen."""
         return all(notice.seen for notice in self.notices)
-
-
-def _rows(row: Row) -> int:
-    return 1 + sum(map(_rows, row.children))

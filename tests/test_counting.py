@@ -8,7 +8,7 @@ import pytest
 
 from service.counting import Limits, Options, count
 from service.errors import Problems
-from service.model import Report, Totals
+from service.model import Document, Layer, Notice, Report, Tensor, Totals
 from service.reading import read
 from service.registry import FORMATS
 from service.trainability import Rule
@@ -183,3 +183,19 @@ def test_limits() -> None:
         with pytest.raises(Problems) as raised:
             count(document, limits=limits)
         assert [error.code for error in raised.value.problems] == ["too_large"]
+
+
+def test_what_is_remembered_of_alike_documents() -> None:
+    root = Layer("m", "M", children=tuple(Layer(name, "L", tensors=(Tensor("w", (2, 3)),)) for name in "ab"))
+
+    def asked(options: Options | None = None, limits: Limits | None = None, *notices: Notice) -> Report:
+        document = Document(root, "torch", notices=notices, alike="these two")
+        return count(document, options or Options(), limits or Limits())
+
+    first, second = asked(), asked(None, None, Notice("code", "", "of this one"))
+    assert second.root is first.root
+    assert [[notice.detail for notice in report.notices] for report in (first, second)] == [[], ["of this one"]]
+    assert asked(Options(dtype="F16")).root.totals.bytes == 24
+    assert asked(Options(rules=(Rule("a", trainable=False),))).root.totals.frozen == 6
+    with pytest.raises(Problems):
+        asked(limits=Limits(layers=2))

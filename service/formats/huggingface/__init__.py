@@ -78,10 +78,10 @@ def huggingface(payload: Mapping[str, Any]) -> Document:
     found = blueprint(model_type, name)
     if found.within:
         found = composed(found, chosen(payload, found))
-    root, said, _ = built(found, _dtype(payload), scope_of(payload, found))
+    root, said, _, alike = built(found, _dtype(payload), scope_of(payload, found))
     version = Notice("blueprint", "", f"{name} of transformers {index().version}")
     told = (version, *notices, *said.notices, *differences(payload, fused=said.fused))
-    return Document(root, "torch", "torch", notices=told, share=said.share)
+    return Document(root, "torch", "torch", notices=told, share=said.share, alike=alike)
 
 
 def _chosen(payload: Mapping[str, Any]) -> tuple[str, str, tuple[Notice, ...]]:

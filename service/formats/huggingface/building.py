@@ -24,6 +24,7 @@ class Built(NamedTuple):
     root: Layer
     said: Said
     layers: int  # at most
+    key: bytes | None  # what all this follows from
 
 
 class Design(NamedTuple):
@@ -46,7 +47,7 @@ def built(found: Blueprint, dtype: str, scope: Scope) -> Built:
         return known
     builder = Builder(scope, dtype)
     root = builder.build(design.plan, found.name)._replace(type=found.name)
-    made = Built(root, said(builder), builder.looked)
+    made = Built(root, said(builder), builder.looked, own)
     _REMEMBERED.keep(own, made)
     return made
 
