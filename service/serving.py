@@ -14,6 +14,8 @@ from typing import Any
 
 from service.settings import Settings
 
+gc.disable()  # what is imported is no garbage; workers look for it
+
 _memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 # heartbeats and metrics need no disk
 
 # The workers' metrics meet in files; prometheus_client looks for this when it is imported.
@@ -49,6 +51,7 @@ def post_fork(server: Any, worker: Any) -> None:  # noqa: ARG001 # gunicorn's si
     _return_memory()
     sys.setswitchinterval(0.001)  # a probe waits less for the threads that count
     gc.freeze()
+    gc.enable()
     gc.set_threshold(50_000, 5, 1_000)  # a full collection over a large model stops every thread for half a second
     WORKERS.set(1)
     tracing.start()
