@@ -48,7 +48,7 @@ def kind(value: Any) -> str:
         return "s"
     if isinstance(value, dict):
         return "d"
-    kinds = {kind(item) for item in value}
+    kinds = {"L" if isinstance(item, list) else kind(item) for item in value}
     if not kinds:
         return "E"
     if kinds == {"i"}:
