@@ -328,6 +328,7 @@ def test_what_only_looks_packed(tensors: Any) -> None:
         # The length of this header is 8 in its lowest byte, as a model of ONNX begins.
         (in_bytes(json.dumps(header(w="F32 2")).ljust(0x0108)), "safetensors"),
         (in_bytes(json.dumps(header(w="F32 2")).ljust(0x020108)), "safetensors"),
+        ({"parameters": {"data_offsets": {"shape": [2]}}}, "tensors"),
     ],
 )
 def test_recognised(payload: Any, name: str) -> None:

@@ -32,7 +32,9 @@ def _claims(payload: Any) -> bool:
     if not isinstance(payload, dict) or not payload:
         return False
     name, entry = next(((name, entry) for name, entry in payload.items() if name != "__metadata__"), ("", {}))
-    return isinstance(entry, dict) and ("data_offsets" in entry or (name in _FORMS and _is_form(payload)))
+    return isinstance(entry, dict) and (
+        isinstance(entry.get("data_offsets"), list) or (name in _FORMS and _is_form(payload))
+    )
 
 
 def _is_form(payload: Mapping[str, Any]) -> bool:
