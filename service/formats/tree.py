@@ -37,6 +37,7 @@ def _runs(tensors: Mapping[str, Tensor]) -> list[tuple[str, _Run]]:
     what follows. A name without an index has no such prefix; all are taken for such if one is odd."""
     paths, values = tuple(tensors), tuple(tensors.values())
     runs: list[tuple[str, _Run]] = []
+    alike: dict[_Run, _Run] = {}  # those that are alike are one object
     run: _Run = (), ()
     end = 0
     while (start := end) < len(paths):
@@ -52,8 +53,8 @@ def _runs(tensors: Mapping[str, Tensor]) -> list[tuple[str, _Run]]:
             odd = any(map(_is_odd, names))
         if odd or _is_odd(prefix):
             return [("", (paths, values))]
-        if run != (names, values[start:end]):
-            run = names, values[start:end]
+        if run != (own := (names, values[start:end])):
+            run = alike.setdefault(own, own)
         runs.append((prefix, run))
     return runs
 
