@@ -140,15 +140,15 @@ class _Tensors:
             shape, dtype = entry["shape"], entry.get("dtype")
             statistic = statistics and name.rpartition(".")[2] in STATISTICS
             kind = tuple(shape), type(sum(shape)), dtype, entry.get("requires_grad", True), statistic  # 2.0 equals 2
-            if kind not in kinds:
+            if (tensor := kinds.get(kind)) is None:
                 if problem := _problem(entry, f"/{member}{token(name)}"):
                     yield problem
                     continue
-                kinds[kind] = _tensor(name, entry, member)
+                tensor = kinds[kind] = _tensor(name, entry, member)
             if name in self.by_name:
                 yield InvalidDocument("is a parameter already", f"/{member}{token(name)}", "duplicate_name")
             else:
-                self.by_name[name] = kinds[kind]
+                self.by_name[name] = tensor
 
     def _tie(self, groups: Sequence[Sequence[str]]) -> Iterator[ArchitectureError]:
         for number, group in enumerate(groups):
