@@ -7,8 +7,8 @@ from typing import Any
 
 from service.formats.huggingface.expressions import ACTIVATIONS
 from tools.blueprints.moves import counts_layers
+from tools.blueprints.phases import Phase
 from tools.blueprints.records import Inexpressible, equal_to, literal, whole
-from tools.blueprints.runs import Phase
 from tools.blueprints.terms import Term, Unknown, mentions, paths, skeleton, text, value
 
 _VARIED = 3

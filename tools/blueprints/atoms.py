@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 from tools.blueprints.fitting import Seen, candidates, fit, table, varied
 from tools.blueprints.formulas import Literal
-from tools.blueprints.runs import Phase
-from tools.blueprints.terms import Term, Unknown, filled, holds, mentions, size, skeleton, value
+from tools.blueprints.phases import Phase
+from tools.blueprints.terms import Term, Unknown, filled, holds, mentions, paths, size, skeleton, value
 
 At = tuple[int, ...]
 _MOST_ALTERNATIVES = 4
 _MOST_BLOCKS = 200
 _BOUNDS = (1, 3, 4, 5, 6, 8)
 _SLOT = frozenset(("S",))
+_NUMBERS = frozenset(("c", "S"))
+_COMPARISONS = frozenset(("<", "<=", ">", ">=", "==", "!="))
 
 
 def template(name: str) -> tuple[str, At]:
@@ -78,6 +80,8 @@ class Domains:
         self._domains: dict[tuple[str, ...], Domain] = {}
         self._atoms = self._asked()
         self._read = {path for phase in phases for path, _ in phase.trace.reads}
+        alone = (set(paths(atom)) for atom in self._atoms if atom[0] in _COMPARISONS and mentions(atom, _NUMBERS))
+        self._compared = {path for compared in alone if len(compared) == 1 for path in compared}
         lists = {path for phase in phases for path, field in phase.env.items() if isinstance(field, list)}
         self._lists = {path for path in lists if path in self._read or varied(path, phases)}
         self._strings = {
@@ -151,9 +155,11 @@ class Domains:
 
     def _most_of(self, container: str, left: list[Seen]) -> tuple[Term, list[Term]]:
         chosen: list[Term] = []
+        lengths = (phase.facts.get(container.removesuffix(".") + "]") for phase in self.phases)
+        told = list(dict.fromkeys(fact.terms[0] for fact in lengths if fact is not None))  # where it is a list's
         while left and len(chosen) < _MOST_ALTERNATIVES:
             largest = max(left, key=lambda one: one.value)
-            options = [("c", largest.value), *candidates(largest, self.phases)[:120]]  # of equals the first is taken
+            options = [*told, ("c", largest.value), *candidates(largest, self.phases)[:120]]  # of equals the first
             best = max(options, key=lambda term: sum(self._is(term, one) for one in left))
             chosen.append(best)
             left = [one for one in left if not self._is(best, one)]
@@ -249,12 +255,12 @@ class Domains:
             yield ("==", ("%", ("n", axis, 1), ("f", path)), ("c", 0)), 9
 
     def _small(self) -> list[str]:
-        """The fields that code read and that could be a number of layers."""
+        """The fields that code compared with numbers, as with a layer's, and that could be a number of layers."""
         small = {
             path for phase in self.phases for path, field in phase.env.items()
             if isinstance(field, int) and not isinstance(field, bool) and 0 <= field <= 64
         }  # fmt: skip
-        return sorted(self._read & small)
+        return sorted(self._compared & small)
 
 
 def _always(term: Term) -> Callable[[int], Term]:

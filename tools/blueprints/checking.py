@@ -12,9 +12,10 @@ from service.formats.huggingface.expressions import parse
 from tools.blueprints import gate
 from tools.blueprints.drawing import Drawer
 from tools.blueprints.explorer import Explorer
+from tools.blueprints.phases import Found
 from tools.blueprints.rates import mistaken, sizing, unasked
 from tools.blueprints.raw import payload, written
-from tools.blueprints.runs import Found, build
+from tools.blueprints.runs import build
 
 DRAWN = 12
 """Random configs of either sort, of other numbers and of other structures, that a class is checked with."""

@@ -14,19 +14,20 @@ from tools.blueprints import gate
 from tools.blueprints.drafting import Draft
 from tools.blueprints.drawing import Drawer
 from tools.blueprints.explorer import CannotBuild, Explorer, Known
+from tools.blueprints.phases import Found
 from tools.blueprints.rates import mistaken, sizing, unasked
 from tools.blueprints.raw import Flat, payload, stated, written
 from tools.blueprints.records import Inexpressible, Record
-from tools.blueprints.runs import Found, build
+from tools.blueprints.runs import build
 
 _ROUNDS = 6
 _PINS = 6
-_DRAWS = 16
+_DRAWS = 24
 _CLEAN = 2
 _MOST_REFUSED = 8
 _MOST_BLAMED = 6
 _MOST_CHOICES = 40
-HELD_OUT = {True: 12, False: 24}
+HELD_OUT = {True: 12, False: 48}
 """Random configs, of other numbers only and of other structures, that a blueprint must agree with, not learned from."""
 
 ONLY_DEFAULTS = "only its defaults"

@@ -10,9 +10,9 @@ from service.formats.huggingface.expressions import digest, parse
 from tools.blueprints import assumptions, records
 from tools.blueprints.explorer import Explorer
 from tools.blueprints.learning import Learned, Learner
+from tools.blueprints.phases import Phase
 from tools.blueprints.raw import LABELS, RATE, Fields, Flat, is_part, matters
 from tools.blueprints.records import Record
-from tools.blueprints.runs import Phase
 from tools.blueprints.shims import UNSEEN
 
 _TWICE = 2

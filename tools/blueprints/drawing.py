@@ -7,11 +7,12 @@ from typing import Any
 
 from tools.blueprints import moves
 from tools.blueprints.explorer import Explorer
+from tools.blueprints.phases import Found
 from tools.blueprints.raw import Flat
-from tools.blueprints.runs import Found
 from tools.blueprints.shrinking import of_words
 
 _TRIES = 9
+_WILD = 0.4  # of the draws: fields that choose change whether or not anything was seen to follow from them alone
 _DEEP, _DEEP_SHARE = (7, 9, 12, 17, 24), 0.3  # patterns over layers show in more than a few layers
 
 
@@ -26,6 +27,7 @@ class Drawer:
         explorer = self.explorer
         options = dict(self._options(only_numbers))
         share, keen = self.chance.choice((0.15, 0.3, 0.5, 0.7)), 0.9
+        wild = not only_numbers and self.chance.random() < _WILD
         for _ in range(_TRIES):
             changes = dict(explorer.first.changes)
             together = [group for group in explorer.together if not group.keys() & explorer.pinned]
@@ -33,7 +35,7 @@ class Drawer:
                 changes |= self.chance.choice(together)
             for path, values in options.items():
                 if values:
-                    self._change(changes, path, values, share, keen)
+                    self._change(changes, path, values, share, keen, wild)
             try:
                 return changes, explorer.plain(changes)
             except Exception:  # noqa: BLE001 - a mixture that describes no model
@@ -42,9 +44,9 @@ class Drawer:
                 break
         return None
 
-    def _change(self, changes: Flat, path: str, values: list[Any], share: float, keen: float) -> None:
+    def _change(self, changes: Flat, path: str, values: list[Any], share: float, keen: float, wild: bool) -> None:
         """Change a field, perhaps: one that chooses between structures often, since such act together."""
-        relevant = path in self.explorer.relevant
+        relevant = wild or path in self.explorer.relevant
         if self.chooses(path) and (relevant or path in self.explorer.asked):
             if self.chance.random() < (keen if relevant else keen / 2):
                 given = self.explorer.first.config.env.get(path)

@@ -12,9 +12,10 @@ from typing import Any
 
 from tools.blueprints import moves, together
 from tools.blueprints.framework import config_class, model_class
+from tools.blueprints.phases import Found, Run
 from tools.blueprints.questions import answers
 from tools.blueprints.raw import RATE, Flat, fields_of, flat_part, is_part, payload, stated, written
-from tools.blueprints.runs import Found, Run, build, run
+from tools.blueprints.runs import build, run
 from tools.blueprints.seeds import SEEDS
 from tools.blueprints.shrinking import Shrinking, integers, of_words
 from tools.blueprints.terms import mentions, paths

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tools.blueprints.runs import Phase
+from tools.blueprints.phases import Phase
 from tools.blueprints.symbolic import IDENTITIES
 from tools.blueprints.terms import Term, Unknown, mentions, simple, size, value
 

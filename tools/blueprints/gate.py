@@ -10,8 +10,8 @@ from service.formats.huggingface.blocks import Builder, tensors
 from service.formats.huggingface.blueprints import Blueprint, family_of, read
 from service.formats.huggingface.configs import scope_of
 from service.formats.huggingface.planning import plan
+from tools.blueprints.phases import Found
 from tools.blueprints.records import Record
-from tools.blueprints.runs import Found
 
 REFUSED = "refused: "
 

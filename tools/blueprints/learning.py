@@ -9,7 +9,7 @@ from typing import Any
 from tools.blueprints.atoms import Domains, template
 from tools.blueprints.fitting import Seen, fit, fits, table
 from tools.blueprints.formulas import Literal, formula, rows_where
-from tools.blueprints.runs import Phase
+from tools.blueprints.phases import Phase
 from tools.blueprints.terms import Term, filled, simple, skeleton
 
 Mark = tuple[Any, bool, str]

@@ -11,8 +11,9 @@ from service.formats.huggingface.blueprints import Blueprint, Within, blueprint,
 from service.formats.huggingface.composing import composed
 from tools.blueprints import gate, moves
 from tools.blueprints.framework import config_class, limit, model_class, torch
+from tools.blueprints.phases import Found
 from tools.blueprints.raw import written
-from tools.blueprints.runs import Found, build, part_for
+from tools.blueprints.runs import build, part_for
 
 TEXTS = (
     *("bart", "bert", "bloom", "cohere", "cohere2", "deepseek_v2", "deepseek_v3", "falcon", "gemma"),

@@ -8,8 +8,8 @@ from typing import Any
 
 from service.formats.huggingface.blueprints import Blueprint
 from tools.blueprints.gate import REFUSED
+from tools.blueprints.phases import Found
 from tools.blueprints.raw import LABELS, RATE, flattened
-from tools.blueprints.runs import Found
 
 _FACTORS = 0.5, 0.75, 1.5, 2.0, 3.0
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import huggingface_hub.dataclasses
 from transformers.configuration_utils import PreTrainedConfig
 
 from tools.blueprints import raw
 from tools.blueprints.framework import limit, torch
+from tools.blueprints.phases import Fact, Found, Phase, Run
 from tools.blueprints.raw import LABELS, Fields, Flat
 from tools.blueprints.shims import UNSEEN, Shapes, patch_modules
 from tools.blueprints.symbolic import (
@@ -30,42 +30,6 @@ from tools.blueprints.terms import Term
 _DTYPES = {torch.int64: "I64", torch.int32: "I32", torch.bool: "BOOL", torch.float32: "F32", torch.float64: "F64",
            torch.uint8: "U8", torch.int8: "I8", torch.bfloat16: "BF16",
            torch.float16: "F16", torch.complex64: "C64"}  # fmt: skip
-
-
-class Found(NamedTuple):
-    """A tensor as the framework has it."""
-
-    shape: tuple[int, ...]
-    tied: str  # the first name of the same parameter
-    frozen: bool
-    buffer: str  # the dtype of a buffer; empty: a parameter
-
-
-class Fact(NamedTuple):
-    """What a run says of one name: its value (a shape, or a field's value), what kind of thing, and the terms."""
-
-    value: tuple[Any, ...]
-    mark: tuple[str, bool, str]  # tied, frozen, buffer
-    terms: tuple[Term, ...]
-
-
-@dataclass(slots=True)
-class Phase:
-    """A config or a model being built: what went in, what came out, what was done on the way."""
-
-    env: Flat
-    facts: dict[str, Fact] = field(default_factory=dict)
-    trace: Trace = field(default_factory=Trace)
-
-
-@dataclass(slots=True)
-class Run:
-    """A symbolic run: the config class on the fields as given, then the model class on the config's attributes."""
-
-    changes: Flat
-    config: Phase
-    model: Phase
-    same: set[str] = field(default_factory=set)  # attributes that are just the field of that name
 
 
 _attribute = PreTrainedConfig.__getattribute__

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
 from tools.blueprints import moves
+from tools.blueprints.phases import Run
 from tools.blueprints.raw import Flat
-from tools.blueprints.runs import Run
 
 _SMALL, _LARGE = 4, 400
 _LONG = 16  # a list of words

@@ -1,0 +1,45 @@
+"""What a guard may ask: of a block's index only what code compared with numbers."""
+
+from __future__ import annotations
+
+from tools.blueprints.atoms import At, Domains
+from tools.blueprints.phases import Fact, Phase
+from tools.blueprints.symbolic import Trace
+from tools.blueprints.terms import Term
+
+LAYERS, DENSE, WIDTH = ("f", "layers"), ("f", "dense"), ("f", "width")
+
+
+def run(layers: int, dense: int) -> Phase:
+    trace = Trace(reads={(name, False) for name in ("layers", "dense", "width")})
+    trace.number(layers, LAYERS)
+    trace.branch(("<", ("i", 1), DENSE), dense > 1)
+    trace.branch(("==", ("%", LAYERS, WIDTH), ("c", 0)), outcome=False)
+    return Phase({"layers": layers, "dense": dense, "width": 2}, trace=trace)
+
+
+def test_an_index_is_held_only_against_what_code_compared() -> None:
+    phases = [run(3, 1), run(4, 2)]
+    instances: set[tuple[str, int, At]] = set()
+    for place, phase in enumerate(phases):
+        instances |= {("h.{0}.w", place, (at,)) for at in range(phase.env["layers"])}
+    asked = [one.term for one in Domains(phases, instances).of("h.{0}.w").literals]
+    assert ("<", ("n", 0, 0), DENSE) in asked
+    assert not [term for term in asked if {WIDTH, ("n", 0, 0)} <= set(_parts(term))]
+
+
+def test_a_list_has_as_many_items_as_it_was_told_to_have() -> None:
+    told: Term = ("nspl", ("f", "kinds"), "|")
+    phases = []
+    instances: set[tuple[str, int, At]] = set()
+    for place, (kinds, length, term) in enumerate(
+        [(["a", "b"], 2, ("len", "kinds")), ("a|b", 2, told), ("a", 1, told), (["b", "a"], 2, ("len", "kinds"))]
+    ):
+        phases.append(Phase({"kinds": kinds}, {"kinds[]": Fact((length,), ("", False, ""), (term,))}))
+        instances |= {("kinds[.{0}", place, (at,)) for at in range(length)}
+    (count,) = Domains(phases, instances).of("kinds[.{0}").counts
+    assert told in count[1:]
+
+
+def _parts(term: Term) -> list[Term]:
+    return [term, *(found for part in term[1:] if isinstance(part, tuple) for found in _parts(part))]

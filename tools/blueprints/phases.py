@@ -1,0 +1,45 @@
+"""What a run of a class comes to: what went in, what came out, what was asked on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from tools.blueprints.symbolic import Trace
+from tools.blueprints.terms import Term
+
+
+class Found(NamedTuple):
+    """A tensor as the framework has it."""
+
+    shape: tuple[int, ...]
+    tied: str  # the first name of the same parameter
+    frozen: bool
+    buffer: str  # the dtype of a buffer; empty: a parameter
+
+
+class Fact(NamedTuple):
+    """What a run says of one name: its value (a shape, or a field's value), what kind of thing, and the terms."""
+
+    value: tuple[Any, ...]
+    mark: tuple[str, bool, str]  # tied, frozen, buffer
+    terms: tuple[Term, ...]
+
+
+@dataclass(slots=True)
+class Phase:
+    """A config or a model being built: what went in, what came out, what was done on the way."""
+
+    env: dict[str, Any]
+    facts: dict[str, Fact] = field(default_factory=dict)
+    trace: Trace = field(default_factory=Trace)
+
+
+@dataclass(slots=True)
+class Run:
+    """A symbolic run: the config class on the fields as given, then the model class on the config's attributes."""
+
+    changes: dict[str, Any]
+    config: Phase
+    model: Phase
+    same: set[str] = field(default_factory=set)  # attributes that are just the field of that name
