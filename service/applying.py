@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -40,7 +41,7 @@ class Told(ArchitectureError):
     """What is wrong inside a layer is told already."""
 
 
-class Leaves:
+class Leaves(ABC):
     """The layers of a document that formulas know, what is wrong with them, and what must be said of them."""
 
     def __init__(self, document: Document, unknown: str) -> None:
@@ -48,9 +49,9 @@ class Leaves:
         self.problems: list[ArchitectureError] = []
         self.notices: list[Notice] = []
 
+    @abstractmethod
     def inside(self, layer: Layer, call: Call) -> tuple[tuple[Tensor, ...], Output]:
         """The tensors and the output of a layer inside a layer's config. Raises Told."""
-        raise NotImplementedError
 
     def blame(self, error: ArchitectureError, pointer: str) -> None:
         """Note a problem at `pointer`, and go on with the others."""
