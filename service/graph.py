@@ -123,13 +123,13 @@ class _Evaluation:
 
     def fed(self, child: Layer, index: int) -> Call:
         """A call as it is performed. Raises _Missing."""
-        if (entry := self.bound.get(child.name)) is not None:
-            return Call((entry,))
-        if not child.calls:
-            return Call()
-        args, kwargs = child.calls[index]
-        named = {key: self.swap(arg) for key, arg in kwargs.items()} if kwargs else kwargs
-        return Call(tuple([self.swap(arg) for arg in args]), named)
+        call = Call()
+        if child.calls:  # what an input refers to must be there too
+            args, kwargs = child.calls[index]
+            named = {key: self.swap(arg) for key, arg in kwargs.items()} if kwargs else kwargs
+            call = Call(tuple([self.swap(arg) for arg in args]), named)
+        entry = self.bound.get(child.name)
+        return call if entry is None else Call((entry,))
 
     def swap(self, structure: Any) -> Output:
         """The structure with each ref replaced by what it stands for; flags stay, and anything else is None."""

@@ -8,7 +8,7 @@ import pytest
 
 from service.counting import Limits, Options, count
 from service.errors import Problems
-from service.model import Document, Layer, Notice, Report, Tensor, Totals
+from service.model import Call, Document, Graph, Layer, Notice, Ref, Report, Tensor, Totals
 from service.reading import read
 from service.registry import FORMATS
 from service.trainability import Rule
@@ -199,3 +199,11 @@ def test_what_is_remembered_of_alike_documents() -> None:
     assert asked(Options(rules=(Rule("a", trainable=False),))).root.totals.frozen == 6
     with pytest.raises(Problems):
         asked(limits=Limits(layers=2))
+
+
+def test_what_an_input_refers_to_must_be_there() -> None:
+    entry = Layer("x", "InputLayer", {"shape": [3]}, calls=(Call((Ref("nobody"),)),), pointer="/x")
+    root = Layer("m", "Model", children=(entry,), graph=Graph(("x",), Ref("x")))
+    with pytest.raises(Problems) as caught:
+        count(Document(root, "keras", "keras", inputs=((None, 3),)))
+    assert [(problem.pointer, problem.code) for problem in caught.value.problems] == [("/x", "missing_input")]
