@@ -3,6 +3,7 @@ weights where the peer can. `python -m benchmarks.peers NAME` prints what was me
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -38,8 +39,11 @@ def ours(form: str, payload: bytes) -> Count:
     from service.reading import read
     from service.registry import FORMATS, load_plugins
     from service.rendering.json import as_json
+    from service.serving import GARBAGE
 
     load_plugins()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE)
     found = FORMATS[form]
     plain = found.media.startswith("text/")
 
