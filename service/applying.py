@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from service.errors import ArchitectureError, InvalidConfig, Problems, TooLarge, UnknownLayer
 from service.graph import FAILED, flatten
-from service.memory import Memory, key
+from service.memory import Recurring, key
 from service.model import Call, Document, Formula, Inner, Layer, Notice, Output, Reason, Row, Tensor
 from service.registry import LayerType, resolve
 from service.settling import Settled
@@ -30,7 +30,7 @@ class Applied(NamedTuple):
     settled: Fates
 
 
-_KNOWN: Memory[Applied] = Memory()
+_KNOWN: Recurring[Applied] = Recurring()
 
 
 class Enough(Exception):
@@ -127,10 +127,12 @@ class Leaves(ABC):
 
     def _apply(self, kind: LayerType, config: Mapping[str, Any], pointer: str, given: Call) -> Applied:
         """What a formula yields and returns."""
-        arguments = kind.signature.chosen(config)
-        for name in kind.signature.parts & arguments.keys():
-            arguments[name] = self._parts(arguments[name], f"{pointer}/{name}")
-        return _run(kind.formula(**kind.signature.bind(given.args, given.kwargs), **arguments))
+        signature = kind.signature
+        arguments = signature.chosen(config)
+        if signature.parts:
+            inner = signature.parts & arguments.keys()
+            arguments = {**arguments, **{name: self._parts(arguments[name], f"{pointer}/{name}") for name in inner}}
+        return _run(kind.formula(**signature.bind(given.args, given.kwargs), **arguments))
 
     def _parts(self, value: Any, pointer: str) -> Any:
         """Layers inside a config, as their wrapper's formula calls them."""
@@ -144,23 +146,25 @@ class Leaves(ABC):
 
 def _run(formula: Formula) -> Applied:
     """A formula, run. Raises TooLarge where it returns an axis that JSON cannot tell: a chain may double one."""
-    tensors: list[Tensor] = []
-    take = tensors.append
-    try:
-        while True:
-            take(next(formula))
-    except StopIteration as stop:
-        output = stop.value
+    returned: list[Output] = []
+    tensors = tuple(_yielded(formula, returned))
+    (output,) = returned
     for shape in (output,) if isinstance(output, tuple) else flatten(output):
-        if shape and max(filter(None, shape), default=0) > LARGEST_COUNT:
-            raise TooLarge(f"returns an axis longer than {LARGEST_COUNT:,}", code="count_too_large")
-    return Applied(tuple(tensors), output, {})
+        for size in shape or ():
+            if size and size > LARGEST_COUNT:
+                raise TooLarge(f"returns an axis longer than {LARGEST_COUNT:,}", code="count_too_large")
+    return Applied(tensors, output, {})
+
+
+def _yielded(formula: Formula, returned: list[Output]) -> Iterator[Tensor]:
+    """What a formula yields; what it returns is put aside."""
+    returned.append((yield from formula))
 
 
 def _fed_by_failure(call: Call) -> bool:
     """Whether something is wrong with what feeds a call, which is told already."""
     for arg in (*call.args, *call.kwargs.values()) if call.kwargs else call.args:
-        if arg is FAILED or (isinstance(arg, list | dict) and FAILED in flatten(arg)):
+        if type(arg) is not tuple and FAILED in flatten(arg):
             return True
     return False
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from service import memory
 from service.applying import LARGEST_COUNT, Enough, Fates, Leaves, Told, tensors_of
@@ -77,9 +77,10 @@ class _Counted(NamedTuple):
     root: Row
     weights: Mapping[str, int]
     buffers: Mapping[str, int]
+    rows: int
 
 
-_COUNTED: memory.Memory[_Counted] = memory.Memory(MOST_ROWS, lambda counted: counted.root.rows)
+_COUNTED: memory.Memory[_Counted] = memory.Memory(MOST_ROWS, lambda counted: counted.rows)
 
 
 def count(document: Document, options: Options = Options(), limits: Limits = Limits()) -> Report:
@@ -91,12 +92,12 @@ def count(document: Document, options: Options = Options(), limits: Limits = Lim
     if (counted := _COUNTED.recall(key)) is None:
         counted = walk.counted()
         _COUNTED.keep(key, counted)
-    root, weights, buffers = counted
+    root, weights, buffers, rows = counted
     unused = (Notice("unused_rule", rule.match, "matches no layer and no tensor") for rule in walk.rules.unused)
     latest = document.once_counted(root.totals) if document.once_counted else ()
     notices = _bounded((*document.notices, *walk.notices, *latest, *unused))
     convention = options.convention or document.convention
-    return Report(root, convention, weights, buffers, notices, document.framework, document.share)
+    return Report(root, convention, weights, buffers, notices, document.framework, document.share, rows)
 
 
 def _bounded(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
@@ -125,6 +126,7 @@ class _Walk(Leaves):
         self.weights: Counter[str] = Counter()
         self.buffers: Counter[str] = Counter()
         self.depth = self.visited = self.tensors = 0
+        self.next_look = self._in_a_while()
         self.shared: list[Shared] = []
         self.stated: dict[tuple[Tensor, ...], Fates] = {}  # what became of tensors that no formula yields
 
@@ -144,7 +146,7 @@ class _Walk(Leaves):
         if self.problems:
             told = self.problems[:MOST_PROBLEMS]
             raise Problems(map(_by_line, told) if self.document.by_line else told)
-        return _Counted(root, self.weights, self.buffers)
+        return _Counted(root, self.weights, self.buffers, root.rows)
 
     def rows(self, layer: Layer, path: str, verdict: Verdict, times: int, given: Call) -> list[Row]:
         """The rows of a layer at `path`: one, or several where rules tell the copies of a block apart.
@@ -166,7 +168,10 @@ class _Walk(Leaves):
 
     def row(self, layer: Layer, path: str, verdict: Verdict, times: int, given: Call) -> Row:
         """The row of a layer, children included."""
-        self._enter(layer)
+        self.depth += 1
+        self.visited += 1
+        if self.visited == self.next_look or self.depth > self.limits.depth:
+            self._look(layer)
         name, kind, config, beneath, tensors, _, _, trainable, repeat, *_ = layer
         if self.ruled and times:
             verdict = self.rules.settle(path, verdict, trainable, kind)
@@ -189,30 +194,29 @@ class _Walk(Leaves):
         if repeat > 1:
             totals *= repeat
             self._check_repeat(layer, given, output)
-        if totals.trainable + totals.frozen + totals.buffers > LARGEST_COUNT:
-            self.problems.append(
-                TooLarge(f"holds more than {LARGEST_COUNT:,} parameters", layer.pointer, "count_too_large")
-            )
-            raise Enough
+        if totals[0] + totals[1] + totals[2] > LARGEST_COUNT:
+            self._refuse(layer, f"holds more than {LARGEST_COUNT:,} parameters", "count_too_large")
         self.depth -= 1
         return Row(path, name, kind, repeat, own.tensors, totals, children, output)
 
-    def _enter(self, layer: Layer) -> None:
-        """Keep to the limits."""
-        self.depth += 1
-        self.visited += 1
-        excess = ""
+    def _look(self, layer: Layer) -> None:
+        """Keep to the limits: of depth always, of layers when they are reached, of time every 64 layers."""
         if self.depth > self.limits.depth:
-            excess = f"is nested deeper than {self.limits.depth} layers"
-        elif self.visited > self.limits.layers:
-            excess = f"is more than the {self.limits.layers:,} layers that one request may visit"
-        elif self.tensors > self.limits.tensors:
-            excess = f"is where the {self.limits.tensors:,} tensors that one request may hold are exceeded"
-        elif self.visited % 64 == 0 and monotonic() > self.deadline:
-            excess = "is where the time ran out that one request may take"
-        if excess:
-            self.problems.append(TooLarge(excess, layer.pointer))
-            raise Enough
+            self._refuse(layer, f"is nested deeper than {self.limits.depth} layers")
+        if self.visited > self.limits.layers:
+            self._refuse(layer, f"is more than the {self.limits.layers:,} layers that one request may visit")
+        if monotonic() > self.deadline:
+            self._refuse(layer, "is where the time ran out that one request may take")
+        self.next_look = self._in_a_while()
+
+    def _in_a_while(self) -> int:
+        """How many layers are visited at the next look."""
+        return min(self.visited + 64, self.limits.layers + 1)
+
+    def _refuse(self, layer: Layer, excess: str, code: str = "") -> NoReturn:
+        """Stop at a layer that is too much."""
+        self.problems.append(TooLarge(excess, layer.pointer, code))
+        raise Enough
 
     def _beneath(
         self, layer: Layer, path: str, verdict: Verdict, times: int, given: Call
@@ -296,24 +300,33 @@ class _Walk(Leaves):
         self, tensors: tuple[Tensor, ...], layer: Layer, path: str, verdict: Verdict, copies: int
     ) -> Settled:
         computed = layer.config is not None  # by a formula, whose `trainable` is design and no word on training
-        ruled = self.ruled and copies
-        fates: list[Reason | None] = []
-        for tensor in tensors:
-            role, trainable = tensor.role, tensor.trainable
-            free = trainable or computed
-            own = verdict if free else FROZEN
-            if ruled:
-                full = f"{path}.{tensor.name}" if path else tensor.name
-                own = self.rules.settle(full, verdict, free, inside=tensor.inside)
-            if role == "buffer" or (computed and not trainable):
-                fates.append(DESIGN)
-            else:
-                fates.append(ADAPTER if own is FROZEN and self.document.adapted else own.frozen_by)
+        free, held = self._reason(verdict), self._reason(FROZEN)
+        fates = [
+            DESIGN
+            if tensor.role == "buffer" or (computed and not tensor.trainable)
+            else free
+            if tensor.trainable
+            else held
+            for tensor in tensors
+        ]
+        if self.ruled and copies:
+            prefix = f"{path}." if path else ""
+            for index, tensor in enumerate(tensors):
+                name, flag = prefix + tensor.name, tensor.trainable or computed
+                own = self.rules.settle(name, verdict, flag, inside=tensor.inside)
+                if fates[index] is not DESIGN:
+                    fates[index] = self._reason(own)
         return settle(tensors, fates, layer.dtype or self.options.dtype, layer.shares)
+
+    def _reason(self, verdict: Verdict) -> Reason | None:
+        """Why what has this verdict does not train: what the document freezes around an adapter is for that."""
+        return ADAPTER if verdict is FROZEN and self.document.adapted else verdict.frozen_by
 
     def _add(self, own: Settled, layer: Layer, copies: int) -> None:
         """Count a layer's own tensors."""
         self.tensors += len(own.tensors)
+        if self.tensors > self.limits.tensors:
+            self._refuse(layer, f"is where the {self.limits.tensors:,} tensors that one request may hold are exceeded")
         for dtype, size in own.weights.items():
             self.weights[dtype] += size * copies
         for dtype, size in own.buffers.items():

@@ -184,7 +184,7 @@ def options(given: Any, rules: Iterable[Verdict] = ()) -> dict[str, Any]:
 
 def _loaded(given: Any, contract: _Contract) -> dict[str, Any]:
     """What the contract makes of `given`. Raises Problems."""
-    if problems := list(contract.validator.problems(given)):
+    if problems := contract.validator.problems(given):
         raise Problems(problems)
     if contract.inner.isdisjoint(given):
         return {**contract.defaults, **given}

@@ -58,3 +58,23 @@ class Memory(Generic[T]):
             self._held = 0
         self._held += weight
         self._things[key] = thing
+
+
+class Recurring(Memory[T]):
+    """Things by key, kept when they come a second time: most that come once never come again, and would only fill it.
+
+    A large document of layers that are all different is counted a sixth sooner so.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._met: set[int] = set()  # hashes of keys
+
+    def keep(self, key: Hashable, thing: T) -> None:
+        met = hash(key)
+        if met in self._met:
+            super().keep(key, thing)
+            return
+        if len(self._met) >= self._most:
+            self._met.clear()
+        self._met.add(met)

@@ -298,11 +298,7 @@ class Report:
     notices: tuple[Notice, ...] = field(default=())
     framework: str = ""  # whose layers they are, where the document says so
     share: Share | None = None
-
-    @property
-    def rows(self) -> int:
-        """How many rows there are."""
-        return self.root.rows
+    rows: int = 0  # how many there are
 
     @property
     def exact(self) -> bool:

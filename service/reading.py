@@ -35,7 +35,7 @@ def check(payload: Any, found: Format) -> None:
     except InvalidDocument as error:
         raise Problems([error]) from None
     if found.schema is not None and not isinstance(payload, bytes):
-        problems = list(_validator(found.name).problems(payload))
+        problems = _validator(found.name).problems(payload)
         if problems:
             raise Problems(problems)
 

@@ -133,14 +133,16 @@ class Signature:
 
     def problems(self, config: Mapping[str, Any], pointer: str) -> list[ArchitectureError]:
         """What is wrong with a config. JSON Schema takes 1.0 for an integer; we don't."""
-        return list(self._validator.problems(config, pointer)) or [
+        return self._validator.problems(config, pointer) or [
             InvalidConfig(f"must be an integer, not {config[name]}", pointer + token(name), "type")
             for name in self._integers
             if name in config and type(config[name]) is not int and _has_float(config[name])
         ]
 
-    def chosen(self, config: Mapping[str, Any]) -> dict[str, Any]:
+    def chosen(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
         """The members of a config that the formula takes."""
+        if config.keys() <= self.arguments:
+            return config
         return {name: config[name] for name in config if name in self.arguments}
 
     def bind(self, args: tuple[Output, ...], kwargs: Mapping[str, Output]) -> dict[str, Any]:

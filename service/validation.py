@@ -35,7 +35,7 @@ _BOUNDS = {
 
 
 class Validator:
-    """A schema, compiled at its first use. What it finds is raised by nobody: `problems` yields it."""
+    """A schema, compiled at its first use. What it finds is raised by nobody: `problems` returns it."""
 
     def __init__(self, schema: Mapping[str, Any], error: type[ArchitectureError] = InvalidDocument) -> None:
         self.schema = schema
@@ -45,17 +45,17 @@ class Validator:
     def _compiled(self) -> Any:
         return jsonschema_rs.validator_for(dict(self.schema))
 
-    def problems(self, instance: Any, pointer: str = "") -> Iterator[ArchitectureError]:
+    def problems(self, instance: Any, pointer: str = "") -> list[ArchitectureError]:
         """Everything in `instance`, which stands at `pointer`, that breaks the schema."""
         try:
             if self._compiled.is_valid(instance):
-                return
+                return []
             found = list(islice(self._errors(instance), MOST_PROBLEMS))
         except ValueError:  # jsonschema-rs stops at 255 levels, be it sooner or later
-            yield self._error("is nested too deeply", pointer, "too_large")
-            return
-        for error in found:
-            yield from self._explain(error, pointer + "".join(map(token, error.instance_path)))
+            return [self._error("is nested too deeply", pointer, "too_large")]
+        return [
+            told for error in found for told in self._explain(error, pointer + "".join(map(token, error.instance_path)))
+        ]
 
     def _errors(self, instance: Any) -> Iterator[Any]:
         """What the validator finds; of a large instance the first alone, since it makes all before it gives any."""

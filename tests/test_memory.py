@@ -44,3 +44,23 @@ def test_what_would_fill_the_memory_alone_is_not_kept() -> None:
     known.keep(b"b", b"12345678901")
     known.keep(None, b"1")
     assert (known.recall(b"a"), known.recall(b"b"), known.recall(None)) == (b"1", None, None)
+
+
+def test_what_comes_once_is_not_kept() -> None:
+    known: memory.Recurring[int] = memory.Recurring()
+    known.keep(b"a", 1)
+    known.keep(None, 1)
+    assert (known.recall(b"a"), known.recall(None)) == (None, None)
+    known.keep(b"a", 2)
+    known.keep(None, 2)
+    assert (known.recall(b"a"), known.recall(None)) == (2, None)
+
+
+def test_of_what_comes_once_no_more_is_known_than_of_what_comes_again() -> None:
+    known: memory.Recurring[int] = memory.Recurring()
+    for key in range(memory.MOST + 1):
+        known.keep(key, key)
+    known.keep(0, 0)
+    assert known.recall(0) is None
+    known.keep(memory.MOST, 1)
+    assert known.recall(memory.MOST) == 1

@@ -93,7 +93,7 @@ def tables() -> dict[str, Any]:
 
 def method_of(config: Mapping[str, Any]) -> Method:
     """The method of a config that has been checked. Raises Problems with all that is wrong with the config."""
-    if problems := list(_VALIDATOR.problems(config)):
+    if problems := _VALIDATOR.problems(config):
         raise Problems(problems)
     name = config["peft_type"]
     if name not in METHODS:

@@ -26,7 +26,9 @@ def prompted(root: Layer, config: Mapping[str, Any], method: Method, base: Base)
     if base.config and config.get("num_attention_heads") is None:
         _stated("num_attention_heads", _HEADS, base)  # PEFT asks for it, whether it is needed or not
     arguments = method.signature.chosen({name: value for name, value in config.items() if value is not None})
-    arguments = method.signature.chosen(_sizes(config, base, method) | arguments | _of_heads(config, base, method))
+    arguments = method.signature.chosen(
+        {**_sizes(config, base, method), **arguments, **_of_heads(config, base, method)}
+    )
     tensors = tuple(method.formula(**arguments))
     encoder = Layer("default", f"{method.name.lower()}.encoder", tensors=tensors)
     return root._replace(children=(*root.children, Layer("prompt_encoder", "ModuleDict", children=(encoder,))))

@@ -114,7 +114,7 @@ def _layers(items: Sequence[Mapping[str, Any]], pointer: str) -> tuple[Layer, ..
 
 def read_part(item: Any, pointer: str) -> Layer:
     """A layer inside another's config, which no schema has seen yet."""
-    if problems := list(_PART.problems(item, pointer)):
+    if problems := _PART.problems(item, pointer):
         raise Problems(problems)
     return read_layer(item, item.get("name", "inner"), pointer)
 

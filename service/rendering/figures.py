@@ -34,14 +34,16 @@ class FrozenBy(TypedDict):
 
 def figures(totals: Totals, convention: Convention) -> Figures:
     """The totals as a convention counts them: torch leaves buffers out, the others count them as frozen."""
-    counted = convention != "torch"
-    frozen = totals.frozen + counted * totals.buffers
+    trainable, frozen, buffers, size_bytes, buffer_bytes = totals
+    if convention != "torch":
+        frozen += buffers
+        size_bytes += buffer_bytes
     return {
-        "total": totals.trainable + frozen,
-        "trainable": totals.trainable,
+        "total": trainable + frozen,
+        "trainable": trainable,
         "frozen": frozen,
-        "buffers": totals.buffers,
-        "bytes": totals.bytes + counted * totals.buffer_bytes,
+        "buffers": buffers,
+        "bytes": size_bytes,
     }
 
 
@@ -162,8 +164,7 @@ def explanation(row: Row) -> str:
 
 def _term(tensor: Tensor) -> str:
     size = "×".join(map(str, tensor.shape)) or "1"
-    note = f" (tied to {tensor.tied_to})" if tensor.tied_to else ""
-    return f"{tensor.name} {size}{note}"
+    return f"{tensor.name} {size} (tied to {tensor.tied_to})" if tensor.tied_to else f"{tensor.name} {size}"
 
 
 def top(report: Report) -> tuple[Row, ...]:

@@ -70,7 +70,7 @@ class _Rows:
             "totals": totals,
             "frozen_by": frozen_by,
             "explanation": explained,
-            "children": [self.rendered(child, depth - 1) for child in children] if depth > 1 else [],
+            "children": [self.rendered(child, depth - 1) for child in children] if children and depth > 1 else (),
         }
         if self._detailed:
             rendered["tensors"] = own

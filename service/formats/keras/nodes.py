@@ -126,18 +126,19 @@ class Nodes:
         self.blame(InvalidDocument(f"must be {wanted}, not {shown(value)}", pointer, "type"))
 
 
-def of_one_tensor(node: Any) -> Call | None:
-    """A node of Keras 3 that takes one tensor and nothing else, as nearly all do."""
+def of_one_tensor(item: Mapping[str, Any]) -> tuple[Call, ...]:
+    """The calls of a layer that Keras 3 calls once, on one tensor and nothing else, as nearly all; of others none."""
     try:
+        (node,) = item["inbound_nodes"]
         (tensor,), kwargs = node["args"], node["kwargs"]
         kind, config = tensor["class_name"], tensor["config"]
         (name, call, output), shape = config["keras_history"], config["shape"]
         others = kwargs and any(value is not None for value in kwargs.values())
     except (AttributeError, TypeError, ValueError, KeyError):
-        return None
+        return ()
     if others or kind != "__keras_tensor__" or type(name) is not str or not is_shape(shape):
-        return None
-    return Call((Ref(name, call, output, tuple(shape)),)) if _is_number(call) and _is_number(output) else None
+        return ()
+    return (Call((Ref(name, call, output, tuple(shape)),)),) if _is_number(call) and _is_number(output) else ()
 
 
 def feeding(children: list[Layer], graph: Graph) -> set[str]:

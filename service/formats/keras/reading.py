@@ -46,7 +46,7 @@ class _Leaf(NamedTuple):
     dtype: str
 
 
-_LEAVES: memory.Memory[_Leaf] = memory.Memory()
+_LEAVES: memory.Recurring[_Leaf] = memory.Recurring()
 
 
 class Reading:
@@ -74,7 +74,8 @@ class Reading:
             return self._new(item, key, pointer, path, root)
         name = item["name"] if "name" in item else item["config"]["name"]
         kind, config, trainable, dtype = leaf
-        return Layer(name, kind, config, (), (), (), None, trainable, 1, "", dtype, pointer, key or b"")
+        calls = of_one_tensor(item)
+        return Layer(name, kind, config, (), (), calls, None, trainable, 1, "", dtype, pointer, key or b"")
 
     def _new(self, item: Any, key: bytes | None, pointer: str, path: str, root: bool) -> Layer:
         """A layer whose like was not read before."""
@@ -189,26 +190,10 @@ class Reading:
         at = f"{it.pointer}/config"
         read = list(self._children(it))
         models = {child.name: child for _, child in read if child.graph is not None}
-        inbound = [item.get("inbound_nodes") if isinstance(item, dict) else None for item, _ in read]
-        old = any(isinstance(node, list) for nodes in inbound if isinstance(nodes, list) for node in nodes)
+        old = any(isinstance(node, list) for item, child in read if not child.calls for node in _inbound(item))
         functional = frozenset(name for name, child in models.items() if old or child.type != "Sequential")
         nodes = Nodes(self.blame, frozenset(models), functional)
-        children = []
-        for (item, child), calls in zip(read, inbound, strict=True):
-            if calls is not None and not isinstance(calls, list):
-                self.wrong("a list", calls, f"{child.pointer}/inbound_nodes")
-                continue
-            here, built = f"{child.pointer}/inbound_nodes", _build_config(item) if old else None
-            found = [
-                of_one_tensor(node) or nodes.call(node, f"{here}/{index}", built)
-                for index, node in enumerate(calls or ())
-                if node
-            ]
-            if old and child.type in legacy.RECURRENT:
-                found = [legacy.with_states(call) for call in found]
-            if child.graph is not None:
-                found = [reordered(call, child.graph.inputs) for call in found]
-            children.append(child.called(found))
+        children = [child if child.calls else self._called(child, item, nodes, old) for item, child in read]
         ends: dict[str, list[Ref]] = {}
         for member in ("input_layers", "output_layers"):
             if member not in it.config:
@@ -225,6 +210,20 @@ class Reading:
         graph = Graph(tuple(ref.layer for ref in inputs), outputs[0] if len(outputs) == 1 else outputs)
         used = self._in_use(children, graph, at, it.path)
         return Layer(it.name, it.kind, children=used, graph=graph, trainable=trainable, pointer=it.pointer)
+
+    def _called(self, child: Layer, item: Any, nodes: Nodes, old: bool) -> Layer:
+        """A layer of a Functional model, wired in; `old` says that Keras 2 wrote it."""
+        here, built = f"{child.pointer}/inbound_nodes", _build_config(item) if old else None
+        calls = item.get("inbound_nodes") if isinstance(item, dict) else None
+        if calls is not None and not isinstance(calls, list):
+            self.wrong("a list", calls, here)
+            return child
+        found = [nodes.call(node, f"{here}/{index}", built) for index, node in enumerate(calls or ()) if node]
+        if old and child.type in legacy.RECURRENT:
+            found = [legacy.with_states(call) for call in found]
+        if child.graph is not None:
+            found = [reordered(call, child.graph.inputs) for call in found]
+        return child.called(found)
 
     def _in_use(self, children: list[Layer], graph: Graph, at: str, path: str) -> tuple[Layer, ...]:
         """The layers between inputs and outputs: others that the document holds are no part of the model."""
@@ -305,6 +304,12 @@ def _is_operation(item: Mapping[str, Any], kind: str) -> bool:
 def _holds_code(config: Mapping[str, Any]) -> bool:
     """Whether an argument is a Python function written as bytes."""
     return any(isinstance(value, dict) and value.get("class_name") == "__lambda__" for value in config.values())
+
+
+def _inbound(item: Any) -> list[Any]:
+    """The nodes of a layer, where that is a list."""
+    found = item.get("inbound_nodes") if isinstance(item, dict) else None
+    return found if isinstance(found, list) else []
 
 
 def _class(item: Any) -> Any:

@@ -89,7 +89,7 @@ class Reading:
         children = {child.name for child in module.children}
         known_config = {name: config[name] for name in config if name in kind.signature.arguments}
         try:
-            if problems := list(kind.signature.problems(known_config, "")):
+            if problems := kind.signature.problems(known_config, ""):
                 raise problems[0]
             tensors = tuple(kind.formula(**known_config))
         except ArchitectureError as error:
@@ -193,7 +193,7 @@ def _attention(module: Module) -> tuple[Tensor, ...]:
         return ()
     kind, out = LAYERS["torch.MultiheadAttention"], arguments(", ".join(module.children[0].text)).named
     config = {"embed_dim": out.get("in_features"), "num_heads": 1, "bias": out.get("bias", True)}
-    if list(kind.signature.problems(config, "")):
+    if kind.signature.problems(config, ""):
         return ()
     return tuple(tensor for tensor in kind.formula(**config) if not tensor.name.startswith("out_proj."))
 

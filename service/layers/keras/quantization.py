@@ -30,10 +30,13 @@ class Quantization(NamedTuple):
         return 1 if self.block == -1 else ceil(rows / self.block)
 
 
+_NONE = Quantization()
+
+
 def quantization(mode: str | None, config: Any, modes: Sequence[str]) -> Quantization:
     """A layer's quantisation; `config` is its quantization_config, whose block size goes before the policy's."""
     if mode is None:
-        return Quantization()
+        return _NONE
     name, *numbers = mode.split("/")
     fine = name in modes and all(_is_block(number) for number in numbers) and len(numbers) <= 2
     require(fine, f"must be one of {', '.join(modes)}, not {shown(mode)}", "quantization_mode")
