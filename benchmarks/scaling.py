@@ -6,12 +6,14 @@ import gc
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from compileall import compile_dir
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
 import orjson
 
+import service
 from benchmarks.bodies import bodies, native
 from benchmarks.load import ask, connected
 from service.counting import Limits, count
@@ -84,11 +86,11 @@ def workers() -> Iterator[Throughput]:
     """ResNet-50 over HTTP, from two clients for each worker; they share the machine's cores."""
     body = next(body for body in bodies() if body.name.startswith("ResNet"))
     for number in (1, 2):
-        with Instance(number) as service:
+        with Instance(number) as instance:
             done: list[int] = []
             until = time.perf_counter() + 6
 
-            def load(url: str = service.url, until: float = until, done: list[int] = done) -> None:
+            def load(url: str = instance.url, until: float = until, done: list[int] = done) -> None:
                 connection = connected(url)
                 while time.perf_counter() < until:
                     ask(connection, body)
@@ -112,14 +114,14 @@ class Memory(NamedTuple):
 def memory() -> Iterator[Memory]:
     """Two workers under mixed requests, large and small."""
     small = [body for body in bodies() if len(body.raw) < 200_000]
-    with Instance(2) as service:
-        connection = connected(service.url)
+    with Instance(2) as instance:
+        connection = connected(instance.url)
         asked = 0
         for until in (0, 1_000, 10_000, 20_000):
             while asked < until:
                 ask(connection, small[asked % len(small)])
                 asked += 1
-            yield Memory(asked, max(map(_pss, service.workers)))
+            yield Memory(asked, max(map(_pss, instance.workers)))
 
 
 def _pss(process: int) -> int:
@@ -128,13 +130,14 @@ def _pss(process: int) -> int:
 
 
 def first_answer() -> float:
-    """Seconds from the start of the command to the first count."""
+    """Seconds from the start of the command to the first count, of modules that are compiled, as the image's are."""
+    compile_dir(service.__path__[0], quiet=1)
     body = bodies()[0]
     times = []
     for _ in range(5):
-        service = Instance(1)
+        instance = Instance(1)
         start = time.perf_counter()
-        with service:
-            ask(connected(service.url), body)
+        with instance:
+            ask(connected(instance.url), body)
             times.append(time.perf_counter() - start)
     return median(times)

@@ -129,6 +129,7 @@ class _Walk(Leaves):
         self.next_look = self._in_a_while()
         self.shared: list[Shared] = []
         self.stated: dict[tuple[Tensor, ...], Fates] = {}  # what became of tensors that no formula yields
+        self.held = ADAPTER if document.adapted else FROZEN.frozen_by  # why what the document freezes does not train
 
     def counted(self) -> _Counted:
         """The document, counted. Raises Problems."""
@@ -300,13 +301,13 @@ class _Walk(Leaves):
         self, tensors: tuple[Tensor, ...], layer: Layer, path: str, verdict: Verdict, copies: int
     ) -> Settled:
         computed = layer.config is not None  # by a formula, whose `trainable` is design and no word on training
-        free, held = self._reason(verdict), self._reason(FROZEN)
+        free = self._reason(verdict)
         fates = [
             DESIGN
             if tensor.role == "buffer" or (computed and not tensor.trainable)
             else free
             if tensor.trainable
-            else held
+            else self.held
             for tensor in tensors
         ]
         if self.ruled and copies:
@@ -319,8 +320,8 @@ class _Walk(Leaves):
         return settle(tensors, fates, layer.dtype or self.options.dtype, layer.shares)
 
     def _reason(self, verdict: Verdict) -> Reason | None:
-        """Why what has this verdict does not train: what the document freezes around an adapter is for that."""
-        return ADAPTER if verdict is FROZEN and self.document.adapted else verdict.frozen_by
+        """Why what has this verdict does not train."""
+        return self.held if verdict is FROZEN else verdict.frozen_by
 
     def _add(self, own: Settled, layer: Layer, copies: int) -> None:
         """Count a layer's own tensors."""

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from service.errors import TooLarge
-from service.formats.huggingface.expressions import Unknown, parse
+from service.formats.huggingface.expressions import parse
+from service.formats.huggingface.functions import Unknown
 from service.formats.huggingface.places import each, joined, where
 from service.formats.huggingface.planning import parts_of
 

@@ -7,136 +7,18 @@ A field is a dotted path (`text_config.hidden_size`); i, j, k, l are the indices
 from __future__ import annotations
 
 import ast
-import json
-import math
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import sha256
 from typing import Any
+
+from service.formats.huggingface.functions import ARITHMETIC, COMPARISONS, FUNCTIONS, LARGEST, NO_VALUE, Unknown
 
 Scope = Mapping[str, Any]
 Closure = Callable[[Scope, Sequence[int]], Any]
 
 INDICES = "ijkl"
-LARGEST = 2**63
 _NUMBERS = int, float
-_STEEPEST = 64
-
-
-ACTIVATIONS = frozenset(
-    [
-        "gelu",
-        "gelu_10",
-        "gelu_accurate",
-        "gelu_fast",
-        "gelu_new",
-        "gelu_python",
-        "gelu_python_tanh",
-        "gelu_pytorch_tanh",
-        "hardswish",
-        "laplace",
-        "leaky_relu",
-        "linear",
-        "mish",
-        "quick_gelu",
-        "relu",
-        "relu2",
-        "relu6",
-        "sigmoid",
-        "silu",
-        "sqrtsoftplus",
-        "swish",
-        "tanh",
-    ]
-)
-"""transformers.activations.ACT2FN, but for those that hold parameters (prelu, xielu)."""
-
-
-class Unknown(Exception):
-    """An expression has no value here: a field is null, an index is out of range, an operand is of another type."""
-
-
-_NO_VALUE = (Unknown, TypeError, ZeroDivisionError, OverflowError, AttributeError, ValueError, LookupError)
-
-
-def _power(base: Any, exponent: Any) -> Any:
-    if abs(exponent) > _STEEPEST or abs(base) > LARGEST:
-        raise Unknown
-    return base**exponent
-
-
-def _alike(left: Any, right: Any) -> bool:
-    """Equality of values of one kind: whether 64 is "auto" is no question that a class could have meant."""
-    if isinstance(left, str) != isinstance(right, str):
-        raise Unknown
-    return bool(left == right)
-
-
-_UNTOLD = frozenset(
-    [
-        "id2label",
-        "label2id",
-        "transformers_version",
-        "dtype",
-        "torch_dtype",
-        "architectures",
-        "_name_or_path",
-        "return_dict",
-        "output_hidden_states",
-        "output_attentions",
-        "problem_type",
-        "chunk_size_feed_forward",
-    ]
-)
-
-
-def digest(config: Any) -> str:
-    """A hash of what matters in a config."""
-    told = (
-        {name: value for name, value in config.items() if name not in _UNTOLD} if isinstance(config, dict) else config
-    )
-    return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _split(text: str, separator: str, place: int) -> str:
-    return text.split(separator)[place]
-
-
-def _count(words: list[Any], word: str) -> int:
-    """How many of a list are a word."""
-    return words.count(word)
-
-
-def _nth(words: list[Any], word: str, number: int) -> int:
-    """The place of the n-th of those."""
-    places = [place for place, found in enumerate(words) if found == word]
-    if not 0 <= number < len(places):
-        raise Unknown
-    return places[number]
-
-
-def _parts(text: str, separator: str) -> int:
-    return text.count(separator) + 1
-
-
-_ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: _power,
-}  # fmt: skip
-_COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
-    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
-    ast.Eq: _alike, ast.NotEq: lambda a, b: not _alike(a, b), ast.In: lambda item, items: item in items,
-}  # fmt: skip
-_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "len": len, "sum": sum, "max": max, "min": min, "int": int, "float": float, "round": round, "abs": abs,
-    "ceil": math.ceil, "floor": math.floor, "sqrt": math.sqrt, "log": math.log, "log2": math.log2, "gcd": math.gcd,
-    "bit_length": int.bit_length, "lower": str.lower, "split": _split, "parts": _parts, "startswith": str.startswith,
-    "contains": operator.contains, "digest": digest, "is_activation": ACTIVATIONS.__contains__,
-    "count": _count, "nth": _nth,
-    "only": lambda items, allowed: set(items) <= set(allowed),
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,7 +88,7 @@ def _holds(node: ast.expr, value: Closure) -> Closure:
     def holds(scope: Scope, at: Sequence[int]) -> bool:
         try:
             return bool(value(scope, at))
-        except _NO_VALUE:
+        except NO_VALUE:
             return False
 
     return holds
@@ -237,7 +119,7 @@ def _value(node: ast.expr) -> Closure:  # noqa: C901 - one case a node of the gr
         case ast.Subscript(value=base, slice=place):
             return _item(base, place)
         case ast.BinOp(left=left, op=op, right=right):
-            return _binary(_ARITHMETIC[type(op)], _operand(left), _operand(right))
+            return _binary(ARITHMETIC[type(op)], _operand(left), _operand(right))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             inner = _operand(operand)
             return lambda scope, at: -inner(scope, at)
@@ -354,7 +236,7 @@ def _compared(left: ast.expr, op: ast.cmpop, right: ast.expr) -> Closure:
     if isinstance(op, ast.Is | ast.IsNot) and isinstance(right, ast.Constant) and right.value is None:
         path, wanted = _path(left), isinstance(op, ast.Is)
         return _null(path, wanted)
-    comparison, first, second = _COMPARISONS[type(op)], _value(left), _value(right)
+    comparison, first, second = COMPARISONS[type(op)], _value(left), _value(right)
     return lambda scope, at: comparison(first(scope, at), second(scope, at))
 
 
@@ -365,7 +247,7 @@ def _called(name: str, args: list[ast.expr]) -> Closure:
     parts = [_value(arg) for arg in args]
     if name == "most":  # the largest of those that have a value
         return lambda scope, at: max([0, *_known(parts, scope, at)])
-    function = _FUNCTIONS[name]
+    function = FUNCTIONS[name]
     if len(parts) == 1:
         (only,) = parts
         return lambda scope, at: function(only(scope, at))
@@ -377,7 +259,7 @@ def _known(parts: list[Closure], scope: Scope, at: Sequence[int]) -> list[int]:
     for part in parts:
         try:
             found.append(part(scope, at))
-        except _NO_VALUE:
+        except NO_VALUE:
             continue
     return [value for value in found if isinstance(value, int)]
 
@@ -386,7 +268,7 @@ def integer(expression: Expression, scope: Scope, at: Sequence[int]) -> int | No
     """Its value where that is an integer; None where it has none."""
     try:
         value = expression.value(scope, at)
-    except _NO_VALUE:
+    except NO_VALUE:
         return None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
@@ -399,7 +281,7 @@ def count(expression: Expression, scope: Scope, at: Sequence[int]) -> int:
 def value_or_none(expression: Expression, scope: Scope, at: Sequence[int]) -> Any:
     try:
         return expression.value(scope, at)
-    except _NO_VALUE:
+    except NO_VALUE:
         return None
 
 
@@ -407,5 +289,5 @@ def violated(expression: Expression, scope: Scope) -> bool:
     """Whether something that was assumed is known to be false; what has no value was never asked."""
     try:
         return not expression.value(scope, ())
-    except _NO_VALUE:
+    except NO_VALUE:
         return False
