@@ -13,7 +13,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from marshmallow import RAISE, Schema, fields, validate
 
 from service.components import components
-from service.errors import ArchitectureError, InvalidConfig, RegistrationError, ShapeMismatch, UnknownShape, token
+from service.errors import ArchitectureError, InvalidConfig, RegistrationError, ShapeMismatch, UnknownShape
 from service.model import Dimensions, Formula, Inner, Output
 from service.validation import Validator
 
@@ -114,10 +114,6 @@ class Signature:
         return made
 
     @cached_property
-    def _integers(self) -> tuple[str, ...]:
-        return tuple(p.name for p in self._arguments if _holds_integers(self.schema.fields[p.name]))
-
-    @cached_property
     def json_schema(self) -> dict[str, Any]:
         """What a config may be."""
         found: dict[str, Any] = components({"it": self.schema})["it"]
@@ -132,12 +128,8 @@ class Signature:
         return all(name in self.arguments or name in self.ignored for name in config)
 
     def problems(self, config: Mapping[str, Any], pointer: str) -> list[ArchitectureError]:
-        """What is wrong with a config. JSON Schema takes 1.0 for an integer; we don't."""
-        return self._validator.problems(config, pointer) or [
-            InvalidConfig(f"must be an integer, not {config[name]}", pointer + token(name), "type")
-            for name in self._integers
-            if name in config and type(config[name]) is not int and _has_float(config[name])
-        ]
+        """What is wrong with a config."""
+        return self._validator.problems(config, pointer)
 
     def chosen(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
         """The members of a config that the formula takes."""
@@ -207,13 +199,3 @@ def _field(parameter: _Parameter) -> fields.Field[Any]:
     if not parameter.required:
         field.load_default = parameter.default
     return field
-
-
-def _holds_integers(field: fields.Field[Any]) -> bool:
-    if isinstance(field, fields.List):
-        return isinstance(field.inner, fields.Integer)
-    return isinstance(field, fields.Integer) or "integer" in str(field.metadata.get("description"))
-
-
-def _has_float(value: Any) -> bool:
-    return isinstance(value, float) or (isinstance(value, list) and any(map(_has_float, value)))

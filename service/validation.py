@@ -35,7 +35,10 @@ _BOUNDS = {
 
 
 class Validator:
-    """A schema, compiled at its first use. What it finds is raised by nobody: `problems` returns it."""
+    """A schema, compiled at its first use. What it finds is raised by nobody: `problems` returns it.
+
+    Numbers are as Draft 4 has them: 1.0 is no integer, as later drafts say, since a count made of it would be none.
+    """
 
     def __init__(self, schema: Mapping[str, Any], error: type[ArchitectureError] = InvalidDocument) -> None:
         self.schema = schema
@@ -43,7 +46,7 @@ class Validator:
 
     @cached_property
     def _compiled(self) -> Any:
-        return jsonschema_rs.validator_for(dict(self.schema))
+        return jsonschema_rs.Draft4Validator(dict(self.schema))
 
     def problems(self, instance: Any, pointer: str = "") -> list[ArchitectureError]:
         """Everything in `instance`, which stands at `pointer`, that breaks the schema."""

@@ -83,7 +83,7 @@ def test_a_state_dict_tells_weights_from_buffers_by_unmistakable_names_only() ->
         ({"parameters": {"w": {}}}, "/parameters/w/shape", "required"),
         ({"parameters": {"w": tensor(-1)}}, "/parameters/w/shape/0", "at least 0"),
         ({"parameters": {"w": tensor(2**40 + 1)}}, "/parameters/w/shape/0", "at most"),
-        ({"parameters": {"w": {"shape": [2.0]}}}, "/parameters/w/shape", "integers, not 2.0"),
+        ({"parameters": {"w": {"shape": [2.0]}}}, "/parameters/w/shape/0", "an integer, not 2.0"),
         ({"parameters": {"w": {"shape": [1.8446744073709552e19]}}}, "/parameters/w/shape/0", "at most"),
         ({"parameters": {"w": {"shape": [True]}}}, "/parameters/w/shape/0", "an integer"),
         ({"parameters": {"w": {"shape": "23"}}}, "/parameters/w/shape", "a list"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -128,6 +129,28 @@ def test_every_format_counts_its_example(client: FlaskClient, name: str) -> None
     if not isinstance(found.example, bytes):
         recognised = client.post("/v1/count", json={"architecture": found.example}).json
         assert (recognised["format"], recognised["totals"]) == (name, answer.json["totals"])
+
+
+def with_decimals(payload: Any) -> Iterator[Any]:
+    """The payload, with one integer after the other written with a decimal point."""
+    if isinstance(payload, dict):
+        for name, value in payload.items():
+            yield from ({**payload, name: changed} for changed in with_decimals(value))
+    elif isinstance(payload, list):
+        for index, value in enumerate(payload):
+            yield from ([*payload[:index], changed, *payload[index + 1 :]] for changed in with_decimals(value))
+    elif type(payload) is int:
+        yield float(payload)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, found in FORMATS.items() if isinstance(found.example, dict)))
+def test_what_is_counted_is_never_a_decimal(client: FlaskClient, name: str) -> None:
+    example = FORMATS[name].example
+    right = client.post(f"/v1/count/{name}", json=example).data
+    changed = [example | {"layers": [{"type": "Dense", "units": 2, "repeat": 2.0}]}] if name == "native" else []
+    for payload in (*with_decimals(example), *changed):
+        answer = client.post(f"/v1/count/{name}", json=payload)
+        assert answer.status_code == 422 or answer.data == right, payload
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ for _ in range(120):
             [("/convention", "enum"), ("/depth", "minimum"), ("/detail", "enum")],
         ),
         ({"architecture": dense(), "depth": 1.0}, [("/depth", "type")]),
-        ({"architecture": dense(), "depth": 2**70}, [("/depth", "maximum")]),
+        ({"architecture": dense(), "depth": 2**70}, [("/depth", "maximum"), ("/depth", "type")]),
         ({"architecture": dense(), "dtype": "F33"}, [("/dtype", "enum")]),
         ({"architecture": dense(), "trainable": [{"match": "*"}]}, [("/trainable/0/trainable", "required")]),
         (
@@ -123,6 +123,9 @@ for _ in range(120):
         ),
         ({"architecture": dense(unit=3)}, [("/architecture/layers/0/unit", "unknown_member")]),
         ({"architecture": dense(repeat=10**12)}, [("/architecture/layers/0", "shape_mismatch")]),
+        ({"architecture": dense(repeat=2.0)}, [("/architecture/layers/0/repeat", "type")]),
+        ({"architecture": dense(units=2.0)}, [("/architecture/layers/0/units", "type")]),
+        ({"architecture": {**dense(), "input_shape": [3.0]}}, [("/architecture/input_shape", "anyOf")]),
         ({"architecture": dense(type="Conv9D")}, [("/architecture/layers/0/type", "unknown_layer")]),
         ({"architecture": {"layers": []}}, [("/architecture/layers", "minItems")]),
         ({"architecture": {"layers": [{}]}}, [("/architecture/layers/0/type", "required")]),
