@@ -31,9 +31,6 @@ _settings = Settings.from_environment()
 
 _ARENA_MAX, _TRIM_THRESHOLD, _MMAP_THRESHOLD = -8, -1, -3  # of glibc's malloc.h
 
-GARBAGE = 50_000, 5, 1_000
-"""How seldom it is looked for: a full collection over a large model stops every thread for half a second."""
-
 wsgi_app = "service.web:create_app()"
 bind = "127.0.0.1:8000"
 workers = int(os.environ.get("WEB_CONCURRENCY", len(os.sched_getaffinity(0))))
@@ -55,7 +52,7 @@ def post_fork(server: Any, worker: Any) -> None:  # noqa: ARG001 # gunicorn's si
     sys.setswitchinterval(0.001)  # a probe waits less for the threads that count
     gc.freeze()
     gc.enable()
-    gc.set_threshold(*GARBAGE)
+    gc.set_threshold(50_000, 5, 1_000)  # a full collection over a large model stops every thread for half a second
     WORKERS.set(1)
     tracing.start()
 
