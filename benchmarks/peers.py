@@ -42,7 +42,7 @@ def ours(form: str, payload: bytes) -> Count:
 
     load_plugins()
     gc.freeze()
-    gc.disable()  # a worker looks for garbage after 50,000 objects more, which is in no single of these
+    gc.disable()  # none of these makes as many objects as a worker waits for before it looks for garbage
     found = FORMATS[form]
     plain = found.media.startswith("text/")
 

@@ -97,7 +97,7 @@ def count(document: Document, options: Options = Options(), limits: Limits = Lim
     latest = document.once_counted(root.totals) if document.once_counted else ()
     notices = _bounded((*document.notices, *walk.notices, *latest, *unused))
     convention = options.convention or document.convention
-    return Report(root, convention, weights, buffers, notices, document.framework, document.share, rows)
+    return Report(root, rows, convention, weights, buffers, notices, document.framework, document.share)
 
 
 def _bounded(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:

@@ -292,13 +292,13 @@ class Report:
     """The answer: the root's row, and what holds for all of it."""
 
     root: Row
+    rows: int  # how many, the root's included
     convention: Convention
     weights_by_dtype: Mapping[str, int]
     buffers_by_dtype: Mapping[str, int]
     notices: tuple[Notice, ...] = field(default=())
     framework: str = ""  # whose layers they are, where the document says so
     share: Share | None = None
-    rows: int = 0  # how many there are
 
     @property
     def exact(self) -> bool:
