@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.blueprints.atoms import At, Domains
+from tools.blueprints.atoms import At, Domains, numbered, template
 from tools.blueprints.phases import Fact, Phase
 from tools.blueprints.symbolic import Trace
 from tools.blueprints.terms import Term
@@ -39,6 +39,16 @@ def test_a_list_has_as_many_items_as_it_was_told_to_have() -> None:
         instances |= {("kinds[.{0}", place, (at,)) for at in range(length)}
     (count,) = Domains(phases, instances).of("kinds[.{0}").counts
     assert told in count[1:]
+
+
+def test_a_word_is_numbered_where_it_goes_on_from_0_as_far_as_a_config_says() -> None:
+    none = Fact((1,), ("", False, ""), (("c", 1),))
+    few = {name: none for n in (1, 2) for name in (f"conv{n}.w", f"h.0.e_{n - 1}.w", f"h.0.level{n - 1}.w")}
+    words = numbered([Phase({}, few), Phase({}, {**few, "h.0.e_2.w": none, "conv3.w": none})])
+    assert words == {"", "e_"}
+    assert template("h.3.e_2.w", words) == ("h.{0}.e_{1}.w", (3, 2))
+    assert template("h.3.e_2", words) == ("h.{0}.e_2", (3,))
+    assert template("conv3.level1.w", words) == ("conv3.level1.w", ())
 
 
 def _parts(term: Term) -> list[Term]:

@@ -10,7 +10,7 @@ import yaml
 
 from service.counting import count
 from service.errors import Problems
-from service.formats.huggingface.blueprints import blueprint, index, known
+from service.formats.huggingface.blueprints import HOLES, blueprint, index, known
 from service.model import Layer, Report, Row
 from service.reading import read, recognise, understand
 from service.rendering.figures import active, embedding
@@ -67,6 +67,20 @@ def test_blocks_that_differ_stand_apart() -> None:
     root = counted(config).root
     assert at(root, "model.layers.0-1.mlp.gate_proj")
     assert at(root, "model.layers.2-60.mlp.experts")
+
+
+def test_blocks_that_are_numbered_within_a_word_stand_by_their_names() -> None:
+    """Every second of four layers holds three experts, and a token visits one; the total is num_parameters()."""
+    few = dict.fromkeys(("num_layers", "num_decoder_layers"), 4)
+    sparse = dict.fromkeys(("num_sparse_encoder_layers", "num_sparse_decoder_layers"), 2)
+    model = {"architectures": ["SwitchTransformersForConditionalGeneration"], "model_type": "switch_transformers"}
+    report = counted(model | few | sparse | {"num_experts": 3})
+    experts = at(report.root, "encoder.block.1,3.layer.1.mlp.experts")
+    assert [child.name for child in experts.children] == ["expert_0", "expert_1", "expert_2"]
+    assert report.root.totals.trainable == 103_344_384
+    met = active(report)
+    assert met is not None
+    assert met["total"] == 103_344_384 - 4 * 2 * 2 * 768 * 2048  # layers · idle experts · wi, wo · d_model · d_ff
 
 
 def test_a_tied_tensor_is_counted_once() -> None:
@@ -297,8 +311,5 @@ def test_every_blueprint_reads() -> None:
     """Each is in the language, and an index variable of it is a block's."""
     for model_type, name in known():
         for entry in blueprint(model_type, name).entries:
-            assert len(entry.counts) == sum(step in ("{i}", "{j}", "{k}", "{l}") for step in entry.steps), (
-                name,
-                entry.name,
-            )
+            assert len(entry.counts) == sum(step.endswith(HOLES) for step in entry.steps), (name, entry.name)
     assert index().version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,21 +14,41 @@ from tools.blueprints.terms import Term, Unknown, filled, holds, mentions, paths
 At = tuple[int, ...]
 _MOST_ALTERNATIVES = 4
 _MOST_BLOCKS = 200
+_NUMBERED = re.compile(r"(?P<word>(?:\w*[^\W\d])?)(?P<number>\d+)", re.ASCII)
+_PLAIN = frozenset(("",))
 _BOUNDS = (1, 3, 4, 5, 6, 8)
 _SLOT = frozenset(("S",))
 _NUMBERS = frozenset(("c", "S"))
 _COMPARISONS = frozenset(("<", "<=", ">", ">=", "==", "!="))
 
 
-def template(name: str) -> tuple[str, At]:
-    """'h.3.attn' -> 'h.{0}.attn', (3,); a tensor that is but a number itself keeps it"""
+def numbered(phases: Sequence[Phase]) -> frozenset[str]:
+    """The words that are numbered from 0 on, in one run further than in another: expert_0, expert_1; and none at all."""
+    found: dict[tuple[str, str], dict[int, set[int]]] = {}
+    for run, phase in enumerate(phases):
+        for name in phase.facts:
+            *own, _ = name.split(".")
+            for place, step in enumerate(own):
+                if match := _NUMBERED.fullmatch(step):
+                    runs = found.setdefault((".".join(own[:place]), match["word"]), {})
+                    runs.setdefault(run, set()).add(int(match["number"]))
+    return _PLAIN | {
+        word
+        for (_, word), runs in found.items()
+        if all(max(numbers) < len(numbers) for numbers in runs.values()) and len(set(map(len, runs.values()))) > 1
+    }
+
+
+def template(name: str, words: frozenset[str] = _PLAIN) -> tuple[str, At]:
+    """'h.3.e_2.w' -> 'h.{0}.e_{1}.w', (3, 2) with e_ among the words; a tensor that is but a number itself keeps it"""
     steps: list[str] = []
     at: list[int] = []
     own = name.split(".")
     for place, step in enumerate(own):
-        if step.isdigit() and (place < len(own) - 1 or "[" in name):
-            steps.append(f"{{{len(at)}}}")
-            at.append(int(step))
+        match = _NUMBERED.fullmatch(step) if place < len(own) - 1 or "[" in name else None
+        if match and match["word"] in words:
+            steps.append(f"{match['word']}{{{len(at)}}}")
+            at.append(int(match["number"]))
         else:
             steps.append(step)
     return ".".join(steps), tuple(at)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tools.blueprints.atoms import Domains, template
+from tools.blueprints.atoms import Domains, numbered, template
 from tools.blueprints.fitting import Seen, fit, fits, table
 from tools.blueprints.formulas import Literal, formula, rows_where
 from tools.blueprints.phases import Phase
@@ -55,14 +55,14 @@ class Learner:
         self.phases = phases
         self.failures: list[str] = []
         wanted = None if names is None else frozenset(names)
-        placed = _placed(phases)
+        placed, words = _placed(phases), numbered(phases)
         groups: dict[Any, _Group] = {}
         for run, phase in enumerate(phases):
             for name, fact in phase.facts.items():
                 if wanted is not None and name.partition("[")[0] not in wanted:
                     continue
-                general, at = template(name)
-                tied, places = template(fact.mark[0])
+                general, at = template(name, words)
+                tied, places = template(fact.mark[0], words)
                 mark: Mark = ((tied, len(places)), *fact.mark[1:])
                 slots: list[Term] = []
                 terms = tuple(("c", one) for one in fact.value) if literal else fact.terms

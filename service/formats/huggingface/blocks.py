@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from service.errors import InvalidConfig, Problems, TooLarge
@@ -76,8 +76,10 @@ class Builder:
             child = self._layer(beneath, step, spot) if beneath.reach is None else self._again(beneath, step, spot)
             if child.tensors or child.children:
                 children.append(child)
-        if node.blocks is not None and node.blocks.inner.entries & spot.entries:
-            children += self._blocks(node.blocks, spot)
+        for word, blocks in node.blocks.items():
+            if blocks.inner.entries & spot.entries:
+                found = self._blocks(blocks, spot)
+                children += self._apart(word, found) if word else found
         self._look(1)
         return Layer(name, "", None, tuple(children), tensors, repeat=repeat)
 
@@ -117,6 +119,15 @@ class Builder:
             alike[made] = alike.get(made, 0) | places
         for (children, tensors), places in alike.items():
             yield Layer(joined(places), "", None, children, tensors, repeat=places.bit_count())
+
+    def _apart(self, word: str, folded: Iterable[Layer]) -> list[Layer]:
+        """Blocks that are numbered within a word, each by its own name: expert_0, expert_1."""
+        found: dict[int, Layer] = {}
+        for layer in folded:
+            self._look(layer.repeat)
+            for number in _indices(layer.name):
+                found[int(number)] = layer._replace(name=word + number, repeat=1)
+        return [found[number] for number in sorted(found)]
 
     def _members(self, blocks: Blocks, spot: Spot) -> Iterator[tuple[Bits, int]]:
         """In which blocks which entries are."""

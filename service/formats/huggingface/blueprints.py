@@ -22,7 +22,7 @@ import orjson
 from service.formats.huggingface.expressions import INDICES, Expression, parse
 
 HOLES = tuple(f"{{{name}}}" for name in INDICES)
-"""What stands for the index of a block in the name of an entry."""
+"""What stands for the index of a block in the name of an entry; a word may stand before it: expert_{i}."""
 
 TRUE = parse("True")
 _LINE = re.compile(

@@ -47,7 +47,7 @@ def built(found: Blueprint, dtype: str, scope: Scope) -> Built:
         return known
     builder = Builder(scope, dtype)
     root = builder.build(design.plan, found.name)._replace(type=found.name)
-    made = Built(root, said(builder), builder.looked, own)
+    made = Built(root, said(builder, found.family.model_type), builder.looked, own)
     _REMEMBERED.keep(own, made)
     return made
 

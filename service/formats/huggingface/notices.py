@@ -15,6 +15,9 @@ _CHOSEN = (
 )  # fmt: skip
 """The fields that hold how many experts a token visits, by the names that configs have for it."""
 
+_BY_DESIGN = {"switch_transformers": 1, "nllb-moe": 2}
+"""How many experts a token visits where no field says so (SwitchTransformersTop1Router, NllbMoeTop2Router)."""
+
 _MORE_LAYERS = ("num_nextn_predict_layers", "mtp_num_hidden_layers")
 _ALWAYS_TIED = frozenset(("t5", "mt5", "longt5"))
 
@@ -27,7 +30,7 @@ class Said(NamedTuple):
     fused: bool  # the experts of a layer are one tensor
 
 
-def said(builder: Builder) -> Said:
+def said(builder: Builder, model_type: str) -> Said:
     """What the weights of a tree are for."""
     inputs = heads = 0
     experts, fused = [], False
@@ -41,7 +44,7 @@ def said(builder: Builder) -> Said:
             fused = fused or axis < 0
     if not experts:
         return Said(Share(inputs, heads) if inputs else None, (), fused)
-    idle = _idle(builder.scope, experts)
+    idle = _idle(_chosen(builder.scope) or _BY_DESIGN.get(model_type), experts)
     unknown = "a mixture of experts, but no field says how many a token visits"
     notices = () if idle is not None else (Notice("active_unknown", "", unknown),)
     return Said(Share(inputs, heads, idle), notices, fused)
@@ -54,9 +57,8 @@ def _held(each: Stands, axis: int, builder: Builder) -> int:
     return each.tensor.shape[0] if len(each.tensor.shape) > 1 else 0
 
 
-def _idle(fields: Scope, experts: list[tuple[int, int]]) -> int | None:
-    """The elements of the experts that a token does not visit; None where no field says how many it does."""
-    chosen = _chosen(fields)
+def _idle(chosen: int | None, experts: list[tuple[int, int]]) -> int | None:
+    """The elements of the experts that a token does not visit; None where nobody knows how many it does."""
     if chosen is None or any(not 0 < chosen <= held for _, held in experts):
         return None
     return sum(size // held * (held - chosen) for size, held in experts)

@@ -47,7 +47,7 @@ class Node:
 
     tensors: list[Own] = field(default_factory=list)
     beneath: dict[str, Node] = field(default_factory=dict)
-    blocks: Blocks | None = None
+    blocks: dict[str, Blocks] = field(default_factory=dict)  # by the word that stands before their index, mostly none
     kind: Kind | None = None  # of its tensors; None: one is tied, or has a purpose
     leaf: bool = True  # nothing is beneath
     entries: Bits = 0  # all beneath
@@ -107,12 +107,12 @@ def _put(root: Node, bit: Bits, entry: Entry) -> None:
         node.leaf &= step is None
         if step is None:
             break
-        if step not in HOLES:
+        if not step.endswith(HOLES):
             node = node.beneath.setdefault(step, Node())
             continue
-        node.blocks = node.blocks or Blocks(depth)
-        node.blocks.found.append((bit, entry))
-        node, depth = node.blocks.inner, depth + 1
+        blocks = node.blocks.setdefault(step[: -len(HOLES[0])], Blocks(depth))
+        blocks.found.append((bit, entry))
+        node, depth = blocks.inner, depth + 1
     reach = max([axis.reach for axis in entry.shape], default=0)
     node.tensors.append(Own(bit, entry, reach, purpose))
 
@@ -143,9 +143,9 @@ def _describe(node: Node, depth: int, kinds: dict[Any, int], *, known: bool) -> 
         if not known and not beneath.single and reach < depth:
             beneath.reach = reach
         _describe(beneath, depth, kinds, known=known or beneath.reach is not None)
-    if node.blocks is not None:
-        _describe_blocks(node.blocks)
-        _describe(node.blocks.inner, depth + 1, kinds, known=False)
+    for blocks in node.blocks.values():
+        _describe_blocks(blocks)
+        _describe(blocks.inner, depth + 1, kinds, known=False)
 
 
 def _describe_blocks(blocks: Blocks) -> None:

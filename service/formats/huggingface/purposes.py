@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from service.formats.huggingface.blueprints import HOLES
 
+_WIDTH = len(HOLES[0])
 _EXPERTS = re.compile(r"(?:\w+_)?experts", re.ASCII)
 _SHARED = re.compile(r".*shared", re.ASCII)
 _INPUT_EMBEDDING = re.compile(r"(^|\.)(embed_tokens|embed_in|wte|word_embeddings|tok_embeddings|shared)\.weight$")
@@ -34,5 +35,5 @@ def _experts(name: str) -> int | None:
     steps = name.split(".")
     for step, below in pairwise(steps):
         if _EXPERTS.fullmatch(step) and not _SHARED.match(step):
-            return HOLES.index(below) if below in HOLES else -1
+            return HOLES.index(below[-_WIDTH:]) if below.endswith(HOLES) else -1
     return None
