@@ -29,7 +29,7 @@ def _peers() -> None:
 
 
 def _scaling() -> None:
-    layers, repeats, nesting = (_told(points()) for points in (scaling.layers, scaling.repeats, scaling.nesting))
+    layers, repeats, nesting = _told(scaling.layers()), _told(scaling.repeats()), _told(scaling.nesting())
     report.scaling(layers, repeats, nesting, _told(scaling.workers()))
 
 

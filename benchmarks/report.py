@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.floor import Ratio
 from benchmarks.peers import Peer
-from benchmarks.scaling import Memory, Point, Throughput
+from benchmarks.scaling import Layers, Memory, Point, Throughput
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, CHART = DOCS / "performance.md", DOCS / "performance.svg"
@@ -89,11 +89,21 @@ def _ratio(times: float) -> str:
 
 
 def scaling(
-    layers: Sequence[Point], repeats: Sequence[Point], nesting: Sequence[Point], workers: Sequence[Throughput]
+    layers: Sequence[Layers], repeats: Sequence[Point], nesting: Sequence[Point], workers: Sequence[Throughput]
 ) -> None:
     each = table(
-        ("layers", "time", "a layer"),
-        ((f"{p.size:,}", f"{p.seconds * 1e3:,.2f} ms", f"{p.seconds / p.size * 1e6:.2f} µs") for p in layers),
+        ("layers", "own time", "the kernel's", "a layer", "of one of 1,000", "of its own time"),
+        (
+            (
+                f"{p.size:,}",
+                f"{p.own * 1e3:,.2f} ms",
+                f"{p.kernel * 1e3:,.2f} ms",
+                f"{(p.own + p.kernel) / p.size * 1e6:.1f} µs",
+                f"{p.ratio:.2f} ×",
+                f"{p.own_ratio:.2f} ×",
+            )
+            for p in layers
+        ),
     )
     rest = "\n".join(
         table((name, "time"), ((f"{p.size:,}", f"{p.seconds * 1e6:,.0f} µs") for p in points))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from compileall import compile_dir
 from pathlib import Path
-from statistics import median
+from resource import RUSAGE_SELF, getrusage
+from statistics import fmean, median
 from typing import Any, NamedTuple
 
 import orjson
@@ -22,6 +24,7 @@ from service.registry import FORMATS, load_plugins
 from service.rendering.json import as_json
 from tools.instance import Instance
 
+ROUNDS = 5
 LIMITS = Limits(depth=200, layers=2_000_000, tensors=5_000_000, seconds=600)
 
 
@@ -32,11 +35,45 @@ class Point(NamedTuple):
     seconds: float
 
 
-def layers() -> Iterator[Point]:
-    """Layers that nothing is remembered of, from JSON to JSON."""
-    for power in range(2, 7):
-        size, rounds = 10**power, max(2, 10 ** (4 - power))
-        yield Point(size, _seconds([native(size, first * 17_188) for first in range(rounds + 1)]))
+class Layers(NamedTuple):
+    """What a document of so many layers takes of a processor, and a layer of it against one of a thousand."""
+
+    size: int
+    own: float  # seconds
+    kernel: float  # seconds: giving memory, mostly
+    own_ratio: float
+    ratio: float
+
+
+def layers() -> Iterator[Layers]:
+    """Layers that nothing is remembered of, from JSON to JSON. A machine changes its speed: in each round (these are
+    medians) a size stands between two measurements of a thousand layers."""
+    numbers = itertools.count()
+
+    def each(size: int, times: int) -> tuple[float, float]:
+        """Seconds a layer: own, and the kernel's."""
+        taken = [_cpu(native(size, next(numbers) * 17_188)) for _ in range(times)]
+        return fmean(own for own, _ in taken) / size, fmean(kernel for _, kernel in taken) / size
+
+    _ready()
+    each(1000, 10)
+    for size in (100, 1_000, 10_000, 100_000, 1_000_000):
+        rounds = []
+        for _ in range(ROUNDS):
+            before, (own, kernel), after = each(1000, 30), each(size, max(1, 30_000 // size)), each(1000, 30)
+            thousand = [(one + other) / 2 for one, other in zip(before, after, strict=True)]
+            rounds.append((own * size, kernel * size, own / thousand[0], (own + kernel) / sum(thousand)))
+        yield Layers(size, *map(median, zip(*rounds, strict=True)))
+
+
+def _cpu(document: dict[str, Any]) -> tuple[float, float]:
+    """Seconds of the processor: of the process itself, and of the kernel for it."""
+    body = orjson.dumps(document)
+    gc.collect()
+    before = getrusage(RUSAGE_SELF)
+    _answer(body)
+    after = getrusage(RUSAGE_SELF)
+    return after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
 
 
 def repeats() -> Iterator[Point]:
@@ -62,17 +99,24 @@ def _around(layer: dict[str, Any]) -> dict[str, Any]:
 
 def _seconds(documents: Sequence[dict[str, Any]]) -> float:
     """The median over documents, without the first."""
-    load_plugins()
-    gc.freeze()
-    gc.disable()  # as a worker does for a large body
-    found = FORMATS["native"]
+    _ready()
     times = []
     for body in map(orjson.dumps, documents):
         gc.collect()
         start = time.perf_counter()
-        orjson.dumps(as_json(count(read(orjson.loads(body), found), limits=LIMITS), "native"))
+        _answer(body)
         times.append(time.perf_counter() - start)
     return median(times[1:])
+
+
+def _ready() -> None:
+    load_plugins()
+    gc.freeze()
+    gc.disable()  # as a worker does for a large body
+
+
+def _answer(body: bytes) -> None:
+    orjson.dumps(as_json(count(read(orjson.loads(body), FORMATS["native"]), limits=LIMITS), "native"))
 
 
 class Throughput(NamedTuple):

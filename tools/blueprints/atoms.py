@@ -23,7 +23,7 @@ _COMPARISONS = frozenset(("<", "<=", ">", ">=", "==", "!="))
 
 
 def numbered(phases: Sequence[Phase]) -> frozenset[str]:
-    """The words that are numbered from 0 on, in one run further than in another: expert_0, expert_1; and none at all."""
+    """The words that are numbered from 0 on, in one run further than in another: expert_0, expert_1; and no word."""
     found: dict[tuple[str, str], dict[int, set[int]]] = {}
     for run, phase in enumerate(phases):
         for name in phase.facts:
