@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
@@ -123,8 +122,8 @@ class _Walk(Leaves):
         self.deadline = monotonic() + limits.seconds
         self.rules = Rules(options.rules, self.deadline)
         self.ruled = bool(options.rules)
-        self.weights: Counter[str] = Counter()
-        self.buffers: Counter[str] = Counter()
+        self.weights: dict[str, int] = {}  # elements by dtype
+        self.buffers: dict[str, int] = {}
         self.depth = self.visited = self.tensors = 0
         self.next_look = self._in_a_while()
         self.shared: list[Shared] = []
@@ -329,9 +328,9 @@ class _Walk(Leaves):
         if self.tensors > self.limits.tensors:
             self._refuse(layer, f"is where the {self.limits.tensors:,} tensors that one request may hold are exceeded")
         for dtype, size in own.weights.items():
-            self.weights[dtype] += size * copies
+            self.weights[dtype] = self.weights.get(dtype, 0) + size * copies
         for dtype, size in own.buffers.items():
-            self.buffers[dtype] += size * copies
+            self.buffers[dtype] = self.buffers.get(dtype, 0) + size * copies
         if layer.shares:
             self.shared.append(Shared(layer, own.tensors))
 
