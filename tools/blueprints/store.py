@@ -15,6 +15,7 @@ from transformers.models.auto.configuration_auto import model_type_to_module_nam
 
 from tools.blueprints.compiler import ONLY_DEFAULTS, Result, compile_type
 from tools.blueprints.framework import VERSION, base_classes, config_class
+from tools.blueprints.records import equal_to
 
 Record = dict[str, Any]
 Files = dict[str, str]
@@ -124,12 +125,16 @@ def data_of(results: Iterable[Result], fingerprints: Mapping[str, str], cache: C
         classes.setdefault(result.name, []).append(result.model_type)
         family = families.setdefault(result.model_type, {"defaults": {}, "parts": {}, "aliases": {}, "classes": {}})
         for part in ("defaults", "parts", "aliases"):
-            family[part] = {**result.shared[part], **family[part]}
+            family[part] = _joined(family[part], result.shared[part])
         if "auto" in result.shared and result.shared["parts"]:
             family |= {name: result.shared[name] for name in ("auto", "flat")}
         fixed = {"fixed": True} if result.narrow == ONLY_DEFAULTS else {}
         within = cache.within(result.model_type, result.name)
         family["classes"][result.name] = result.record | fixed | ({"within": within} if within else {})
+    for family in families.values():
+        for record in family["classes"].values():
+            if record.get("fixed"):
+                record["given"] = [_as_known(pin, family["defaults"]) for pin in record["given"]]
     index = {
         "transformers": VERSION,
         "classes": dict(sorted(classes.items())),
@@ -139,6 +144,17 @@ def data_of(results: Iterable[Result], fingerprints: Mapping[str, str], cache: C
     }
     files = {f"{kind}.json": _text(family) for kind, family in families.items()}
     return files | {"index.json": _text(index)}
+
+
+def _joined(one: Record, other: Record) -> Record:
+    """What two classes of one config know of its fields: null is no more than that nobody asked."""
+    return other | {path: value for path, value in one.items() if value is not None or path not in other}
+
+
+def _as_known(pin: str, defaults: Record) -> str:
+    """A pin of a class that saw its defaults only: to be null, where another class knows the default, is to be that."""
+    path = pin.removesuffix(" is None")
+    return pin if path == pin or defaults.get(path) is None else equal_to(path, defaults[path])
 
 
 def _text(found: Any) -> str:
