@@ -192,6 +192,7 @@ SEGFORMER: dict[str, Any] = {"architectures": ["SegformerModel"], "model_type": 
             | dict.fromkeys(("sr_ratios", "num_attention_heads", "mlp_ratios", "patch_sizes"), [3] * 4000),
             "more than 40,000 layers",
         ),
+        ({"architectures": ["NllbMoeModel"], "model_type": "nllb-moe", "num_experts": 10**6}, "more than 40,000"),
     ],
 )  # fmt: skip
 def test_too_large(config: dict[str, Any], detail: str) -> None:
