@@ -20,7 +20,7 @@ from tools.blueprints.records import equal_to
 Record = dict[str, Any]
 Files = dict[str, str]
 
-COMPILER = 2
+COMPILER = 3
 """Raised when a change of the compiler changes what it makes."""
 
 

@@ -150,6 +150,12 @@ def read(found: Family, name: str) -> Blueprint:
     )
 
 
+def hole(step: str) -> tuple[str, int] | None:
+    """The word before the index in a step of a name, and of which axis that is: ("expert_", 1) of expert_{j}."""
+    width = len(HOLES[0])
+    return (step[:-width], HOLES.index(step[-width:])) if step.endswith(HOLES) else None
+
+
 def _entry(line: str) -> Entry:
     match = _LINE.fullmatch(line)
     assert match is not None, line

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from service.formats.huggingface.blueprints import HOLES, Entry
+from service.formats.huggingface.blueprints import Entry, hole
 from service.formats.huggingface.expressions import INDICES, Expression, parse
 from service.formats.huggingface.purposes import Purpose, purpose_of
 
@@ -107,10 +107,10 @@ def _put(root: Node, bit: Bits, entry: Entry) -> None:
         node.leaf &= step is None
         if step is None:
             break
-        if not step.endswith(HOLES):
+        if (numbered := hole(step)) is None:
             node = node.beneath.setdefault(step, Node())
             continue
-        blocks = node.blocks.setdefault(step[: -len(HOLES[0])], Blocks(depth))
+        blocks = node.blocks.setdefault(numbered[0], Blocks(depth))
         blocks.found.append((bit, entry))
         node, depth = blocks.inner, depth + 1
     reach = max([axis.reach for axis in entry.shape], default=0)

@@ -7,9 +7,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from service.formats.huggingface.blueprints import HOLES
+from service.formats.huggingface.blueprints import hole
 
-_WIDTH = len(HOLES[0])
 _EXPERTS = re.compile(r"(?:\w+_)?experts", re.ASCII)
 _SHARED = re.compile(r".*shared", re.ASCII)
 _INPUT_EMBEDDING = re.compile(r"(^|\.)(embed_tokens|embed_in|wte|word_embeddings|tok_embeddings|shared)\.weight$")
@@ -35,5 +34,6 @@ def _experts(name: str) -> int | None:
     steps = name.split(".")
     for step, below in pairwise(steps):
         if _EXPERTS.fullmatch(step) and not _SHARED.match(step):
-            return HOLES.index(below[-_WIDTH:]) if below.endswith(HOLES) else -1
+            numbered = hole(below)
+            return numbered[1] if numbered else -1
     return None
