@@ -113,12 +113,12 @@ class Explorer:
             config = payload(self.fields, self.start)
             self.start = stated(self.fields, written(self.config_cls, self.model_type, config))
             found, truth = self.attempt(self.start), self._truth(self.start)
-        if truth is not None and (found is None or not _agree(found, truth)):
+        if truth is not None and (found is None or not found.agrees(truth)):
             self.flags = False
             found = self.attempt(self.start)
         if found is None:
             raise CannotBuild(self.reason)
-        if truth is None or not _agree(found, truth):
+        if truth is None or not found.agrees(truth):
             raise CannotBuild("what it builds depends on more than a config's values")
         self._undeclared(found)
         again = self.attempt(self.start)
@@ -363,7 +363,7 @@ class Explorer:
         }
         for one, other in itertools.permutations(numbers, 2):
             alike = one.rpartition(".")[0] == other.rpartition(".")[0] and numbers[one] < numbers[other]
-            if alike and any(_exceeds(run, one, other) for run in self.runs):
+            if alike and any(run.exceeds(one, other) for run in self.runs):
                 yield one, other
 
     def keep_within(self, bound: tuple[str, str] | None) -> None:
@@ -372,7 +372,7 @@ class Explorer:
         self.runs = [one for one in self.runs if not self._beyond(one)]
 
     def _beyond(self, found: Run) -> bool:
-        return self.bound is not None and _exceeds(found, *self.bound)
+        return self.bound is not None and found.exceeds(*self.bound)
 
     def pin(self, paths: set[str]) -> None:
         """Leave fields as they are, and forget the runs in which they were not."""
@@ -384,11 +384,6 @@ class Explorer:
         ]  # fmt: skip
 
 
-def _exceeds(found: Run, one: str, other: str) -> bool:
-    values = found.config.env.get(one), found.config.env.get(other)
-    return isinstance(values[0], int) and isinstance(values[1], int) and values[0] > values[1]
-
-
 def _other_kind(given: Any, made: Any) -> bool:
     """Whether a string such as "auto" became a number."""
     return isinstance(given, str) and isinstance(made, int | float)
@@ -398,12 +393,6 @@ def _chosen(changes: Flat, base: Flat) -> bool:
     """Whether these are one change to a first run, of a flag, a word, or words."""
     new = [value for path, value in changes.items() if path not in base]
     return len(new) == 1 and (isinstance(new[0], bool | str) or of_words(new[0]))
-
-
-def _agree(found: Run, truth: dict[str, Found]) -> bool:
-    return {name: (fact.value, *fact.mark) for name, fact in found.model.facts.items()} == {
-        name: tuple(what) for name, what in truth.items()
-    }
 
 
 def _key(changes: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -43,3 +44,13 @@ class Run:
     config: Phase
     model: Phase
     same: set[str] = field(default_factory=set)  # attributes that are just the field of that name
+
+    def agrees(self, truth: Mapping[str, Found]) -> bool:
+        """Whether the model has the tensors that the framework has, and no others."""
+        own = {name: (fact.value, *fact.mark) for name, fact in self.model.facts.items()}
+        return own == {name: tuple(what) for name, what in truth.items()}
+
+    def exceeds(self, one: str, other: str) -> bool:
+        """Whether a number of the config is more than another."""
+        values = self.config.env.get(one), self.config.env.get(other)
+        return isinstance(values[0], int) and isinstance(values[1], int) and values[0] > values[1]
