@@ -28,6 +28,21 @@ def test_an_index_is_held_only_against_what_code_compared() -> None:
     assert not [term for term in asked if {WIDTH, ("n", 0, 0)} <= set(_parts(term))]
 
 
+def test_of_numbers_that_code_compared_with_numbers_an_index_is_held_against_those_that_pace_layers() -> None:
+    phases = []
+    for heads, period in ((1, 2), (2, 1)):
+        trace = Trace()
+        for name, field in (("heads", heads), ("expert_layer_period", period), ("start_token_index", heads)):
+            trace.branch((">", ("f", name), ("c", 1)), field > 1)
+        sizes = {"heads": heads, "expert_layer_period": period, "start_token_index": heads}
+        phases.append(Phase({**sizes, "ratios": [8, 4 * heads], "sparse": [0, heads]}, trace=trace))
+    instances: set[tuple[str, int, At]] = {("h.{0}.w", place, (at,)) for place in (0, 1) for at in (0, 1, 2)}
+    asked = [one.term for one in Domains(phases, instances).of("h.{0}.w").literals]
+    held = {part[1] for term in asked if ("n", 0, 0) in _parts(term) for part in _parts(term) if part[0] == "f"}
+    assert held == {"expert_layer_period"}
+    assert {term[1][1] for term in asked if term[0] == "t"} == {"sparse"}
+
+
 def test_a_list_has_as_many_items_as_it_was_told_to_have() -> None:
     told: Term = ("nspl", ("f", "kinds"), "|")
     phases = []

@@ -5,18 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tools.blueprints.fitting import Seen, candidates, fit, table, varied
 from tools.blueprints.formulas import Literal
 from tools.blueprints.phases import Phase
+from tools.blueprints.symbolic import IDENTITIES
 from tools.blueprints.terms import Term, Unknown, filled, holds, mentions, paths, size, skeleton, value
 
 At = tuple[int, ...]
 _MOST_ALTERNATIVES = 4
 _MOST_BLOCKS = 200
 _NUMBERED = re.compile(r"(?P<word>(?:\w*[^\W\d])?)(?P<number>\d+)", re.ASCII)
+_PACE = re.compile(
+    r"layer|depth|block|stage|repeats|period|interval|freq|every|offset|pattern|replace|idx|index|group_size|_step$|"
+    r"(?:^|_)(?:first|start|end)(?:_|$)"
+)
 _PLAIN = frozenset(("",))
 _BOUNDS = (1, 3, 4, 5, 6, 8)
+_LENGTHS = frozenset(("len", "suml", "count"))
 _SLOT = frozenset(("S",))
 _NUMBERS = frozenset(("c", "S"))
 _COMPARISONS = frozenset(("<", "<=", ">", ">=", "==", "!="))
@@ -63,6 +70,11 @@ class Domain:
     literals: list[Literal]
     counts: tuple[Term, ...]
 
+    @property
+    def steady(self) -> bool:
+        """Whether there are as many blocks in every config."""
+        return bool(self.counts) and all(count[0] in ("c", "tab") for count in self.counts)
+
     def rows_of(self, instances: set[tuple[int, At]]) -> tuple[int, int]:
         """The rows of instances, as bits; and how many are no row."""
         rows = outside = 0
@@ -105,6 +117,7 @@ class Domains:
         self._compared = {path for compared in alone if len(compared) == 1 for path in compared}
         lists = {path for phase in phases for path, field in phase.env.items() if isinstance(field, list)}
         self._lists = {path for path in lists if path in self._read or varied(path, phases)}
+        self._maps = {path for path in self._lists if any(_has_none(phase.env.get(path)) for phase in phases)}
         self._strings = {
             path: {
                 item
@@ -180,7 +193,8 @@ class Domains:
         told = list(dict.fromkeys(fact.terms[0] for fact in lengths if fact is not None))  # where it is a list's
         while left and len(chosen) < _MOST_ALTERNATIVES:
             largest = max(left, key=lambda one: one.value)
-            options = [*told, ("c", largest.value), *candidates(largest, self.phases)[:120]]  # of equals the first
+            likely = [term for term in candidates(largest, self.phases)[:120] if _counts(term)]
+            options = [*told, ("c", largest.value), *likely]  # of equals the first
             best = max(options, key=lambda term: sum(self._is(term, one) for one in left))
             chosen.append(best)
             left = [one for one in left if not self._is(best, one)]
@@ -252,13 +266,7 @@ class Domains:
     def _of_index(self, axis: int, count: Term, alternatives: list[Term]) -> Iterator[tuple[Term, float]]:
         own: Term = ("n", axis, 0)
         for path in sorted(self._lists):
-            item: Term = ("idx", path, own)
-            yield ("t", item), 5
-            for word in sorted(self._strings[path]):
-                yield ("==", item, ("c", word)), 4
-                yield ("==", ("idx", path, ("%", own, ("len", path))), ("c", word)), 6
-                if count == ("len", path):
-                    yield ("==", own, ("nth", path, word, ("c", 0))), 6
+            yield from self._of_list(path, own, count)
         yield ("==", own, ("c", 0)), 3
         yield (">=", own, ("c", 2)), 6
         for bound in _BOUNDS:
@@ -275,13 +283,38 @@ class Domains:
             yield ("==", ("%", own, ("f", path)), ("c", 0)), 9
             yield ("==", ("%", ("n", axis, 1), ("f", path)), ("c", 0)), 9
 
+    def _of_list(self, path: str, own: Term, count: Term) -> Iterator[tuple[Term, float]]:
+        item: Term = ("idx", path, own)
+        if path in self._maps:
+            yield ("t", item), 5
+        for word in sorted(self._strings[path]):
+            yield ("==", item, ("c", word)), 4
+            yield ("==", ("idx", path, ("%", own, ("len", path))), ("c", word)), 6
+            if count == ("len", path):
+                yield ("==", own, ("nth", path, word, ("c", 0))), 6
+
     def _small(self) -> list[str]:
-        """The fields that code compared with numbers, as with a layer's, and that could be a number of layers."""
+        """The fields that code compared with numbers, as with a layer's, and that could say at which layers."""
         small = {
             path for phase in self.phases for path, field in phase.env.items()
             if isinstance(field, int) and not isinstance(field, bool) and 0 <= field <= 64
         }  # fmt: skip
-        return sorted(self._compared & small)
+        return sorted(path for path in self._compared & small if paces(path))
+
+
+def paces(path: str) -> bool:
+    """Whether a field may, by its name, say how many layers there are or at which of them something is."""
+    return bool(_PACE.search(path.rpartition(".")[2])) and not path.endswith(IDENTITIES)
+
+
+def _counts(term: Term) -> bool:
+    """Whether a term may be a number of blocks: one of layers, or how long a list is."""
+    return mentions(term, _LENGTHS) or all(map(paces, paths(term)))
+
+
+def _has_none(items: Any) -> bool:
+    """Whether a list says of some layer that it has not what the others have."""
+    return isinstance(items, list) and not all(items)
 
 
 def _always(term: Term) -> Callable[[int], Term]:

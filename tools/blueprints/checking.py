@@ -13,6 +13,7 @@ from tools.blueprints import gate
 from tools.blueprints.drawing import Drawer
 from tools.blueprints.explorer import Explorer
 from tools.blueprints.phases import Found
+from tools.blueprints.probing import probes
 from tools.blueprints.rates import mistaken, sizing, unasked
 from tools.blueprints.raw import payload, written
 from tools.blueprints.runs import build
@@ -20,6 +21,9 @@ from tools.blueprints.runs import build
 DRAWN = 12
 """Random configs of either sort, of other numbers and of other structures, that a class is checked with."""
 
+
+PROBED = 24
+"""Configs of one change each, where a guess is likeliest to fail, that it is checked with besides."""
 
 FAULTS = 3
 """Formulas that are spoilt on purpose, each of which the gate must see: a gate that sees nothing passes everything."""
@@ -64,8 +68,9 @@ def check(model_type: str, name: str, seconds: float, seed: int) -> Checked:
     explorer.explore()
     explorer.find_relevant()
     drawer, counted, refused = Drawer(explorer), 2, 0
-    for place in range(2 * DRAWN):
-        if (drawn := drawer.draw(only_numbers=place % 2 == 0)) is None:
+    draws = (drawer.draw(only_numbers=place % 2 == 0) for place in range(2 * DRAWN))
+    for drawn in (*draws, *map(drawer.built, probes(found, explorer)[:PROBED])):
+        if drawn is None:
             continue
         config = payload(explorer.fields, drawn[0])
         why = gate.difference(found, config, drawn[1])

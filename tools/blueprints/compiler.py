@@ -15,6 +15,7 @@ from tools.blueprints.drafting import Draft
 from tools.blueprints.drawing import Drawer
 from tools.blueprints.explorer import CannotBuild, Explorer, Known
 from tools.blueprints.phases import Found
+from tools.blueprints.probing import probes
 from tools.blueprints.rates import mistaken, sizing, unasked
 from tools.blueprints.raw import Flat, payload, stated, written
 from tools.blueprints.records import Inexpressible, Record
@@ -257,8 +258,20 @@ class _Compiler:
                     self._keep(drawn[0])
                 else:
                     result.verified += 1
+        if self.blueprint is not None and self.stated is None:
+            wrong += self._probed(self.blueprint)
         if not wrong and self.stated is None and result.verified < max(FEWEST, result.refused):
             wrong.append((dict(explorer.start), f"only {result.verified} random configs could be counted"))
+        return wrong
+
+    def _probed(self, found: Blueprint) -> list[tuple[Flat, str]]:
+        """What is wrong once a single field is as small or as odd as it can be."""
+        wrong = []
+        for drawn in filter(None, map(self.drawer.built, probes(found, self.explorer))):
+            why = self._mistaken(*drawn)
+            if why and not why.startswith(gate.REFUSED):
+                wrong.append((drawn[0], why))
+                self._keep(drawn[0])
         return wrong
 
     def _blamed(self, wrong: list[tuple[Flat, str]], attempt: int) -> set[str]:
@@ -294,8 +307,5 @@ class _Compiler:
         return set(self.explorer.first.changes.keys() - self.explorer.start.keys())
 
     def _still_wrong(self, changes: Flat) -> bool:
-        try:
-            truth = self.explorer.plain(changes)
-        except Exception:  # noqa: BLE001 - a mixture that describes no model
-            return False
-        return bool(self._mistaken(changes, truth))
+        drawn = self.drawer.built(changes)
+        return drawn is not None and bool(self._mistaken(*drawn))

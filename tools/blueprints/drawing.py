@@ -13,6 +13,7 @@ from tools.blueprints.shrinking import of_words
 
 _TRIES = 9
 _WILD = 0.4  # of the draws: fields that choose change whether or not anything was seen to follow from them alone
+_WRITTEN_OUT = 0.5  # of the draws of another number of layers: a word for each
 _DEEP, _DEEP_SHARE = (7, 9, 12, 17, 24), 0.3  # patterns over layers show in more than a few layers
 
 
@@ -36,13 +37,20 @@ class Drawer:
             for path, values in options.items():
                 if values:
                     self._change(changes, path, values, share, keen, wild)
-            try:
-                return changes, explorer.plain(changes)
-            except Exception:  # noqa: BLE001 - a mixture that describes no model
-                share, keen = share * 0.7, keen * 0.8
+            self._lengthen(changes)
+            if (drawn := self.built(changes)) is not None:
+                return drawn
+            share, keen = share * 0.7, keen * 0.8
             if explorer.left < 0:
                 break
         return None
+
+    def built(self, changes: Flat) -> tuple[Flat, dict[str, Found]] | None:
+        """Changes and what the framework builds of them; None where they describe no model."""
+        try:
+            return changes, self.explorer.plain(changes)
+        except Exception:  # noqa: BLE001 - whatever a constructor raises
+            return None
 
     def _change(self, changes: Flat, path: str, values: list[Any], share: float, keen: float, wild: bool) -> None:
         """Change a field, perhaps: one that chooses between structures often, since such act together."""
@@ -53,6 +61,19 @@ class Drawer:
                 self._put(changes, path, self.chance.choice([given, *values]))
         elif self.chance.random() < (share if relevant else share / 4):
             self._put(changes, path, self._drawn(path, values))
+
+    def _lengthen(self, changes: Flat) -> None:
+        """Give a number of layers that changed a word for each layer, where there is a list of such."""
+        explorer = self.explorer
+        for path, items in explorer.first.model.env.items():
+            if not of_words(items) or path not in explorer.fields.defaults or path in explorer.pinned:
+                continue
+            lists = [items, *filter(of_words, explorer.accepted.get(path, ()))]
+            words = sorted({word for words in lists for word in words})
+            for number in _numbers_of(path, len(items), explorer):
+                given = changes.get(number)
+                if given != len(items) and type(given) is int and self.chance.random() < _WRITTEN_OUT:
+                    changes[path] = self.chance.choices(words, k=given)
 
     def _put(self, changes: Flat, path: str, value: Any) -> None:
         """State a value; what is null by default is left out instead, since a null that is stated may be another."""
@@ -85,3 +106,12 @@ class Drawer:
         if type(drawn) is int and type(given) is int and self.chance.random() < 0.5:
             return self.chance.choice(moves.others(path, given, "", self.chance))
         return drawn
+
+
+def _numbers_of(path: str, length: int, explorer: Explorer) -> list[str]:
+    """The numbers of layers, beside a list, that are as large as it is long."""
+    around, env = path.rpartition(".")[0], explorer.first.model.env
+    return [
+        other for other in explorer.fields.defaults
+        if other.rpartition(".")[0] == around and moves.counts_layers(other) and env.get(other) == length
+    ]  # fmt: skip

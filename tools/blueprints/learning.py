@@ -10,7 +10,7 @@ from tools.blueprints.atoms import Domains, numbered, template
 from tools.blueprints.fitting import Seen, fit, fits, table
 from tools.blueprints.formulas import Literal, formula, rows_where
 from tools.blueprints.phases import Phase
-from tools.blueprints.terms import Term, filled, simple, skeleton
+from tools.blueprints.terms import Term, filled, paths, simple, skeleton
 
 Mark = tuple[Any, bool, str]
 """What kind of thing a name is: the name that it is tied to (with how many indices, once learned: with which), whether
@@ -211,6 +211,8 @@ class Learner:
         domain = self.domains.of(group.name)
         wanted = domain.rows_of(_places(group.instances))[0]
         literals = _own_first(domain.literals, group.name.partition("[")[0])
+        if domain.steady and (places := domain.table(wanted)) is not None:  # nothing but the place decides
+            return formula(wanted, domain.full, [one for one in literals if not any(paths(one.term))]) or places
         return formula(wanted, domain.full, literals) or domain.table(wanted)
 
     def _entry(self, group: _Group, alike: list[_Group]) -> Learned | None:

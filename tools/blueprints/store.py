@@ -20,7 +20,7 @@ from tools.blueprints.records import equal_to
 Record = dict[str, Any]
 Files = dict[str, str]
 
-COMPILER = 3
+COMPILER = 4
 """Raised when a change of the compiler changes what it makes."""
 
 
