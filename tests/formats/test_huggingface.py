@@ -272,6 +272,62 @@ def test_a_refused_model_type_inside_is_answered_with_those_that_are_known() -> 
     assert " or llama or " in refused(LLAVA | {"text_config": {"model_type": "mine"}})[0][2]
 
 
+GEMMA4: dict[str, Any] = {
+    "architectures": ["Gemma4ForConditionalGeneration"],
+    "model_type": "gemma4",
+    "text_config": {
+        "hidden_size": 1536, "num_hidden_layers": 35, "intermediate_size": 6144, "num_attention_heads": 8,
+        "num_key_value_heads": 1, "head_dim": 256, "global_head_dim": 512, "vocab_size": 262144,
+        "hidden_size_per_layer_input": 256, "vocab_size_per_layer_input": 262144,
+        "layer_types": (["sliding_attention"] * 4 + ["full_attention"]) * 7,
+        "num_kv_shared_layers": 20, "use_double_wide_mlp": True,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("parts", "total"),
+    [
+        ({}, 4_628_569_344),
+        ({"vision_config": None}, 4_628_569_344),
+        ({"vision_config": {}}, 4_797_113_600),
+        ({"vision_config": {"model_type": "gemma4_vision"}, "audio_config": {}}, 5_104_297_504),
+    ],
+)
+def test_a_config_inside_may_be_there_or_not(parts: dict[str, Any], total: int) -> None:
+    """As many as transformers 5.23 builds, of the layers of which some share what others keep."""
+    report = counted(GEMMA4 | parts)
+    assert report.root.totals.trainable == total
+    assert at(report.root, "model.language_model.layers.4,9,14.self_attn.k_proj").tensors[0].shape == (512, 1536)
+
+
+@pytest.mark.parametrize(
+    ("part", "pointer", "code"),
+    [
+        ({"hidden_size": None}, "/vision_config/hidden_size", "type"),
+        ({"model_type": "siglip_vision_model"}, "/vision_config/model_type", "unverified"),
+        ({"model_type": None}, "/vision_config/model_type", "unverified"),
+        ({"model_type": ["gemma4_vision"]}, "/vision_config/model_type", "unverified"),
+        ({"head_dim": 63}, "/vision_config/head_dim", "unverified"),
+        ([], "/vision_config", "type"),
+        (7, "/vision_config", "type"),
+    ],
+)
+def test_refused_where_a_config_may_be_there(part: Any, pointer: str, code: str) -> None:
+    assert (pointer, code) in [problem[:2] for problem in refused(GEMMA4 | {"vision_config": part})]
+
+
+@pytest.mark.parametrize("model_type", ["gemma4_text", "gemma4_unified_text"])
+def test_the_words_that_are_given_are_those_of_the_layers(model_type: str) -> None:
+    """But for the last layer, which attends to all: each of the others may slide, wherever it stands."""
+    classes = {"gemma4_text": "Gemma4TextModel", "gemma4_unified_text": "Gemma4UnifiedTextModel"}
+    words = ["full_attention"] + ["sliding_attention"] * 11
+    config = {"architectures": [classes[model_type]], "model_type": model_type, "num_hidden_layers": 12}
+    root = counted(config | {"layer_types": words, "head_dim": 64, "global_head_dim": 128}).root
+    norms = [row for row in walk(root) if row.path.endswith("self_attn.k_norm")]
+    assert [row.tensors[0].shape for row in norms] == [(128,), (64,), (128,)]
+
+
 def test_detectors_tie_each_block_to_the_block_of_its_index() -> None:
     report = counted({"architectures": ["RTDetrV2ForObjectDetection"], "model_type": "rt_detr_v2"})
     boxes = at(report.root, "bbox_embed.0-5.layers.0-1")

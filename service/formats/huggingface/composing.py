@@ -12,7 +12,7 @@ from service.formats.huggingface.blueprints import Blueprint, Entry, Family, Rul
 from service.formats.huggingface.expressions import INDICES, Expression, parse
 
 Chosen = tuple[tuple[str, str], ...]
-"""Configs inside, by path, with their model types where those are not the default."""
+"""Configs inside, by path, with their model types where those are not the default, or where the default is none."""
 
 Renamed = Callable[[str], str]
 """The path of a field, by the one that it had."""
@@ -22,8 +22,10 @@ def chosen(payload: Mapping[str, Any], found: Blueprint) -> Chosen:
     """The configs inside of a model type other than the default that were verified in its place."""
     choices = []
     for path, within in found.within.items():
-        part = payload.get(path)
-        kind = part.get("model_type") if isinstance(part, Mapping) else None
+        if not isinstance(part := payload.get(path), Mapping):
+            continue
+        unstated = next(iter(within.takes)) if found.family.defaults[path] is None else None
+        kind = part.get("model_type", unstated)
         if isinstance(kind, str) and kind in within.takes:
             choices.append((path, kind))
     return tuple(choices)
@@ -52,14 +54,13 @@ def put(found: Blueprint, path: str, at: str, inner: Blueprint) -> Blueprint:
 
     entries = [_entry(entry, outside, "") for entry in found.entries if not entry.name.startswith(at)]
     rules = [_rule(rule, outside) for rule in found.rules if not rule.name.startswith(prefix)]
-    declared = set(
-        map(inside, family(found.family.defaults[path]).defaults)
-    )  # what else is asked, the outer class asks
+    default = found.family.defaults[path]
+    declared = set(map(inside, family(default).defaults)) if default else {path}  # what else is asked, the outer asks
     given, assumed = (
         [_moved(one, outside) for one in kept if not one.fields <= declared] for kept in (found.given, found.assumed)
     )
     needed = {name for one in (*_read(entries, rules), *given, *assumed) for name in one.fields}
-    fields = {outside(name): kinds for name, kinds in found.fields.items()}
+    fields = {outside(name): kinds for name, kinds in found.fields.items() if name != path}
     fields = {name: kinds for name, kinds in fields.items() if name in needed or not name.startswith(prefix)}
     return replace(
         found,

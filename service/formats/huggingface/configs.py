@@ -133,6 +133,9 @@ class _Given:
         if "__float__" in value:
             self._set(path, value, where)
             return
+        if path in self.blueprint.within:  # null by default; what was verified in its place is put before
+            self._other_type(path, value.get("model_type"), where)
+            return
         if key == "id2label":
             self._set(path.removesuffix(key) + LABELS, len(value), where)
             return
@@ -168,13 +171,16 @@ class _Given:
         expected = self.fields[path]
         stated = value.get("model_type", expected)
         if stated != expected and path in self.blueprint.family.auto:
-            within = self.blueprint.within.get(path)
-            others = sorted((expected, *within.takes)) if within else [expected]
-            detail = f"{path} of model_type {' or '.join(others)}, not {shown(stated)}"
-            self.problems.append(_unverified(detail, where + "/model_type"))
+            self._other_type(path, stated, where, expected)
             return
         self.fields.update(changes)
         self.read(value, f"{path}.", where)
+
+    def _other_type(self, path: str, stated: Any, where: str, *expected: str) -> None:
+        """A config inside is of a model type that was not verified there."""
+        within = self.blueprint.within.get(path)
+        known = " or ".join(sorted((*expected, *(within.takes if within else ()))))
+        self.problems.append(_unverified(f"{path} of model_type {known}, not {shown(stated)}", where + "/model_type"))
 
     def check(self) -> None:
         """Everything that the blueprint depends on must be of a kind, and within what, was verified."""
