@@ -168,6 +168,18 @@ def test_dtype_is_of_the_weights() -> None:
         (LLAMA | {"attention_bias": 1}, "/attention_bias", "type"),
         (LLAMA | {"hidden_act": "prelu"}, "", "unverified"),
         (LLAMA | {"hidden_size": 4097}, "/hidden_size", "unverified"),  # no multiple of the heads
+        (LLAMA | {"per_layer_config": {"1": {"intermediate_size": 100}}}, "/per_layer_config", "unverified"),
+        (LLAMA | {"per_layer_config": {"1": {"skip": ["mlp"]}}}, "/per_layer_config", "unverified"),
+        (LLAMA | {"per_layer_config": {"1": {"intermediate_size": [11008]}}}, "/per_layer_config", "unverified"),
+        (LLAMA | {"per_layer_config": {"1": 100}}, "/per_layer_config", "type"),
+        (LLAMA | {"per_layer_config": {"one": {}}}, "/per_layer_config", "type"),
+        (LLAMA | {"per_layer_config": [{}]}, "/per_layer_config", "type"),
+        (LLAMA | {"per_layer_config": 1}, "/per_layer_config", "type"),
+        (
+            {"model_type": "gpt2", "architectures": ["GPT2Model"], "per_layer_config": {"0": {"hidden_size": 48}}},
+            "/per_layer_config",
+            "unverified",
+        ),
         (LLAMA | {"vocab_size": -1}, "", "invalid_config"),
         (LLAMA | {"num_attention_heads": 0}, "", "invalid_config"),
         ({"architectures": [7], "model_type": "llama"}, "/architectures/0", "type"),
@@ -302,6 +314,47 @@ def test_a_config_inside_may_be_there_or_not(parts: dict[str, Any], total: int) 
 
 
 @pytest.mark.parametrize(
+    "same", [None, {}, {"1": {"intermediate_size": 11008}}, {"00": {"max_position_embeddings": 1}}]
+)
+def test_what_layers_say_otherwise_may_size_nothing(same: Any) -> None:
+    assert counted(LLAMA | {"per_layer_config": same}).root.totals == counted(LLAMA).root.totals
+
+
+@pytest.mark.parametrize(
+    ("layers", "widths"),
+    [
+        ({"04": {"head_dim": 128}, "09": {"head_dim": 64, "num_key_value_heads": 3}}, [3 * 64, 128, 256]),
+        ({}, [256]),
+        (None, [256]),
+    ],
+)
+def test_what_layers_say_otherwise(layers: Any, widths: list[int]) -> None:
+    """Gemma 4's layers that attend to all have wider heads by default, and those that are named if it is stated."""
+    config = GEMMA4 | {"text_config": GEMMA4["text_config"] | {"per_layer_config": layers}}
+    rows = [row for row in walk(counted(config).root) if row.path.endswith("self_attn.k_proj")]
+    assert sorted({row.tensors[0].shape[0] for row in rows}) == sorted(set(widths))
+
+
+@pytest.mark.parametrize(
+    ("layers", "code"),
+    [
+        ({"4": {"head_dim": "128"}}, "invalid_config"),
+        ({"4": {"head_dim": None}}, "invalid_config"),
+        ({"4": {"head_dim": -1}}, "invalid_config"),
+        ({"4": {"head_dim": True}}, "invalid_config"),
+        ({"4": {"head_dim": 2**62}}, "count_too_large"),
+        ({"4": {"intermediate_size": 128}}, "unverified"),
+        ({"4": {"skip": ["mlp"]}}, "unverified"),
+        ({"4": 128}, "type"),
+        (4, "type"),
+    ],
+)
+def test_refused_of_single_layers(layers: Any, code: str) -> None:
+    config = GEMMA4 | {"text_config": GEMMA4["text_config"] | {"per_layer_config": layers}}
+    assert code in [problem[1] for problem in refused(config)]
+
+
+@pytest.mark.parametrize(
     ("part", "pointer", "code"),
     [
         ({"hidden_size": None}, "/vision_config/hidden_size", "type"),
@@ -325,7 +378,8 @@ def test_the_words_that_are_given_are_those_of_the_layers(model_type: str) -> No
     config = {"architectures": [classes[model_type]], "model_type": model_type, "num_hidden_layers": 12}
     root = counted(config | {"layer_types": words, "head_dim": 64, "global_head_dim": 128}).root
     norms = [row for row in walk(root) if row.path.endswith("self_attn.k_norm")]
-    assert [row.tensors[0].shape for row in norms] == [(128,), (64,), (128,)]
+    shapes = {row.path.split(".")[-3]: row.tensors[0].shape for row in norms}
+    assert shapes == {"0,11": (128,), "1-10": (64,)}
 
 
 def test_detectors_tie_each_block_to_the_block_of_its_index() -> None:

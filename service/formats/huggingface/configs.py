@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from service.errors import ArchitectureError, InvalidConfig, InvalidDocument, Problems, TooLarge, token
@@ -26,6 +26,9 @@ AS_DERIVED = "="
 
 ABSENT = "a"
 """Among the kinds of a field: it may be left out, which is not the same as null."""
+
+PER_LAYER = "per_layer_config"
+"""What single layers say otherwise than the config around them, by the layer: {"5": {"head_dim": 512}}."""
 
 KINDS = {
     "i": "an integer", "f": "a number", "b": "true or false", "s": "a string", "n": "null",
@@ -86,6 +89,7 @@ class _Given:
         self.pointers: dict[str, str] = {}
         self.problems: list[ArchitectureError] = []
         self.repeated: dict[str, Mapping[str, Any]] = {}  # configs inside that are stated twice, as CLIP's once were
+        self.layers: dict[str, Mapping[str, Mapping[str, Any]]] = {}  # configs of single layers
         self.echoes: dict[str, Any] = {}  # fields stated that the class derives: they must be what it derives
 
     def read(self, config: Mapping[str, Any], prefix: str, pointer: str) -> None:
@@ -96,7 +100,9 @@ class _Given:
         fields, parts = self.fields, self.blueprint.family.parts
         for key, value in config.items():
             path = prefix + key
-            if (
+            if key == PER_LAYER:
+                self._layers(path, value, pointer + token(key))
+            elif (
                 path in fields
                 and path not in parts
                 and not isinstance(value, dict)
@@ -176,6 +182,27 @@ class _Given:
         self.fields.update(changes)
         self.read(value, f"{path}.", where)
 
+    def _layers(self, path: str, value: Any, where: str) -> None:
+        """What single layers say otherwise; nothing is not as if it were not stated, where the class derives it."""
+        try:
+            layers = {str(int(layer)): dict(own.items()) for layer, own in (value or {}).items()}
+        except (AttributeError, TypeError, ValueError):
+            self.problems.append(InvalidDocument("must be an object of objects by layer", where, "type"))
+            return
+        self.layers[path] = layers
+        self._set(path, layers, where)
+
+    def _differing(self, path: str) -> Iterator[str]:
+        """What matters and is stated otherwise by single layers."""
+        matter = {field for one in (*self.blueprint.given, *self.blueprint.assumed) for field in one.fields}
+        prefix = path.removesuffix(PER_LAYER)
+        for own in self.layers[path].values():
+            for name, value in own.items():
+                real = self.blueprint.family.aliases.get(prefix + name, prefix + name)
+                known = real in matter or real in self.blueprint.fields
+                if (known and value != self.fields.get(real)) or (name == "skip" and value):
+                    yield name
+
     def _other_type(self, path: str, stated: Any, where: str, *expected: str) -> None:
         """A config inside is of a model type that was not verified there."""
         within = self.blueprint.within.get(path)
@@ -197,6 +224,9 @@ class _Given:
                 self.problems.append(InvalidConfig(f"must {bound}", self.pointers.get(path, ""), "maximum"))
         for path, config in self.repeated.items():
             self._same(path, config)
+        for path in self.layers.keys() - self.blueprint.fields.keys():
+            for name in dict.fromkeys(self._differing(path)):
+                self.problems.append(_unverified(f"layers of one {name}", self.pointers[path]))
         if not self.problems:
             self.problems += (
                 _unverified(assumption.text, self._pointer(assumption.fields))

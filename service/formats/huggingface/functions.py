@@ -107,6 +107,19 @@ def _nth(words: list[Any], word: str, number: int) -> int:
     return places[number]
 
 
+def _own(layers: Mapping[str, Mapping[str, Any]], layer: int, name: str, otherwise: int) -> int:
+    """What the config of a layer says, and else the one around it."""
+    found = layers.get(str(layer), {}).get(name, otherwise)
+    if type(found) is not int:
+        raise Unknown
+    return found
+
+
+def _overridden(layers: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """What the configs of layers say."""
+    return {name for own in layers.values() for name in own}
+
+
 def _parts(text: str, separator: str) -> int:
     return text.count(separator) + 1
 
@@ -124,6 +137,6 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "ceil": math.ceil, "floor": math.floor, "sqrt": math.sqrt, "log": math.log, "log2": math.log2, "gcd": math.gcd,
     "bit_length": int.bit_length, "lower": str.lower, "split": _split, "parts": _parts, "startswith": str.startswith,
     "contains": operator.contains, "digest": digest, "is_activation": ACTIVATIONS.__contains__,
-    "count": _count, "nth": _nth,
+    "count": _count, "nth": _nth, "own": _own, "overridden": _overridden,
     "only": lambda items, allowed: set(items) <= set(allowed),
 }  # fmt: skip
