@@ -13,8 +13,12 @@ import orjson
 from service.adapters.modules import Module, guessed, template, transposed
 from service.errors import InvalidDocument
 from service.formats.huggingface.blueprints import blueprint, index
+from service.formats.huggingface.composing import chosen, fitting
 from service.formats.huggingface.configs import scope_of
 from service.model import Document, Layer
+
+Record = Mapping[str, Any]
+"""What is known of the modules of a class."""
 
 CUSTOM = "custom"
 """The model_type of what is no transformers model (PEFT's DUMMY_MODEL_CONFIG)."""
@@ -92,9 +96,15 @@ def base_of(document: Document, payload: Any, form: str) -> Base:
     model_type = stated if stated in types else _own_type(name, types)
     printed = form in ("torch", "native")
     record = _records().get(f"{model_type}/{name}")
-    found = blueprint(model_type, name) if form == "huggingface" else None
-    config = scope_of(payload, found) if found else {}
-    aliases = found.family.aliases if found else {}
+    config: Mapping[str, Any] = {}
+    aliases: Mapping[str, str] = {}
+    if form == "huggingface":
+        own = blueprint(model_type, name)
+        for path, kind in chosen(payload, own):
+            within = own.within[path]
+            record = _put(record, within.at, _records().get(f"{kind}/{within.takes[kind]}"))
+        found = fitting(own, payload)
+        config, aliases = scope_of(payload, found), found.family.aliases
     if record is None:
         return Base(model_type or CUSTOM, printed=printed, config=config, aliases=aliases)
     return Base(
@@ -113,6 +123,23 @@ def base_of(document: Document, payload: Any, form: str) -> Base:
     )
 
 
+def _put(record: Record | None, at: str, inner: Record | None) -> Record | None:
+    """What is known of a model with another for what stands at `at` in it; nothing where one of them is not known."""
+    if record is None or inner is None:
+        return None
+
+    def put(own: list[str], others: list[str]) -> list[str]:
+        return [*(path for path in own if not path.startswith(at)), *(at + path for path in others)]
+
+    kinds = record["kinds"].keys() | inner["kinds"].keys()
+    ends = {end: at + inner["input"] if record[end].startswith(at) else record[end] for end in ("input", "output")}
+    return {
+        "kinds": {kind: put(record["kinds"].get(kind, []), inner["kinds"].get(kind, [])) for kind in sorted(kinds)},
+        **{name: put(record[name], inner[name]) for name in ("unseen", "shared", "transposed", "unlike")},
+        **ends,
+    }
+
+
 def _own_type(name: str, types: list[str]) -> str:
     """The model_type that a class is named by, of several: LlamaForCausalLM is llama's, though others use it too."""
     if len(types) == 1:
@@ -122,6 +149,6 @@ def _own_type(name: str, types: list[str]) -> str:
 
 
 @lru_cache(maxsize=1)
-def _records() -> dict[str, Any]:
-    found: dict[str, Any] = orjson.loads((files("service.adapters") / "data/kinds.json").read_bytes())
+def _records() -> dict[str, Record | None]:
+    found: dict[str, Record | None] = orjson.loads((files("service.adapters") / "data/kinds.json").read_bytes())
     return found

@@ -148,6 +148,51 @@ LlamaForCausalLM(
     assert totals(text, {"peft_type": "LORA", "r": 1, "target_modules": "all-linear"})[0] == 2 * (16 + 12 + 16)
 
 
+_TEXT = {
+    "hidden_size": 48, "intermediate_size": 80, "num_attention_heads": 4, "num_hidden_layers": 3,
+    "num_key_value_heads": 2, "vocab_size": 96,
+}  # fmt: skip
+_LLAVA = {
+    "architectures": ["LlavaForConditionalGeneration"],
+    "model_type": "llava",
+    "text_config": {"model_type": "qwen2", **_TEXT},
+    "vision_config": {
+        "model_type": "siglip_vision_model", "hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 4,
+        "num_hidden_layers": 2, "image_size": 16, "patch_size": 8,
+    },
+}  # fmt: skip
+_GEMMA4 = {
+    "architectures": ["Gemma4ForConditionalGeneration"],
+    "model_type": "gemma4",
+    "text_config": {
+        **_TEXT, "head_dim": 16, "global_head_dim": 32, "vocab_size_per_layer_input": 96,
+        "hidden_size_per_layer_input": 8, "pad_token_id": 0,
+    },
+    "vision_config": {
+        "hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 8,
+        "num_hidden_layers": 2, "patch_size": 8, "position_embedding_size": 64,
+    },
+    "audio_config": {
+        "hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": 2, "output_proj_dims": 24,
+        "subsampling_conv_channels": [8, 4],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("base", "targets", "said"),
+    [
+        (_LLAVA, ["q_proj", "v_proj"], (3_040, 100_960)),
+        (_LLAVA, ["embed_tokens", "fc1"], (1_536, 99_456)),
+        (_GEMMA4, ".*language_model.*(q_proj|down_proj)", (3_136, 167_940)),
+        (_GEMMA4, ["embed_tokens"], (576, 165_380)),
+    ],
+)
+def test_models_within_models(base: dict[str, Any], targets: Any, said: tuple[int, int]) -> None:
+    """As PEFT 0.21.2 counts them."""
+    assert totals(base, {"peft_type": "LORA", "r": 4, "target_modules": targets}) == said
+
+
 def test_a_saved_config_is_counted_as_it_is_trained() -> None:
     adapter = {"peft_type": "LORA", "target_modules": ["q_proj"], "inference_mode": True}
     report = counted(LLAMA, adapter).report

@@ -31,6 +31,11 @@ def chosen(payload: Mapping[str, Any], found: Blueprint) -> Chosen:
     return tuple(choices)
 
 
+def fitting(found: Blueprint, payload: Mapping[str, Any]) -> Blueprint:
+    """A blueprint with those in it that a config names."""
+    return composed(found, chosen(payload, found)) if found.within else found
+
+
 @lru_cache(maxsize=256)
 def composed(found: Blueprint, choices: Chosen) -> Blueprint:
     """A blueprint with others in it."""
