@@ -370,6 +370,41 @@ def test_refused_where_a_config_may_be_there(part: Any, pointer: str, code: str)
     assert (pointer, code) in [problem[:2] for problem in refused(GEMMA4 | {"vision_config": part})]
 
 
+NEMOTRON: dict[str, Any] = {
+    "architectures": ["NemotronHForCausalLM"], "model_type": "nemotron_h", "hidden_size": 256, "vocab_size": 1000,
+    "intermediate_size": 512, "moe_intermediate_size": 128, "moe_shared_expert_intermediate_size": 192,
+    "mamba_num_heads": 16, "mamba_head_dim": 32,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("layers", "total"),
+    [
+        ({}, 4_956_464),
+        ({"hybrid_override_pattern": "M-M*E"}, 5_891_680),
+        ({"layers_block_type": ["mamba", "mlp", "mamba", "attention", "moe"], "num_hidden_layers": 52}, 5_891_680),
+        ({"layers_block_type": ["mamba", "mlp", "mamba", "attention", "moe"]}, 5_891_680),
+        ({"hybrid_override_pattern": "M*-" * 9}, 34_886_064),
+    ],
+)
+def test_a_pattern_of_letters_names_the_layers(layers: dict[str, Any], total: int) -> None:
+    """As many as transformers 5.23 builds."""
+    assert counted(NEMOTRON | layers).root.totals.trainable == total
+
+
+@pytest.mark.parametrize("layers", [{"hybrid_override_pattern": "MX"}, {"layers_block_type": ["mamba", "mine"]}])
+def test_a_letter_that_names_no_layer(layers: dict[str, Any]) -> None:
+    assert [problem[1] for problem in refused(NEMOTRON | layers)] == ["unverified"]
+
+
+def test_a_list_of_layers_is_as_long_as_it_is_given() -> None:
+    crossed = list(range(3, 100, 5))
+    config = {"architectures": ["MllamaForCausalLM"], "model_type": "mllama_text_model", "num_hidden_layers": 100}
+    root = counted(config | {"cross_attention_layers": crossed}).root
+    (row,) = [row for row in walk(root) if row.path.endswith("cross_attn.q_proj")]
+    assert row.path.split(".")[-3] == ",".join(map(str, crossed))
+
+
 @pytest.mark.parametrize("model_type", ["gemma4_text", "gemma4_unified_text"])
 def test_the_words_that_are_given_are_those_of_the_layers(model_type: str) -> None:
     """But for the last layer, which attends to all: each of the others may slide, wherever it stands."""

@@ -94,6 +94,10 @@ def _split(text: str, separator: str, place: int) -> str:
     return text.split(separator)[place]
 
 
+def _letter(text: str, place: int) -> str:
+    return text[place]
+
+
 def _count(words: list[Any], word: str) -> int:
     """How many of a list are a word."""
     return words.count(word)
@@ -137,6 +141,6 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "ceil": math.ceil, "floor": math.floor, "sqrt": math.sqrt, "log": math.log, "log2": math.log2, "gcd": math.gcd,
     "bit_length": int.bit_length, "lower": str.lower, "split": _split, "parts": _parts, "startswith": str.startswith,
     "contains": operator.contains, "digest": digest, "is_activation": ACTIVATIONS.__contains__,
-    "count": _count, "nth": _nth, "own": _own, "overridden": _overridden,
+    "count": _count, "nth": _nth, "letter": _letter, "own": _own, "overridden": _overridden,
     "only": lambda items, allowed: set(items) <= set(allowed),
 }  # fmt: skip
