@@ -392,6 +392,16 @@ def test_a_pattern_of_letters_names_the_layers(layers: dict[str, Any], total: in
     assert counted(NEMOTRON | layers).root.totals.trainable == total
 
 
+@pytest.mark.parametrize(
+    ("width", "layers", "heads", "total"), [(768, 12, 12, 125_198_592), (2560, 32, 20, 2_651_307_520)]
+)
+def test_gpt_neo_of_any_depth(width: int, layers: int, heads: int, total: int) -> None:
+    """EleutherAI's gpt-neo-125m and gpt-neo-2.7B, as transformers 5.23 builds them."""
+    config = {"architectures": ["GPTNeoForCausalLM"], "model_type": "gpt_neo", "hidden_size": width}
+    kinds = {"attention_types": [[["global", "local"], layers // 2]], "num_layers": layers, "num_heads": heads}
+    assert counted(config | kinds).root.totals.trainable == total
+
+
 @pytest.mark.parametrize("layers", [{"hybrid_override_pattern": "MX"}, {"layers_block_type": ["mamba", "mine"]}])
 def test_a_letter_that_names_no_layer(layers: dict[str, Any]) -> None:
     assert [problem[1] for problem in refused(NEMOTRON | layers)] == ["unverified"]
