@@ -402,6 +402,17 @@ def test_gpt_neo_of_any_depth(width: int, layers: int, heads: int, total: int) -
     assert counted(config | kinds).root.totals.trainable == total
 
 
+@pytest.mark.parametrize(
+    "kinds", [None, [[["global", "local"], 5]], [["global", "local"], 6], [[["global"], "12"]], []]
+)
+def test_gpt_neo_of_as_many_layers_as_kinds_of_them(kinds: Any) -> None:
+    config = {"architectures": ["GPTNeoForCausalLM"], "model_type": "gpt_neo", "num_layers": 12}
+    assert {problem[0] for problem in refused(config | {"attention_types": kinds})} <= {
+        "/num_layers",
+        "/attention_types",
+    }
+
+
 @pytest.mark.parametrize("layers", [{"hybrid_override_pattern": "MX"}, {"layers_block_type": ["mamba", "mine"]}])
 def test_a_letter_that_names_no_layer(layers: dict[str, Any]) -> None:
     assert [problem[1] for problem in refused(NEMOTRON | layers)] == ["unverified"]

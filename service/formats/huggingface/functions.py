@@ -98,6 +98,14 @@ def _letter(text: str, place: int) -> str:
     return text[place]
 
 
+def _times(kinds: list[Any]) -> int:
+    """How many layers GPT-Neo's [[["global", "local"], 12]] is; -1 where it is nothing of that form."""
+    try:
+        return sum(len(words) * number for words, number in kinds)
+    except (TypeError, ValueError):
+        return -1
+
+
 def _count(words: list[Any], word: str) -> int:
     """How many of a list are a word."""
     return words.count(word)
@@ -141,6 +149,6 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "ceil": math.ceil, "floor": math.floor, "sqrt": math.sqrt, "log": math.log, "log2": math.log2, "gcd": math.gcd,
     "bit_length": int.bit_length, "lower": str.lower, "split": _split, "parts": _parts, "startswith": str.startswith,
     "contains": operator.contains, "digest": digest, "is_activation": ACTIVATIONS.__contains__,
-    "count": _count, "nth": _nth, "letter": _letter, "own": _own, "overridden": _overridden,
+    "count": _count, "nth": _nth, "letter": _letter, "times": _times, "own": _own, "overridden": _overridden,
     "only": lambda items, allowed: set(items) <= set(allowed),
 }  # fmt: skip
