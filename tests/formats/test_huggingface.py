@@ -403,7 +403,8 @@ def test_gpt_neo_of_any_depth(width: int, layers: int, heads: int, total: int) -
 
 
 @pytest.mark.parametrize(
-    "kinds", [None, [[["global", "local"], 5]], [["global", "local"], 6], [[["global"], "12"]], []]
+    "kinds",
+    [None, [[["global", "local"], 5]], [["global", "local"], 6], [[["global"], "12"]], [["g" * 999, ["l"] * 999]], []],
 )
 def test_gpt_neo_of_as_many_layers_as_kinds_of_them(kinds: Any) -> None:
     config = {"architectures": ["GPTNeoForCausalLM"], "model_type": "gpt_neo", "num_layers": 12}

@@ -183,7 +183,7 @@ class _Given:
         self.read(value, f"{path}.", where)
 
     def _layers(self, path: str, value: Any, where: str) -> None:
-        """What single layers say otherwise; nothing is not as if it were not stated, where the class derives it."""
+        """What single layers say otherwise: null and {} say that none does, where a class would derive some itself."""
         try:
             layers = {str(int(layer)): dict(own.items()) for layer, own in (value or {}).items()}
         except (AttributeError, TypeError, ValueError):
@@ -224,7 +224,7 @@ class _Given:
                 self.problems.append(InvalidConfig(f"must {bound}", self.pointers.get(path, ""), "maximum"))
         for path, config in self.repeated.items():
             self._same(path, config)
-        for path in self.layers.keys() - self.blueprint.fields.keys():
+        for path in sorted(self.layers.keys() - self.blueprint.fields.keys()):
             for name in dict.fromkeys(self._differing(path)):
                 self.problems.append(_unverified(f"layers of one {name}", self.pointers[path]))
         if not self.problems:

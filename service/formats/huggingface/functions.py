@@ -101,7 +101,7 @@ def _letter(text: str, place: int) -> str:
 def _times(kinds: list[Any]) -> int:
     """How many layers GPT-Neo's [[["global", "local"], 12]] is; -1 where it is nothing of that form."""
     try:
-        return sum(len(words) * number for words, number in kinds)
+        return sum(len(words) * number if type(number) is int else -1 for words, number in kinds)
     except (TypeError, ValueError):
         return -1
 
