@@ -132,7 +132,10 @@ def _put(record: Record | None, at: str, inner: Record | None) -> Record | None:
         return [*(path for path in own if not path.startswith(at)), *(at + path for path in others)]
 
     kinds = record["kinds"].keys() | inner["kinds"].keys()
-    ends = {end: at + inner["input"] if record[end].startswith(at) else record[end] for end in ("input", "output")}
+    ends = {
+        end: (inner[end] and at + inner[end]) if record[end].startswith(at) else record[end]
+        for end in ("input", "output")
+    }
     return {
         "kinds": {kind: put(record["kinds"].get(kind, []), inner["kinds"].get(kind, [])) for kind in sorted(kinds)},
         **{name: put(record[name], inner[name]) for name in ("unseen", "shared", "transposed", "unlike")},

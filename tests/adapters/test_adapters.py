@@ -161,6 +161,20 @@ _LLAVA = {
         "num_hidden_layers": 2, "image_size": 16, "patch_size": 8,
     },
 }  # fmt: skip
+_BLIP2 = {
+    "architectures": ["Blip2ForConditionalGeneration"],
+    "model_type": "blip-2",
+    "text_config": {"model_type": "llama", **_TEXT},
+    "vision_config": {
+        "hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 4, "num_hidden_layers": 2, "image_size": 16,
+        "patch_size": 8,
+    },
+    "qformer_config": {
+        "hidden_size": 48, "intermediate_size": 80, "num_attention_heads": 4, "num_hidden_layers": 3, "vocab_size": 96,
+        "max_position_embeddings": 32, "type_vocab_size": 2, "encoder_hidden_size": 32,
+    },
+    "num_query_tokens": 4,
+}  # fmt: skip
 _GEMMA4 = {
     "architectures": ["Gemma4ForConditionalGeneration"],
     "model_type": "gemma4",
@@ -184,6 +198,7 @@ _GEMMA4 = {
     [
         (_LLAVA, ["q_proj", "v_proj"], (3_040, 100_960)),
         (_LLAVA, ["embed_tokens", "fc1"], (1_536, 99_456)),
+        (_BLIP2, "all-linear", (22_336, 179_424)),
         (_GEMMA4, ".*language_model.*(q_proj|down_proj)", (3_136, 167_940)),
         (_GEMMA4, ["embed_tokens"], (576, 165_380)),
     ],

@@ -396,8 +396,4 @@ def _chosen(changes: Flat, base: Flat) -> bool:
 
 
 def _key(changes: Any) -> str:
-    return (
-        str(sorted((path, str(value)) for path, value in changes.items()))
-        if isinstance(changes, dict)
-        else str(changes)
-    )
+    return str(sorted((path, str(value)) for path, value in changes.items()) if isinstance(changes, dict) else changes)
