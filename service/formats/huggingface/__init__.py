@@ -12,7 +12,6 @@ from service.errors import InvalidDocument, UnknownLayer, did_you_mean
 from service.formats.huggingface.blueprints import blueprint, index
 from service.formats.huggingface.building import built
 from service.formats.huggingface.composing import fitting
-from service.formats.huggingface.configs import scope_of
 from service.formats.huggingface.notices import differences
 from service.model import DTYPE_NAMES, Document, Notice
 from service.registry import reader
@@ -76,7 +75,7 @@ def huggingface(payload: Mapping[str, Any]) -> Document:
     """A config.json of transformers: what the class named in `architectures` builds from it, exactly as it would."""
     model_type, name, notices = _chosen(payload)
     found = fitting(blueprint(model_type, name), payload)
-    root, said, _, alike = built(found, _dtype(payload), scope_of(payload, found))
+    root, said, _, alike = built(found, _dtype(payload), payload)
     version = Notice("blueprint", "", f"{name} of transformers {index().version}")
     told = (version, *notices, *said.notices, *differences(payload, fused=said.fused))
     return Document(root, "torch", "torch", notices=told, share=said.share, alike=alike)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from service.formats.huggingface.blocks import Builder
 from service.formats.huggingface.blueprints import Blueprint
-from service.formats.huggingface.expressions import Expression, Scope
+from service.formats.huggingface.configs import ABSENT, Given
+from service.formats.huggingface.expressions import Expression
 from service.formats.huggingface.notices import Said, of_experts, said
 from service.formats.huggingface.planning import Plan, plan
 from service.memory import Memory, key
@@ -32,20 +34,22 @@ class Design(NamedTuple):
 
     number: int
     plan: Plan
-    asked: tuple[str, ...]  # the fields that the tree, and what is said of it, follow from
+    asked: tuple[str, ...]  # the fields that follow from nothing else, and that anything follows from
+    optional: tuple[str, ...]  # those that may be left out, which is not the same as null
 
 
 _REMEMBERED: Memory[Built] = Memory(MOST_REMEMBERED, lambda built: built.layers)
 _NUMBERS = count()
 
 
-def built(found: Blueprint, dtype: str, scope: Scope) -> Built:
-    """What a blueprint comes to in a scope, with weights of a dtype. Raises Problems, TooLarge."""
-    design = _design(found)
-    own = key((design.number, dtype, *map(scope.get, design.asked)))
+def built(found: Blueprint, dtype: str, payload: Mapping[str, Any]) -> Built:
+    """What a blueprint comes to by a config, with weights of a dtype. Raises Problems, TooLarge."""
+    design, given = _design(found), Given(payload, found)
+    essence = given.essence(design.asked, design.optional)
+    own = key((design.number, dtype, essence)) if essence is not None else None
     if (known := _REMEMBERED.recall(own)) is not None:
         return known
-    builder = Builder(scope, dtype)
+    builder = Builder(given.scope(), dtype)
     root = builder.build(design.plan, found.name)._replace(type=found.name)
     made = Built(root, said(builder, found.family.model_type), builder.looked, own)
     _REMEMBERED.keep(own, made)
@@ -54,9 +58,13 @@ def built(found: Blueprint, dtype: str, scope: Scope) -> Built:
 
 @lru_cache(maxsize=256)
 def _design(found: Blueprint) -> Design:
-    asked = set(of_experts(found.family.defaults))
+    expressions = [*found.given, *found.assumed]
+    for rule in found.rules:
+        expressions += (rule.value, *rule.counts, rule.guard)
     for entry in found.entries:
         tied = [part for part in entry.tied if isinstance(part, Expression)]
-        for expression in (*entry.shape, *entry.counts, entry.guard, *tied):
-            asked |= expression.fields
-    return Design(next(_NUMBERS), plan(found.entries), tuple(sorted(asked)))
+        expressions += (*entry.shape, *entry.counts, entry.guard, *tied)
+    asked = found.fields.keys() | of_experts(found.family.defaults)
+    asked = asked.union(*(expression.fields for expression in expressions))
+    optional = [path for path, kinds in found.fields.items() if ABSENT in kinds]
+    return Design(next(_NUMBERS), plan(found.entries), tuple(sorted(asked)), tuple(optional))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from service.errors import ArchitectureError, InvalidConfig, InvalidDocument, Problems, TooLarge, token
@@ -66,33 +66,45 @@ def scope_of(payload: Mapping[str, Any], blueprint: Blueprint) -> dict[str, Any]
 
     Raises Problems with all that was never verified.
     """
-    given = _Given(payload, blueprint)
-    given.read(payload, "", "")
-    given.check()
-    if given.problems:
-        raise Problems(given.problems)
-    found = derived(blueprint, given.fields)
-    problems = [
-        _unverified(f"the value that the class derives, {shown(found.get(path))}", given.pointers.get(path, ""))
-        for path, value in given.echoes.items()
-        if found.get(path) != value
-    ]
-    if problems:
-        raise Problems(problems)
-    return found
+    return Given(payload, blueprint).scope()
 
 
-class _Given:
+class Given:
+    """The fields of a config as they are stated, by their dotted paths, or else as their class has them by default."""
+
     def __init__(self, payload: Mapping[str, Any], blueprint: Blueprint) -> None:
-        self.payload, self.blueprint = payload, blueprint
+        self.blueprint = blueprint
         self.fields: dict[str, Any] = dict(blueprint.family.defaults)
         self.pointers: dict[str, str] = {}
         self.problems: list[ArchitectureError] = []
         self.repeated: dict[str, Mapping[str, Any]] = {}  # configs inside that are stated twice, as CLIP's once were
         self.layers: dict[str, Mapping[str, Mapping[str, Any]]] = {}  # configs of single layers
         self.echoes: dict[str, Any] = {}  # fields stated that the class derives: they must be what it derives
+        self._read(payload, "", "")
 
-    def read(self, config: Mapping[str, Any], prefix: str, pointer: str) -> None:
+    def essence(self, asked: Iterable[str], optional: Iterable[str]) -> tuple[Any, ...] | None:
+        """What follows from the fields that are `asked`, and from whether those that are `optional` are stated, follows
+        from this; None where more must be looked at."""
+        if self.problems or self.repeated or not self.layers.keys() <= self.blueprint.fields.keys():
+            return None
+        return [*map(self.fields.get, asked)], [path in self.pointers for path in optional], self.echoes
+
+    def scope(self) -> dict[str, Any]:
+        """Every field that matters, once the class derived what it derives. Raises Problems as `scope_of` does."""
+        self._check()
+        if self.problems:
+            raise Problems(self.problems)
+        found = derived(self.blueprint, self.fields)
+        problems = [
+            _unverified(f"the value that the class derives, {shown(found.get(path))}", self.pointers.get(path, ""))
+            for path, value in self.echoes.items()
+            if found.get(path) != value
+        ]
+        if problems:
+            raise Problems(problems)
+        return found
+
+    def _read(self, config: Mapping[str, Any], prefix: str, pointer: str) -> None:
         """Take in the members of a config, at `prefix` among the fields and at `pointer` in the document."""
         aliases, flat = self.blueprint.family.aliases, self.blueprint.family.flat
         if flat and not prefix and config.get(flat) is None:
@@ -125,7 +137,7 @@ class _Given:
         inside = {key: value for key, value in config.items() if prefix + key in self.fields and key not in self.fields}
         if inside:
             self.fields.update(self.blueprint.family.parts[prefix[:-1]])
-            self.read(inside, prefix, "")
+            self._read(inside, prefix, "")
 
     def _set(self, path: str, value: Any, where: str) -> None:
         self.fields[path] = _plain(value)
@@ -180,7 +192,7 @@ class _Given:
             self._other_type(path, stated, where, expected)
             return
         self.fields.update(changes)
-        self.read(value, f"{path}.", where)
+        self._read(value, f"{path}.", where)
 
     def _layers(self, path: str, value: Any, where: str) -> None:
         """What single layers say otherwise: null and {} say that none does, where a class would derive some itself."""
@@ -209,7 +221,7 @@ class _Given:
         known = " or ".join(sorted((*expected, *(within.takes if within else ()))))
         self.problems.append(_unverified(f"{path} of model_type {known}, not {shown(stated)}", where + "/model_type"))
 
-    def check(self) -> None:
+    def _check(self) -> None:
         """Everything that the blueprint depends on must be of a kind, and within what, was verified."""
         for path, kinds in self.blueprint.fields.items():
             value = self.fields.get(path)
