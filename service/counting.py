@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from time import monotonic
 from typing import NamedTuple, NoReturn
 
@@ -48,8 +47,7 @@ MOST_NOTICES = 1000
 """How many notices a report holds, one that counts the others aside."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """How much one document may ask for."""
 
     depth: int = 100  # layers inside layers
@@ -59,8 +57,7 @@ class Limits:
     seconds: float = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """How to count."""
 
     rules: tuple[Rule, ...] = ()

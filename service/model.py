@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
 from fractions import Fraction
 from math import prod
 from typing import Any, Literal, NamedTuple
@@ -189,8 +188,7 @@ class Share(NamedTuple):
     idle: int | None = None  # in routed experts that one token does not visit; None: it is no mixture of experts
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """What a reader makes of a payload."""
 
     root: Layer
@@ -287,8 +285,7 @@ class Row(NamedTuple):
         return sum((Totals() - child.totals for child in self.children), self.totals // self.repeat)
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """The answer: the root's row, and what holds for all of it."""
 
     root: Row
@@ -296,7 +293,7 @@ class Report:
     convention: Convention
     weights_by_dtype: Mapping[str, int]
     buffers_by_dtype: Mapping[str, int]
-    notices: tuple[Notice, ...] = field(default=())
+    notices: tuple[Notice, ...] = ()
     framework: str = ""  # whose layers they are, where the document says so
     share: Share | None = None
 

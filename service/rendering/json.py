@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from service.model import Report, Row, Tensor
+from service.memory import MOST, Memory
+from service.model import Convention, Report, Row, Tensor
 from service.rendering.figures import (
     DEEPEST,
     Figures,
@@ -40,8 +41,17 @@ def as_json(report: Report, form: str, detail: Detail = "layers", depth: int = D
     }
 
 
-_Told = tuple[Figures, list[FrozenBy], str, list[dict[str, Any]]]
-"""What is told of a row beside its name and its place: totals, why they are frozen, an explanation, its tensors."""
+class _Told(NamedTuple):
+    """What is told of a row beside its name and its place."""
+
+    tensors: tuple[Tensor, ...]  # its own
+    totals: Figures
+    frozen_by: list[FrozenBy]
+    explanation: str
+    own: list[dict[str, Any]]  # those tensors, where they are asked for
+
+
+_TOLD: Memory[_Told] = Memory()
 
 
 class _Rows:
@@ -49,18 +59,21 @@ class _Rows:
 
     def __init__(self, report: Report, detail: Detail) -> None:
         self.frozen = Frozen(report)
-        self._convention, self._detailed = report.convention, detail == "tensors"
-        self._alike: dict[int, _Told] = {}  # by what holds their tensors
+        self._convention: Convention = report.convention
+        self._detailed = detail == "tensors"
+        self._alike = _TOLD if report.rows <= MOST else Memory(report.rows)
 
     def rendered(self, row: Row, depth: int) -> dict[str, Any]:
         path, name, kind, repeat, tensors, _, children, output = row
         if children or repeat > 1:
             told = self._told(row)
-        elif (known := self._alike.get(id(tensors))) is not None:
-            told = known
         else:
-            told = self._alike[id(tensors)] = self._told(row)
-        totals, frozen_by, explained, own = told
+            key = id(tensors), self._convention, self._detailed  # as long as it is kept, no others have that id
+            if (known := self._alike.recall(key)) is None:
+                known = self._told(row)
+                self._alike.keep(key, known)
+            told = known
+        _, totals, frozen_by, explained, own = told
         rendered = {
             "path": path,
             "name": name,
@@ -78,7 +91,8 @@ class _Rows:
 
     def _told(self, row: Row) -> _Told:
         tensors = [_tensor(tensor) for tensor in row.tensors] if self._detailed else []
-        return figures(row.totals, self._convention), self.frozen.of(row), explanation(row), tensors
+        totals = figures(row.totals, self._convention)
+        return _Told(row.tensors, totals, self.frozen.of(row), explanation(row), tensors)
 
 
 def _tensor(tensor: Tensor) -> dict[str, Any]:

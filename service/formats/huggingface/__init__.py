@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from marshmallow import INCLUDE, Schema, fields, validate
@@ -67,7 +66,7 @@ def _as_base(payload: Mapping[str, Any]) -> Document:
     own = alike[0] if len(alike) == 1 else known.bases[model_type]
     document = huggingface({**payload, "architectures": [own], "auto_map": None})
     detail = f"its class is code beside it (auto_map), which is never run: counted as {own}, as was asked"
-    return replace(document, notices=(*document.notices, Notice("remote_code", "", detail, seen=False)))
+    return document._replace(notices=(*document.notices, Notice("remote_code", "", detail, seen=False)))
 
 
 @reader("huggingface", claims=_claims, schema=HuggingFaceConfig, example=_EXAMPLE, base=_as_base)
