@@ -71,8 +71,9 @@ class _Counted(NamedTuple):
     """What a document comes to, whatever is said of it."""
 
     root: Row
-    weights: Mapping[str, int]
+    weights: Mapping[str, int]  # elements by dtype
     buffers: Mapping[str, int]
+    notices: tuple[Notice, ...]
     rows: int
 
 
@@ -81,17 +82,15 @@ _COUNTED: memory.Memory[_Counted] = memory.Memory(MOST_ROWS, lambda counted: cou
 
 def count(document: Document, options: Options = Options(), limits: Limits = Limits()) -> Report:
     """The report on a document. Raises Problems with everything that is wrong with it."""
-    walk = _Walk(document, options, limits)
     key = None
-    if document.alike and not walk.ruled:
+    if document.alike and not options.rules:
         key = document.alike, options.dtype, limits.depth, limits.layers, limits.tensors
     if (counted := _COUNTED.recall(key)) is None:
-        counted = walk.counted()
+        counted = _Walk(document, options, limits).counted()
         _COUNTED.keep(key, counted)
-    root, weights, buffers, rows = counted
-    unused = (Notice("unused_rule", rule.match, "matches no layer and no tensor") for rule in walk.rules.unused)
+    root, weights, buffers, noted, rows = counted
     latest = document.once_counted(root.totals) if document.once_counted else ()
-    notices = _bounded((*document.notices, *walk.notices, *latest, *unused))
+    notices = _bounded((*document.notices, *noted, *latest))
     convention = options.convention or document.convention
     return Report(root, rows, convention, weights, buffers, notices, document.framework, document.share)
 
@@ -143,7 +142,8 @@ class _Walk(Leaves):
         if self.problems:
             told = self.problems[:MOST_PROBLEMS]
             raise Problems(map(_by_line, told) if self.document.by_line else told)
-        return _Counted(root, self.weights, self.buffers, root.rows)
+        unused = [Notice("unused_rule", rule.match, "matches no layer and no tensor") for rule in self.rules.unused]
+        return _Counted(root, self.weights, self.buffers, (*self.notices, *unused), root.rows)
 
     def rows(self, layer: Layer, path: str, verdict: Verdict, times: int, given: Call) -> list[Row]:
         """The rows of a layer at `path`: one, or several where rules tell the copies of a block apart.

@@ -277,7 +277,7 @@ class Row(NamedTuple):
     @property
     def rows(self) -> int:
         """How many it is with all beneath."""
-        return 1 + sum([child.rows for child in self.children])
+        return 1 + sum([child.rows if child.children else 1 for child in self.children])
 
     @property
     def own(self) -> Totals:

@@ -60,7 +60,7 @@ class File:
 
 
 def _claims(payload: Any) -> bool:
-    if isinstance(payload, Mapping):
+    if isinstance(payload, dict):
         payload = next(iter(payload.values()), None)
     return isinstance(payload, Bytes) and payload[:4] == b"GGUF"
 

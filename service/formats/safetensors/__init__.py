@@ -27,14 +27,14 @@ _SHARD = re.compile(r"-0*(\d{1,6})-of-0*(\d{1,6})\.safetensors", re.ASCII)
 
 
 def _claims(payload: Any) -> bool:
-    if isinstance(payload, Bytes):
-        return payload[8:9] == b"{" and payload[5:8] == b"\0\0\0"
-    if not isinstance(payload, dict) or not payload:
-        return False
-    name, entry = next(((name, entry) for name, entry in payload.items() if name != "__metadata__"), ("", {}))
-    return isinstance(entry, dict) and (
-        isinstance(entry.get("data_offsets"), list) or (name in _FORMS and _is_form(payload))
-    )
+    if not isinstance(payload, dict):
+        return isinstance(payload, Bytes) and payload[8:9] == b"{" and payload[5:8] == b"\0\0\0"
+    for name, entry in payload.items():
+        if name != "__metadata__":
+            return isinstance(entry, dict) and (
+                isinstance(entry.get("data_offsets"), list) or (name in _FORMS and _is_form(payload))
+            )
+    return False
 
 
 def _is_form(payload: Mapping[str, Any]) -> bool:
