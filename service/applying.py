@@ -62,7 +62,12 @@ class Leaves(ABC):
 
     def applied(self, layer: Layer, path: str, given: Call) -> Applied:
         """The tensors and the output of a layer that a formula knows."""
-        essence = self._essence(layer, given)
+        args, kwargs = given
+        essence: Hashable  # what the formula's result follows from; None where that is too long
+        if layer.alike and not kwargs and len(args) == 1 and type(args[0]) is tuple:
+            essence = layer.alike, args[0]
+        else:
+            essence = key((self.document.framework, layer.type, layer.config, args, kwargs))
         if (known := _KNOWN.recall(essence)) is not None:
             return known
         assert layer.config is not None
@@ -75,13 +80,6 @@ class Leaves(ABC):
         if config is layer.config and not kind.signature.parts:
             _KNOWN.keep(essence, found)
         return found
-
-    def _essence(self, layer: Layer, given: Call) -> Hashable:
-        """What a formula's result follows from; None where that is too long."""
-        args, kwargs = given
-        if layer.alike and not kwargs and len(args) == 1 and type(args[0]) is tuple:
-            return layer.alike, args[0]
-        return key((self.document.framework, layer.type, layer.config, args, kwargs))
 
     def _computed(self, kind: LayerType, config: Mapping[str, Any], layer: Layer, given: Call) -> Applied | None:
         """What the formula makes of a config; None where something is wrong, which is told then."""

@@ -35,7 +35,7 @@ from service.model import (
 from service.repeats import fold, indices
 from service.settling import NOTHING, Settled, settle
 from service.sharing import Shared, unshared
-from service.trainability import FROZEN, Rule, Rules, Verdict
+from service.trainability import FROZEN, NO_RULES, Rule, Rules, Verdict
 from service.validation import MOST_PROBLEMS, shown
 
 _UNKNOWN = Call((None,))
@@ -116,7 +116,7 @@ class _Walk(Leaves):
         super().__init__(document, options.unknown)
         self.options, self.limits = options, limits
         self.deadline = monotonic() + limits.seconds
-        self.rules = Rules(options.rules, self.deadline)
+        self.rules = Rules(options.rules, self.deadline) if options.rules else NO_RULES
         self.ruled = bool(options.rules)
         self.weights: dict[str, int] = {}  # elements by dtype
         self.buffers: dict[str, int] = {}
@@ -133,7 +133,7 @@ class _Walk(Leaves):
             if self.ruled:
                 self.rules.prepare(self.document.root, self.limits.copies)
             (root,) = self.rows(self.document.root, "", Verdict(), 1, Call(self.document.inputs))
-            for problem in unshared(self.shared, root):
+            for problem in unshared(self.shared, root) if self.shared else ():
                 self.blame(problem, "")
         except TooLarge as error:
             self.problems.append(error)
@@ -194,7 +194,7 @@ class _Walk(Leaves):
         if totals[0] + totals[1] + totals[2] > LARGEST_COUNT:
             self._refuse(layer, f"holds more than {LARGEST_COUNT:,} parameters", "count_too_large")
         self.depth -= 1
-        return Row(path, name, kind, repeat, own.tensors, totals, children, output)
+        return Row._make((path, name, kind, repeat, own.tensors, totals, children, output))  # in half the time of Row()
 
     def _look(self, layer: Layer) -> None:
         """Keep to the limits: of depth always, of layers when they are reached, of time every 64 layers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -33,32 +33,23 @@ PLUGINS = "paramcount.plugins"
 FRAMEWORKS = ("keras", "torch")
 
 
-class Registry(Mapping[str, T]):
+class Registry(dict[str, T]):
     """Things by name. A name is given once, and after `close` nothing comes in."""
 
     def __init__(self, kind: str) -> None:
+        super().__init__()
         self.kind, self.closed = kind, False
-        self._things: dict[str, T] = {}
 
     def add(self, name: str, thing: T) -> None:
         """Take `thing` in, or raise RegistrationError."""
         if self.closed:
             raise RegistrationError(f"too late for the {self.kind} {name!r}: register it while the plug-in is imported")
-        if name in self._things:
-            raise RegistrationError(f"the {self.kind} {name!r} exists already: {self._things[name]}")
-        self._things[name] = thing
+        if name in self:
+            raise RegistrationError(f"the {self.kind} {name!r} exists already: {self[name]}")
+        self[name] = thing
 
     def close(self) -> None:
         self.closed = True
-
-    def __getitem__(self, name: str) -> T:
-        return self._things[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._things)
-
-    def __len__(self) -> int:
-        return len(self._things)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ class Shared(NamedTuple):
 
 def unshared(shared: Sequence[Shared], root: Row) -> Iterator[InvalidConfig]:
     """A problem for each layer that names one without such tensors; `root` is the row of the whole model."""
-    shapes = dict(_owned(root)) if shared else {}
+    shapes = dict(_owned(root))
     for layer, tensors in shared:
         for tensor in tensors:
             if shapes.get(tensor.tied_to) != tensor.shape:

@@ -100,7 +100,7 @@ class Rules:
 
     @property
     def unused(self) -> tuple[Rule, ...]:
-        return tuple(rule for index, rule in enumerate(self._rules) if index not in self._used)
+        return tuple([rule for index, rule in enumerate(self._rules) if index not in self._used])
 
     def prepare(self, root: Layer, copies: int) -> None:
         """Compile the rules, and settle which layers are the first or last ones; at most `copies` of a block are told
@@ -166,6 +166,9 @@ class Rules:
                 if index > verdict.rule:
                     verdict = matcher.verdict
         return verdict
+
+
+NO_RULES = Rules()
 
 
 def _copies(layer: Layer, most: int) -> list[Layer]:

@@ -13,7 +13,10 @@ from service.settings import Settings
 from service.web import metrics
 from service.web.observing import itself
 
-_BESIDE = 500
+_SHORT = 600
+"""How long a request may be to be remembered as it is; of a longer one the digest is."""
+
+_BESIDE = 500 + _SHORT
 """Bytes that an answer takes beside its body."""
 
 
@@ -46,7 +49,10 @@ def once(raw: bytes, answer: Callable[[], Answer]) -> Response:
 
 def _key(asked: Request, raw: bytes) -> bytes:
     """All that an answer follows from."""
-    headers = asked.headers.get("Content-Type", ""), asked.headers.get("Accept", "")
-    found = sha256(repr((asked.path, asked.query_string, *headers)).encode())
+    sent = asked.environ
+    beside = repr((asked.path, asked.query_string, sent.get("CONTENT_TYPE"), sent.get("HTTP_ACCEPT"))).encode()
+    if len(beside) + len(raw) <= _SHORT:
+        return beside + raw
+    found = sha256(beside)
     found.update(raw)
     return found.digest()

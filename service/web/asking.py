@@ -62,7 +62,7 @@ def document(raw: bytes, media: str) -> Any:
 
 def accepted(request: Request, media_types: Collection[str]) -> str:
     """Which of the media types the client wants; the first where it does not say."""
-    found = _best(request.headers.get("Accept", "*/*"), tuple(media_types))
+    found = _best(request.environ.get("HTTP_ACCEPT", "*/*"), tuple(media_types))
     if found is None:
         detail = f"The answer can be {' or '.join(media_types)}, not {request.headers['Accept'][:100]}."
         raise HTTPProblem(HTTPStatus.NOT_ACCEPTABLE, detail)

@@ -77,7 +77,7 @@ def body(request: Request, settings: Settings) -> bytes:
     found = read(request.stream.read, most + 1 if length is None else length)  # which takes as much memory at once
     if len(found) > most:
         raise _too_long(most)
-    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    coding = request.environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
     if coding != "identity":
         found = inflated(found, coding, most)
     take_turn(settings, len(found))
