@@ -67,6 +67,9 @@ class Options(NamedTuple):
     unknown: str = "refuse"  # or "report": leave an unknown layer out, and say that the count is not exact
 
 
+_USUAL, _LIMITS = Options(), Limits()
+
+
 class _Counted(NamedTuple):
     """What a document comes to, whatever is said of it."""
 
@@ -80,7 +83,7 @@ class _Counted(NamedTuple):
 _COUNTED: memory.Memory[_Counted] = memory.Memory(MOST_ROWS, lambda counted: counted.rows)
 
 
-def count(document: Document, options: Options = Options(), limits: Limits = Limits()) -> Report:
+def count(document: Document, options: Options = _USUAL, limits: Limits = _LIMITS) -> Report:
     """The report on a document. Raises Problems with everything that is wrong with it."""
     key = None
     if document.alike and not options.rules:
@@ -169,7 +172,7 @@ class _Walk(Leaves):
         self.visited += 1
         if self.visited == self.next_look or self.depth > self.limits.depth:
             self._look(layer)
-        name, kind, config, beneath, tensors, _, _, trainable, repeat, *_ = layer
+        name, kind, config, beneath, tensors, _, _, trainable, repeat = layer[:9]
         if self.ruled and times:
             verdict = self.rules.settle(path, verdict, trainable, kind)
         elif not trainable:

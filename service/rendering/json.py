@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from service.memory import MOST, Memory
 from service.model import Convention, Report, Row, Tensor
 from service.rendering.figures import (
     DEEPEST,
@@ -41,17 +40,15 @@ def as_json(report: Report, form: str, detail: Detail = "layers", depth: int = D
     }
 
 
-class _Told(NamedTuple):
-    """What is told of a row beside its name and its place."""
+_Told = tuple[tuple[Tensor, ...], Figures, list[FrozenBy], str, list[dict[str, Any]]]
+"""Of a row's tensors what is told beside its name and its place: totals, why they are frozen, an explanation, they
+themselves."""
 
-    tensors: tuple[Tensor, ...]  # its own
-    totals: Figures
-    frozen_by: list[FrozenBy]
-    explanation: str
-    own: list[dict[str, Any]]  # those tensors, where they are asked for
+MOST = 1000
+"""How many rows are remembered; a report of more remembers its own."""
 
-
-_TOLD: Memory[_Told] = Memory()
+_TOLD: dict[tuple[int, Convention, bool], _Told] = {}
+"""By what holds a row's tensors: as long as that is kept, nothing else has its id."""
 
 
 class _Rows:
@@ -59,20 +56,18 @@ class _Rows:
 
     def __init__(self, report: Report, detail: Detail) -> None:
         self.frozen = Frozen(report)
-        self._convention: Convention = report.convention
-        self._detailed = detail == "tensors"
-        self._alike = _TOLD if report.rows <= MOST else Memory(report.rows)
+        self._convention, self._detailed = report.convention, detail == "tensors"
+        if len(_TOLD) > MOST:
+            _TOLD.clear()
+        self._alike = _TOLD if report.rows <= MOST else {}
 
     def rendered(self, row: Row, depth: int) -> dict[str, Any]:
         path, name, kind, repeat, tensors, _, children, output = row
         if children or repeat > 1:
             told = self._told(row)
         else:
-            key = id(tensors), self._convention, self._detailed  # as long as it is kept, no others have that id
-            if (known := self._alike.recall(key)) is None:
-                known = self._told(row)
-                self._alike.keep(key, known)
-            told = known
+            key = id(tensors), self._convention, self._detailed
+            told = self._alike.get(key) or self._alike.setdefault(key, self._told(row))
         _, totals, frozen_by, explained, own = told
         rendered = {
             "path": path,
@@ -92,7 +87,7 @@ class _Rows:
     def _told(self, row: Row) -> _Told:
         tensors = [_tensor(tensor) for tensor in row.tensors] if self._detailed else []
         totals = figures(row.totals, self._convention)
-        return _Told(row.tensors, totals, self.frozen.of(row), explanation(row), tensors)
+        return row.tensors, totals, self.frozen.of(row), explanation(row), tensors
 
 
 def _tensor(tensor: Tensor) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import threading
 import zlib
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from math import inf
+from queue import Empty, SimpleQueue
 from time import monotonic
 
 import brotli
@@ -31,8 +32,7 @@ _give_back = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)
 
 def register(app: Flask, settings: Settings) -> None:
     """Let requests take turns, and bound what is read of them."""
-    app.extensions["turns"] = threading.BoundedSemaphore(AT_ONCE)
-    app.extensions["large"] = threading.BoundedSemaphore(1)
+    app.extensions["turns"], app.extensions["large"] = _turns(AT_ONCE), _turns(1)
 
     @app.before_request
     def begin() -> None:
@@ -43,6 +43,14 @@ def register(app: Flask, settings: Settings) -> None:
         release()
 
 
+def _turns(number: int) -> SimpleQueue[None]:
+    """So many turns to take and to give back; a semaphore is written in Python, and takes several times as long."""
+    turns: SimpleQueue[None] = SimpleQueue()
+    for _ in range(number):
+        turns.put(None)
+    return turns
+
+
 def take_turn(settings: Settings, length: int) -> None:
     """Wait for the turn to compute a body of some length, until `release` or the end of the request; who waits too long
     is turned away."""
@@ -50,11 +58,13 @@ def take_turn(settings: Settings, length: int) -> None:
     held: list[Callable[[], None]] = []
     g.held = held
     for kind in ("large", "turns") if length > LARGE else ("turns",):
-        turns: threading.BoundedSemaphore = current_app.extensions[kind]
-        if not turns.acquire(timeout=max(0, until - monotonic())):
+        turns: SimpleQueue[None] = current_app.extensions[kind]
+        try:
+            turns.get(timeout=max(0, until - monotonic()))
+        except Empty:
             detail = "The service is busy: try again."
-            raise HTTPProblem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
-        held.append(turns.release)
+            raise HTTPProblem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"}) from None
+        held.append(partial(turns.put, None))
     if length > LARGE:  # garbage is looked for in all that it makes, in vain: a quarter of the time
         gc.disable()
         held.append(gc.enable)

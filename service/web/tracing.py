@@ -26,7 +26,9 @@ def wanted() -> bool:
 
 def span(name: str) -> AbstractContextManager[Any]:
     """A step of the request that is being answered."""
-    return trace.get_tracer("paramcount").start_as_current_span(name) if "span" in g else _NOTHING
+    if trace is None or "span" not in g:
+        return _NOTHING
+    return trace.get_tracer("paramcount").start_as_current_span(name)
 
 
 def start() -> None:
