@@ -76,7 +76,7 @@ def peers(found: Sequence[Peer]) -> None:
             f"{each.ours.seconds * 1e3:,.3f} ms",
             f"**{_ratio(each.theirs.seconds / each.ours.seconds)} ×**",
             f"{each.theirs.imports:.1f} s, {each.ours.imports:.1f} s",
-            f"{each.theirs.memory / 2**20:,.0f} MB, {each.ours.memory / 2**20:,.0f} MB",
+            f"{each.theirs.memory / 1e6:,.0f} MB, {each.ours.memory / 1e6:,.0f} MB",
         )
         for each in found
     )
@@ -114,7 +114,7 @@ def scaling(
 
 
 def memory(found: Sequence[Memory], first_answer: float) -> None:
-    rows = ((f"{each.requests:,}", f"{each.pss / 2**20:.1f} MB") for each in found)
+    rows = ((f"{each.requests:,}", f"{each.pss / 1e6:.1f} MB") for each in found)
     put(
         "memory",
         f"{table(('requests', 'a worker (PSS)'), rows)}\nThe first answer came {first_answer:.2f} s after the start.\n",

@@ -44,7 +44,7 @@ _Told = tuple[tuple[Tensor, ...], Figures, list[FrozenBy], str, list[dict[str, A
 """Of a row's tensors what is told beside its name and its place: totals, why they are frozen, an explanation, they
 themselves."""
 
-MOST = 1000
+MOST = 500
 """How many rows are remembered; a report of more remembers its own."""
 
 _TOLD: dict[tuple[int, Convention, bool], _Told] = {}
