@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Callable, Hashable
+from hashlib import blake2b
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -16,14 +17,23 @@ MOST = 2048
 LONGEST = 4096
 """How long the key of one may be, in bytes."""
 
+LONGEST_DIGESTED = 65_536
+"""How long what a digest stands for may be."""
 
-def key(content: Any) -> bytes | None:
+
+def key(content: Any, longest: int = LONGEST) -> bytes | None:
     """Plain data as a key, which tells 1 from 1.0 and from True; None where there is too much of it."""
     try:
         found = marshal.dumps(content, 2)
     except ValueError:
         return None
-    return found if len(found) <= LONGEST else None
+    return found if len(found) <= longest else None
+
+
+def digest(content: Any) -> bytes | None:
+    """The same of more, in 32 bytes that nothing else has."""
+    found = key(content, LONGEST_DIGESTED)
+    return None if found is None else blake2b(found, digest_size=32).digest()
 
 
 def key_of_json(content: Any) -> bytes | None:

@@ -11,7 +11,7 @@ from service.formats.keras.archive import finite
 
 
 def test_keys_tell_types_apart() -> None:
-    for key in (memory.key, memory.key_of_json):
+    for key in (memory.key, memory.key_of_json, memory.digest):
         assert len({key([value]) for value in (1, 1.0, True, "1", None)}) == 5
 
 
@@ -19,9 +19,11 @@ def test_what_is_too_much_has_no_key() -> None:
     nested: list[object] = []
     for _ in range(3000):
         nested = [nested]
-    for key in (memory.key, memory.key_of_json):
+    for key in (memory.key, memory.key_of_json, memory.digest):
         assert key(nested) is None
-        assert key("x" * memory.LONGEST) is None
+        assert key("x" * memory.LONGEST_DIGESTED) is None
+    assert memory.key("x" * memory.LONGEST) is memory.key_of_json("x" * memory.LONGEST) is None
+    assert len(memory.digest("x" * memory.LONGEST) or b"") == 32
 
 
 @pytest.mark.parametrize("text", ["NaN", "-Infinity", "1e999"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from hashlib import blake2b
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ from service.formats.huggingface.configs import ABSENT, Given
 from service.formats.huggingface.expressions import Expression
 from service.formats.huggingface.notices import Said, of_experts, said
 from service.formats.huggingface.planning import Plan, plan
-from service.memory import Memory, key
+from service.memory import Memory, digest
 from service.model import Layer
 
 MOST_REMEMBERED = 20_000
@@ -47,9 +46,7 @@ def built(found: Blueprint, dtype: str, payload: Mapping[str, Any]) -> Built:
     """What a blueprint comes to by a config, with weights of a dtype. Raises Problems, TooLarge."""
     design, given = _design(found), Given(payload, found)
     essence = given.essence(design.asked, design.optional)
-    own = key((design.number, dtype, essence)) if essence is not None else None
-    if own is not None:  # a kilobyte, of which there may be thousands
-        own = blake2b(own, digest_size=32).digest()
+    own = digest((design.number, dtype, essence)) if essence is not None else None
     if (known := _REMEMBERED.recall(own)) is not None:
         return known
     builder = Builder(given.scope(), dtype)
