@@ -22,6 +22,13 @@ def notice(report: Report, code: str) -> str:
     return next(notice.detail for notice in report.notices if notice.code == code)
 
 
+def test_a_config_that_is_remembered_is_no_other() -> None:
+    for _ in range(2):
+        assert counted(LLAMA | {"num_hidden_layers": 1}).exact
+        for other in (1.0, True, "1", None):
+            assert [pointer for pointer, *_ in refused(LLAMA | {"num_hidden_layers": other})] == ["/num_hidden_layers"]
+
+
 @pytest.mark.parametrize("case", FAMOUS, ids=lambda case: case["source"].partition(" (")[0])
 def test_published(case: dict[str, Any]) -> None:
     report = counted(case["config"])

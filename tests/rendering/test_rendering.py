@@ -15,6 +15,7 @@ from wcwidth import width
 from service.model import Report
 from service.rendering import RENDERERS
 from service.rendering.figures import Frozen, figures
+from service.rendering.json import Detail, as_json
 from service.rendering.svg import as_svg
 from service.rendering.text import as_text
 from tests.rendering.reports import ALL, deep, dense, keras_resnet, model, report, wide
@@ -45,6 +46,18 @@ def test_every_form_says_the_total(media: str, detail: Any, shown: Report) -> No
     total = figures(shown.root.totals, shown.convention)["total"]
     assert f"{total:,}" in rendered or f"{total}" in rendered
     assert rendered.encode()
+
+
+def test_what_is_remembered_of_rows_tells_conventions_and_details_apart() -> None:
+    layers = [{"type": "BatchNormalization", "name": "norm"}]
+    payload = {"framework": "keras", "input_shape": [5, 5, 3], "layers": layers}
+    for _ in range(2):
+        for convention, total in (("keras", 12), ("torch", 6)):  # gamma, beta; moving mean and variance, of 3 channels
+            detail: Detail
+            for detail, tensors in (("layers", 0), ("tensors", 4)):
+                told = as_json(report(payload, convention=convention), "native", detail)
+                (row,) = told["layers"]
+                assert (row["totals"]["total"], len(row.get("tensors", ()))) == (total, tensors)
 
 
 @everything

@@ -34,7 +34,7 @@ class Design(NamedTuple):
 
     number: int
     plan: Plan
-    asked: tuple[str, ...]  # the fields that follow from nothing else, and that anything follows from
+    asked: tuple[str, ...]  # the fields that anything depends on
     optional: tuple[str, ...]  # those that may be left out, which is not the same as null
 
 
