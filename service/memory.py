@@ -70,6 +70,24 @@ class Memory(Generic[T]):
         self._things[key] = thing
 
 
+class Met:
+    """What came before; when it is too much, all is forgotten."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._hashes: set[int] = set()
+
+    def again(self, key: Hashable) -> bool:
+        """Whether `key`, or something of the same hash, came before; from now on it did."""
+        met = hash(key)
+        if met in self._hashes:
+            return True
+        if len(self._hashes) >= self._most:
+            self._hashes.clear()
+        self._hashes.add(met)
+        return False
+
+
 class Recurring(Memory[T]):
     """Things by key, kept when they come a second time: most that come once never come again, and would only fill it.
 
@@ -78,13 +96,8 @@ class Recurring(Memory[T]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._met: set[int] = set()  # hashes of keys
+        self._met = Met()
 
     def keep(self, key: Hashable, thing: T) -> None:
-        met = hash(key)
-        if met in self._met:
+        if self._met.again(key):
             super().keep(key, thing)
-            return
-        if len(self._met) >= self._most:
-            self._met.clear()
-        self._met.add(met)

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from flask import Flask, Request, Response, current_app
 
-from service.memory import Memory
+from service.memory import Memory, Met
 from service.settings import Settings
 from service.web import metrics
 from service.web.observing import itself
 
 _SHORT = 600
-"""How long a request may be to be remembered as it is; of a longer one the digest is."""
+"""How long a request may be to be remembered as it is; of a longer one the digest is, which takes its time, and so not
+before it comes a second time."""
 
 _BESIDE = 500 + _SHORT
 """Bytes that an answer takes beside its body."""
@@ -32,13 +33,13 @@ class Answer(NamedTuple):
 def register(app: Flask, settings: Settings) -> None:
     """Remember answers, so many bytes of them in a process."""
     remembered: Memory[Answer] = Memory(settings.answers_bytes, lambda answer: len(answer.body) + _BESIDE)
-    app.extensions["answers"] = remembered
+    app.extensions["answers"] = remembered, Met()
 
 
 def once(raw: bytes, answer: Callable[[], Answer]) -> Response:
     """The answer to this request, whose body is `raw`: that which the same was given before, or a new one."""
-    remembered: Memory[Answer] = current_app.extensions["answers"]
-    key = _key(itself(), raw)
+    remembered, met = current_app.extensions["answers"]
+    key = _key(itself(), raw, met)
     if (found := remembered.recall(key)) is None:
         found = answer()
         remembered.keep(key, found)
@@ -47,12 +48,14 @@ def once(raw: bytes, answer: Callable[[], Answer]) -> Response:
     return Response(found.body, content_type=found.media)
 
 
-def _key(asked: Request, raw: bytes) -> bytes:
-    """All that an answer follows from."""
+def _key(asked: Request, raw: bytes, met: Met) -> bytes | None:
+    """All that an answer follows from; None of a long request that nothing like came before."""
     sent = asked.environ
     beside = repr((asked.path, asked.query_string, sent.get("CONTENT_TYPE"), sent.get("HTTP_ACCEPT"))).encode()
     if len(beside) + len(raw) <= _SHORT:
         return beside + raw
+    if not met.again((beside, len(raw), raw[:_SHORT], raw[-_SHORT:])):
+        return None
     found = sha256(beside)
     found.update(raw)
     return found.digest()

@@ -73,6 +73,18 @@ def test_what_is_refused_is_refused_again(counted: list[str]) -> None:
     assert len(counted) == 2
 
 
+def test_a_long_request_is_remembered_when_it_comes_again(counted: list[str]) -> None:
+    client = fresh()
+    long = {"path": "/v1/count", "json": {"architecture": {**DENSE, "name": "x" * 1000}}}
+    answers = [client.post(**long) for _ in range(4)]
+    assert counted == ["native"] * 2
+    assert {answer.data for answer in answers} == {answers[0].data}
+    inner = {"path": "/v1/count", "json": {"architecture": {**DENSE, "name": "x" * 700 + "y" + "x" * 299}}}
+    for wanted in (3, 4, 4):
+        assert client.post(**inner).json != answers[0].json
+        assert len(counted) == wanted
+
+
 def test_a_remembered_answer_is_counted_by_metrics() -> None:
     client = fresh()
     rows = _rows(client)
