@@ -125,6 +125,9 @@ def test_an_alias_is_listed_and_not_counted() -> None:
         ({"__metadata__": []}, "/__metadata__", "must be an object"),
         ({"__metadata__": {"format": 1}}, "/__metadata__/format", "must be a string"),
         ({"w": entry("F32", (2**40, 2**40), 0, 2**82)}, "/w/data_offsets", "a start and an end"),
+        ({"w": {"dtype": "F32", "data_offsets": [0, 4], "size": []}}, "/w/shape", "required"),
+        ({"w": {"dtype": "F32", "shape": None, "data_offsets": [0, 4]}}, "/w/shape", "a list of integers"),
+        ({"w": {"dtype": "F32", "shape": [0], "offsets": [0, 0]}}, "/w/data_offsets", "required"),
         ({"header": {}, "shards": {}}, "/header", "one of them"),
         ({"header": {}, "config": []}, "/config", "must be an object"),
         ({"header": {"w": entry(end=7)}}, "/header/w", "takes 8 bytes"),
@@ -142,6 +145,12 @@ def test_refused(payload: Any, pointer: str, detail: str) -> None:
         report(payload)
     told = [(problem.pointer, problem.detail) for problem in refused.value.problems]
     assert any(where == pointer and detail in what for where, what in told), told
+    if isinstance(payload, dict) and not {"header", "shards"} & payload.keys():
+        with pytest.raises(Problems) as in_a_file:
+            report(in_bytes(payload))
+        assert [(problem.pointer, problem.code) for problem in in_a_file.value.problems] == [
+            (problem.pointer, problem.code) for problem in refused.value.problems
+        ]
 
 
 @pytest.mark.parametrize(
@@ -161,6 +170,12 @@ def test_refused(payload: Any, pointer: str, detail: str) -> None:
         (in_bytes("[]"), "must be an object"),
         (in_bytes('{"w": 1, "w": 2}'), '"w" twice'),
         (in_bytes('{"w": {"dtype": "F32", "shape": [1], "shape": [2], "data_offsets": [0, 8]}}'), '"shape" twice'),
+        (
+            in_bytes(
+                '{"__metadata__": {"a": "", "a": "b"}, "w": {"dtype": "F32", "shape": [], "data_offsets": [0, 4]}}'
+            ),
+            '"a" twice',
+        ),
         (in_bytes(header(w="F32 2"), data=bytes(9)), "1 bytes after its last tensor"),
         (in_bytes({}, data=b"x"), "1 bytes after its last tensor"),
     ],

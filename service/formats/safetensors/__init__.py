@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from service.errors import ArchitectureError, InvalidDocument, token
-from service.formats.safetensors.header import Header, parse, read_header
+from service.formats.safetensors.header import METADATA, Header, header_in, read_header
 from service.formats.safetensors.packed import unpack
 from service.formats.stored import Bytes, elements, flags_notice, refuse
 from service.formats.tree import tree
@@ -30,7 +30,7 @@ def _claims(payload: Any) -> bool:
     if not isinstance(payload, dict):
         return isinstance(payload, Bytes) and payload[8:9] == b"{" and payload[5:8] == b"\0\0\0"
     for name, entry in payload.items():
-        if name != "__metadata__":
+        if name != METADATA:
             return isinstance(entry, dict) and (
                 isinstance(entry.get("data_offsets"), list) or (name in _FORMS and _is_form(payload))
             )
@@ -51,7 +51,7 @@ def safetensors(payload: Any) -> Document:
     Every element of the file is counted, as it is stored: one of a packed 4-bit format holds several parameters.
     """
     if isinstance(payload, Bytes):
-        return _document({"": read_header(parse(payload))}, {}, None)
+        return _document({"": header_in(payload)}, {}, None)
     if not isinstance(payload, dict):
         raise InvalidDocument(f"must be an object or a file's first bytes, not {shown(payload)}")
     if not _is_form(payload):

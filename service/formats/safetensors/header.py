@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from itertools import chain
 from math import prod
 from mmap import mmap
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
+from msgspec import Meta, Struct, convert
+from msgspec.json import Decoder
 
 from service import values
 from service.errors import ArchitectureError, InvalidDocument, TooLarge, token
 from service.formats.stored import (
+    HIGHEST_RANK,
     MOST_TENSORS,
     STATISTICS,
     Bytes,
@@ -25,12 +28,18 @@ from service.formats.stored import (
     stored,
 )  # fmt: skip
 from service.model import DTYPES, Tensor
+from service.signature import LARGEST
 from service.validation import MOST_PROBLEMS, shown
+
+METADATA = "__metadata__"
 
 LONGEST = 100_000_000
 """The longest header that the library reads (MAX_HEADER_SIZE)."""
 
 _LARGEST_OFFSET = 2**63
+
+_Size = Annotated[int, Meta(ge=0, le=LARGEST)]
+_Offset = Annotated[int, Meta(ge=0, le=_LARGEST_OFFSET - 1)]
 
 _BITS = {
     name: int(DTYPES[name]) for name in (
@@ -69,13 +78,19 @@ def header_length(data: Bytes) -> int:
     return length
 
 
-def parse(data: Bytes) -> Any:
-    """The JSON of the header in a file's first bytes. Raises Truncated, or InvalidDocument."""
+def _written(data: Bytes) -> bytes:
+    """The JSON in a file's first bytes. Raises Truncated, InvalidDocument or TooLarge."""
     end = 8 + header_length(data)
     if len(data) < end:
         raise Truncated(len(data), end, "the header")
     raw = data[8:end].strip(b" \t\r\n")
     values.check(raw)
+    return raw
+
+
+def parse(data: Bytes) -> Any:
+    """What the JSON in a file's first bytes holds. Raises Truncated, InvalidDocument or TooLarge."""
+    raw = _written(data)
     try:
         header = orjson.loads(raw)
         # orjson keeps the last of equal names and says nothing
@@ -83,8 +98,12 @@ def parse(data: Bytes) -> Any:
             json.loads(raw, object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
         raise InvalidDocument(f"has a header that is not JSON: {str(error)[:200]}", code="not_json") from None
-    if len(data) > end or isinstance(data, mmap):
-        check_length(header, end, len(data), whole=isinstance(data, mmap))
+    try:
+        size = max((entry["data_offsets"][1] for name, entry in header.items() if name != METADATA), default=0)
+    except (AttributeError, IndexError, KeyError, TypeError):
+        return header  # it is malformed, as read_header will tell
+    if isinstance(size, int) and size >= 0:
+        _check_length(data, size)
     return header
 
 
@@ -95,17 +114,14 @@ def _members(header: Any) -> int:
     return len(header) + sum(map(len, header.values()))
 
 
-def check_length(header: Any, start: int, length: int, *, whole: bool) -> None:
-    """Whether a file of `length` bytes (or, if not `whole`, its first ones) can be what its header describes."""
-    try:
-        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        end = start + max(ends, default=0)
-    except (AttributeError, IndexError, KeyError, TypeError):
-        return  # it is malformed, as read_header will tell
-    if length > end:
-        raise InvalidDocument(f"has {length - end:,} bytes after its last tensor", code="file_length")
-    if whole and length < end:
-        detail = f"is {length:,} bytes long, but its header describes {end:,}: the file is not complete"
+def _check_length(data: Bytes, size: int) -> None:
+    """Whether a file, mapped as a whole, or what there is of it can be what its header describes: `size` bytes of
+    tensors. Raises InvalidDocument."""
+    end = 8 + header_length(data) + size
+    if len(data) > end:
+        raise InvalidDocument(f"has {len(data) - end:,} bytes after its last tensor", code="file_length")
+    if isinstance(data, mmap) and len(data) < end:
+        detail = f"is {len(data):,} bytes long, but its header describes {end:,}: the file is not complete"
         raise InvalidDocument(detail, code="file_length")
 
 
@@ -116,6 +132,45 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise InvalidDocument(f'names "{twice[:100]}" twice', token(twice), "duplicate_name")
     return found
+
+
+class _Entry(Struct, gc=False):
+    """A tensor of a sound header. What an entry leaves out is as no tensor has it."""
+
+    dtype: str = ""
+    shape: Annotated[tuple[_Size, ...], Meta(max_length=HIGHEST_RANK)] | None = None
+    data_offsets: tuple[_Offset, _Offset] = (-1, -1)
+
+
+class _Beside(Struct, rename={"metadata": METADATA}):
+    """What a header says beside its tensors."""
+
+    metadata: dict[str, str] | None = None
+
+
+_ENTRIES, _BESIDE = Decoder(dict[str, _Entry]), Decoder(_Beside)
+
+
+def header_in(data: Bytes) -> Header:
+    """The header in a file's first bytes, with all its problems. Raises Truncated, InvalidDocument or TooLarge."""
+    try:
+        header = _sound_in(_written(data))
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return read_header(parse(data))
+    _check_length(data, header.size)
+    return header
+
+
+def _sound_in(raw: bytes) -> Header:
+    """The header of a sound file by its JSON. Fails, however it may, where something is not as it must be."""
+    entries, metadata = _ENTRIES.decode(raw), None
+    members = 4 * len(entries)
+    if METADATA in entries:
+        metadata = _BESIDE.decode(raw).metadata
+        members += len(metadata or ()) - 3
+    if raw.count(b":") != members:
+        raise ValueError("more stands there than came: of equal names the last comes")
+    return _sound(entries, metadata, "")
 
 
 def read_header(payload: Any, pointer: str = "") -> Header:
@@ -130,40 +185,38 @@ def read_header(payload: Any, pointer: str = "") -> Header:
         )
         return header
     try:
-        _take_all(header, payload)
+        return _sound(convert(payload, dict[str, _Entry]), convert(payload, _Beside).metadata, pointer)
     except (KeyError, TypeError, ValueError):
         _take_each(header, payload)
     return header
 
 
-def _take_all(header: Header, payload: Mapping[str, Any]) -> None:
-    """Take in the header of a sound file, of a hundred thousand tensors perhaps. Fails, however it may, where something
-    is not as it must be, and takes in nothing."""
+def _sound(entries: dict[str, _Entry], metadata: Mapping[str, str] | None, pointer: str) -> Header:
+    """The header of a sound file, of a hundred thousand tensors perhaps. Fails, however it may, where something is not
+    as it must be."""
+    entries.pop(METADATA, None)
     tensors: dict[str, Tensor] = {}
-    kinds: dict[tuple[str, tuple[int, ...], int, bool], Tensor] = {}
-    shapes, spans = [], []
-    entries = {**payload}
-    metadata = entries.pop("__metadata__", None)
+    kinds: dict[tuple[str, tuple[int, ...] | None, bool], tuple[Tensor, int]] = {}
     statistics = may_hold_statistics(entries)
+    size, in_order = 0, True
     for name, entry in entries.items():
-        dtype, shape, span = entry["dtype"], entry["shape"], entry["data_offsets"]
-        start, end = span
-        kind = dtype, tuple(shape), end - start, statistics and name.rpartition(".")[2] in STATISTICS
-        if (tensor := kinds.get(kind)) is None:
-            if shape_problem(shape) or _BITS[dtype] * prod(shape) != 8 * (end - start):
+        start, end = entry.data_offsets
+        kind = entry.dtype, entry.shape, statistics and name.rpartition(".")[2] in STATISTICS
+        if (found := kinds.get(kind)) is None:
+            if (shape := entry.shape) is None:
                 raise ValueError(name)
-            tensor = kinds[kind] = stored(name, tuple(shape), dtype)
-        tensors[name] = tensor
-        shapes.append(shape)
-        spans.append(span)
-    at = [0, *chain.from_iterable(sorted(spans))]
-    if orjson.dumps((shapes, at)).translate(None, b"0123456789,[]"):  # True and 1.0 are equal to 1
-        raise ValueError("not all are natural numbers")
-    if at[:-1:2] != at[1::2] or at[-1] > _LARGEST_OFFSET:
-        raise ValueError("they do not lie one after the other")
-    if any(_metadata_problems(metadata, "")):
-        raise ValueError("the metadata are no strings")
-    header.tensors, header.size, header.metadata = tensors, at[-1], metadata or {}
+            found = kinds[kind] = stored(name, shape, entry.dtype), prod(shape) * _BITS[entry.dtype]
+        tensors[name], bits = found
+        if 8 * (end - start) != bits:
+            raise ValueError(name)
+        in_order &= start == size
+        size = end
+    if not in_order:
+        at = [0, *chain.from_iterable(sorted(entry.data_offsets for entry in entries.values()))]
+        size = at[-1]
+        if at[:-1:2] != at[1::2]:
+            raise ValueError("they do not lie one after the other")
+    return Header(pointer, metadata or {}, tensors, size)
 
 
 def _take_each(header: Header, payload: Mapping[str, Any]) -> None:
@@ -171,7 +224,7 @@ def _take_each(header: Header, payload: Mapping[str, Any]) -> None:
     spans = []
     for name, entry in payload.items():
         pointer = header.pointer + token(name)
-        if name == "__metadata__":
+        if name == METADATA:
             header.problems += _metadata_problems(entry, pointer)
         elif problems := list(_entry_problems(entry, pointer)):
             header.problems += problems
