@@ -66,6 +66,8 @@ class Leaves(ABC):
         essence: Hashable  # what the formula's result follows from; None where that is too long
         if layer.alike and not kwargs and len(args) == 1 and type(args[0]) is tuple:
             essence = layer.alike, args[0]
+        elif layer.alike and not kwargs and len(args) == 1 and _are_shapes(args[0]):
+            essence = layer.alike, "list", *args[0]
         else:
             essence = key((self.document.framework, layer.type, layer.config, args, kwargs))
         if (known := _KNOWN.recall(essence)) is not None:
@@ -157,6 +159,11 @@ def _run(formula: Formula) -> Applied:
 def _yielded(formula: Formula, returned: list[Output]) -> Iterator[Tensor]:
     """What a formula yields; what it returns is put aside."""
     returned.append((yield from formula))
+
+
+def _are_shapes(output: Output) -> bool:
+    """Whether it is a list of them."""
+    return type(output) is list and set(map(type, output)) == {tuple}
 
 
 def _fed_by_failure(call: Call) -> bool:

@@ -243,6 +243,21 @@ def counted_document(
         return Counted(count(read, how, limits(settings)), found.name)
 
 
+def counted_lazily(
+    raw: bytes, found: Format, how: Counting, settings: Settings, step: Step = nullcontext
+) -> Counted | None:
+    """The count of a document by its JSON, where its format needs not decode all of that; None where it does, be it for
+    what is wrong with it. Raises Problems."""
+    if found.lazily is None:
+        return None
+    with step("read"):
+        read = found.lazily(raw)
+    if read is None:
+        return None
+    with step("count"):
+        return Counted(count(read, how, limits(settings)), found.name)
+
+
 def limits(settings: Settings) -> Limits:
     """What one document may ask for, in the time that its request has left."""
     ours, seconds = settings, min(settings.max_seconds, values.left())

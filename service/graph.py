@@ -16,6 +16,8 @@ FAILED: Final = object()
 Run = Callable[[Layer, Call], Output]
 
 
+_NOTHING = Call()
+
 _Node = tuple[str, int]
 """A call of a layer: its name, and which."""
 
@@ -91,16 +93,17 @@ def evaluate(parent: Layer, given: Call, run: Run) -> Output:
     graph = parent.graph
     assert graph is not None
     it = _Evaluation(parent, graph, given, run)
-    calls = [(child, index) for child in parent.children for index in range(len(child.calls) or 1)]
     try:
-        for child, index in calls:  # nearly all documents write them after what feeds them
-            it.values[child.name, index] = run(child, it.fed(child, index))
+        for child in parent.children:  # nearly all documents write them after what feeds them
+            for index in range(len(child.calls) or 1):
+                it.values[child.name, index] = run(child, it.fed(child, index))
         return it.swap(graph.outputs)
     except _Missing:
         if problems := list(islice(_missing_inputs(parent, graph), MOST_PROBLEMS)):
             raise Problems(problems) from None
-    for child, index in calls:
-        it.settle((child.name, index))
+    for child in parent.children:
+        for index in range(len(child.calls) or 1):
+            it.settle((child.name, index))
     return it.swap(graph.outputs)
 
 
@@ -123,11 +126,11 @@ class _Evaluation:
 
     def fed(self, child: Layer, index: int) -> Call:
         """A call as it is performed. Raises _Missing."""
-        call = Call()
+        call = _NOTHING
         if child.calls:  # what an input refers to must be there too
             args, kwargs = child.calls[index]
             named = {key: self.swap(arg) for key, arg in kwargs.items()} if kwargs else kwargs
-            call = Call(tuple([self.swap(arg) for arg in args]), named)
+            call = Call((self.swap(args[0]),) if len(args) == 1 else tuple(map(self.swap, args)), named)
         entry = self.bound.get(child.name)
         return call if entry is None else Call((entry,))
 

@@ -84,6 +84,7 @@ class Format:
     schema: type[Schema] | None  # of the payload, where it is a JSON object
     example: Any  # bytes where it is a file
     base: Callable[[Any], Document] | None = None  # reads one whose own code is not to be had as what it derives from
+    lazily: Callable[[bytes], Document | None] | None = None  # reads JSON without decoding all; None where it cannot
 
     def __str__(self) -> str:
         return f"{self.name} of {self.read.__module__}"
@@ -120,11 +121,12 @@ def reader(
     example: Any,
     media: str = "application/json",
     base: Callable[[Any], Document] | None = None,
+    lazily: Callable[[bytes], Document | None] | None = None,
 ) -> Callable[[Callable[[Any], Document]], Callable[[Any], Document]]:
     """Register the function below as the reader of the format `name`."""
 
     def register(read: Callable[[Any], Document]) -> Callable[[Any], Document]:
-        FORMATS.add(name, Format(name, media, claims, read, schema, example, base))
+        FORMATS.add(name, Format(name, media, claims, read, schema, example, base, lazily))
         return read
 
     return register

@@ -44,13 +44,17 @@ def count_document(name: str) -> Response:
     except UnknownFormat as error:
         raise HTTPProblem(HTTPStatus.NOT_FOUND, sentence(error.detail)) from None
     request, settings = itself(), asking.settings()
-    asked = asking.query(request.query_string)
+    asked, media = asking.query(request.query_string), request.mimetype
     raw = asking.document_body(request, found)
 
+    def count() -> Counted:
+        how = counting(asked, settings)
+        if media.endswith("json") and (counted := envelopes.counted_lazily(raw, found, how, settings, span)):
+            return counted
+        return envelopes.counted_document(asking.document(raw, media), found, how, settings, span)
+
     def answer() -> Answer:
-        document, how = asking.document(raw, request.mimetype), counting(asked, settings)
-        counted = _measured(lambda: envelopes.counted_document(document, found, how, settings, span))
-        return _answer(counted, asked)
+        return _answer(_measured(count), asked)
 
     return answers.once(raw, answer)
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, fields, validate
 
-from service.errors import Problems
+from service.errors import ArchitectureError, Problems
 from service.formats.keras.archive import opened
 from service.formats.keras.notices import from_optimizer
 from service.formats.keras.reading import Reading
+from service.formats.keras.written import decoded
 from service.model import Document, Layer
 from service.registry import reader
 
@@ -58,13 +59,27 @@ def _claims(payload: Any) -> bool:
     return isinstance(payload, dict) and "class_name" in payload and "config" in payload
 
 
-@reader("keras", claims=_claims, schema=KerasLayer, example=_EXAMPLE, media="application/octet-stream")
+def _lazily(raw: bytes) -> Document | None:
+    """The model of sound JSON that Keras 3 wrote."""
+    if (document := decoded(raw)) is None:
+        return None
+    try:
+        return _read(document)
+    except (ArchitectureError, Problems, RecursionError, ValueError):  # what is wrong is told by who decodes all
+        return None
+
+
+@reader("keras", claims=_claims, schema=KerasLayer, example=_EXAMPLE, media="application/octet-stream", lazily=_lazily)
 def keras(payload: Any) -> Document:
     """The JSON of a Keras model, Keras 3 or 2: Functional or Sequential, nested, shared, frozen; or a .keras file.
 
     Raises Problems with everything that is wrong with it.
     """
-    document = opened(payload) if isinstance(payload, bytes | bytearray) else payload
+    return _read(opened(payload) if isinstance(payload, bytes | bytearray) else payload)
+
+
+def _read(document: Any) -> Document:
+    """The model that is written. Raises Problems."""
     reading = Reading()
     root = reading.layer(document, "", root=True)
     if reading.problems:

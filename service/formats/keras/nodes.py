@@ -126,19 +126,27 @@ class Nodes:
         self.blame(InvalidDocument(f"must be {wanted}, not {shown(value)}", pointer, "type"))
 
 
-def of_one_tensor(item: Mapping[str, Any]) -> tuple[Call, ...]:
-    """The calls of a layer that Keras 3 calls once, on one tensor and nothing else, as nearly all; of others none."""
+def of_tensors(item: Mapping[str, Any]) -> tuple[Call, ...]:
+    """The calls of a layer that Keras 3 calls once, on a tensor or a list of them and nothing else, as nearly all; of
+    others none."""
     try:
         (node,) = item["inbound_nodes"]
-        (tensor,), kwargs = node["args"], node["kwargs"]
-        kind, config = tensor["class_name"], tensor["config"]
-        (name, call, output), shape = config["keras_history"], config["shape"]
-        others = kwargs and any(value is not None for value in kwargs.values())
+        (given,), kwargs = node["args"], node["kwargs"]
+        if kwargs and any(value is not None for value in kwargs.values()):
+            return ()
+        return (Call(([_fed_by(tensor) for tensor in given] if type(given) is list else _fed_by(given),)),)
     except (AttributeError, TypeError, ValueError, KeyError):
         return ()
-    if others or kind != "__keras_tensor__" or type(name) is not str or not is_shape(shape):
-        return ()
-    return (Call((Ref(name, call, output, tuple(shape)),)),) if _is_number(call) and _is_number(output) else ()
+
+
+def _fed_by(tensor: Mapping[str, Any]) -> Ref:
+    """What a tensor comes from. Fails, however it may, where something is not as it must be."""
+    config = tensor["config"]
+    (name, call, output), shape = config["keras_history"], config["shape"]
+    sound = tensor["class_name"] == "__keras_tensor__" and type(name) is str and is_shape(shape)
+    if not sound or not _is_number(call) or not _is_number(output):
+        raise ValueError(tensor)
+    return Ref(name, call, output, tuple(shape))
 
 
 def feeding(children: list[Layer], graph: Graph) -> set[str]:

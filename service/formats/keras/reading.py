@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 from service import memory
 from service.errors import ArchitectureError, InvalidDocument, InvalidGraph, Problems, TooLarge, did_you_mean
 from service.formats.keras import legacy, notices
-from service.formats.keras.nodes import Nodes, feeding, is_shape, of_one_tensor, reordered
+from service.formats.keras.nodes import Nodes, feeding, is_shape, of_tensors, reordered
+from service.formats.keras.written import Written
 from service.graph import flatten
 from service.model import DTYPE_NAMES, Call, Dimensions, Graph, Layer, Notice, Ref
-from service.registry import LAYERS
+from service.reading import check
+from service.registry import FORMATS, LAYERS
 from service.validation import MOST_PROBLEMS, shown
 
 DEEPEST = 40
@@ -73,9 +75,20 @@ class Reading:
         if (leaf := _LEAVES.recall(key)) is None:
             return self._new(item, key, pointer, path, root)
         name = item["name"] if "name" in item else item["config"]["name"]
-        kind, config, trainable, dtype = leaf
-        calls = of_one_tensor(item)
-        return Layer(name, kind, config, (), (), calls, None, trainable, 1, "", dtype, pointer, key or b"")
+        return _remembered(leaf, name, of_tensors(item), pointer, key)
+
+    def _written(self, item: Written, pointer: str, path: str) -> tuple[Any, Layer]:
+        """A layer that is not decoded yet, which its like need not be, and what came of decoding it. Raises Problems or
+        ValueError."""
+        key, calls = item.essence(), item.calls()
+        leaf = _LEAVES.recall(key)
+        if leaf is not None and calls is not None:
+            return item, _remembered(leaf, item.name, calls, pointer, key)
+        whole = item.whole()
+        check(whole, FORMATS["keras"])
+        if leaf is not None:
+            return whole, _remembered(leaf, item.name, (), pointer, key)
+        return whole, self._new(whole, key, pointer, path, root=False)
 
     def _new(self, item: Any, key: bytes | None, pointer: str, path: str, root: bool) -> Layer:
         """A layer whose like was not read before."""
@@ -150,7 +163,11 @@ class Reading:
             self.wrong("a list of at least one layer", items, f"{it.pointer}/config/layers")
             return
         for index, item in enumerate(items):
-            yield item, self.layer(item, f"{it.pointer}/config/layers/{index}", it.path)
+            pointer = f"{it.pointer}/config/layers/{index}"
+            if type(item) is Written:
+                yield self._written(item, pointer, it.path)
+            else:
+                yield item, self.layer(item, pointer, it.path)
 
     def _sequential(self, it: _Serialized) -> Layer:
         """Layers one after the other; a stated input shape is no layer of its own, as Keras does not show it."""
@@ -263,6 +280,12 @@ class Reading:
         """The shape that a layer alone was built for; a model states its own."""
         shape = None if root.graph is not None else _built_shape(_build_config(document))
         return () if shape is None else (shape,)
+
+
+def _remembered(leaf: _Leaf, name: str, calls: tuple[Call, ...], pointer: str, key: bytes | None) -> Layer:
+    """A layer whose like was read before."""
+    kind, config, trainable, dtype = leaf
+    return Layer(name, kind, config, (), (), calls, None, trainable, 1, "", dtype, pointer, key or b"")
 
 
 def _essence(item: Any) -> bytes | None:
