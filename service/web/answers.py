@@ -14,8 +14,7 @@ from service.web import metrics
 from service.web.observing import itself
 
 _SHORT = 600
-"""How long a request may be to be remembered as it is; of a longer one the digest is, which takes its time, and so not
-before it comes a second time."""
+"""How long a request may be to be remembered as it is; of a longer one the digest is."""
 
 _BESIDE = 500 + _SHORT
 """Bytes that an answer takes beside its body."""
@@ -37,7 +36,8 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def once(raw: bytes, answer: Callable[[], Answer]) -> Response:
-    """The answer to this request, whose body is `raw`: that which the same was given before, or a new one."""
+    """The answer to this request, whose body is `raw`: that which the same was given before, or a new one. It is kept
+    when it is asked for a second time: most that is asked once never is again."""
     remembered, met = current_app.extensions["answers"]
     key = _key(itself(), raw, met)
     if (found := remembered.recall(key)) is None:
@@ -49,13 +49,13 @@ def once(raw: bytes, answer: Callable[[], Answer]) -> Response:
 
 
 def _key(asked: Request, raw: bytes, met: Met) -> bytes | None:
-    """All that an answer follows from; None of a long request that nothing like came before."""
+    """All that an answer follows from; None, and no digest is taken, where nothing came before that looks like it."""
     sent = asked.environ
     beside = repr((asked.path, asked.query_string, sent.get("CONTENT_TYPE"), sent.get("HTTP_ACCEPT"))).encode()
-    if len(beside) + len(raw) <= _SHORT:
-        return beside + raw
     if not met.again((beside, len(raw), raw[:_SHORT], raw[-_SHORT:])):
         return None
+    if len(beside) + len(raw) <= _SHORT:
+        return beside + raw
     found = sha256(beside)
     found.update(raw)
     return found.digest()
