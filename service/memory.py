@@ -77,8 +77,12 @@ class Met:
         self._most = most
         self._hashes: set[int] = set()
 
+    def __contains__(self, key: Hashable) -> bool:
+        """Whether it, or something of the same hash, came before."""
+        return hash(key) in self._hashes
+
     def again(self, key: Hashable) -> bool:
-        """Whether `key`, or something of the same hash, came before; from now on it did."""
+        """The same; from now on it did."""
         met = hash(key)
         if met in self._hashes:
             return True

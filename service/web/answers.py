@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from flask import Flask, Request, Response, current_app
+from flask import Flask, Response, current_app
 
 from service.memory import Memory, Met
 from service.settings import Settings
@@ -16,7 +16,7 @@ from service.web.observing import itself
 _SHORT = 600
 """How long a request may be to be remembered as it is; of a longer one the digest is."""
 
-_BESIDE = 500 + _SHORT
+_MORE = 500 + _SHORT
 """Bytes that an answer takes beside its body."""
 
 
@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 
 def register(app: Flask, settings: Settings) -> None:
     """Remember answers, so many bytes of them in a process."""
-    remembered: Memory[Answer] = Memory(settings.answers_bytes, lambda answer: len(answer.body) + _BESIDE)
+    remembered: Memory[Answer] = Memory(settings.answers_bytes, lambda answer: len(answer.body) + _MORE)
     app.extensions["answers"] = remembered, Met()
 
 
@@ -39,23 +39,24 @@ def once(raw: bytes, answer: Callable[[], Answer]) -> Response:
     """The answer to this request, whose body is `raw`: that which the same was given before, or a new one. It is kept
     when it is asked for a second time: most that is asked once never is again."""
     remembered, met = current_app.extensions["answers"]
-    key = _key(itself(), raw, met)
-    if (found := remembered.recall(key)) is None:
-        found = answer()
-        remembered.keep(key, found)
-    else:
+    beside = _beside(itself().environ)
+    key: bytes | None
+    if len(beside) + len(raw) <= _SHORT:
+        key = asked = beside + raw
+    else:  # no digest is taken unless something like it came before
+        asked = b"%b%d\n%b%b" % (beside, len(raw), raw[:_SHORT], raw[-_SHORT:])
+        key = sha256(beside + raw).digest() if asked in met else None
+    found: Answer | None = remembered.recall(key)
+    if found is not None:
         metrics.COUNTED.labels(found.form).inc(found.rows)
+    else:
+        found = answer()
+        if met.again(asked):
+            remembered.keep(key, found)
     return Response(found.body, content_type=found.media)
 
 
-def _key(asked: Request, raw: bytes, met: Met) -> bytes | None:
-    """All that an answer follows from; None, and no digest is taken, where nothing came before that looks like it."""
-    sent = asked.environ
-    beside = repr((asked.path, asked.query_string, sent.get("CONTENT_TYPE"), sent.get("HTTP_ACCEPT"))).encode()
-    if not met.again((beside, len(raw), raw[:_SHORT], raw[-_SHORT:])):
-        return None
-    if len(beside) + len(raw) <= _SHORT:
-        return beside + raw
-    found = sha256(beside)
-    found.update(raw)
-    return found.digest()
+def _beside(sent: Mapping[str, Any]) -> bytes:
+    """What an answer follows from beside the body; no value but the first has an end of line in it."""
+    media, accept = sent.get("CONTENT_TYPE", ""), sent.get("HTTP_ACCEPT", "*/*")
+    return f"{sent['PATH_INFO']}\n{sent.get('QUERY_STRING', '')}\n{media}\n{accept}\n".encode("latin-1")  # WSGI's
