@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import orjson
 
 _HERE = Path(__file__).parent
 _EXAMPLES = _HERE.parent / "examples"
+_TEXT, _BYTES, _LINES = "text/plain", "application/octet-stream", "application/x-ndjson"
 
 LLAMA_70B: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
@@ -46,6 +48,7 @@ class Body(NamedTuple):
     path: str
     media: str
     raw: bytes
+    other: Callable[[int], bytes]  # the same by number, each in sizes of its own where it can have others
 
 
 def resnet50() -> bytes:
@@ -64,8 +67,8 @@ def native(layers: int, first: int = 0) -> dict[str, Any]:
     return {"framework": "keras", "input_shape": [64], "layers": dense}
 
 
-def _mlp() -> dict[str, Any]:
-    layers = [{"type": "Dense", "units": units} for units in (512, 256, 128, 10)]
+def _mlp(more: int = 0) -> dict[str, Any]:
+    layers = [{"type": "Dense", "units": units + more} for units in (512, 256, 128, 10)]
     return {"architecture": {"framework": "keras", "input_shape": [784], "layers": layers}}
 
 
@@ -83,46 +86,61 @@ _BLOCK = {
 """The weights of a block of Llama-3-8B."""
 
 
-def _stacked(count: int) -> Iterator[tuple[str, list[int]]]:
-    """So many tensors of alike blocks."""
+def llama(more: int) -> bytes:
+    """Llama-70B's config with other sizes."""
+    sizes = {"hidden_size": 128 * more, "intermediate_size": more, "vocab_size": more}
+    return orjson.dumps(LLAMA_70B | {name: LLAMA_70B[name] + added for name, added in sizes.items()})
+
+
+def _wider(raw: bytes, more: int) -> bytes:
+    """Keras' JSON of a model with so many more filters in each convolution."""
+    return re.sub(rb'("filters": ?)(\d+)', lambda found: found[1] + b"%d" % (int(found[2]) + more), raw)
+
+
+def _stacked(count: int, more: int = 0) -> Iterator[tuple[str, list[int]]]:
+    """So many tensors of alike blocks, so much larger along each axis."""
     for n in range(count):
         block, part = divmod(n, len(_BLOCK))
         name, shape = list(_BLOCK.items())[part]
-        yield f"model.layers.{block}.{name}.weight", shape
+        yield f"model.layers.{block}.{name}.weight", [size + more for size in shape]
 
 
-def safetensors(count: int) -> bytes:
+def safetensors(count: int, more: int = 0) -> bytes:
     """A file's header: its length, and so many tensors."""
     described, end = {}, 0
-    for name, shape in _stacked(count):
+    for name, shape in _stacked(count, more):
         start, end = end, end + 2 * prod(shape)
         described[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [start, end]}
     raw = orjson.dumps(described)
     return len(raw).to_bytes(8, "little") + raw
 
 
-def tensors(count: int) -> dict[str, Any]:
+def tensors(count: int, more: int = 0) -> dict[str, Any]:
     """So many named tensors of alike blocks."""
-    return {"parameters": {name: {"shape": shape, "dtype": "bfloat16"} for name, shape in _stacked(count)}}
+    return {"parameters": {name: {"shape": shape, "dtype": "bfloat16"} for name, shape in _stacked(count, more)}}
 
 
-def _batch(lines: int) -> bytes:
-    envelopes = ({"architecture": LLAMA_70B | {"num_hidden_layers": 1 + n}, "detail": "totals"} for n in range(lines))
+def _batch(lines: int, more: int = 0) -> bytes:
+    configs = ({"num_hidden_layers": 1 + n, "vocab_size": 128256 + more} for n in range(lines))
+    envelopes = ({"architecture": LLAMA_70B | config, "detail": "totals"} for config in configs)
     return b"\n".join(map(orjson.dumps, envelopes)) + b"\n"
+
+
+def _body(name: str, form: str, other: Callable[[int], bytes], media: str = "application/json") -> Body:
+    return Body(name, f"/v1/count{form}", media, other(0), other)
 
 
 def bodies() -> list[Body]:
     """All of them."""
-    json, dumps = "application/json", orjson.dumps
     nasnet = gzip.decompress((_HERE / "bodies/nasnet-large-keras.json.gz").read_bytes())
     return [
-        Body("4-layer MLP", "/v1/count", json, dumps(_mlp())),
-        Body("Llama-70B config", "/v1/count/huggingface", json, dumps(LLAMA_70B)),
-        Body("print of a 12-layer BERT", "/v1/count/torch", "text/plain", bert()),
-        Body("ResNet-50 Keras JSON", "/v1/count/keras", json, resnet50()),
-        Body("NASNetLarge Keras JSON", "/v1/count/keras", json, nasnet),
-        Body("safetensors header, 1,000", "/v1/count/safetensors", "application/octet-stream", safetensors(1000)),
-        Body("tensors, 20,000", "/v1/count/tensors", json, dumps(tensors(20_000))),
-        Body("native, 20,000 layers", "/v1/count/native", json, dumps(native(20_000))),
-        Body("batch of 1,000 configs", "/v1/batch", "application/x-ndjson", _batch(1000)),
+        _body("4-layer MLP", "", lambda more: orjson.dumps(_mlp(more))),
+        _body("Llama-70B config", "/huggingface", llama),
+        _body("print of a 12-layer BERT", "/torch", lambda more: bert().replace(b"768", b"%d" % (768 + more)), _TEXT),
+        _body("ResNet-50 Keras JSON", "/keras", lambda more: _wider(resnet50(), more)),
+        _body("NASNetLarge Keras JSON", "/keras", lambda _: nasnet),  # its cells fit each other in few sizes
+        _body("safetensors header, 1,000", "/safetensors", lambda more: safetensors(1000, more), _BYTES),
+        _body("tensors, 20,000", "/tensors", lambda more: orjson.dumps(tensors(20_000, more))),
+        _body("native, 20,000 layers", "/native", lambda more: orjson.dumps(native(20_000, 20_000 * more))),
+        _body("batch of 1,000 configs", "", lambda more: _batch(1000, more), _LINES)._replace(path="/v1/batch"),
     ]

@@ -35,9 +35,10 @@ class Ratio(NamedTuple):
     first: float  # seconds of CPU, of the first request of all
     bare: float  # seconds of CPU, of that view in nothing but Flask
     floor: float  # of it in the service's application
-    new: float  # of the service, for a request that it did not answer before
-    again: float  # for one that it did
-    times: Mapping[str, float]  # "new/floor", "new/bare", "again/floor", "again/bare": medians over the rounds
+    new: float  # of the service, for a request that it did not answer before, of layers that it knows
+    other: float  # for one in sizes that it never met
+    again: float  # for one that it did answer
+    times: Mapping[str, float]  # each of these against the floor, and the new against bare: medians over the rounds
     noise: float  # how much two measurements of the floor in one round differ, median
     per_second: float  # requests over one connection
 
@@ -101,7 +102,8 @@ def ratios() -> Iterator[Ratio]:
                     cost(to_bare, bare.workers, least, times),
                     cost(to_floor, floor.workers, least, times),
                     cost(ours, service.workers, body, times),
-                    cost(ours, service.workers, body, times, again=True),
+                    cost(ours, service.workers, body, times, "other"),
+                    cost(ours, service.workers, body, times, "again"),
                     cost(to_floor, floor.workers, least, times),
                 )
                 for _ in range(ROUNDS)
@@ -113,6 +115,7 @@ class _Round(NamedTuple):
     bare: Cost
     before: Cost  # the floor, before the service
     new: Cost
+    other: Cost
     again: Cost
     after: Cost
 
@@ -130,12 +133,13 @@ def _ratio(body: Body, sent: int, first: float, found: list[_Round]) -> Ratio:
         median(each.bare.cpu for each in found),
         median(each.floor for each in found),
         median(each.new.cpu for each in found),
+        median(each.other.cpu for each in found),
         median(each.again.cpu for each in found),
         {
             "new/floor": median(each.new.cpu / each.floor for each in found),
             "new/bare": median(each.new.cpu / each.bare.cpu for each in found),
+            "other/floor": median(each.other.cpu / each.floor for each in found),
             "again/floor": median(each.again.cpu / each.floor for each in found),
-            "again/bare": median(each.again.cpu / each.bare.cpu for each in found),
         },
         median(max(each.before.cpu, each.after.cpu) / min(each.before.cpu, each.after.cpu) - 1 for each in found),
         1 / median(each.new.wall for each in found),

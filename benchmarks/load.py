@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from http.client import HTTPConnection
 from itertools import count
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from benchmarks.bodies import Body
@@ -24,14 +24,19 @@ def cpu_seconds(processes: Sequence[int]) -> float:
     return sum(time.clock_gettime((~process << 3) | 2) for process in processes)
 
 
-_NUMBERS = count()
+_NUMBERS = count(1)
 
 
-def ask(connection: HTTPConnection, body: Body, *, again: bool = False) -> bytes:
-    """The answer to one request; to one that nobody has asked before, unless `again`: a parameter that means nothing
-    numbers it. Raises AssertionError where it is no good one."""
-    media = body.media if again else f"{body.media}; number={next(_NUMBERS)}"
-    connection.request("POST", body.path, body.raw, {"Content-Type": media})
+Kind = Literal["again", "new", "other"]
+"""The request once more; as nobody has asked it before, which a parameter does that means nothing; in other sizes."""
+
+
+def ask(connection: HTTPConnection, body: Body, kind: Kind = "new") -> bytes:
+    """The answer to one request. Raises AssertionError where it is no good one."""
+    number = next(_NUMBERS)
+    media = body.media if kind == "again" else f"{body.media}; number={number}"
+    raw = body.other(number) if kind == "other" else body.raw
+    connection.request("POST", body.path, raw, {"Content-Type": media})
     response = connection.getresponse()
     answer = response.read()
     assert response.status == 200, answer[:500]
@@ -45,9 +50,9 @@ def connected(url: str) -> HTTPConnection:
     return HTTPConnection(parts.hostname, parts.port, timeout=120)
 
 
-def cost(connection: HTTPConnection, workers: Sequence[int], body: Body, times: int, *, again: bool = False) -> Cost:
+def cost(connection: HTTPConnection, workers: Sequence[int], body: Body, times: int, kind: Kind = "new") -> Cost:
     """The mean of so many requests."""
     cpu, wall = cpu_seconds(workers), time.perf_counter()
     for _ in range(times):
-        ask(connection, body, again=again)
+        ask(connection, body, kind)
     return Cost((cpu_seconds(workers) - cpu) / times, (time.perf_counter() - wall) / times)

@@ -50,9 +50,10 @@ def floor(found: Sequence[Ratio]) -> None:
             f"{each.new * 1e6:,.0f} µs",
             f"**{each.times['new/floor']:.2f} ×**",
             f"{each.times['new/bare']:.2f} ×",
+            f"{each.other * 1e6:,.0f} µs",
+            f"**{each.times['other/floor']:.2f} ×**",
             f"{each.again * 1e6:,.0f} µs",
             f"**{each.times['again/floor']:.2f} ×**",
-            f"{each.times['again/bare']:.2f} ×",
             f"{each.noise:.0%}",
             f"{each.per_second:,.0f}",
             f"{each.first * 1e3:,.1f} ms",
@@ -61,7 +62,7 @@ def floor(found: Sequence[Ratio]) -> None:
     )
     head = (
         *("request", "bytes in", "out", "bare Flask", "floor", "new", "of the floor", "of bare"),
-        *("again", "of the floor", "of bare", "noise", "new a second", "the first"),
+        *("other sizes", "of the floor", "again", "of the floor", "noise", "new a second", "the first"),
     )
     put("floor", f"{machine()}\n\n{table(head, rows)}")
     CHART.write_text(_chart(found))
