@@ -123,7 +123,7 @@ class _Walk(Leaves):
         self.ruled = bool(options.rules)
         self.weights: dict[str, int] = {}  # elements by dtype
         self.buffers: dict[str, int] = {}
-        self.depth = self.visited = self.tensors = 0
+        self.depth = self.visited = self.tensors = 0  # what is above the layer at hand, what was seen, what it holds
         self.next_look = self._in_a_while()
         self.shared: list[Shared] = []
         self.stated: dict[tuple[Tensor, ...], Fates] = {}  # what became of tensors that no formula yields
@@ -168,9 +168,8 @@ class _Walk(Leaves):
 
     def row(self, layer: Layer, path: str, verdict: Verdict, times: int, given: Call) -> Row:
         """The row of a layer, children included."""
-        self.depth += 1
         self.visited += 1
-        if self.visited == self.next_look or self.depth > self.limits.depth:
+        if self.visited == self.next_look:
             self._look(layer)
         name, kind, config, beneath, tensors, _, _, trainable, repeat = layer[:9]
         if self.ruled and times:
@@ -181,7 +180,9 @@ class _Walk(Leaves):
         copies = times * repeat
         output: Output = None
         if beneath:
+            self._descend(beneath[0])
             children, output = self._beneath(layer, path, verdict, copies, given)
+            self.depth -= 1
         if beneath or config is None:
             known = self.stated.setdefault(tensors, {}) if tensors else {}
         else:
@@ -196,18 +197,21 @@ class _Walk(Leaves):
             self._check_repeat(layer, given, output)
         if totals[0] + totals[1] + totals[2] > LARGEST_COUNT:
             self._refuse(layer, f"holds more than {LARGEST_COUNT:,} parameters", "count_too_large")
-        self.depth -= 1
         return Row(path, name, kind, repeat, own.tensors, totals, children, output)
 
     def _look(self, layer: Layer) -> None:
-        """Keep to the limits: of depth always, of layers when they are reached, of time every 64 layers."""
-        if self.depth > self.limits.depth:
-            self._refuse(layer, f"is nested deeper than {self.limits.depth} layers")
+        """Keep to the limits: of layers when they are reached, of time every 64 layers."""
         if self.visited > self.limits.layers:
             self._refuse(layer, f"is more than the {self.limits.layers:,} layers that one request may visit")
         if monotonic() > self.deadline:
             self._refuse(layer, "is where the time ran out that one request may take")
         self.next_look = self._in_a_while()
+
+    def _descend(self, layer: Layer) -> None:
+        """Go on to what is inside a layer; `layer` is the first of it."""
+        self.depth += 1
+        if self.depth >= self.limits.depth:
+            self._refuse(layer, f"is nested deeper than {self.limits.depth} layers")
 
     def _in_a_while(self) -> int:
         """How many layers are visited at the next look."""
@@ -280,7 +284,9 @@ class _Walk(Leaves):
 
     def inside(self, layer: Layer, call: Call) -> tuple[tuple[Tensor, ...], Output]:
         """The tensors of a layer inside a config; the wrapper counts them."""
+        self._descend(layer)
         row = self.row(layer, "", Verdict(), 0, call)
+        self.depth -= 1
         if row.output is FAILED:
             raise Told("")
         return tuple(tensors_of(row, (row.type,))), row.output

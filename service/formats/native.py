@@ -107,8 +107,10 @@ def _entries(payload: Mapping[str, Any]) -> Mapping[str, list[int | None]]:
 def _layers(items: Sequence[Mapping[str, Any]], pointer: str) -> tuple[Layer, ...]:
     taken = {item["name"]: 0 for item in items if "name" in item}
     return tuple(
-        read_layer(item, item.get("name") or _new_name(item["type"], taken), f"{pointer}/{index}")
-        for index, item in enumerate(items)
+        [
+            read_layer(item, item.get("name") or _new_name(item["type"], taken), f"{pointer}/{index}")
+            for index, item in enumerate(items)
+        ]
     )
 
 
@@ -121,17 +123,11 @@ def read_part(item: Any, pointer: str) -> Layer:
 
 def read_layer(item: Mapping[str, Any], name: str, pointer: str) -> Layer:
     config = {member: value for member, value in item.items() if member not in _MEMBERS}
-    layer = Layer(
-        name,
-        item["type"],
-        None if "layers" in item else config,
-        trainable=item.get("trainable", True),
-        repeat=item.get("repeat", 1),
-        shares=item.get("shares", ""),
-        dtype=item.get("dtype", ""),
-        pointer=pointer,
-    )
-    if "layers" not in item:
+    given = item.get
+    flag, repeat, shares, dtype = given("trainable", True), given("repeat", 1), given("shares", ""), given("dtype", "")
+    own = None if "layers" in item else config
+    layer = Layer(name, item["type"], own, (), (), (), None, flag, repeat, shares, dtype, pointer)
+    if own is not None:
         return layer
     if config:
         raise Problems(
