@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
@@ -266,23 +266,23 @@ def limits(settings: Settings) -> Limits:
 
 def counting(asked: Asked, settings: Settings) -> Counting:
     """How to count what was asked. Raises Problems."""
-    rules = asked["trainable"]
+    rules = tuple([Verdict(rule["match"], rule["trainable"]) for rule in asked["trainable"]])
+    if rules:
+        _check(rules, settings)
+    return Counting(rules, asked.get("convention"), asked["dtype"], asked["remote_code"], asked["unknown"])
+
+
+def _check(rules: Sequence[Verdict], settings: Settings) -> None:
+    """Refuse rules that are too many or mean nothing. Raises Problems."""
     if len(rules) > settings.max_rules:
         raise Problems([InvalidDocument(f"has more than {settings.max_rules:,} rules", "/trainable", "too_large")])
     wrong = [
         InvalidDocument(detail, f"/trainable/{index}/match", "invalid_rule")
         for index, rule in enumerate(rules)
-        if (detail := match_problem(rule["match"]))
+        if (detail := match_problem(rule.match))
     ]
     if wrong:
         raise Problems(wrong)
-    return Counting(
-        rules=tuple(Verdict(rule["match"], rule["trainable"]) for rule in rules),
-        convention=asked.get("convention"),
-        dtype=asked["dtype"],
-        unknown=asked["unknown"],
-        remote_code=asked["remote_code"],
-    )
 
 
 def answered(counted: Counted, asked: Asked, settings: Settings) -> dict[str, Any]:

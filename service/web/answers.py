@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from flask import Flask, Response, current_app
+from flask import Flask, Request, Response, current_app
 
 from service.memory import Memory, Met
 from service.settings import Settings
 from service.web import metrics
-from service.web.observing import itself
 
 _SHORT = 600
 """How long a request may be to be remembered as it is; of a longer one the digest is."""
@@ -35,11 +34,11 @@ def register(app: Flask, settings: Settings) -> None:
     app.extensions["answers"] = remembered, Met()
 
 
-def once(raw: bytes, answer: Callable[[], Answer]) -> Response:
+def once(request: Request, raw: bytes, answer: Callable[[], Answer]) -> Response:
     """The answer to this request, whose body is `raw`: that which the same was given before, or a new one. It is kept
     when it is asked for a second time: most that is asked once never is again."""
     remembered, met = current_app.extensions["answers"]
-    beside = _beside(itself().environ)
+    beside = _beside(request.environ)
     key: bytes | None
     if len(beside) + len(raw) <= _SHORT:
         key = asked = beside + raw
@@ -48,7 +47,7 @@ def once(raw: bytes, answer: Callable[[], Answer]) -> Response:
         key = sha256(beside + raw).digest() if asked in met else None
     found: Answer | None = remembered.recall(key)
     if found is not None:
-        metrics.COUNTED.labels(found.form).inc(found.rows)
+        metrics.counted(found.form, found.rows)
     else:
         found = answer()
         if met.again(asked):

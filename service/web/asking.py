@@ -39,13 +39,13 @@ def parsed(raw: bytes) -> Any:
         raise HTTPProblem(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}.") from None
 
 
-def document_body(request: Request, found: Format) -> bytes:
+def document_body(request: Request, found: Format, ours: Settings) -> bytes:
     """The body of a request for one format."""
     media = request.mimetype
     taken = {JSON, found.media}
     if media not in taken and not (media.endswith("+json") and media.startswith("application/")):
         raise unsupported(media, taken)
-    return body(request, settings())
+    return body(request, ours)
 
 
 def document(raw: bytes, media: str) -> Any:
@@ -83,21 +83,21 @@ def unsupported(media: str, taken: set[str]) -> HTTPProblem:
     )
 
 
-def json_body(request: Request) -> bytes:
+def json_body(request: Request, ours: Settings) -> bytes:
     """The body, which must be JSON."""
     if request.mimetype != JSON:
         raise unsupported(request.mimetype, {JSON})
-    return body(request, settings())
+    return body(request, ours)
 
 
 def envelope(request: Request) -> dict[str, Any]:
     """The envelope in the body, loaded."""
-    return envelopes.envelope(parsed(json_body(request)))
+    return envelopes.envelope(parsed(json_body(request, settings())))
 
 
 def comparison(request: Request) -> dict[str, Any]:
     """The two envelopes in the body, loaded."""
-    return envelopes.comparison(parsed(json_body(request)))
+    return envelopes.comparison(parsed(json_body(request, settings())))
 
 
 @lru_cache(maxsize=256)

@@ -76,7 +76,8 @@ def _told(given: Any) -> dict[str, Any]:
     """The report of an envelope. Raises Problems."""
     try:
         asked = envelopes.envelope(given)
-        return envelopes.answered(counted_envelope(asked), asked, asking.settings())
+        ours = asking.settings()
+        return envelopes.answered(counted_envelope(asked, ours), asked, ours)
     except Problems:
         raise
     except Exception as error:  # noqa: BLE001 # a mistake of ours in one line is not the end of the others

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 import orjson
-from flask import Blueprint, Response
+from flask import Blueprint, Request, Response
 
 from service import envelopes
 from service.comparing import compare
@@ -16,6 +16,7 @@ from service.reading import recognise
 from service.rendering import RENDERERS
 from service.rendering.comparison import COMPARISONS
 from service.rendering.exports import EXPORTS
+from service.settings import Settings
 from service.web import answers, asking, metrics
 from service.web.answers import Answer
 from service.web.asking import JSON
@@ -28,13 +29,14 @@ counts = Blueprint("counts", __name__)
 
 @counts.post("/v1/count")
 def count_envelope() -> Response:
-    raw = asking.json_body(itself())
+    request, ours = itself(), asking.settings()
+    raw = asking.json_body(request, ours)
 
     def answer() -> Answer:
         asked = envelopes.envelope(asking.parsed(raw))
-        return _answer(counted_envelope(asked), asked)
+        return _answer(counted_envelope(asked, ours), asked, request, ours)
 
-    return answers.once(raw, answer)
+    return answers.once(request, raw, answer)
 
 
 @counts.post("/v1/count/<name>")
@@ -43,20 +45,20 @@ def count_document(name: str) -> Response:
         found = recognise(None, name)
     except UnknownFormat as error:
         raise HTTPProblem(HTTPStatus.NOT_FOUND, sentence(error.detail)) from None
-    request, settings = itself(), asking.settings()
+    request, ours = itself(), asking.settings()
     asked, media = asking.query(request.query_string), request.mimetype
-    raw = asking.document_body(request, found)
+    raw = asking.document_body(request, found, ours)
 
     def count() -> Counted:
-        how = counting(asked, settings)
-        if media.endswith("json") and (counted := envelopes.counted_lazily(raw, found, how, settings, span)):
+        how = counting(asked, ours)
+        if media.endswith("json") and (counted := envelopes.counted_lazily(raw, found, how, ours, span)):
             return counted
-        return envelopes.counted_document(asking.document(raw, media), found, how, settings, span)
+        return envelopes.counted_document(asking.document(raw, media), found, how, ours, span)
 
     def answer() -> Answer:
-        return _answer(_measured(count), asked)
+        return _answer(_measured(count), asked, request, ours)
 
-    return answers.once(raw, answer)
+    return answers.once(request, raw, answer)
 
 
 @counts.post("/v1/export/<registry>")
@@ -64,19 +66,19 @@ def export_envelope(registry: str) -> Response:
     if registry not in EXPORTS:
         detail = f'"{registry[:100]}" is no registry that is known{did_you_mean(registry, EXPORTS)}'
         raise HTTPProblem(HTTPStatus.NOT_FOUND, sentence(detail))
-    counted = counted_envelope(asking.envelope(itself()))
+    counted = counted_envelope(asking.envelope(itself()), asking.settings())
     return Response(orjson.dumps(EXPORTS[registry](*counted)), content_type=JSON)
 
 
 @counts.post("/v1/compare")
 def compare_envelopes() -> Response:
     media = asking.accepted(itself(), COMPARISONS)
-    asked = asking.comparison(itself())
+    asked, ours = asking.comparison(itself()), asking.settings()
     sides = []
     problems: list[ArchitectureError] = []
     for side in ("before", "after"):
         try:
-            sides.append(counted_envelope(asked[side]))
+            sides.append(counted_envelope(asked[side], ours))
         except Problems as found:
             problems += within(f"/{side}", found).problems
     if problems:
@@ -90,9 +92,9 @@ def compare_envelopes() -> Response:
     return Response(rendered, content_type=media if media == JSON else f"{media}; charset=utf-8")
 
 
-def counted_envelope(asked: Asked) -> Counted:
+def counted_envelope(asked: Asked, ours: Settings) -> Counted:
     """The count of an envelope's document. Raises Problems, as pointers into the envelope."""
-    return _measured(lambda: envelopes.counted(asked, asking.settings(), span))
+    return _measured(lambda: envelopes.counted(asked, ours, span))
 
 
 def _measured(count: Callable[[], Counted]) -> Counted:
@@ -102,16 +104,16 @@ def _measured(count: Callable[[], Counted]) -> Counted:
     except Problems as problems:
         metrics.refused(problems)
         raise
-    metrics.COUNTED.labels(counted.form).inc(counted.report.rows)
+    metrics.counted(counted.form, counted.report.rows)
     return counted
 
 
-def _answer(counted: Counted, asked: Asked) -> Answer:
+def _answer(counted: Counted, asked: Asked, request: Request, ours: Settings) -> Answer:
     """A report in the form that the client accepts."""
-    media = asking.accepted(itself(), RENDERERS)
+    media = asking.accepted(request, RENDERERS)
     report, form = counted
     with span("render"):
         if media == JSON:
-            return Answer(orjson.dumps(answered(counted, asked, asking.settings())), JSON, form, report.rows)
-        rendered = envelopes.rendered(counted, asked, asking.settings(), media)
+            return Answer(orjson.dumps(answered(counted, asked, ours)), JSON, form, report.rows)
+        rendered = envelopes.rendered(counted, asked, ours, media)
         return Answer(rendered.encode(), f"{media}; charset=utf-8", form, report.rows)

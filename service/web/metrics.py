@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from flask import Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -30,6 +31,16 @@ MOST_TYPES = 50
 """How many unknown types a worker tells apart; the others are "other", since a payload may name anything."""
 
 _types: set[str] = set()
+
+
+def counted(form: str, rows: int) -> None:
+    """Count the rows of a report."""
+    _counted(form).inc(rows)
+
+
+@cache
+def _counted(form: str) -> Counter:
+    return COUNTED.labels(form)
 
 
 def refused(problems: Problems) -> None:
