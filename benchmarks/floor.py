@@ -21,7 +21,7 @@ from service import web
 from tools.instance import Instance
 
 ANSWERS = "PARAMCOUNT_BENCH_ANSWERS"
-ROUNDS = 7
+ROUNDS = 11
 SECONDS = 0.3
 """How long one measurement of the service takes."""
 

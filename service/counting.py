@@ -270,7 +270,7 @@ class _Walk(Leaves):
         except InvalidGraph as error:
             self.blame(error, layer.pointer)
             output = FAILED
-        return tuple(row for child in layer.children for row in found.get(child.name, ())), output
+        return tuple([row for child in layer.children for row in found.get(child.name, ())]), output
 
     def _again(self, layer: Layer, first: list[Row], call: Call) -> Output:
         """What a layer returns when it is called once more, on the tensors of its first call."""

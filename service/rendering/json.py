@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any, Literal
 
 from service.model import Convention, Report, Row, Tensor
@@ -47,8 +48,9 @@ themselves."""
 MOST = 500
 """How many rows are remembered; a report of more remembers its own."""
 
-_TOLD: dict[tuple[int, Convention, bool], _Told] = {}
-"""By what holds a row's tensors: as long as that is kept, nothing else has its id."""
+_TOLD: dict[tuple[Convention, bool], dict[int, _Told]] = defaultdict(dict)
+"""For each convention, with tensors and without, by what holds a row's: as long as that is kept, nothing else has its
+id."""
 
 
 class _Rows:
@@ -57,17 +59,16 @@ class _Rows:
     def __init__(self, report: Report, detail: Detail) -> None:
         self.frozen = Frozen(report)
         self._convention, self._detailed = report.convention, detail == "tensors"
-        if len(_TOLD) > MOST:
-            _TOLD.clear()
-        self._alike = _TOLD if report.rows <= MOST else {}
+        self._alike = _TOLD[report.convention, self._detailed] if report.rows <= MOST else {}
+        if len(self._alike) > MOST:
+            self._alike.clear()
 
     def rendered(self, row: Row, depth: int) -> dict[str, Any]:
         path, name, kind, repeat, tensors, _, children, output = row
         if children or repeat > 1:
             told = self._told(row)
         else:
-            key = id(tensors), self._convention, self._detailed
-            told = self._alike.get(key) or self._alike.setdefault(key, self._told(row))
+            told = self._alike.get(id(tensors)) or self._alike.setdefault(id(tensors), self._told(row))
         _, totals, frozen_by, explained, own = told
         rendered = {
             "path": path,

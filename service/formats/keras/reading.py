@@ -257,7 +257,7 @@ class Reading:
                 self.notices.append(notices.of_unused(f"{path}.{child.name}" if path else child.name))
             elif child.type == "InputLayer" and child.name not in graph.inputs:
                 self.blame(InvalidGraph("is an input that input_layers does not name", child.pointer, "missing_input"))
-        return tuple(child for child in children if child.name in used)
+        return tuple([child for child in children if child.name in used])
 
     def _quantization(self, kind: str, policy: Any, path: str) -> dict[str, str]:
         """The argument that a quantized dtype policy is to a formula: its mode ("int8", "int4/128")."""

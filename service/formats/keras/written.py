@@ -52,11 +52,11 @@ class Written(Struct, gc=False, forbid_unknown_fields=True):
         """What a layer that is no model comes to follows from this, whatever it is called and wired to; None where it
         is too long. No JSON has bytes of 0 or 1."""
         found = b"\0".join((self.class_name, self.module, self.registered_name, self.config))
-        name = b'"name": ' + orjson.dumps(self.name)
-        if name not in found:
-            name = name.replace(b" ", b"", 1)
-        found = found.replace(name, b"\1", 1)  # and no other: it may be a dtype's
-        return found if len(found) <= LONGEST else None
+        name = orjson.dumps(self.name)
+        before, _, after = found.partition(b'"name": ' + name)  # the first alone: another may be a dtype's
+        if not after:
+            before, _, after = found.partition(b'"name":' + name)
+        return b"%b\1%b" % (before, after) if len(found) <= LONGEST else None
 
     def calls(self) -> tuple[Call, ...] | None:
         """How it is called; None where that is not once, on a tensor or a list of them and nothing else, as nearly
