@@ -46,7 +46,7 @@ _Told = tuple[tuple[Tensor, ...], Figures, list[FrozenBy], str, list[dict[str, A
 themselves."""
 
 MOST = 500
-"""How many rows are remembered; a report of more remembers its own."""
+"""How many rows are remembered."""
 
 _TOLD: dict[tuple[Convention, bool], dict[int, _Told]] = defaultdict(dict)
 """For each convention, with tensors and without, by what holds a row's: as long as that is kept, nothing else has its
@@ -59,16 +59,12 @@ class _Rows:
     def __init__(self, report: Report, detail: Detail) -> None:
         self.frozen = Frozen(report)
         self._convention, self._detailed = report.convention, detail == "tensors"
-        self._alike = _TOLD[report.convention, self._detailed] if report.rows <= MOST else {}
-        if len(self._alike) > MOST:
-            self._alike.clear()
+        self._alike = _TOLD[report.convention, self._detailed]
 
     def rendered(self, row: Row, depth: int) -> dict[str, Any]:
         path, name, kind, repeat, tensors, _, children, output = row
-        if children or repeat > 1:
-            told = self._told(row)
-        else:
-            told = self._alike.get(id(tensors)) or self._alike.setdefault(id(tensors), self._told(row))
+        alone = not children and repeat == 1
+        told = (self._alike.get(id(tensors)) or self._remembered(row)) if alone else self._told(row)
         _, totals, frozen_by, explained, own = told
         rendered = {
             "path": path,
@@ -84,6 +80,13 @@ class _Rows:
         if self._detailed:
             rendered["tensors"] = own
         return rendered
+
+    def _remembered(self, row: Row) -> _Told:
+        """What is told of it, for those that are alike and follow; when there are too many, all are forgotten."""
+        if len(self._alike) >= MOST:
+            self._alike.clear()
+        told = self._alike[id(row.tensors)] = self._told(row)
+        return told
 
     def _told(self, row: Row) -> _Told:
         tensors = [_tensor(tensor) for tensor in row.tensors] if self._detailed else []
