@@ -158,6 +158,9 @@ class _Contract:
         self.defaults = {
             name: field.load_default for name, field in self.schema.fields.items() if field.load_default is not missing
         }
+        required = {name: field for name, field in self.schema.fields.items() if field.required}
+        # All that must be there, where that may be anything: what has just this is as it must be.
+        self.enough = required.keys() if all(type(field) is fields.Raw for field in required.values()) else None
         # To JSON Schema, 1.0 is an integer; and within what is nested there are defaults too.
         self.inner = {
             name for name, field in self.schema.fields.items() if isinstance(field, fields.Integer | fields.Nested)
@@ -184,6 +187,8 @@ def options(given: Any, rules: Iterable[Verdict] = ()) -> dict[str, Any]:
 
 def _loaded(given: Any, contract: _Contract) -> dict[str, Any]:
     """What the contract makes of `given`. Raises Problems."""
+    if isinstance(given, dict) and given.keys() == contract.enough:
+        return {**contract.defaults, **given}
     if problems := contract.validator.problems(given):
         raise Problems(problems)
     if contract.inner.isdisjoint(given):
