@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from service.counting import count
 from service.errors import Problems
+from service.formats.safetensors import header as headers
 from service.formats.safetensors.header import parse
 from service.formats.stored import Truncated
 from service.model import DTYPES, Report
@@ -184,6 +186,15 @@ def test_bytes_that_are_refused(payload: bytes, detail: str) -> None:
     with pytest.raises(Problems) as refused:
         report(payload)
     assert any(detail in problem.detail for problem in refused.value.problems), refused.value.problems
+
+
+@pytest.mark.parametrize("form", [in_bytes, lambda payload: payload], ids=["bytes", "JSON"])
+def test_sound_headers_of_too_many_tensors(form: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(headers, "MOST_TENSORS", 2)
+    assert totals(report(form(header(v="F32 2", w="F32 3")))) == (5, 0, 0, 20)
+    with pytest.raises(Problems) as refused:
+        report(form(header(u="F32 ", v="F32 2", w="F32 3")))
+    assert [problem.detail for problem in refused.value.problems] == ["holds 3 tensors, where 2 are the most"]
 
 
 def test_a_truncated_file_says_how_much_of_it_is_needed() -> None:

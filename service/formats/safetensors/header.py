@@ -168,8 +168,8 @@ def _sound_in(raw: bytes) -> Header:
     if METADATA in entries:
         metadata = _BESIDE.decode(raw).metadata
         members += len(metadata or ()) - 3
-    if raw.count(b":") != members:
-        raise ValueError("more stands there than came: of equal names the last comes")
+    if raw.count(b":") != members or len(entries) > MOST_TENSORS:
+        raise ValueError("it is too much, or more stands there than came: of equal names the last comes")
     return _sound(entries, metadata, "")
 
 
