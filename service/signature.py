@@ -149,9 +149,7 @@ class Signature:
                 if parameter.required:
                     raise UnknownShape(f'the shape of its input "{parameter.name}" is not known: state an input shape')
                 continue
-            bound[parameter.name] = (
-                _one(shape) if parameter.meaning == "input" else shape if isinstance(shape, list) else [shape]
-            )
+            bound[parameter.name] = _one(shape) if parameter.meaning == "input" else _several(shape)
         return bound
 
 
@@ -163,6 +161,17 @@ def _one(shape: Output) -> Dimensions:
     if not isinstance(shape, tuple):
         raise ShapeMismatch(f"takes one input, not {len(shape) if isinstance(shape, list | dict) else 'a flag'}")
     return shape
+
+
+def _several(shape: Output) -> list[Output]:
+    if _holds_flag(shape):
+        raise ShapeMismatch("takes tensors, and no flag among them")
+    return shape if isinstance(shape, list) else [shape]
+
+
+def _holds_flag(shape: Output) -> bool:
+    inner = shape.values() if isinstance(shape, dict) else shape if isinstance(shape, list) else ()
+    return isinstance(shape, bool) or any(map(_holds_flag, inner))
 
 
 def _parameters(formula: Callable[..., Formula]) -> Iterator[_Parameter]:

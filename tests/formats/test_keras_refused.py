@@ -120,6 +120,21 @@ REFUSED: list[tuple[Any, str, str]] = [
         "exp",
     ),
     (functional(entry("x", 5), called(sequential(entry(), bare(dense())), "s", "x")), LAYERS + "/1", "expects"),
+    (functional(entry(), dense("d", ([True],))), LAYERS + "/1", "takes one input, not a flag"),
+    (functional(entry(), layer("Add", "add", ([tensor("x"), True],))), LAYERS + "/1", "no flag among them"),
+    (
+        functional(entry(), layer("MaxNumBoundingBoxes", "m", ({"boxes": tensor("x"), "labels": True},), max_number=2)),
+        LAYERS + "/1",
+        "no flag among them",
+    ),
+    (
+        functional(
+            entry(),
+            layer("MaxNumBoundingBoxes", "m", ({"bounding_boxes": {"boxes": True}, "x": tensor("x")},), max_number=2),
+        ),
+        LAYERS + "/1",
+        "no flag among them",
+    ),
     (functional(entry(), layer("TimeDistributed", "t", "x", layer=3)), LAYERS + "/1/config/layer", "must be an object"),
     (
         functional(entry(), layer("TimeDistributed", "t", "x", layer={})),
