@@ -48,6 +48,9 @@ themselves."""
 MOST = 500
 """How many rows are remembered."""
 
+LONGEST = 200
+"""How long the explanation of one may be: it names all that is remembered with it."""
+
 _TOLD: dict[tuple[Convention, bool], dict[int, _Told]] = defaultdict(dict)
 """For each convention, with tensors and without, by what holds a row's: as long as that is kept, nothing else has its
 id."""
@@ -83,9 +86,11 @@ class _Rows:
 
     def _remembered(self, row: Row) -> _Told:
         """What is told of it, for those that are alike and follow; when there are too many, all are forgotten."""
-        if len(self._alike) >= MOST:
-            self._alike.clear()
-        told = self._alike[id(row.tensors)] = self._told(row)
+        told = self._told(row)
+        if len(told[3]) <= LONGEST:
+            if len(self._alike) >= MOST:
+                self._alike.clear()
+            self._alike[id(row.tensors)] = told
         return told
 
     def _told(self, row: Row) -> _Told:

@@ -12,8 +12,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from wcwidth import width
 
+from service.counting import count
 from service.model import Report
+from service.reading import read
+from service.registry import FORMATS
 from service.rendering import RENDERERS
+from service.rendering import json as rows_as_json
 from service.rendering.figures import Frozen, figures
 from service.rendering.json import Detail, as_json
 from service.rendering.svg import as_svg
@@ -46,6 +50,23 @@ def test_every_form_says_the_total(media: str, detail: Any, shown: Report) -> No
     total = figures(shown.root.totals, shown.convention)["total"]
     assert f"{total:,}" in rendered or f"{total}" in rendered
     assert rendered.encode()
+
+
+def test_rows_that_say_much_are_not_remembered() -> None:
+    def remembered() -> int:
+        return sum(map(len, rows_as_json._TOLD.values()))  # noqa: SLF001
+
+    def told(tensors: int, name: str) -> None:
+        parameters = {f"layer.{name}{number}": {"shape": [2]} for number in range(tensors)}
+        found = count(read({"parameters": parameters}, FORMATS["tensors"]))
+        assert as_json(found, "tensors", "tensors")["layers"][0]["totals"]["total"] == 2 * tensors
+
+    rows_as_json._TOLD.clear()  # noqa: SLF001
+    told(1000, "w")
+    told(1, "w" * 1000)
+    assert remembered() == 0
+    told(3, "w")
+    assert remembered() == 1
 
 
 def test_what_is_remembered_of_rows_tells_conventions_and_details_apart() -> None:
