@@ -6,6 +6,7 @@ WORKDIR /build
 RUN python3 -m venv tools && python3 -m venv --without-pip /opt/paramcount
 COPY pyproject.toml README.md ./
 COPY tools/pins.txt pins.txt
+COPY paramcount paramcount
 COPY service service
 # An own package index or certificate comes in as a secret, for this one step: --secret id=pip,src=pip.conf
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \

@@ -17,7 +17,7 @@ from flask import Flask, Response, request
 
 from benchmarks.bodies import Body, bodies
 from benchmarks.load import Cost, ask, connected, cost
-from service import web
+from service import app as web
 from tools.instance import Instance
 
 ANSWERS = "PARAMCOUNT_BENCH_ANSWERS"

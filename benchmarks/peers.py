@@ -49,11 +49,11 @@ def never_met() -> Count:
 def _ours(form: str, payloads: Iterator[bytes]) -> Count:
     import orjson
 
-    from service.counting import count
-    from service.model import Document
-    from service.reading import read
-    from service.registry import FORMATS, load_plugins
-    from service.rendering.json import as_json
+    from paramcount.counting.count import count
+    from paramcount.formats.detect import read
+    from paramcount.model.document import Document
+    from paramcount.rendering.json import as_json
+    from paramcount.schema.registry import FORMATS, load_plugins
 
     load_plugins()
     gc.freeze()

@@ -15,17 +15,19 @@ from typing import Any, NamedTuple
 
 import orjson
 
+import paramcount
 import service
 from benchmarks.bodies import bodies, native
 from benchmarks.load import ask, connected
-from service.counting import Limits, count
-from service.reading import read
-from service.registry import FORMATS, load_plugins
-from service.rendering.json import as_json
+from paramcount.counting.count import count
+from paramcount.formats.detect import read
+from paramcount.model.budget import Limits
+from paramcount.rendering.json import as_json
+from paramcount.schema.registry import FORMATS, load_plugins
 from tools.instance import Instance
 
 ROUNDS = 5
-LIMITS = Limits(depth=200, layers=2_000_000, tensors=5_000_000, seconds=600)
+LIMITS = Limits(max_depth=200, max_layers=2_000_000, max_tensors=5_000_000, max_seconds=600)
 
 
 class Point(NamedTuple):
@@ -175,7 +177,8 @@ def _pss(process: int) -> int:
 
 def first_answer() -> float:
     """Seconds from the start of the command to the first count, of modules that are compiled, as the image's are."""
-    compile_dir(service.__path__[0], quiet=1)
+    for package in (paramcount, service):
+        compile_dir(package.__path__[0], quiet=1)
     body = bodies()[0]
     times = []
     for _ in range(5):

@@ -4,7 +4,7 @@ import os
 
 from hypothesis import settings
 
-from service.registry import load_plugins
+from paramcount.schema.registry import load_plugins
 
 load_plugins()
 settings.register_profile("ci", derandomize=True, deadline=None)

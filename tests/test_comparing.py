@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import comparing
-from service.comparing import Comparison, compare
-from service.counting import Options, count
-from service.errors import TooLarge
-from service.model import Report
-from service.reading import read, recognise
-from service.rendering.comparison import comparison_as_json, comparison_as_markdown, comparison_as_text
-from service.trainability import Rule
+from paramcount.analysis import compare as comparing
+from paramcount.analysis.compare import Comparison, compare
+from paramcount.counting.count import Options, count
+from paramcount.counting.freezing import Rule
+from paramcount.formats.detect import read, recognise
+from paramcount.model.errors import TooLarge
+from paramcount.model.report import Report
+from paramcount.rendering.comparison import comparison_as_json, comparison_as_markdown, comparison_as_text
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 GOLDEN = Path(__file__).parent / "golden"

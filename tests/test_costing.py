@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.costing import OPTIMIZERS, PRECISIONS, Precision, cost
-from service.counting import Options, count
-from service.model import Report
-from service.reading import read, recognise
-from service.rendering.cost import cost_as_json, cost_as_text
-from service.trainability import Rule
+from paramcount.analysis.training_memory import OPTIMIZERS, PRECISIONS, Precision, cost
+from paramcount.counting.count import Options, count
+from paramcount.counting.freezing import Rule
+from paramcount.formats.detect import read, recognise
+from paramcount.model.report import Report
+from paramcount.rendering.training_memory import cost_as_json, cost_as_text
 
 GOLDEN = json.loads((Path(__file__).parent / "golden/optimizers.json").read_text())
 

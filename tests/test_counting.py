@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 
-from service.counting import Limits, Options, count
-from service.errors import Problems
-from service.model import Call, Document, Graph, Layer, Notice, Ref, Report, Tensor, Totals
-from service.reading import read
-from service.registry import FORMATS
-from service.trainability import Rule
+from paramcount.counting.count import Options, count
+from paramcount.counting.freezing import Rule
+from paramcount.formats.detect import read
+from paramcount.model.budget import Limits
+from paramcount.model.document import Document
+from paramcount.model.errors import Problems
+from paramcount.model.layers import Call, Graph, Layer, Ref
+from paramcount.model.report import Notice, Report
+from paramcount.model.tensors import Tensor, Totals
+from paramcount.schema.registry import FORMATS
 
 
 def counted(layers: list[dict[str, Any]], options: Options | None = None, **document: Any) -> Report:
@@ -179,7 +183,7 @@ def test_limits() -> None:
         deep = {"type": "Block", "layers": [deep]}
     document = read({"layers": [deep]}, FORMATS["native"])
     assert count(document).root.totals == Totals()
-    for limits in (Limits(depth=20), Limits(layers=20)):
+    for limits in (Limits(max_depth=20), Limits(max_layers=20)):
         with pytest.raises(Problems) as raised:
             count(document, limits=limits)
         assert [error.code for error in raised.value.problems] == ["too_large"]
@@ -198,7 +202,7 @@ def test_what_is_remembered_of_alike_documents() -> None:
     assert asked(Options(dtype="F16")).root.totals.bytes == 24
     assert asked(Options(rules=(Rule("a", trainable=False),))).root.totals.frozen == 6
     with pytest.raises(Problems):
-        asked(limits=Limits(layers=2))
+        asked(limits=Limits(max_layers=2))
 
 
 def test_what_an_input_refers_to_must_be_there() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from service.globs import compiled
+from paramcount.counting.globs import compiled
 
 
 @given(st.text("ab.*?[]!-0", max_size=9), st.text("ab.0-]!", max_size=9))

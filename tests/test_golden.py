@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from service.counting import Options, count
-from service.model import Row
-from service.reading import read, recognise
-from service.rendering.json import as_json
-from service.trainability import Rule
+from paramcount.counting.count import Options, count
+from paramcount.counting.freezing import Rule
+from paramcount.formats.detect import read, recognise
+from paramcount.model.report import Row
+from paramcount.rendering.json import as_json
 
 ROOT = Path(__file__).parents[1]
 KERAS = json.loads((ROOT / "tests/golden/resnet50-keras.json").read_text())

@@ -6,8 +6,8 @@ from math import inf
 
 import pytest
 
-from service import memory
-from service.formats.keras.archive import finite
+from paramcount.formats.keras.archive import finite
+from paramcount.model import cache as memory
 
 
 def test_keys_tell_types_apart() -> None:

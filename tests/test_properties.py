@@ -7,11 +7,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.counting import Options, count
-from service.model import Report
-from service.reading import read
-from service.registry import FORMATS
-from service.trainability import Rule
+from paramcount.counting.count import Options, count
+from paramcount.counting.freezing import Rule
+from paramcount.formats.detect import read
+from paramcount.model.report import Report
+from paramcount.schema.registry import FORMATS
 
 dense = st.builds(
     lambda units, bias: {"type": "Dense", "units": units, "use_bias": bias}, st.integers(1, 9), st.booleans()

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from service.settings import PREFIX, Settings
+from paramcount.requests.settings import PREFIX
+from service.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -28,7 +29,7 @@ def address() -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "service", "serve", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
+    command = [sys.executable, "-m", "paramcount", "serve", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as server:
         url = f"http://127.0.0.1:{port}"
         for _ in range(100):

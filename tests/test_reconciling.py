@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from service.reconciling import KINDS, reconcile
-from service.rendering.views import views_as_json, views_as_markdown, views_as_text
+from paramcount.analysis.conventions import KINDS, reconcile
+from paramcount.rendering.conventions import views_as_json, views_as_markdown, views_as_text
 from tests.formats.test_safetensors import PACKED
 from tests.rendering.reports import ALL, report
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from service import Dim, Formula, Tensor, layer
-from service.errors import AmbiguousLayer, RegistrationError, UnknownLayer
-from service.registry import LAYERS, LayerType, Registry, resolve
-from service.signature import Signature
+from paramcount import Dim, Formula, Tensor, layer
+from paramcount.model.errors import AmbiguousLayer, RegistrationError, UnknownLayer
+from paramcount.schema.registry import LAYERS, LayerType, Registry, resolve
+from paramcount.schema.signature import Signature
 
 
 def formula(units: Dim) -> Formula:
@@ -91,7 +91,7 @@ def test_the_example_plugin_is_one_of_us() -> None:
     ("source", "why"),
     [
         ("raise ValueError('no licence')", "ValueError"),
-        ("from service import layer\nlayer('keras.Dense')(lambda: ())", "exists already"),
+        ("from paramcount import layer\nlayer('keras.Dense')(lambda: ())", "exists already"),
         ("import does_not_exist", "ModuleNotFoundError"),
     ],
 )
@@ -102,7 +102,7 @@ def test_a_broken_plugin_stops_the_start_by_name(tmp_path: Path, source: str, wh
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: breaks\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[paramcount.plugins]\nbad = breaks\n")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    command = [sys.executable, "-c", "import sys; from service.cli import main; sys.exit(main(['layers']))"]
+    command = [sys.executable, "-c", "import sys; from paramcount.cli import main; sys.exit(main(['layers']))"]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert "plug-in 'bad' of breaks is broken" in ended.stderr

@@ -61,7 +61,7 @@ class Instance:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        command = [sys.executable, "-m", "service", "serve", "--bind", f"127.0.0.1:{self.port}"]
+        command = [sys.executable, "-m", "paramcount", "serve", "--bind", f"127.0.0.1:{self.port}"]
         self._process = subprocess.Popen(
             [*command, "--workers", str(self._workers), *self._app],
             env=self.environment, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,

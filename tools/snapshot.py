@@ -6,7 +6,7 @@ import sys
 from difflib import unified_diff
 from pathlib import Path
 
-from service import registry
+from paramcount.schema import registry
 
 FILE = Path(__file__).parents[1] / "openapi.yaml"
 
@@ -14,7 +14,7 @@ FILE = Path(__file__).parents[1] / "openapi.yaml"
 def main() -> int:
     """Write the snapshot, or compare it."""
     registry.load_built_ins()
-    from service.web import openapi  # noqa: PLC0415 # after the registries are filled
+    from service import openapi  # noqa: PLC0415 # after the registries are filled
 
     served, written = openapi.as_yaml(), FILE.read_text() if FILE.exists() else ""
     if "--check" not in sys.argv:

@@ -1,6 +1,6 @@
 """A layer that no framework has: a dense layer as the product of two thin matrices."""
 
-from service import Dim, Flag, Formula, Input, Tensor, axis_length, layer, require
+from paramcount import Dim, Flag, Formula, Input, Tensor, axis_length, layer, require
 
 
 @layer("lowrank.LowRankDense", ignores="activation")

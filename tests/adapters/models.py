@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from service import envelopes
-from service.envelopes import Counted
-from service.settings import Settings
+from paramcount.model.budget import Limits
+from paramcount.requests import envelope as envelopes
+from paramcount.requests.envelope import Counted
 
 LLAMA: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
@@ -47,9 +47,9 @@ Net(
 )"""
 
 
-def counted(architecture: Any, adapter: Any, settings: Settings = Settings(), **asked: Any) -> Counted:  # noqa: B008
+def counted(architecture: Any, adapter: Any, limits: Limits = Limits(), **asked: Any) -> Counted:  # noqa: B008
     """An envelope's count."""
-    return envelopes.counted(envelopes.envelope({"architecture": architecture, "adapter": adapter, **asked}), settings)
+    return envelopes.counted(envelopes.envelope({"architecture": architecture, "adapter": adapter, **asked}), limits)
 
 
 def totals(architecture: Any, adapter: Any) -> tuple[int, int]:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from service.adapters.configs import tables
-from service.adapters.registry import METHODS
-from service.model import Row
-from service.settings import Settings
+from paramcount.adapters.configs import tables
+from paramcount.adapters.registry import METHODS
+from paramcount.model.budget import Limits
+from paramcount.model.report import Row
 from tests.adapters.models import LLAMA, MANIFEST, PRINTED, counted, totals
 
 CASES = json.loads((Path(__file__).parents[1] / "golden/adapters.json").read_text())
@@ -224,5 +224,5 @@ def test_an_unknown_member_makes_a_count_inexact() -> None:
 def test_limits_hold() -> None:
     many = {**LLAMA, "num_hidden_layers": 500}
     with pytest.raises(Exception, match="problems") as found:
-        counted(many, {"peft_type": "LORA", "target_modules": ".*q_proj"}, Settings(max_copies=100))
+        counted(many, {"peft_type": "LORA", "target_modules": ".*q_proj"}, Limits(max_copies=100))
     assert "there may be 100, not 500" in found.value.problems[0].detail  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.errors import Problems
+from paramcount.model.errors import Problems
 from tests.adapters.models import LLAMA, MANIFEST, PRINTED, counted
 
 KERAS = {"framework": "keras", "input_shape": [3], "layers": [{"type": "Dense", "units": 4}]}

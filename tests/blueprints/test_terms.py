@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.formats.huggingface.expressions import parse
+from paramcount.formats.huggingface.expressions import parse
 from tools.blueprints.terms import Term, Unknown, holds, simple, text, value
 
 ENV: dict[str, Any] = {

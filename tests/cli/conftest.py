@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from service.cli import main
+from paramcount.cli import main
 
 
 class Ran(NamedTuple):

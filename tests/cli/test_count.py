@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from service.cli.terminal import coloured
-from service.rendering.exports import EXPORTS
+from paramcount.cli.terminal import coloured
+from paramcount.rendering.exports import EXPORTS
 from tests.cli.conftest import Run, header
 
 ROOT = Path(__file__).parents[2]
@@ -173,7 +173,7 @@ def test_colours() -> None:
 @pytest.mark.parametrize(("variables", "colours"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
 def test_a_terminal_has_colours(variables: dict[str, str], colours: bool) -> None:
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "service", "count", RESNET, "--detail", "totals"]
+    command = [sys.executable, "-m", "paramcount", "count", RESNET, "--detail", "totals"]
     subprocess.run(command, stdout=theirs, check=True, env={"TERM": "xterm", **variables})
     os.close(theirs)
     told = os.read(ours, 10_000)
@@ -186,7 +186,7 @@ def test_a_setting_bounds_what_is_counted(run: Run, model: str, monkeypatch: pyt
     monkeypatch.setenv("PARAMCOUNT_MAX_LAYERS", "1")
     assert "more than the 1 layers" in run("count", model).err
     monkeypatch.setenv("PARAMCOUNT_MAX_LAYERS", "few")
-    assert "PARAMCOUNT_MAX_LAYERS must be an integer" in run("count", model).err
+    assert "PARAMCOUNT_MAX_LAYERS: Expected `int`" in run("count", model).err
 
 
 def test_layers(run: Run) -> None:
@@ -197,7 +197,7 @@ def test_layers(run: Run) -> None:
 
 
 def test_as_a_command() -> None:
-    command = [sys.executable, "-m", "service", "count", PRINTED, "--as", "json", "--max-trainable", "1e7"]
+    command = [sys.executable, "-m", "paramcount", "count", PRINTED, "--as", "json", "--max-trainable", "1e7"]
     ran = subprocess.run(command, capture_output=True, check=False, env={"LC_ALL": "C"})
     assert ran.returncode == 1
     assert json.loads(ran.stdout)["totals"]["total"] == 25_557_032
@@ -207,7 +207,7 @@ def test_as_a_command() -> None:
 def test_whoever_reads_may_stop() -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "service", "count", RESNET]
+    command = [sys.executable, "-m", "paramcount", "count", RESNET]
     ran = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
     assert ran.returncode == 141

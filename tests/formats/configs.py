@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from service.counting import count
-from service.errors import Problems
-from service.model import Report, Row
-from service.reading import read, recognise
+from paramcount.counting.count import count
+from paramcount.formats.detect import read, recognise
+from paramcount.model.errors import Problems
+from paramcount.model.report import Report, Row
 
 LLAMA: dict[str, Any] = {"architectures": ["LlamaForCausalLM"], "model_type": "llama"}
 

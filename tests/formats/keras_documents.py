@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.counting import Options, count
-from service.errors import ArchitectureError, Problems
-from service.model import Report
-from service.registry import FORMATS
+from paramcount.counting.count import Options, count
+from paramcount.model.errors import ArchitectureError, Problems
+from paramcount.model.report import Report
+from paramcount.schema.registry import FORMATS
 
 Document = dict[str, Any]
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.counting import count
-from service.errors import Problems
-from service.reading import read
-from service.registry import FORMATS
+from paramcount.counting.count import count
+from paramcount.formats.detect import read
+from paramcount.model.errors import Problems
+from paramcount.schema.registry import FORMATS
 from tests.formats.test_gguf import full
 from tests.formats.test_onnx import IF, init, model, node
 from tests.formats.test_safetensors import header, in_bytes

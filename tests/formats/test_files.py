@@ -11,11 +11,11 @@ from zipfile import ZipFile
 
 import pytest
 
-from service.counting import count
-from service.errors import Problems
-from service.files import document, payload
-from service.model import Report
-from service.reading import read, recognise
+from paramcount.counting.count import count
+from paramcount.formats.detect import read, recognise
+from paramcount.formats.files import document, payload
+from paramcount.model.errors import Problems
+from paramcount.model.report import Report
 from tests.formats.test_gguf import Writer
 from tests.formats.test_onnx import init, model
 from tests.formats.test_safetensors import header, in_bytes

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from service.counting import count
-from service.errors import Problems
-from service.formats.gguf import read_file
-from service.formats.stored import Truncated
-from service.model import Report, Tensor
-from service.reading import read, recognise
-from service.registry import FORMATS
+from paramcount.counting.count import count
+from paramcount.formats.detect import read, recognise
+from paramcount.formats.gguf import read_file
+from paramcount.formats.named_tensors.checkpoint import Truncated
+from paramcount.model.errors import Problems
+from paramcount.model.report import Report
+from paramcount.model.tensors import Tensor
+from paramcount.schema.registry import FORMATS
 
 F32, F16, Q4_0, Q4_K, I32 = 0, 1, 2, 12, 26
 

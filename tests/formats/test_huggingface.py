@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from service.counting import count
-from service.formats.huggingface.blueprints import HOLES, blueprint, index, known
-from service.model import Layer, Report
-from service.reading import read, recognise, understand
-from service.rendering.figures import active, embedding
+from paramcount.counting.count import count
+from paramcount.formats.detect import read, recognise, understand
+from paramcount.formats.huggingface.blueprints import HOLES, blueprint, index, known
+from paramcount.model.layers import Layer
+from paramcount.model.report import Report
+from paramcount.rendering.fields import active, embedding
 from tests.formats.configs import LLAMA, at, counted, refused
 
 FAMOUS = yaml.safe_load(Path(__file__).with_name("huggingface.yaml").read_text())

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from service.errors import TooLarge
-from service.formats.huggingface.expressions import parse
-from service.formats.huggingface.functions import Unknown
-from service.formats.huggingface.places import each, joined, where
-from service.formats.huggingface.planning import parts_of
+from paramcount.formats.huggingface.expressions import parse
+from paramcount.formats.huggingface.functions import Unknown
+from paramcount.formats.huggingface.places import each, joined, where
+from paramcount.formats.huggingface.planning import parts_of
+from paramcount.model.errors import TooLarge
 
 SCOPE: dict[str, Any] = {
     "a": 12, "b": 5, "f": 2.5, "yes": True, "no": False, "word": "gated-gelu", "null": None,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from service.errors import Problems
-from service.model import Report, Row
+from paramcount.model.errors import Problems
+from paramcount.model.report import Report, Row
 from tests.formats.keras_documents import (
     COUNTED,
     INNER,

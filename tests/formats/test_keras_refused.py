@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.errors import ArchitectureError, Problems
-from service.formats.keras import archive
-from service.reading import recognise
+from paramcount.formats.detect import recognise
+from paramcount.formats.keras import archive
+from paramcount.model.errors import ArchitectureError, Problems
 from tests.formats.keras_documents import (
     COUNTED,
     INNER,

@@ -10,13 +10,13 @@ import orjson
 import pytest
 from hypothesis import given
 
-from service.counting import count
-from service.errors import Problems
-from service.memory import LONGEST
-from service.model import Document as Read
-from service.model import Report, Row
-from service.reading import check
-from service.registry import FORMATS
+from paramcount.counting.count import count
+from paramcount.formats.detect import check
+from paramcount.model.cache import LONGEST
+from paramcount.model.document import Document as Read
+from paramcount.model.errors import Problems
+from paramcount.model.report import Report, Row
+from paramcount.schema.registry import FORMATS
 from tests.formats.keras_documents import (
     COUNTED,
     Document,

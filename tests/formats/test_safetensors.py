@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from service.counting import count
-from service.errors import Problems
-from service.formats.safetensors import header as headers
-from service.formats.safetensors.header import parse
-from service.formats.stored import Truncated
-from service.model import DTYPES, Report
-from service.reading import read, recognise
-from service.registry import FORMATS
+from paramcount.counting.count import count
+from paramcount.formats.detect import read, recognise
+from paramcount.formats.named_tensors.checkpoint import Truncated
+from paramcount.formats.safetensors import header as headers
+from paramcount.formats.safetensors.header import parse
+from paramcount.model.dtypes import DTYPES
+from paramcount.model.errors import Problems
+from paramcount.model.report import Report
+from paramcount.schema.registry import FORMATS
 
 
 def report(payload: Any) -> Report:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from service.counting import count
-from service.errors import Problems
-from service.model import Report
-from service.reading import read
-from service.registry import FORMATS
+from paramcount.counting.count import count
+from paramcount.formats.detect import read
+from paramcount.model.errors import Problems
+from paramcount.model.report import Report
+from paramcount.schema.registry import FORMATS
 
 
 def report(payload: Any) -> Report:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from service.counting import count
-from service.errors import Problems
-from service.model import Report, Row
-from service.reading import read
-from service.registry import FORMATS
-from service.repeats import indices
+from paramcount.counting.count import count
+from paramcount.formats.detect import read
+from paramcount.model.block_ranges import indices
+from paramcount.model.errors import Problems
+from paramcount.model.report import Report, Row
+from paramcount.schema.registry import FORMATS
 
 LINEAR = "Linear(in_features=3, out_features=4, bias=True)"  # 3·4 + 4 = 16
 RESNET_HEAD = """\

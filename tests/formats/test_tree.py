@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.counting import Options, count
-from service.formats.tree import DEEPEST, tree
-from service.model import Document, Layer, Tensor
-from service.repeats import indices
-from service.trainability import Rule
+from paramcount.counting.count import Options, count
+from paramcount.counting.freezing import Rule
+from paramcount.formats.named_tensors.tree import DEEPEST, tree
+from paramcount.model.block_ranges import indices
+from paramcount.model.document import Document
+from paramcount.model.layers import Layer
+from paramcount.model.tensors import Tensor
 
 
 def tensors(*names: str) -> dict[str, Tensor]:

@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from service.counting import count
-from service.errors import Problems
-from service.formats.native import read_part
-from service.model import Call, Document, Graph, Layer, Ref
-from service.registry import FRAMEWORKS, LAYERS
+from paramcount.counting.count import count
+from paramcount.formats.native import read_part
+from paramcount.model.document import Document
+from paramcount.model.errors import Problems
+from paramcount.model.layers import Call, Graph, Layer, Ref
+from paramcount.schema.registry import FRAMEWORKS, LAYERS
 from tests.cases import Case, cases, is_shape, shape
 
 CASES = [case for framework in FRAMEWORKS for case in cases(framework)]
-BUILT_IN = [name for name, kind in LAYERS.items() if kind.origin.startswith("service.")]
+BUILT_IN = [name for name, kind in LAYERS.items() if kind.origin.startswith("paramcount.")]
 
 
 def document(case: Case) -> Document:

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from service.counting import Options, count
-from service.model import Report
-from service.reading import read, recognise
-from service.trainability import Rule
+from paramcount.counting.count import Options, count
+from paramcount.counting.freezing import Rule
+from paramcount.formats.detect import read, recognise
+from paramcount.model.report import Report
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

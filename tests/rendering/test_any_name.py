@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import width
 
-from service.model import Report
-from service.rendering import RENDERERS
-from service.rendering.figures import figures
-from service.rendering.svg import as_svg
-from service.rendering.text import as_text
+from paramcount.model.report import Report
+from paramcount.rendering import RENDERERS
+from paramcount.rendering.fields import figures
+from paramcount.rendering.svg import as_svg
+from paramcount.rendering.text import as_text
 from tests.rendering.reports import report
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.text("`|\\.<&>\"'=+-@ \n\r\t", max_size=9)

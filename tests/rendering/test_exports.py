@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from service.rendering.exports import EXPORTS
+from paramcount.rendering.exports import EXPORTS
 from tests.rendering.reports import ALL, keras_resnet, report
 
 SMALL = report(

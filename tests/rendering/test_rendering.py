@@ -12,16 +12,16 @@ from xml.etree import ElementTree as ET
 import pytest
 from wcwidth import width
 
-from service.counting import count
-from service.model import Report
-from service.reading import read
-from service.registry import FORMATS
-from service.rendering import RENDERERS
-from service.rendering import json as rows_as_json
-from service.rendering.figures import Frozen, figures
-from service.rendering.json import Detail, as_json
-from service.rendering.svg import as_svg
-from service.rendering.text import as_text
+from paramcount.counting.count import count
+from paramcount.formats.detect import read
+from paramcount.model.report import Report
+from paramcount.rendering import RENDERERS
+from paramcount.rendering import json as rows_as_json
+from paramcount.rendering.fields import Frozen, figures
+from paramcount.rendering.json import Detail, as_json
+from paramcount.rendering.svg import as_svg
+from paramcount.rendering.text import as_text
+from paramcount.schema.registry import FORMATS
 from tests.rendering.reports import ALL, deep, dense, keras_resnet, model, report, wide
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from service import envelopes
+from paramcount.requests import envelope as envelopes
+from service.app import create_app
 from service.settings import Settings
-from service.web import create_app
 
 DENSE = {"framework": "keras", "input_shape": [4], "layers": [{"type": "Dense", "name": "d", "units": 3}]}
 REQUEST: dict[str, Any] = {"path": "/v1/count", "json": {"architecture": DENSE}}

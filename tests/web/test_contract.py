@@ -10,10 +10,10 @@ import yaml
 from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 
-from service.registry import FORMATS
-from service.rendering.exports import EXPORTS
-from service.validation import Validator
-from service.web import openapi
+from paramcount.rendering.exports import EXPORTS
+from paramcount.schema.registry import FORMATS
+from paramcount.schema.validator import Validator
+from service import openapi
 
 MODEL: dict[str, Any] = {
     "framework": "keras",

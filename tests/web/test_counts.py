@@ -13,10 +13,10 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder
 
-from service.rendering import RENDERERS
-from service.rendering.exports import EXPORTS
+from paramcount.rendering import RENDERERS
+from paramcount.rendering.exports import EXPORTS
+from service.app import create_app
 from service.settings import Settings
-from service.web import create_app
 from tests.web.test_contract import MODEL, conforms
 
 NDJSON = "application/x-ndjson"

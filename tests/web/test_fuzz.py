@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from service.web import create_app
+from service.app import create_app
 from tools.fuzz import serializers  # noqa: F401 # for batches
 
 CONTRACT = schemathesis.openapi.from_wsgi("/openapi.json", create_app())

@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.registry import FORMATS
+from paramcount.schema.registry import FORMATS
+from service.app import create_app
 from service.settings import Settings
-from service.web import create_app
 from tests.web.test_contract import conforms
 
 JSON = "application/json"

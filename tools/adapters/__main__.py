@@ -1,4 +1,4 @@
-"""python -m tools.adapters: write what service/adapters reads; needs torch, transformers and peft."""
+"""python -m tools.adapters: write what paramcount/adapters reads; needs torch, transformers and peft."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import json
 import sys
 from pathlib import Path
 
-from service.formats.huggingface.blueprints import known
+from paramcount.formats.huggingface.blueprints import known
 from tools.adapters.kinds import record
 from tools.adapters.targets import targets
 
-_DATA = Path(__file__).parents[2] / "service/adapters/data"
+_DATA = Path(__file__).parents[2] / "paramcount/adapters/data"
 
 
 def main() -> int:

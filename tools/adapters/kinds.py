@@ -10,11 +10,12 @@ from typing import Any
 
 from transformers.pytorch_utils import Conv1D
 
-from service.adapters.modules import guessed
-from service.adapters.prompting import SIZES
-from service.formats.huggingface.blueprints import Blueprint, blueprint
-from service.formats.huggingface.configs import scope_of
-from service.model import Layer, Tensor
+from paramcount.adapters.modules import guessed
+from paramcount.adapters.prompting import SIZES
+from paramcount.formats.huggingface.blueprints import Blueprint, blueprint
+from paramcount.formats.huggingface.configs import scope_of
+from paramcount.model.layers import Layer
+from paramcount.model.tensors import Tensor
 from tools.blueprints.framework import config_class, limit, model_class, torch
 from tools.blueprints.raw import fields_of, payload
 from tools.blueprints.runs import part_for

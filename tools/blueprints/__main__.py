@@ -9,14 +9,14 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from service.formats.huggingface.blueprints import blueprint, family, known
+from paramcount.formats.huggingface.blueprints import blueprint, family, known
 from tools.blueprints import parts
 from tools.blueprints.checking import check, sample
 from tools.blueprints.compiler import Result
 from tools.blueprints.framework import pairs
 from tools.blueprints.store import Cache, compile_into, data_of, write
 
-_DATA = Path(__file__).parents[2] / "service/formats/huggingface/data"
+_DATA = Path(__file__).parents[2] / "paramcount/formats/huggingface/data"
 _CACHE = Path(__file__).parents[2] / ".blueprints_cache"
 _TYPES_AT_ONCE = 40
 

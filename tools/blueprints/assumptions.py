@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from service.formats.huggingface.functions import ACTIVATIONS
+from paramcount.formats.huggingface.functions import ACTIVATIONS
 from tools.blueprints.moves import counts_layers
 from tools.blueprints.phases import Phase
 from tools.blueprints.records import Inexpressible, equal_to, literal, whole

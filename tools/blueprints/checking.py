@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from service.formats.huggingface.blueprints import Blueprint, blueprint, known
-from service.formats.huggingface.expressions import parse
+from paramcount.formats.huggingface.blueprints import Blueprint, blueprint, known
+from paramcount.formats.huggingface.expressions import parse
 from tools.blueprints import gate
 from tools.blueprints.drawing import Drawer
 from tools.blueprints.explorer import Explorer

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from service.formats.huggingface.blueprints import Blueprint
+from paramcount.formats.huggingface.blueprints import Blueprint
 from tools.blueprints import gate
 from tools.blueprints.drafting import Draft
 from tools.blueprints.drawing import Drawer

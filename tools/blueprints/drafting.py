@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from service.formats.huggingface.configs import ABSENT, AS_DERIVED, kind
-from service.formats.huggingface.expressions import parse
-from service.formats.huggingface.functions import digest
+from paramcount.formats.huggingface.configs import ABSENT, AS_DERIVED, kind
+from paramcount.formats.huggingface.expressions import parse
+from paramcount.formats.huggingface.functions import digest
 from tools.blueprints import assumptions, records
 from tools.blueprints.explorer import Explorer
 from tools.blueprints.learning import Learned, Learner

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from service.errors import ArchitectureError, Problems
-from service.formats.huggingface.blocks import Builder, tensors
-from service.formats.huggingface.blueprints import Blueprint, family_of, read
-from service.formats.huggingface.configs import scope_of
-from service.formats.huggingface.planning import plan
+from paramcount.formats.huggingface.blocks import Builder, tensors
+from paramcount.formats.huggingface.blueprints import Blueprint, family_of, read
+from paramcount.formats.huggingface.configs import scope_of
+from paramcount.formats.huggingface.planning import plan
+from paramcount.model.errors import ArchitectureError, Problems
 from tools.blueprints.phases import Found
 from tools.blueprints.records import Record
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from service.formats.huggingface.blueprints import Blueprint, Within, blueprint, known
-from service.formats.huggingface.composing import composed
+from paramcount.formats.huggingface.blueprints import Blueprint, Within, blueprint, known
+from paramcount.formats.huggingface.composing import composed
 from tools.blueprints import gate, moves
 from tools.blueprints.framework import config_class, limit, model_class, torch
 from tools.blueprints.phases import Found

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from service.formats.huggingface.blueprints import Blueprint, Entry, Rule
-from service.formats.huggingface.expressions import Expression
+from paramcount.formats.huggingface.blueprints import Blueprint, Entry, Rule
+from paramcount.formats.huggingface.expressions import Expression
 from tools.blueprints.explorer import Explorer
 from tools.blueprints.raw import Flat
 from tools.blueprints.symbolic import IDENTITIES

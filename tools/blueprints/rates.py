@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from service.formats.huggingface.blueprints import Blueprint
+from paramcount.formats.huggingface.blueprints import Blueprint
 from tools.blueprints.gate import REFUSED
 from tools.blueprints.phases import Found
 from tools.blueprints.raw import LABELS, RATE, flattened

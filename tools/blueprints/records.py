@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from service.formats.huggingface.configs import KINDS, kind
-from service.formats.huggingface.functions import digest
+from paramcount.formats.huggingface.configs import KINDS, kind
+from paramcount.formats.huggingface.functions import digest
 from tools.blueprints.learning import Learned
 from tools.blueprints.raw import Fields, is_part
 from tools.blueprints.terms import TRUE, Term, mentions, paths, text

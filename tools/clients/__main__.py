@@ -36,7 +36,7 @@ def service() -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    command = [sys.executable, "-m", "service", "serve", "--bind", address, "--workers", "1"]
+    command = [sys.executable, "-m", "paramcount", "serve", "--bind", address, "--workers", "1"]
     with subprocess.Popen(command, cwd=HERE.parents[1], stderr=subprocess.DEVNULL) as server:
         for _ in range(100):
             try:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import orjson
 
-from service.registry import FORMATS, load_plugins
+from paramcount.schema.registry import FORMATS, load_plugins
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ import brotli
 import jsonschema_rs
 import orjson
 
-from service.applying import LARGEST_COUNT
+from paramcount.counting.evaluate import LARGEST_COUNT
 from tools.fuzz.payloads import NDJSON, Payload
 
 PROBLEM = "application/problem+json"

@@ -13,9 +13,9 @@ from urllib.parse import quote
 import brotli
 import orjson
 
-from service.registry import FORMATS
-from service.rendering import RENDERERS
-from service.rendering.exports import EXPORTS
+from paramcount.rendering import RENDERERS
+from paramcount.rendering.exports import EXPORTS
+from paramcount.schema.registry import FORMATS
 from tools.fuzz import traps
 from tools.fuzz.mutations import mutated_bytes, mutated_json, mutated_text, nested, written
 

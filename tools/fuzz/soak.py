@@ -19,7 +19,7 @@ from statistics import median
 import orjson
 import requests
 
-from service.registry import FORMATS
+from paramcount.schema.registry import FORMATS
 from tools.fuzz.hostile import SECONDS, mistakes
 from tools.fuzz.judging import Judge, ask
 from tools.fuzz.payloads import JSON, Payload, payloads

@@ -11,12 +11,12 @@ import tracemalloc
 import atheris
 import orjson
 
-with atheris.instrument_imports(include=["service"]):
-    from service.counting import count
-    from service.errors import Problems
-    from service.reading import read
-    from service.registry import FORMATS, Format, load_plugins
-    from service.rendering.json import as_json
+with atheris.instrument_imports(include=["paramcount", "service"]):
+    from paramcount.counting.count import count
+    from paramcount.formats.detect import read
+    from paramcount.model.errors import Problems
+    from paramcount.rendering.json import as_json
+    from paramcount.schema.registry import FORMATS, Format, load_plugins
 
     load_plugins()
 

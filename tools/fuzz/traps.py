@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from service.registry import FORMATS, load_plugins
+from paramcount.schema.registry import FORMATS, load_plugins
 
 load_plugins()
 _EXAMPLES = Path(__file__).parents[2] / "examples"

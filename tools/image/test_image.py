@@ -13,6 +13,7 @@ import pytest
 import requests
 import yaml
 
+from paramcount.requests.settings import from_environment
 from service.settings import Settings
 from tools.fuzz.dense import Dense, dense
 from tools.image.build import BASE, IMAGE
@@ -124,7 +125,7 @@ def test_it_survives_payloads_that_take_all_memory() -> None:
     environment = dict(line.split("=") for line in (HOUSE / "k8s/base/settings.env").read_text().splitlines())
     deployment = yaml.safe_load((HOUSE / "k8s/base/deployment.yaml").read_text())
     memory = deployment["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"]
-    settings = Settings.from_environment(environment)
+    settings = from_environment(Settings, environment)
     with container(memory=memory.removesuffix("i"), settings=environment) as started:
         pid = started.state["Pid"]
 

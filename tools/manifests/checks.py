@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from service.settings import PREFIX, InvalidSetting, Settings
-from service.web import create_app
+from paramcount.requests.settings import PREFIX, InvalidSetting, from_environment
+from service.app import create_app
+from service.settings import Settings
 
 Documents = Mapping[str, Any]
 """The documents by kind; each kind stands once."""
@@ -191,7 +192,7 @@ def settings(documents: Documents) -> Iterator[str]:
     for name in sorted(set(environment) - known):
         yield f"{name} is no setting"
     try:
-        found = Settings.from_environment(environment)
+        found = from_environment(Settings, environment)
     except InvalidSetting as error:
         yield str(error)
         return

@@ -20,12 +20,12 @@ from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from service import envelopes
-from service.errors import Problems
-from service.model import Report, Row
-from service.registry import load_plugins
-from service.repeats import indices
-from service.settings import Settings
+from paramcount.model.block_ranges import indices
+from paramcount.model.budget import Limits
+from paramcount.model.errors import Problems
+from paramcount.model.report import Report, Row
+from paramcount.requests import envelope as envelopes
+from paramcount.schema.registry import load_plugins
 from tools.blueprints import framework
 from tools.oracle.adapter_bases import BASES
 from tools.oracle.adapter_configs import KINDS, PROMPTS, drawn
@@ -115,7 +115,7 @@ def ours(payload: Any, form: str, config: Mapping[str, Any] | None) -> Ours:
     adapter = {} if config is None else {"adapter": config}
     try:
         asked = envelopes.envelope({"architecture": payload, "format": form, **adapter})
-        return Ours(envelopes.counted(asked, Settings()).report)
+        return Ours(envelopes.counted(asked, Limits()).report)
     except Problems as problems:
         return Ours(refusal="; ".join(f"{one.pointer} {one.detail}" for one in problems.problems)[:300])
 

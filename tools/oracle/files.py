@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from service.counting import count
-from service.errors import Problems, UnknownFormat
-from service.files import payload
-from service.model import Report, Row, Tensor
-from service.reading import read, recognise
-from service.registry import FORMATS
-from service.repeats import indices
+from paramcount.counting.count import count
+from paramcount.formats.detect import read, recognise
+from paramcount.formats.files import payload
+from paramcount.model.block_ranges import indices
+from paramcount.model.errors import Problems, UnknownFormat
+from paramcount.model.report import Report, Row
+from paramcount.model.tensors import Tensor
+from paramcount.schema.registry import FORMATS
 
 Check = tuple[str, bool, object]
 """What was compared, whether it agrees, and what there is to see."""

@@ -12,7 +12,7 @@ import gguf
 import numpy as np
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFEndian
 
-from service.formats.gguf import read_file
+from paramcount.formats.gguf import read_file
 from tools.oracle.files import Check, elements, of_path, ours, stored_bytes, tensors
 
 NAMES = (

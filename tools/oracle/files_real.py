@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from service.registry import load_plugins
+from paramcount.schema.registry import load_plugins
 from tools.oracle import files_gguf, files_onnx, files_safetensors, files_torch
 
 

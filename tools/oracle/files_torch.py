@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from service.model import DTYPE_NAMES
+from paramcount.model.dtypes import DTYPE_NAMES
 from tools.oracle.files import Check, elements, of_path, tensors
 
 DOCS = Path(__file__).parents[2] / "docs/checkpoints.md"

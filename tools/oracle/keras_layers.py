@@ -18,7 +18,7 @@ from typing import Any
 import keras
 from keras.src.applications import convnext
 
-from service.registry import LAYERS, load_plugins
+from paramcount.schema.registry import LAYERS, load_plugins
 from tests.cases import Case, cases, is_shape
 
 DOCS = Path(__file__).parents[2] / "docs/keras.md"

@@ -20,10 +20,11 @@ from typing import Any
 import keras
 from keras import layers
 
-from service.counting import count
-from service.errors import ArchitectureError, Problems
-from service.model import Output, Row
-from service.registry import FORMATS, load_plugins
+from paramcount.counting.count import count
+from paramcount.model.errors import ArchitectureError, Problems
+from paramcount.model.report import Row
+from paramcount.model.tensors import Output
+from paramcount.schema.registry import FORMATS, load_plugins
 from tests.formats.keras_documents import COUNTED
 
 APPLICATIONS = ("ResNet50", "MobileNetV2", "EfficientNetB0", "ConvNeXtTiny", "DenseNet121", "NASNetMobile")

@@ -11,8 +11,8 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from service.registry import load_plugins
-from service.rendering.exports import EXPORTS
+from paramcount.rendering.exports import EXPORTS
+from paramcount.schema.registry import load_plugins
 
 MODEL = {"type": "machine-learning-model", "name": "model", "bom-ref": "model"}
 

@@ -1,4 +1,4 @@
-"""Writes service/formats/torch/classes.txt: what the source of libraries proves of their modules.
+"""Writes paramcount/formats/torch/classes.txt: what the source of libraries proves of their modules.
 
     python -m tools.oracle.torch_classes FOLDER ...    (each holds a library's package: .../site-packages/torchvision)
 
@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import wrap
 
-from service.formats.torch import known
-from service.registry import LAYERS, load_plugins
+from paramcount.formats.torch import known
+from paramcount.schema.registry import LAYERS, load_plugins
 
-TARGET = Path(__file__).parents[2] / "service/formats/torch/classes.txt"
+TARGET = Path(__file__).parents[2] / "paramcount/formats/torch/classes.txt"
 PARAMETERS = {"Parameter", "register_parameter", "UninitializedParameter", "ParameterList", "ParameterDict"}
 BUFFERS = {"register_buffer", "Buffer", "BufferDict"}
 HOOKS = {"weight_norm", "spectral_norm", "parametrize", "register_parametrization", "remove_weight_norm"}

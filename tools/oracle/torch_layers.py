@@ -21,12 +21,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from service.counting import count
-from service.errors import Problems
-from service.formats.torch import torch as read_text
-from service.model import Report, Row
-from service.registry import LAYERS, load_plugins
-from service.repeats import indices
+from paramcount.counting.count import count
+from paramcount.formats.torch import torch as read_text
+from paramcount.model.block_ranges import indices
+from paramcount.model.errors import Problems
+from paramcount.model.report import Report, Row
+from paramcount.schema.registry import LAYERS, load_plugins
 from tests.cases import Case, cases
 from tools import operators  # noqa: F401
 
@@ -214,7 +214,7 @@ def main() -> int:
     load_plugins()
     places = libraries()
     outcomes = [(f"case {case.id}", safely(replay, case, places)) for case in cases("torch") if case.replay]
-    names = [name for name, kind in LAYERS.items() if name[:6] == "torch." and kind.origin[:8] == "service."]
+    names = [name for name, kind in LAYERS.items() if name[:6] == "torch." and kind.origin[:11] == "paramcount."]
     outcomes += [(f"signature of {name}", signature(name, places)) for name in names]
     outcomes += [(f"torch.nn.{name}", "has neither a formula nor a reason in docs/torch.md") for name in uncovered()]
     outcomes += random_models(int(sys.argv[1]) if len(sys.argv) > 1 else 0, places)

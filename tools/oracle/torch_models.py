@@ -16,10 +16,10 @@ from typing import Any
 
 import torch
 
-from service.counting import count
-from service.errors import Problems
-from service.formats.torch import torch as read_text
-from service.registry import load_plugins
+from paramcount.counting.count import count
+from paramcount.formats.torch import torch as read_text
+from paramcount.model.errors import Problems
+from paramcount.schema.registry import load_plugins
 from tools.oracle.torch_layers import libraries
 
 

@@ -1,0 +1,1 @@
+"""What a report, or two, tell beyond the count."""

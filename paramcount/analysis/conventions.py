@@ -1,0 +1,105 @@
+"""One model as each convention counts it, item by item: each total is the sum of the items that it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+from paramcount.model.report import Report, Row
+from paramcount.model.tensors import Tensor
+
+View = Literal["torch", "keras", "stored", "state_dict", "unpacked"]
+
+SAYS: Mapping[View, str] = {
+    "torch": "weights: sum(p.numel() for p in model.parameters())",
+    "keras": "weights and buffers: model.count_params()",
+    "stored": "every element of a file, a tied tensor once, as safetensors writes it",
+    "state_dict": "every element under every name, as model.state_dict() holds it",
+    "unpacked": "weights, packed ones as the values that they stand for",
+}
+
+MOST_ITEMS = 20
+"""How many items of a kind are told one by one."""
+
+Kind = Literal["weight", "buffer", "tied", "packed", "unpacked"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+# Tied tensors are counted where they stand first; scales and zero points are no weights.
+_COUNTED_BY: Mapping[Kind, tuple[View, ...]] = {
+    "weight": ("torch", "keras", "stored", "state_dict", "unpacked"),
+    "buffer": ("keras", "stored", "state_dict"),
+    "tied": ("state_dict",),
+    "packed": ("torch", "keras", "stored", "state_dict"),
+    "unpacked": ("unpacked",),
+}
+
+
+class Item(NamedTuple):
+    """Tensors that the same views count."""
+
+    kind: Kind
+    name: str
+    tensors: int
+    elements: int
+
+    @property
+    def counted_by(self) -> tuple[View, ...]:
+        return _COUNTED_BY[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """The total of each view, and the items that these are the sums of."""
+
+    totals: Mapping[View, int]
+    items: tuple[Item, ...]
+
+
+def reconcile(report: Report) -> Views:
+    """The views of a report; `unpacked` only where there are packed weights and all of them are understood."""
+    found: dict[tuple[Kind, str], tuple[int, int]] = {}
+    known = True
+    for tensor, times in _tensors(report.root, 1):
+        known &= tensor.stands_for >= 0
+        for kind, name, elements in _items(tensor):
+            tensors, before = found.get((kind, name), (0, 0))
+            found[kind, name] = tensors + times, before + elements * times
+    items = tuple(_few([Item(*key, *counts) for key, counts in found.items()]))
+    if not known:
+        items = tuple(item for item in items if item.kind != "unpacked")
+    told = [view for view in SAYS if view != "unpacked" or any(item.kind == "unpacked" for item in items)]
+    return Views({view: sum(i.elements for i in items if view in i.counted_by) for view in told}, items)
+
+
+def _tensors(row: Row, times: int) -> Iterator[tuple[Tensor, int]]:
+    """Every tensor, and how often the model holds it."""
+    times *= row.repeat
+    for tensor in row.tensors:
+        yield tensor, times
+    for child in row.children:
+        yield from _tensors(child, times)
+
+
+def _items(tensor: Tensor) -> Iterator[tuple[Kind, str, int]]:
+    """What a tensor is to the views: its kind, what it is told as, its elements."""
+    name = tensor.name.rpartition(".")[2]
+    if tensor.tied_to:
+        yield "tied", tensor.tied_to, tensor.size
+    elif tensor.role == "buffer":
+        yield "buffer", name, tensor.size
+    elif tensor.stands_for:
+        yield "packed", "packed weights", tensor.size
+        yield "unpacked", "their values", max(0, tensor.stands_for)
+    else:
+        yield "weight", "weights", tensor.size
+
+
+def _few(items: list[Item]) -> Iterator[Item]:
+    """The items by kind, and of very many of a kind the largest, with the others as one."""
+    for kind in _COUNTED_BY:
+        ours = sorted((item for item in items if item.kind == kind), key=lambda item: -item.elements)
+        yield from ours[:MOST_ITEMS]
+        if more := ours[MOST_ITEMS:]:
+            name = f"{len(more):,} others"
+            yield Item(kind, name, sum(item.tensors for item in more), sum(item.elements for item in more))

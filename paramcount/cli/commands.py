@@ -1,0 +1,78 @@
+"""The commands of paramcount that answer once: count, compare, batch, layers."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from io import TextIOWrapper
+
+from paramcount.cli import batch, compare, count
+from paramcount.cli.terminal import Trouble, complain
+from paramcount.model.budget import Limits
+from paramcount.model.errors import RegistrationError
+from paramcount.requests.settings import InvalidSetting, from_environment
+from paramcount.schema.registry import LAYERS, load_plugins
+
+_STATUS = """\
+exit status: 0, all is well; 1, a check that was asked for does not hold (--max-total, --max-trainable, --exact,
+--exit-code); 2, something cannot be read, counted or understood, and standard error says what.
+"""
+
+
+def run(given: Sequence[str]) -> int:
+    """Run a command; returns its exit status."""
+    asked = _parser().parse_args(given)
+    if isinstance(sys.stdout, TextIOWrapper):  # names are in any script, lines as each form has them, on any system
+        sys.stdout.reconfigure(encoding=None if sys.stdout.isatty() else "utf-8", errors="replace", newline="\n")
+    try:
+        load_plugins()
+        status: int = asked.run(asked, from_environment(Limits))
+        sys.stdout.flush()
+    except (RegistrationError, InvalidSetting) as error:
+        return complain(str(error))
+    except Trouble as trouble:
+        return complain(*trouble.lines)
+    except BrokenPipeError:  # whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "paramcount",
+        description="Counts a neural network's parameters, exactly, from its description. COMMAND --help tells more.",
+        epilog=_STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=version("paramcount"))
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, module in (("count", count), ("compare", compare), ("batch", batch)):
+        summary, _, description = (module.__doc__ or "").partition("\n")
+        command = commands.add_parser(
+            name,
+            usage=f"paramcount {name} {module.OPERANDS} [options]",
+            help=summary.partition(": ")[2],
+            description=f"{summary.partition(': ')[2]}\n{description}",
+            epilog=_STATUS,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,  # a script must not break when an option is added
+        )
+        module.add_options(command)
+        command.set_defaults(run=module.run)
+    listing = commands.add_parser("layers", help="list the registered layer types")
+    listing.set_defaults(run=_layers)
+    commands.add_parser("serve", help="answer over HTTP with gunicorn, whose options follow: --bind 0.0.0.0:8000")
+    return parser
+
+
+def _layers(_asked: argparse.Namespace, _limits: Limits) -> int:
+    for name, kind in LAYERS.items():
+        sys.stdout.write(f"{name:40} {kind.doc.partition(chr(10))[0]}\n")
+    return 0

@@ -1,0 +1,87 @@
+"""Classes and arguments as older versions of Keras wrote them, as Keras 3 names them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from paramcount.model.layers import Call
+
+_CLASSES = {
+    "AvgPool1D": "AveragePooling1D",
+    "AvgPool2D": "AveragePooling2D",
+    "AvgPool3D": "AveragePooling3D",
+    "BatchNormalizationV1": "BatchNormalization",
+    "BatchNormalizationV2": "BatchNormalization",
+    "Convolution1D": "Conv1D",
+    "Convolution2D": "Conv2D",
+    "Convolution3D": "Conv3D",
+    "Convolution1DTranspose": "Conv1DTranspose",
+    "Convolution2DTranspose": "Conv2DTranspose",
+    "Convolution3DTranspose": "Conv3DTranspose",
+    "GlobalAvgPool1D": "GlobalAveragePooling1D",
+    "GlobalAvgPool2D": "GlobalAveragePooling2D",
+    "GlobalAvgPool3D": "GlobalAveragePooling3D",
+    "GlobalMaxPool1D": "GlobalMaxPooling1D",
+    "GlobalMaxPool2D": "GlobalMaxPooling2D",
+    "GlobalMaxPool3D": "GlobalMaxPooling3D",
+    "GroupedQueryAttention": "GroupQueryAttention",
+    "MaxPool1D": "MaxPooling1D",
+    "MaxPool2D": "MaxPooling2D",
+    "MaxPool3D": "MaxPooling3D",
+    "SeparableConvolution1D": "SeparableConv1D",
+    "SeparableConvolution2D": "SeparableConv2D",
+    "ThresholdedReLU": "Activation",  # x above a threshold, else 0; Keras 3 has no such class
+}
+
+# Arguments that say nothing at the value given: Keras 2 wrote them, Keras 3 has no such argument.
+_KERNEL = {"kernel_initializer": ..., "kernel_regularizer": ..., "kernel_constraint": ...}
+_SILENT: Mapping[str, Mapping[str, Any]] = {
+    "Conv1DTranspose": {"groups": 1},
+    "Conv2DTranspose": {"groups": 1},
+    "Conv3DTranspose": {"groups": 1},
+    "DepthwiseConv1D": {"groups": 1, **_KERNEL},
+    "DepthwiseConv2D": {"groups": 1, **_KERNEL},
+    "SeparableConv1D": {"groups": 1, **_KERNEL},
+    "SeparableConv2D": {"groups": 1, **_KERNEL},
+    "BatchNormalization": {"fused": ..., "virtual_batch_size": None, "adjustment": None},
+    "Activation": {"theta": ...},
+    "SimpleRNN": {"time_major": False, "implementation": ...},
+    "GRU": {"time_major": False, "implementation": ...},
+    "LSTM": {"time_major": False, "implementation": ...},
+    "RNN": {"time_major": False},
+    "SpatialDropout1D": {"noise_shape": None},
+    "SpatialDropout2D": {"noise_shape": None},
+    "SpatialDropout3D": {"noise_shape": None},
+    "MultiHeadAttention": {"softmax_robust_masking": ..., "query_shape": ..., "key_shape": ..., "value_shape": ...},
+    "Lambda": {"module": ..., "function_type": ..., "output_shape_type": ..., "output_shape_module": ...},
+}
+RECURRENT = frozenset(("SimpleRNN", "GRU", "LSTM", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"))
+_RENAMED: Mapping[str, Mapping[str, str]] = {
+    "InputLayer": {"batch_input_shape": "batch_shape", "input_shape": "shape"},
+    "LeakyReLU": {"alpha": "negative_slope"},
+}
+# How the first layer of a Sequential could state what reaches it, and how random layers drew their numbers.
+_ANYWHERE = ("batch_input_shape", "input_shape", "input_dtype", "batch_size", "input_length")
+_RANDOM = ("rng_type", "force_generator", "auto_vectorize")
+
+
+def with_states(call: Call) -> Call:
+    """A recurrent layer's call that got its initial states in one list with its sequences."""
+    first = call.args[0] if call.args else None
+    return call._replace(args=(first[0], first[1:], *call.args[1:])) if isinstance(first, list) and first else call
+
+
+def modernised(kind: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A class and its arguments by the names of Keras 3."""
+    kind = _CLASSES.get(kind, kind)
+    arguments = dict(config)
+    for old, new in _RENAMED.get(kind, {}).items():
+        if old in arguments:
+            arguments.setdefault(new, arguments.pop(old))
+    for name in (*_ANYWHERE, *_RANDOM, *(() if "output_dim" in arguments else ("input_dim",))):  # an Embedding's own
+        arguments.pop(name, None)
+    for name, value in _SILENT.get(kind, {}).items():
+        if name in arguments and (value is ... or arguments[name] == value):
+            del arguments[name]
+    return kind, arguments

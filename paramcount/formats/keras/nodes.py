@@ -1,0 +1,192 @@
+"""How a Functional model is wired: its nodes, inputs and outputs, as Keras 3 and Keras 2 write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from paramcount.counting.graph import feeders, refs
+from paramcount.model.errors import ArchitectureError, InvalidDocument, token
+from paramcount.model.layers import Call, Graph, Layer, Ref
+from paramcount.schema.signature import LARGEST
+from paramcount.schema.validator import shown
+
+DEEPEST = 20
+"""How many lists and dicts the argument of a call may be inside each other."""
+
+Blame = Callable[[ArchitectureError], None]
+
+
+class Nodes:
+    """Reads nodes; what is wrong with them goes to `blame`.
+
+    A nested model starts with a node of its own: Keras 2 numbers its calls from 1, Keras 3 only in `output_layers`.
+    """
+
+    def __init__(self, blame: Blame, nested: frozenset[str], functional: frozenset[str]) -> None:
+        self.blame, self.nested, self.functional = blame, nested, functional
+
+    def call(self, node: Any, pointer: str, built: Any = None) -> Call:
+        """One of a layer's `inbound_nodes`; `built` is the shape, or the shapes, that the layer was built for."""
+        if isinstance(node, list):
+            return self._call_of_keras_2(node, pointer, built)
+        if not isinstance(node, dict):
+            self._wrong("an object or a list", node, pointer)
+            return Call()
+        args, kwargs = node.get("args", []), node.get("kwargs", {})
+        if not isinstance(args, list) or not isinstance(kwargs, dict):
+            self._wrong('an object of "args", a list, and "kwargs", an object', node, pointer)
+            return Call()
+        return Call(
+            tuple(self._argument(arg, f"{pointer}/args/{index}", 0) for index, arg in enumerate(args)),
+            {
+                name: self._argument(arg, f"{pointer}/kwargs{token(name)}", 0)
+                for name, arg in kwargs.items()
+                if arg is not None  # as if it were not given
+            },
+        )
+
+    def _argument(self, value: Any, pointer: str, depth: int) -> Any:
+        """An argument of a call, each tensor in it as the ref that fed it."""
+        if depth > DEEPEST:
+            self.blame(InvalidDocument(f"is nested deeper than {DEEPEST} levels", pointer))
+        elif isinstance(value, list):
+            return [self._argument(item, f"{pointer}/{index}", depth + 1) for index, item in enumerate(value)]
+        elif isinstance(value, dict):
+            kind = value.get("class_name")
+            if kind == "__keras_tensor__":
+                return self._tensor(value.get("config"), f"{pointer}/config")
+            if isinstance(kind, str) and "config" in value:  # a slice, a constant: no tensor of the graph
+                return None
+            return {name: self._argument(item, pointer + token(name), depth + 1) for name, item in value.items()}
+        return value if isinstance(value, bool) else None
+
+    def _tensor(self, config: Any, pointer: str) -> Ref | None:
+        if not isinstance(config, dict):
+            self._wrong("an object", config, pointer)
+            return None
+        history: Any = config.get("keras_history")
+        shape: Any = config.get("shape")
+        if not _is_history(history):
+            self._wrong(
+                "[name of a layer, number of its call, number of its output]", history, f"{pointer}/keras_history"
+            )
+            return None
+        if not is_shape(shape):
+            self._wrong("a list of dimensions, null where one is open", shape, f"{pointer}/shape")
+            return None
+        name, call, output = history
+        return Ref(name, call, output, tuple(shape))
+
+    def _call_of_keras_2(self, node: list[Any], pointer: str, built: Any) -> Call:
+        """[[name, node, tensor, kwargs], ...]: the first argument, the others by name; one alone of an operation."""
+        if node and isinstance(node[0], str):
+            node = [node]
+        shapes = [built] if is_shape(built) else built if isinstance(built, list) else []
+        refs: list[Ref] = []
+        others: dict[str, Any] = {}
+        for index, item in enumerate(node):
+            at = f"{pointer}/{index}"
+            if not isinstance(item, list) or not _is_history(item[:3]) or len(item) > 4:
+                self._wrong("[name of a layer, number of its call, number of its output, other arguments]", item, at)
+                continue
+            refs.append(self._counted_from_1(item, self.nested))
+            kwargs = item[3] if len(item) == 4 else None
+            if isinstance(kwargs, dict):
+                others |= {name: self._argument_of_keras_2(value) for name, value in kwargs.items()}
+            elif kwargs is not None:
+                self._wrong("an object", kwargs, f"{at}/3")
+        if len(shapes) == len(refs) and all(map(is_shape, shapes)):
+            refs = [ref._replace(stated=tuple(shape)) for ref, shape in zip(refs, shapes, strict=True)]
+        return Call((refs[0] if len(refs) == 1 else refs,), others)
+
+    def _argument_of_keras_2(self, value: Any) -> Any:
+        if _is_history(value):
+            return self._counted_from_1(value, self.nested)
+        return value if isinstance(value, bool) else None
+
+    def refs(self, value: Any, pointer: str, depth: int = 0) -> Any:
+        """`input_layers` and `output_layers`: [name, node, tensor], alone or in lists and dicts."""
+        if isinstance(value, dict) and depth <= DEEPEST:
+            return {name: self.refs(item, pointer + token(name), depth + 1) for name, item in value.items()}
+        if _is_history(value):
+            return self._counted_from_1(value, self.functional)
+        if isinstance(value, list) and depth <= DEEPEST and not any(isinstance(item, str) for item in value):
+            return [self.refs(item, f"{pointer}/{index}", depth + 1) for index, item in enumerate(value)]
+        self._wrong(
+            "[name of a layer, number of its call, number of its output], or lists and objects of such", value, pointer
+        )
+        return None
+
+    def _counted_from_1(self, history: list[Any], shifted: frozenset[str]) -> Ref:
+        name, call, output = history[:3]
+        return Ref(name, call - 1 if name in shifted and call else call, output)
+
+    def _wrong(self, wanted: str, value: Any, pointer: str) -> None:
+        self.blame(InvalidDocument(f"must be {wanted}, not {shown(value)}", pointer, "type"))
+
+
+def of_tensors(item: Mapping[str, Any]) -> tuple[Call, ...]:
+    """The calls of a layer that Keras 3 calls once, on a tensor or a list of them and nothing else, as nearly all; of
+    others none."""
+    try:
+        (node,) = item["inbound_nodes"]
+        (given,), kwargs = node["args"], node["kwargs"]
+        if kwargs and any(value is not None for value in kwargs.values()):
+            return ()
+        return (Call(([_fed_by(tensor) for tensor in given] if type(given) is list else _fed_by(given),)),)
+    except (AttributeError, TypeError, ValueError, KeyError):
+        return ()
+
+
+def _fed_by(tensor: Mapping[str, Any]) -> Ref:
+    """What a tensor comes from. Fails, however it may, where something is not as it must be."""
+    config = tensor["config"]
+    (name, call, output), shape = config["keras_history"], config["shape"]
+    sound = tensor["class_name"] == "__keras_tensor__" and type(name) is str and is_shape(shape)
+    if not sound or not _is_number(call) or not _is_number(output):
+        raise ValueError(tensor)
+    return Ref(name, call, output, tuple(shape))
+
+
+def feeding(children: list[Layer], graph: Graph) -> set[str]:
+    """The layers that a graph's outputs come from, and its inputs."""
+    calls = {child.name: child.calls for child in children}
+    waiting = [ref.layer for ref in refs(graph.outputs)]
+    found = set(graph.inputs)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            for call in calls.get(name, ()):
+                waiting += [ref.layer for ref in feeders(call)]
+    return found
+
+
+def _is_history(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) != 3:
+        return False
+    name, call, output = value
+    return isinstance(name, str) and _is_number(call) and _is_number(output)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= LARGEST
+
+
+def is_shape(value: Any) -> bool:
+    """Whether a value is a shape: a list of dimensions, null where one is open."""
+    if not isinstance(value, list) or len(value) > 64:
+        return False
+    for length in value:  # noqa: SIM110 # a generator takes twice the time, and this is asked of every layer
+        if length is not None and not (type(length) is int and 0 <= length <= LARGEST):
+            return False
+    return True
+
+
+def reordered(call: Call, inputs: tuple[str, ...]) -> Call:
+    """A nested model's call by input names, in the order of its inputs; flags are no inputs."""
+    given = [*call.args, *(value for name, value in call.kwargs.items() if name not in ("training", "mask"))]
+    if len(given) == 1 and isinstance(given[0], Mapping) and given[0].keys() >= set(inputs):
+        given = [[given[0][name] for name in inputs]]
+    return Call(tuple(given))

@@ -1,0 +1,90 @@
+"""What a reader of the report must know of a Keras model beside its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from paramcount.model.report import Notice
+from paramcount.model.tensors import Totals
+from paramcount.schema.validator import shown
+
+CODE = frozenset(("Lambda", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"))
+"""Layers that hold code or name files, which the JSON does not carry or nobody should run."""
+
+COMPOSITES = frozenset(
+    (
+        "Bidirectional",
+        "ConvLSTM1D",
+        "ConvLSTM2D",
+        "ConvLSTM3D",
+        "GroupQueryAttention",
+        "MultiHeadAttention",
+        "Pipeline",
+        "RNN",
+        "SpectralNormalization",
+        "StackedRNNCells",
+        "TimeDistributed",
+    )
+)
+"""Layers made of layers: their flag `trainable`, when they are built from a config, does not reach the inner ones."""
+
+# What each optimizer keeps for every trainable parameter, and the arguments that add one more.
+# Source: `build` of keras.optimizers.
+_SLOTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
+    "SGD": (0, ("momentum",)),
+    "RMSprop": (1, ("momentum", "centered")),
+    "Adam": (2, ("amsgrad",)),
+    "AdamW": (2, ("amsgrad",)),
+    "Nadam": (2, ()),
+    "Adamax": (2, ()),
+    "Adagrad": (1, ()),
+    "Adadelta": (2, ()),
+    "Ftrl": (2, ()),
+    "Lion": (1, ()),
+    "Lamb": (2, ()),
+}
+_NAMES = {name.lower(): name for name in _SLOTS}
+
+
+def of_code(kind: str, path: str) -> Notice:
+    detail = f"{kind} holds code or a file that the JSON does not: what it may own is not counted"
+    return Notice("code_not_read", path, detail, seen=False)
+
+
+def of_flag(kind: str, path: str) -> Notice:
+    detail = f"trainable=false of a {kind} does not reach the layers inside it when Keras rebuilds it: they train"
+    return Notice("flag_not_inherited", path, detail)
+
+
+def of_model_class(kind: str, path: str) -> Notice:
+    detail = f"{shown(kind)} is a class of its own: what it owns beside its layers is not in the JSON"
+    return Notice("custom_model", path, detail, seen=False)
+
+
+def of_unused(path: str) -> Notice:
+    return Notice("unused_layer", path, "feeds no output of its model: Keras leaves it out when it rebuilds the model")
+
+
+def of_policy_map(path: str) -> Notice:
+    return Notice("dtype_map", path, "a map of dtype policies is not followed: a quantized one is not seen", seen=False)
+
+
+def from_optimizer(compiled: Any, totals: Totals) -> tuple[Notice, ...]:
+    """How much a compiled model's optimizer keeps: `summary()` adds it to its total, `count_params()` does not."""
+    optimizer = compiled.get("optimizer") if isinstance(compiled, Mapping) else None
+    if not isinstance(optimizer, Mapping) and not isinstance(optimizer, str):
+        return ()
+    kind = optimizer if isinstance(optimizer, str) else str(optimizer.get("class_name"))
+    kind = _NAMES.get(kind.lower(), kind)
+    config = {} if isinstance(optimizer, str) else optimizer.get("config")
+    if kind not in _SLOTS or not isinstance(config, Mapping):
+        detail = f"the model is compiled with {shown(kind)}, whose variables are not in the total"
+        return (Notice("optimizer", "", detail),)
+    slots, more = _SLOTS[kind]
+    each = slots + sum(bool(config.get(name)) for name in (*more, "use_ema", "gradient_accumulation_steps"))
+    # iteration; the learning rate, unless it follows a schedule; Nadam's product
+    own = 1 + (not isinstance(config.get("learning_rate"), Mapping)) + (kind == "Nadam")
+    number = each * totals.trainable + own
+    detail = f"{kind} keeps {number:,} variables ({each} × {totals.trainable:,} + {own}), which are not in the total"
+    return (Notice("optimizer", "", detail),)

@@ -1,0 +1,1 @@
+"""What formats that hold tensors by name share."""

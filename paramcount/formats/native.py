@@ -1,0 +1,177 @@
+"""native: layers as a person writes them, each one's config beside its type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from marshmallow import INCLUDE, RAISE, Schema, fields, validate
+
+from paramcount.model.document import Document
+from paramcount.model.dtypes import DTYPES
+from paramcount.model.errors import InvalidDocument, Problems, token
+from paramcount.model.layers import Call, Graph, Layer, Ref
+from paramcount.model.tensors import Convention
+from paramcount.schema.components import json_schema
+from paramcount.schema.registry import FRAMEWORKS, reader
+from paramcount.schema.signature import LARGEST
+from paramcount.schema.validator import Validator
+
+_SHAPE = {"type": "array", "maxItems": 32, "items": {"type": ["integer", "null"], "minimum": 1, "maximum": LARGEST}}
+_MEMBERS = frozenset(("type", "name", "trainable", "inputs", "repeat", "layers", "shares", "dtype"))
+"""What says how a layer stands in the model; all else is its config."""
+
+_EXAMPLE = {
+    "framework": "keras",
+    "input_shape": [3],
+    "layers": [
+        {"type": "Normalization", "name": "normalise", "mean": 0, "variance": 1},
+        {"type": "Dense", "name": "hidden", "units": 4, "activation": "relu"},
+        {"type": "Dense", "name": "answer", "units": 1},
+    ],
+}
+
+
+class NativeLayer(Schema):
+    """A layer: its type, how it stands in the model, and, beside these, its config."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    type = fields.String(required=True, validate=validate.Length(1, 200))
+    name = fields.String(validate=validate.Length(1, 1000))
+    trainable = fields.Boolean(metadata={"description": "false freezes it and all beneath"})
+    inputs = fields.List(fields.String(), validate=validate.Length(1, 1000))
+    repeat = fields.Integer(strict=True, validate=validate.Range(1, LARGEST))
+    layers = fields.List(fields.Nested(lambda: NativeLayer()))
+    shares = fields.String(metadata={"description": "the path of the layer whose tensors these are"})
+    dtype = fields.String(validate=validate.OneOf(sorted(DTYPES)), metadata={"description": "of its tensors"})
+
+
+class NativeDocument(Schema):
+    """Layers, one after the other or wired by `inputs`."""
+
+    class Meta:
+        unknown = RAISE
+
+    name = fields.String()
+    framework = fields.String(validate=validate.OneOf(FRAMEWORKS))
+    input_shape = fields.Raw(
+        metadata={
+            "description": "a shape without its batch axis, or an object of such by input name",
+            "anyOf": [
+                _SHAPE,
+                {"type": "object", "additionalProperties": _SHAPE, "minProperties": 1, "maxProperties": 1000},
+            ],
+        }
+    )
+    layers = fields.List(fields.Nested(NativeLayer), required=True, validate=validate.Length(1))
+    trainable = fields.Boolean()
+
+
+_PART = Validator(json_schema("NativeLayer", NativeLayer))
+
+
+def _claims(payload: Any) -> bool:
+    return isinstance(payload, dict) and "layers" in payload and "class_name" not in payload
+
+
+@reader("native", claims=_claims, schema=NativeDocument, example=_EXAMPLE)
+def native(payload: Mapping[str, Any]) -> Document:
+    """Layers as a person writes them: a list, in order; or wired by the names of their inputs."""
+    framework = payload.get("framework", "")
+    entries = _entries(payload)
+    root = Layer(
+        payload.get("name", ""),
+        "Model",
+        children=_layers(payload["layers"], "/layers"),
+        trainable=payload.get("trainable", True),
+    )
+    convention: Convention = "torch" if framework == "torch" else "keras"
+    return Document(
+        _wired(root, payload["layers"], tuple(entries) or ("input",)),
+        convention,
+        framework,
+        inputs=tuple((None, *shape) for shape in entries.values()),
+        part=read_part,
+    )
+
+
+def _entries(payload: Mapping[str, Any]) -> Mapping[str, list[int | None]]:
+    """The model's inputs by name."""
+    stated = payload.get("input_shape")
+    if stated is None:
+        return {}
+    return stated if isinstance(stated, dict) else {"input": stated}
+
+
+def _layers(items: Sequence[Mapping[str, Any]], pointer: str) -> tuple[Layer, ...]:
+    taken = {item["name"]: 0 for item in items if "name" in item}
+    return tuple(
+        [
+            read_layer(item, item.get("name") or _new_name(item["type"], taken), f"{pointer}/{index}")
+            for index, item in enumerate(items)
+        ]
+    )
+
+
+def read_part(item: Any, pointer: str) -> Layer:
+    """A layer inside another's config, which no schema has seen yet."""
+    if problems := _PART.problems(item, pointer):
+        raise Problems(problems)
+    return read_layer(item, item.get("name", "inner"), pointer)
+
+
+def read_layer(item: Mapping[str, Any], name: str, pointer: str) -> Layer:
+    config = {member: value for member, value in item.items() if member not in _MEMBERS}
+    given = item.get
+    flag, repeat, shares, dtype = given("trainable", True), given("repeat", 1), given("shares", ""), given("dtype", "")
+    own = None if "layers" in item else config
+    layer = Layer(name, item["type"], own, (), (), (), None, flag, repeat, shares, dtype, pointer)
+    if own is not None:
+        return layer
+    if config:
+        raise Problems(
+            InvalidDocument("a layer made of layers takes no arguments", pointer + token(member), "unknown_member")
+            for member in config
+        )
+    layer = layer._replace(children=_layers(item["layers"], f"{pointer}/layers"))
+    return _wired(layer, item["layers"], ("input",))
+
+
+def _wired(parent: Layer, items: Sequence[Mapping[str, Any]], entries: tuple[str, ...]) -> Layer:
+    """The layer with its children's inputs: where none states any, they follow each other."""
+    if len(entries) == 1 and not any("inputs" in item for item in items):
+        return parent
+    previous, children, fed = entries[0], [], set()
+    for child, item in zip(parent.children, items, strict=True):
+        names = item.get("inputs", [previous])
+        refs = [Ref(name) for name in names]
+        children.append(child.called([Call((refs if len(refs) > 1 else refs[0],))]))
+        fed.update(names)
+        previous = child.name
+    ends = [Ref(child.name) for child in children if child.name not in fed]
+    graph = Graph(entries, ends[0] if len(ends) == 1 else ends)
+    return parent._replace(children=tuple(children), graph=graph)
+
+
+def _new_name(kind: str, taken: dict[str, int]) -> str:
+    """As Keras names a layer that has no name: dense, dense_1, batch_normalization.
+
+    `taken` holds each name with the number that its last namesake got, so that no number is tried twice.
+    """
+    base = _in_snake_case(kind.rpartition(".")[2])
+    name, number = base, taken.get(base, 0)
+    while name in taken:
+        number += 1
+        name = f"{base}_{number}"
+    taken[base] = number
+    taken[name] = taken.get(name, 0)
+    return name
+
+
+@lru_cache
+def _in_snake_case(kind: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", kind).lower()

@@ -1,0 +1,147 @@
+"""onnx: the initializers of a model, told apart into what is likely a weight and what is likely a constant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from paramcount.formats.named_tensors.checkpoint import INTEGERS, Bytes, elements, refuse
+from paramcount.formats.named_tensors.tree import tree
+from paramcount.formats.onnx.graph import Model, Use, read_model
+from paramcount.formats.onnx.wire import Wire
+from paramcount.model.document import Document
+from paramcount.model.errors import InvalidDocument
+from paramcount.model.report import Notice
+from paramcount.model.tensors import Tensor
+from paramcount.schema.registry import reader
+from paramcount.schema.validator import shown
+
+_EXAMPLE = (  # a model of version 8, whose graph holds the initializer w: F32 of shape [2, 3], its data in another file
+    b"\x08\x08\x3a\x0d\x2a\x0b\x08\x02\x08\x03\x10\x01\x42\x01w\x70\x01"
+)
+
+_SETTINGS: Mapping[str, frozenset[int]] = {
+    operator: frozenset(positions)
+    for operator, positions in {
+        "BatchNormalization": (3, 4),
+        "CenterCropPad": (1,),
+        "Clip": (1, 2),
+        "ConstantOfShape": (0,),
+        "ConvInteger": (2, 3),
+        "CumSum": (1,),
+        "DequantizeLinear": (1, 2),
+        "Dropout": (1, 2),
+        "Expand": (1,),
+        "GRU": (4, 5),
+        "Gather": (1,),
+        "GatherBlockQuantized": (2, 3),
+        "GatherElements": (1,),
+        "GatherND": (1,),
+        "LSTM": (4, 5, 6),
+        "Loop": (0, 1),
+        "MatMulInteger": (2, 3),
+        "MatMulNBits": (2, 3, 4),
+        "OneHot": (1, 2),
+        "Pad": (1, 2, 3),
+        "Pow": (1,),
+        "QLinearConv": (1, 2, 4, 5, 6, 7),
+        "QLinearMatMul": (1, 2, 4, 5, 6, 7),
+        "QuantizeLinear": (1, 2),
+        "RNN": (4, 5),
+        "Range": (0, 1, 2),
+        "ReduceMax": (1,),
+        "ReduceMean": (1,),
+        "ReduceMin": (1,),
+        "ReduceProd": (1,),
+        "ReduceSum": (1,),
+        "Reshape": (1,),
+        "Resize": (1, 2, 3),
+        "ScatterElements": (1,),
+        "ScatterND": (1,),
+        "Slice": (1, 2, 3, 4),
+        "Split": (1,),
+        "Squeeze": (1,),
+        "Tile": (1,),
+        "TopK": (1,),
+        "Trilu": (1,),
+        "Unsqueeze": (1,),
+        "Upsample": (1,),
+        "Where": (0,),
+    }.items()
+}
+"""Inputs that say how an operator works, or are scales, states and statistics: never weights."""
+
+_QUANTISED = frozenset(
+    (Use("ConvInteger", 1), Use("DequantizeLinear", 0), Use("DynamicQuantizeMatMul", 1), Use("GatherBlockQuantized", 0),
+     Use("MatMulInteger", 0), Use("MatMulInteger", 1), Use("MatMulNBits", 1), Use("QLinearConv", 3),
+     Use("QLinearConv", 8), Use("QLinearMatMul", 0), Use("QLinearMatMul", 3))
+)  # fmt: skip
+"""Inputs whose integers are weights."""
+
+_ARITHMETIC = frozenset(("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Equal", "Greater", "Less", "Where", "Mod"))
+
+
+def _claims(payload: Any) -> bool:
+    # The first field of a model is its ir_version, a small number; so might be a safetensors header's length.
+    if not isinstance(payload, Bytes) or len(payload) < 4 or payload[5:9] == b"\0\0\0{":
+        return False
+    return payload[0] == 8 and 0 < payload[1] < 128
+
+
+@reader(
+    "onnx",
+    claims=_claims,
+    schema=None,
+    example=_EXAMPLE,
+    media="application/octet-stream",
+)
+def onnx(payload: Any) -> Document:
+    """An ONNX model: the elements of all initializers, those of subgraphs included. Data in other files is not needed.
+
+    ONNX has no mark for what trains: who uses an initializer tells what is likely a weight, the others are buffers.
+    """
+    if not isinstance(payload, Bytes):
+        raise InvalidDocument(f"must be the bytes of a file, not {shown(payload)}")
+    model = read_model(Wire(payload))
+    refuse(model.problems)
+    tensors = {path: _settled(found.tensor, model.uses[found.name]) for path, found in model.initializers.items()}
+    return Document(tree(tensors, model.name), "stored", notices=tuple(_notices(model, [*tensors.values()])))
+
+
+def _settled(tensor: Tensor, uses: frozenset[Use]) -> Tensor:
+    """An initializer as what it likely is: a weight, one that is quantised and so does not train, or a buffer."""
+    if uses & _QUANTISED:
+        return tensor._replace(trainable=tensor.dtype not in INTEGERS)
+    settings = uses and all(use.position in _SETTINGS.get(use.operator, ()) for use in uses)
+    scalar = uses and tensor.size == 1 and all(use.operator in _ARITHMETIC for use in uses)
+    if settings or scalar or tensor.dtype in INTEGERS:
+        return tensor._replace(role="buffer")
+    return tensor
+
+
+def _notices(model: Model, tensors: list[Tensor]) -> Iterator[Notice]:
+    constants = [tensor for tensor in tensors if tensor.role == "buffer"]
+    weights = [tensor for tensor in tensors if tensor.role == "weight"]
+    yield Notice(
+        "likely_weights",
+        "",
+        f"ONNX does not mark what trains: {elements(weights):,} elements of {len(weights):,} initializers are likely "
+        f"weights; {elements(constants):,} of {len(constants):,} are likely constants (shapes, indices, scales, "
+        "statistics), given as buffers",
+    )
+    if model.constants:
+        # A weight may hide in a Constant node: then the totals are too small.
+        learned = [constant for constant in model.constants if constant.dtype not in INTEGERS and constant.size > 1]
+        detail = f"{elements(model.constants):,} elements of {len(model.constants):,} Constant nodes are not counted"
+        if learned:
+            detail += f"; {elements(learned):,} of them are of floating types and may be weights"
+        yield Notice("constant_nodes", "", detail, seen=not learned)
+    if model.sparse:
+        values, dense = (sum(sizes) for sizes in zip(*model.sparse, strict=True))
+        detail = f"{values:,} values of {len(model.sparse):,} sparse tensors, which stand for {dense:,} elements, "
+        yield Notice("sparse", "", detail + "are not counted", seen=False)
+    if model.training:
+        detail = f"{model.training:,} elements of initializers of the training_info are not counted"
+        yield Notice("training_info", "", detail)
+    if any(tensor.dtype == "STRING" for tensor in tensors):
+        yield Notice("strings", "", "the bytes of strings are not counted")

@@ -1,0 +1,196 @@
+"""Packed formats: which elements of a file are quantised weights, how many parameters those are, what goes with them.
+
+A scheme is told by the tensors that stand beside a weight, as the libraries write them: GPTQModel and AutoAWQ
+(qweight, qzeros, scales, g_idx), MLX (weight, scales, biases), bitsandbytes (absmax, quant_map, SCB), gpt-oss' mxfp4
+(_blocks, _scales), compressed-tensors (weight_packed, weight_scale), ModelOpt (weight_scale_2), fp8 (weight_scale_inv).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any, NamedTuple
+
+from paramcount.formats.named_tensors.checkpoint import elements
+from paramcount.model.dtypes import DTYPES
+from paramcount.model.report import Notice
+from paramcount.model.tensors import Tensor
+
+Tensors = Mapping[str, Tensor]
+
+
+_EIGHT = frozenset(("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I8"))
+_PACKED = _EIGHT | {"I32", "U32", "U8"}
+"""Types that a file with packed weights has, in these or in what stands beside them."""
+
+
+class Packing(NamedTuple):
+    """One packed weight: by which scheme, how many parameters it is (None: nobody can tell), and its companions."""
+
+    scheme: str
+    parameters: int | None
+    companions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """The tensors, packed weights marked as such, and what is to be said of them."""
+
+    tensors: Mapping[str, Tensor]
+    notices: tuple[Notice, ...]
+
+
+def unpack(tensors: Tensors, config: Mapping[str, Any]) -> Unpacked:
+    """Find the packed weights. What is stored stays what is counted; the notice says what it stands for."""
+    stated = config.get("quantization_config") or config.get("quantization") or config
+    quantization = stated if isinstance(stated, dict) else {}
+    packs = _PACKED & {tensor.dtype for tensor in tensors.values()}
+    packings = dict(_packings(tensors, _bits(quantization))) if packs else {}
+    method = quantization.get("quant_method")
+    if not packings:
+        detail = (
+            f'the config says that weights are quantised by "{str(method)[:40]}", but no packed weight is recognised'
+        )
+        return Unpacked(tensors, (Notice("packed", "", detail),) if method else ())
+    companions = {name for packing in packings.values() for name in packing.companions}
+    marked = {
+        name: tensor._replace(role="weight", trainable=False, stands_for=_values(packings[name]))
+        if name in packings
+        else tensor._replace(role="buffer")
+        if name in companions
+        else tensor
+        for name, tensor in tensors.items()
+    }
+    return Unpacked(marked, (Notice("packed", "", _told(marked, packings)),))
+
+
+def _values(packing: Packing) -> int:
+    return -1 if packing.parameters is None else packing.parameters
+
+
+def _told(tensors: Tensors, packings: Mapping[str, Packing]) -> str:
+    """What the packed weights of a file stand for, scheme by scheme."""
+    plain = elements(t for name, t in tensors.items() if t.role == "weight" and name not in packings)
+    parts, known = [], True
+    for scheme in sorted({packing.scheme for packing in packings.values()}):
+        chosen = [name for name, packing in packings.items() if packing.scheme == scheme]
+        counts = [packings[name].parameters for name in chosen]
+        there = elements(tensors[name] for name in chosen)
+        known &= None not in counts
+        said = f"{sum(filter(None, counts)):,}" if None not in counts else "an unknown number of"
+        parts.append(f"{there:,} elements of {len(chosen):,} {scheme} weights are {said} parameters")
+    total = sum(packing.parameters or 0 for packing in packings.values()) + plain
+    logical = f"{total:,} parameters" if known else "parameters that only the quantization_config can tell"
+    beside = elements(tensor for tensor in tensors.values() if tensor.role == "buffer")
+    return (
+        f"stands for {logical}: {'; '.join(parts)}; {plain:,} elements are weights as they are; {beside:,} are scales, "
+        "zero points and other buffers, no parameters. The totals are of what is stored"
+    )
+
+
+def _bits(quantization: Mapping[str, Any]) -> int | None:
+    """How many bits a weight takes, by a quantization_config."""
+    found = quantization.get("bits", quantization.get("w_bit"))
+    groups = quantization.get("config_groups")
+    for group in groups.values() if isinstance(groups, dict) else ():
+        weights = group.get("weights") if isinstance(group, dict) else None
+        found = weights.get("num_bits") if isinstance(weights, dict) else found
+    return found if type(found) is int and 1 <= found <= 16 else None
+
+
+def _packings(tensors: Tensors, bits: int | None) -> Iterator[tuple[str, Packing]]:
+    for name, tensor in tensors.items():
+        for ending, recognise in _SCHEMES.items():
+            if name.endswith(ending) and (packing := recognise(tensors, tensor, name.removesuffix(ending), bits)):
+                yield name, packing
+                break
+
+
+def _there(tensors: Tensors, prefix: str, *endings: str) -> tuple[str, ...]:
+    """Those of the names that are in the file."""
+    return tuple(name for name in (prefix + ending for ending in endings) if name in tensors)
+
+
+def _qweight(tensors: Tensors, tensor: Tensor, prefix: str, bits: int | None) -> Packing | None:
+    """GPTQ packs 32/bits rows of [in, out] into one, AWQ eight columns; scales are [groups, out]."""
+    scales, zeros, order = (tensors.get(prefix + name) for name in ("scales", "qzeros", "g_idx"))
+    if scales is None or len(scales.shape) != 2 or len(tensor.shape) != 2 or tensor.dtype not in ("I32", "U32"):
+        return None
+    companions = _there(tensors, prefix, "scales", "qzeros", "g_idx", "perm")
+    (rows, columns), outputs = tensor.shape, scales.shape[1]
+    if columns != outputs:
+        return Packing("AWQ", rows * outputs, companions)
+    if order is not None:
+        return Packing("GPTQ", prod(order.shape) * outputs, companions)
+    if bits is None and zeros is not None and outputs and len(zeros.shape) == 2:
+        bits = 32 * zeros.shape[1] // outputs
+    return Packing("GPTQ", rows * 32 // bits * outputs if bits else None, companions)
+
+
+def _weight(tensors: Tensors, tensor: Tensor, prefix: str, bits: int | None) -> Packing | None:
+    """bitsandbytes: 4-bit values, as many as fit into the storage type, or 8-bit ones with a scale per row (SCB).
+    MLX: a row as one string of bits, in U32, with scales and biases."""
+    name = f"{prefix}weight"
+    states = _there(tensors, f"{name}.quant_state.bitsandbytes__", "nf4", "fp4")
+    if states or f"{name}.quant_map" in tensors:
+        beside = _there(tensors, f"{name}.", "absmax", "quant_map", "nested_absmax", "nested_quant_map")
+        return Packing("4-bit bitsandbytes", int(tensor.size * DTYPES[tensor.dtype] // 4), beside + states)
+    if tensor.dtype == "U32" and (beside := _there(tensors, prefix, "scales", "biases")):
+        return Packing("MLX", tensor.size * 32 // bits if bits else None, beside)
+    if tensor.dtype == "I8" and f"{prefix}SCB" in tensors:
+        return Packing("8-bit bitsandbytes", tensor.size, _there(tensors, prefix, "SCB", "weight_format"))
+    return None
+
+
+def _compressed(tensors: Tensors, tensor: Tensor, prefix: str, bits: int | None) -> Packing | None:
+    """compressed-tensors: 32/bits values of a row in an I32, the last of a row padded; or two 4-bit floats in a U8."""
+    scale = tensors.get(f"{prefix}weight_scale")
+    if scale is None:
+        return None
+    companions = _there(
+        tensors, f"{prefix}weight_", "scale", "zero_point", "shape", "g_idx", "global_scale"
+    ) + _there(tensors, prefix, "input_scale", "input_global_scale", "input_zero_point")  # fmt: skip
+    if tensor.dtype == "U8":
+        return Packing("4-bit float compressed-tensors", 2 * tensor.size, companions)
+    if tensor.dtype != "I32":
+        return None
+    exact = bits is not None and 32 % bits == 0
+    return Packing("compressed-tensors", tensor.size * 32 // bits if bits and exact else None, companions)
+
+
+def _blocks(tensors: Tensors, tensor: Tensor, prefix: str, _: int | None) -> Packing | None:
+    """mxfp4: two values in a U8, blocks of 32 with one scale each (transformers, integrations/mxfp4.py)."""
+    scales = tensors.get(f"{prefix}_scales")
+    if tensor.dtype != "U8" or scales is None or scales.dtype not in ("U8", "F8_E8M0"):
+        return None
+    return Packing("mxfp4", 2 * tensor.size, (f"{prefix}_scales",))
+
+
+def _scaled(tensors: Tensors, tensor: Tensor, prefix: str, _: int | None) -> Packing | None:
+    """8-bit floats or integers with scales beside them, one value an element; ModelOpt's NVFP4 holds two in a U8."""
+    eight = tensor.dtype in _EIGHT
+    if not eight and tensor.dtype != "U8":
+        return None
+    scales = _there(tensors, prefix, "_scale_inv", "_scale", "_scales", "_scale_2")
+    if not scales:
+        return None
+    stem = prefix.removesuffix("weight")
+    companions = (
+        scales + _there(tensors, prefix, "_zero_point") + _there(tensors, stem, "input_scale", "activation_scale")
+    )
+    if eight:
+        return Packing("8-bit", tensor.size, companions)
+    return Packing("NVFP4", 2 * tensor.size, companions) if f"{prefix}_scale_2" in tensors else None
+
+
+_Recognise = Callable[[Tensors, Tensor, str, int | None], Packing | None]
+
+_SCHEMES: Mapping[str, _Recognise] = {
+    "qweight": _qweight,
+    "weight_packed": _compressed,
+    "_blocks": _blocks,
+    "weight": _weight,
+    "": _scaled,
+}
+"""By the ending of a packed weight's name; the first that recognises it tells."""

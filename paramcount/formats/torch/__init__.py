@@ -1,0 +1,59 @@
+"""torch: the text of `print(model)`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from paramcount.formats.torch import known
+from paramcount.formats.torch.modules import Reading, raised
+from paramcount.formats.torch.text import Module, find, module
+from paramcount.model.document import Document
+from paramcount.model.errors import InvalidDocument
+from paramcount.model.report import Notice
+from paramcount.schema.registry import reader
+
+_EXAMPLE = """\
+Sequential(
+  (0): Conv2d(1, 8, kernel_size=(3, 3), stride=(1, 1))
+  (1): ReLU()
+  (2): Flatten(start_dim=1, end_dim=-1)
+  (3): Linear(in_features=5408, out_features=10, bias=True)
+)"""
+_FROZEN = Notice("frozen_unknown", "", "print(model) does not show which parameters are frozen: all count as trainable")
+_ASSEMBLED = Notice(
+    "hidden_hooks",
+    "",
+    "print(model) shows neither hooks (torch.nn.utils.weight_norm) nor tensors and modules that are used twice, which "
+    "a model put together by hand may have; counted as if it had none",
+    seen=False,
+)
+
+
+def _claims(payload: Any) -> bool:
+    return isinstance(payload, str) and find(payload.split("\n")) is not None
+
+
+@reader("torch", claims=_claims, schema=None, example=_EXAMPLE, media="text/plain")
+def torch(payload: str) -> Document:
+    """The text of `print(model)`. What it does not show (parameters of classes that print none) is told, and makes the
+    count inexact."""
+    if not isinstance(payload, str):
+        raise InvalidDocument("must be the text of print(model)")
+    root = module(payload)
+    reading = Reading(root)
+    layer = reading.layer(root)
+    raised(reading.problems)
+    # An adapter's base is frozen, and the text does not say so.
+    notices = [*reading.notices(), _FROZEN._replace(seen=root.type not in known.ADAPTED)]
+    if _inner(root).type in known.ASSEMBLED:
+        notices.append(_ASSEMBLED)
+    return Document(
+        layer._replace(name=root.type), "torch", "torch", notices=tuple(notices), lenient=True, by_line=True
+    )
+
+
+def _inner(root: Module) -> Module:
+    """The model itself, within what is wrapped around it."""
+    while root.type in known.WRAPPERS and len(root.children) == 1:
+        (root,) = root.children
+    return root

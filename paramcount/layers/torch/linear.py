@@ -1,0 +1,31 @@
+"""Modules of torch.nn.modules.linear, and PReLU."""
+
+from __future__ import annotations
+
+from paramcount import Dim, Flag, Formula, Size, Tensor, layer
+
+FACTORY = "device dtype"
+"""Arguments of every module with parameters, which change no shape."""
+
+
+@layer("torch.Linear", ignores=FACTORY)
+@layer("torch.NonDynamicallyQuantizableLinear", ignores=FACTORY)
+def linear(in_features: Size, out_features: Size, bias: Flag = True) -> Formula:
+    """y = xWᵀ + b. Source: torch.nn.Linear; NonDynamicallyQuantizableLinear is the one inside MultiheadAttention."""
+    yield Tensor("weight", (out_features, in_features))
+    if bias:
+        yield Tensor("bias", (out_features,))
+
+
+@layer("torch.Bilinear", ignores=FACTORY)
+def bilinear(in1_features: Dim, in2_features: Size, out_features: Size, bias: Flag = True) -> Formula:
+    """y = x₁ᵀWx₂ + b. Source: torch.nn.Bilinear."""
+    yield Tensor("weight", (out_features, in1_features, in2_features))
+    if bias:
+        yield Tensor("bias", (out_features,))
+
+
+@layer("torch.PReLU", ignores=f"init {FACTORY}")
+def prelu(num_parameters: Size = 1) -> Formula:
+    """max(0, x) + a·min(0, x): one slope for all channels, or one a channel. Source: torch.nn.PReLU."""
+    yield Tensor("weight", (num_parameters,))

@@ -1,0 +1,67 @@
+"""What one request may cost: its limits, its deadline, and how many values it may hold."""
+
+from __future__ import annotations
+
+import sys
+from contextvars import ContextVar
+from dataclasses import dataclass, fields
+from math import inf
+from time import monotonic
+
+from paramcount.model.errors import TooLarge
+
+_max_values: ContextVar[int] = ContextVar("max_values", default=sys.maxsize)
+_deadline: ContextVar[float] = ContextVar("deadline", default=inf)
+
+# Each value stands first in what holds it, or after a comma; a module of a text stands in brackets, on a line.
+_MARKS = b",", b"[", b"{", b"("
+_LINE_ENDS = {True: (b"\n",), False: (b"\\n", b"\\u000a", b"\\u000A")}
+"""How a line of a text ends: in the text itself, or in a string of JSON."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one request may ask for; README.md describes each."""
+
+    max_body_bytes: int = 32 * 1024 * 1024
+    max_values: int = 2_000_000
+    max_depth: int = 100  # layers inside layers
+    max_layers: int = 250_000  # visited, a shared one once a call
+    max_tensors: int = 1_000_000
+    max_copies: int = 10_000  # of one block, when rules may tell them apart
+    max_rules: int = 1_000
+    max_rows: int = 100_000
+    max_seconds: int = 20
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, minimum = getattr(self, field.name), min(field.default, 1) if isinstance(field.default, int) else 0
+            if isinstance(value, int) and not minimum <= value < 2**63:
+                raise ValueError(f"{field.name.upper()} must be an integer of at least {minimum}, not {value}")
+
+    @property
+    def by_name(self) -> dict[str, int]:
+        """The limits by name, those of a subclass included."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name.startswith("max_")}
+
+    @property
+    def deadline(self) -> float:
+        """Until when a count that starts now may run, by the monotonic clock."""
+        return min(monotonic() + self.max_seconds, _deadline.get())
+
+
+def set_max_values(number: int) -> None:
+    """Bound how many values the documents of this context may hold."""
+    _max_values.set(number)
+
+
+def start_deadline(seconds: float) -> None:
+    """Give this context so many seconds from now on."""
+    _deadline.set(monotonic() + seconds)
+
+
+def check_values(raw: bytes, *, text: bool = False) -> None:
+    """Refuse JSON, or a text, of too many values before it is parsed. Raises TooLarge."""
+    most = _max_values.get()
+    if len(raw) > most and sum(map(raw.count, (*_MARKS, *_LINE_ENDS[text]))) >= most:
+        raise TooLarge(f"holds more than {most:,} values")

@@ -1,0 +1,84 @@
+"""A report's totals in the forms that registries of models take as they are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from paramcount.model.report import Report
+from paramcount.rendering.fields import figures, printable
+
+KUBEFLOW_LARGEST = 999_999_999
+"""The largest integer that Kubeflow's registry holds as one; a larger one is told as a string."""
+
+Export = Callable[[Report, str], dict[str, Any]]
+"""Of a report, and the name of its document's format."""
+
+
+def huggingface(report: Report, _form: str) -> dict[str, Any]:
+    """The `safetensors` member of a model on the Hub: the elements of its files by dtype, buffers included."""
+    found = dict(Counter(report.weights_by_dtype) + Counter(report.buffers_by_dtype))
+    return {"safetensors": {"parameters": found, "total": sum(found.values())}}
+
+
+def mlflow(report: Report, form: str) -> dict[str, Any]:
+    """For mlflow.log_params(_["params"]) and mlflow.log_metrics(_["metrics"])."""
+    return {
+        "params": {f"paramcount.{name}": text for name, text in _about(report, form).items()},
+        "metrics": {f"parameters.{name}": float(number) for name, number in _numbers(report).items()},
+    }
+
+
+def wandb(report: Report, _form: str) -> dict[str, Any]:
+    """For wandb.run.summary.update(_) or wandb.config.update(_): transformers' own key, and others beside it."""
+    keys = {
+        "total": "num_parameters",
+        "trainable": "num_trainable_parameters",
+        "frozen": "num_frozen_parameters",
+        "buffers": "num_buffers",
+        "bytes": "bytes",
+    }
+    return {f"model/{keys[name]}": number for name, number in _numbers(report).items()}
+
+
+def kubeflow(report: Report, form: str) -> dict[str, Any]:
+    """The `customProperties` of a model version or an artifact in Kubeflow's model registry."""
+    texts = {f"paramcount_{name}": _kubeflow_text(text) for name, text in _about(report, form).items()}
+    numbers = {f"parameters_{name}": _kubeflow_number(number) for name, number in _numbers(report).items()}
+    return {"customProperties": texts | numbers}
+
+
+def _kubeflow_text(text: str) -> dict[str, str]:
+    return {"metadataType": "MetadataStringValue", "string_value": text}
+
+
+def _kubeflow_number(number: int) -> dict[str, str]:
+    if number > KUBEFLOW_LARGEST:
+        return _kubeflow_text(str(number))
+    return {"metadataType": "MetadataIntValue", "int_value": str(number)}
+
+
+def cyclonedx(report: Report, form: str) -> dict[str, Any]:
+    """The `properties` of a machine-learning-model component in a CycloneDX document."""
+    facts = {**_about(report, form), **{f"parameters:{name}": str(n) for name, n in _numbers(report).items()}}
+    return {"properties": [{"name": f"paramcount:{name}", "value": value} for name, value in facts.items()]}
+
+
+EXPORTS: Mapping[str, Export] = {
+    "huggingface": huggingface,
+    "mlflow": mlflow,
+    "wandb": wandb,
+    "kubeflow": kubeflow,
+    "cyclonedx": cyclonedx,
+}
+
+
+def _about(report: Report, form: str) -> dict[str, str]:
+    """What the numbers are of, and whether they are exact."""
+    told = {"format": form, "convention": report.convention, "exact": str(report.exact).lower()}
+    return told | ({"model": printable(report.root.name)[:250]} if report.root.name else {})
+
+
+def _numbers(report: Report) -> dict[str, int]:
+    return {**figures(report.root.totals, report.convention)}  # type: ignore[dict-item]

@@ -1,0 +1,29 @@
+"""Problems as RFC 9457 has them: all of a payload's errors at once, as JSON-able data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+from paramcount.model.errors import ArchitectureError, Problems
+from paramcount.schema.validator import MOST_PROBLEMS
+
+
+def members(status: int, detail: str, errors: Iterable[ArchitectureError] = ()) -> dict[str, Any]:
+    """A problem's members."""
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+        "errors": [{"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in errors],
+    }
+
+
+def unprocessable(error: Problems) -> dict[str, Any]:
+    """The members of the problem of a payload."""
+    found = error.problems[:MOST_PROBLEMS]
+    count = "one problem" if len(found) == 1 else f"{len(found)} problems"
+    more = " (and there may be more)" if len(found) == MOST_PROBLEMS else ""
+    return members(HTTPStatus.UNPROCESSABLE_ENTITY, f"The payload has {count}{more}.", found)

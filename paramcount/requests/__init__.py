@@ -1,0 +1,1 @@
+"""A request as data: loaded, carried out, answered."""

@@ -1,0 +1,42 @@
+"""Settings from the environment: PARAMCOUNT_MAX_DEPTH=50 sets max_depth."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import msgspec
+
+from paramcount.model.budget import Limits
+
+PREFIX = "PARAMCOUNT_"
+
+S = TypeVar("S", bound=Limits)
+
+
+class InvalidSetting(Exception):
+    """An environment variable that is not what it must be; nothing starts with it."""
+
+
+def from_environment(kind: type[S], environment: Mapping[str, str] = os.environ) -> S:
+    """The settings that the dataclass `kind` declares; what is not set keeps its default. Raises InvalidSetting."""
+    stated: dict[str, Any] = {}
+    for field in fields(kind):
+        text = environment.get(PREFIX + field.name.upper())
+        if text is not None:
+            is_list = isinstance(field.default, tuple)
+            stated[field.name] = tuple(filter(None, map(str.strip, text.split(",")))) if is_list else text
+    try:
+        return msgspec.convert(stated, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidSetting(_name_variable(str(error))) from None
+
+
+def _name_variable(message: str) -> str:
+    """msgspec's message with the variable's name in front: "PARAMCOUNT_MAX_DEPTH: Expected `int`, got `str`"."""
+    reason, _, path = message.partition(" - at `$.")
+    variable = re.sub(r"\W.*", "", path)
+    return f"{PREFIX}{variable.upper()}: {reason}" if variable else f"{PREFIX}{reason}"

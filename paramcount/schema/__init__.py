@@ -1,0 +1,1 @@
+"""A signature becomes a schema becomes a validator."""

@@ -1,0 +1,211 @@
+"""A formula's signature is its schema: annotated arguments become marshmallow fields, those a JSON Schema."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from marshmallow import RAISE, Schema, fields, validate
+
+from paramcount.model.errors import ArchitectureError, InvalidConfig, RegistrationError, ShapeMismatch, UnknownShape
+from paramcount.model.layers import Inner
+from paramcount.model.tensors import Dimensions, Formula, Output
+from paramcount.schema.components import components
+from paramcount.schema.validator import Validator
+
+LARGEST = 2**40
+"""The largest dimension that is taken: no array has a longer axis."""
+
+
+def _one_or_more(item: Mapping[str, Any], description: str) -> fields.Field[Any]:
+    many = {"type": "array", "items": item, "minItems": 1, "maxItems": 16}
+    return fields.Raw(metadata={"anyOf": [item, many], "description": description})
+
+
+_SIZE = {"type": "integer", "minimum": 0, "maximum": LARGEST}
+_DIM = {"type": "integer", "minimum": 1, "maximum": LARGEST}
+_INT = {"type": "integer", "minimum": -LARGEST, "maximum": LARGEST}
+
+
+def _integer(least: int) -> fields.Field[Any]:
+    return fields.Integer(strict=True, validate=validate.Range(least, LARGEST))
+
+
+# What a formula's arguments can be. The first part of each is what the formula gets, the second what the schema says.
+Dim = Annotated[int, _integer(1)]
+Size = Annotated[int, _integer(0)]
+Int = Annotated[int, _integer(-LARGEST)]
+Number = Annotated[float, fields.Float()]
+Flag = Annotated[bool, fields.Boolean()]
+Text = Annotated[str, fields.String()]
+Shape = Annotated[list[int], fields.List(_integer(0), validate=validate.Length(max=64))]
+Dims = Annotated[int | list[int], _one_or_more(_DIM, "an integer of at least 1, or a list of such")]
+Axes = Annotated[int | list[int], _one_or_more(_INT, "an integer or a list of integers")]
+Anything = Annotated[Any, fields.Raw()]
+
+
+class Marker:
+    """What an annotation means that is no argument of a layer's constructor."""
+
+    def __init__(self, meaning: str) -> None:
+        self.meaning = meaning
+
+
+Input = Annotated[Dimensions, Marker("input")]
+"""The shape of one input, by the name it has in the framework's `call`."""
+
+Inputs = Annotated[list[Dimensions], Marker("inputs")]
+"""The shapes of a list of inputs."""
+
+CallFlag = Annotated[bool, Marker("flag")]
+"""An argument of one call, beside its inputs, that decides what the call returns."""
+
+Part = Annotated[Inner, Marker("part")]
+"""A layer inside this one's config (a wrapper's): call it with the shapes it sees, `yield from` what it returns."""
+
+Parts = Annotated[list[Inner], Marker("parts")]
+
+_PART_SCHEMA = {"type": "object", "description": "a layer, as it stands in a list of layers"}
+_PARTS_SCHEMA = {"type": "array", "items": _PART_SCHEMA, "maxItems": 1000}
+
+
+class _Config(Schema):
+    class Meta:
+        unknown = RAISE
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter:
+    name: str
+    meaning: str  # input, inputs, part, parts; or argument
+    field: fields.Field[Any] | None
+    required: bool
+    default: Any
+    nullable: bool
+
+
+class Signature:
+    """What a formula takes: its inputs by name, and its config with the schema and validator of that."""
+
+    def __init__(self, formula: Callable[..., Formula], name: str, ignores: str = "") -> None:
+        parameters = list(_parameters(formula))
+        self.inputs = tuple(p for p in parameters if p.meaning in ("input", "inputs"))
+        self._names = [p.name for p in self.inputs]
+        self.flags = frozenset(p.name for p in parameters if p.meaning == "flag")
+        self._only = self._names[0] if [p.meaning for p in self.inputs] == ["input"] and not self.flags else ""
+        self._arguments = [p for p in parameters if p.meaning not in ("input", "inputs", "flag")]
+        self.arguments = frozenset(p.name for p in self._arguments)
+        self.parts = frozenset(p.name for p in self._arguments if p.field is None)
+        self.ignored = frozenset(ignores.split())
+        if clash := self.arguments & self.ignored:
+            raise RegistrationError(f"{name} both takes and ignores {', '.join(sorted(clash))}")
+        self._name = name
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The config's; made when it is first wanted, since most layers never are."""
+        declared = {p.name: _field(p) for p in self._arguments}
+        declared |= {n: fields.Raw(metadata={"description": "does not change the count"}) for n in sorted(self.ignored)}
+        made: Schema = type(self._name, (_Config,), dict(declared))()
+        return made
+
+    @cached_property
+    def json_schema(self) -> dict[str, Any]:
+        """What a config may be."""
+        found: dict[str, Any] = components({"it": self.schema})["it"]
+        return found
+
+    @cached_property
+    def _validator(self) -> Validator:
+        return Validator(self.json_schema, InvalidConfig)
+
+    def knows(self, config: Mapping[str, Any]) -> bool:
+        """Whether every member of `config` is an argument of this layer."""
+        return all(name in self.arguments or name in self.ignored for name in config)
+
+    def problems(self, config: Mapping[str, Any], pointer: str) -> list[ArchitectureError]:
+        """What is wrong with a config."""
+        return self._validator.problems(config, pointer)
+
+    def chosen(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The members of a config that the formula takes."""
+        if config.keys() <= self.arguments:
+            return config
+        return {name: config[name] for name in config if name in self.arguments}
+
+    def bind(self, args: tuple[Output, ...], kwargs: Mapping[str, Output]) -> dict[str, Any]:
+        """The shapes of a call, by the names of the formula's inputs."""
+        if self._only and len(args) == 1 and not kwargs and isinstance(args[0], tuple):
+            return {self._only: args[0]}
+        given = dict(zip(self._names, args, strict=False)) | kwargs  # type: ignore[operator]
+        bound: dict[str, Any] = {name: given[name] for name in self.flags if isinstance(given.get(name), bool)}
+        for parameter in self.inputs:
+            shape = given.get(parameter.name)
+            if shape is None:
+                if parameter.required:
+                    raise UnknownShape(f'the shape of its input "{parameter.name}" is not known: state an input shape')
+                continue
+            bound[parameter.name] = _one(shape) if parameter.meaning == "input" else _several(shape)
+        return bound
+
+
+def _one(shape: Output) -> Dimensions:
+    if isinstance(shape, list) and len(shape) == 1:
+        shape = shape[0]
+    if shape is None:
+        raise UnknownShape("the shape of its input is not known: state an input shape")
+    if not isinstance(shape, tuple):
+        raise ShapeMismatch(f"takes one input, not {len(shape) if isinstance(shape, list | dict) else 'a flag'}")
+    return shape
+
+
+def _several(shape: Output) -> list[Output]:
+    if _holds_flag(shape):
+        raise ShapeMismatch("takes tensors, and no flag among them")
+    return shape if isinstance(shape, list) else [shape]
+
+
+def _holds_flag(shape: Output) -> bool:
+    inner = shape.values() if isinstance(shape, dict) else shape if isinstance(shape, list) else ()
+    return isinstance(shape, bool) or any(map(_holds_flag, inner))
+
+
+def _parameters(formula: Callable[..., Formula]) -> Iterator[_Parameter]:
+    hints = get_type_hints(formula, include_extras=True)
+    for name, parameter in inspect.signature(formula).parameters.items():
+        hint, nullable = hints.get(name), False
+        if get_origin(hint) in (Union, UnionType):
+            options = get_args(hint)
+            nullable = NoneType in options
+            (hint,) = (option for option in options if option is not NoneType)
+        if get_origin(hint) is not Annotated:
+            raise RegistrationError(
+                f"{formula.__name__}: argument {name!r} is not annotated with a kind of service (Dim, Flag, ...)"
+            )
+        kind = get_args(hint)[-1]
+        required = parameter.default is parameter.empty
+        default = None if required else parameter.default
+        if isinstance(kind, Marker):
+            yield _Parameter(name, kind.meaning, None, required, default, nullable)
+        else:
+            yield _Parameter(name, "argument", kind, required, default, nullable)
+
+
+def _field(parameter: _Parameter) -> fields.Field[Any]:
+    if parameter.field is None:
+        schema = _PART_SCHEMA if parameter.meaning == "part" else _PARTS_SCHEMA
+        return fields.Raw(required=parameter.required, metadata=dict(schema))
+    field = copy(parameter.field)
+    field.required = parameter.required
+    field.allow_none = parameter.nullable
+    if parameter.nullable and "anyOf" in field.metadata:
+        options = [*field.metadata["anyOf"], {"type": "null"}]
+        field.metadata = {**field.metadata, "anyOf": options}
+    if not parameter.required:
+        field.load_default = parameter.default
+    return field

@@ -1,0 +1,136 @@
+"""Compiled JSON Schema validators whose errors say where, what, and what instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+import jsonschema_rs
+
+from paramcount.model.errors import ArchitectureError, InvalidDocument, did_you_mean, token
+
+MOST_PROBLEMS = 100
+"""How many problems of one payload are told at once."""
+
+LARGE = 50_000
+"""From how many values on only the first problem of a payload is told: each costs kilobytes, wherever it stands."""
+
+_TYPES = {"integer": "an integer", "array": "a list", "object": "an object", "boolean": "true or false",
+          "string": "a string", "number": "a number", "null": "null"}  # fmt: skip
+_BOUNDS = {
+    "minimum": "must be at least {limit}",
+    "maximum": "must be at most {limit}",
+    "minItems": "must have at least {limit} items",
+    "maxItems": "must have at most {limit} items",
+    "minProperties": "must have at least {limit} members",
+    "maxProperties": "must have at most {limit} members",
+    "minLength": "must have at least {limit} characters",
+    "maxLength": "must have at most {limit} characters",
+    "uniqueItems": "must not have equal items",
+    "pattern": "must match {pattern}",
+    "const": "must be {expected_value}",
+}
+
+
+class Validator:
+    """A schema, compiled at its first use. What it finds is raised by nobody: `problems` returns it.
+
+    Numbers are as Draft 4 has them: 1.0 is no integer, as later drafts say, since a count made of it would be none.
+    """
+
+    def __init__(self, schema: Mapping[str, Any], error: type[ArchitectureError] = InvalidDocument) -> None:
+        self.schema = schema
+        self._error = error
+
+    @cached_property
+    def _compiled(self) -> Any:
+        return jsonschema_rs.Draft4Validator(dict(self.schema))
+
+    def problems(self, instance: Any, pointer: str = "") -> list[ArchitectureError]:
+        """Everything in `instance`, which stands at `pointer`, that breaks the schema."""
+        try:
+            if self._compiled.is_valid(instance):
+                return []
+            found = list(islice(self._errors(instance), MOST_PROBLEMS))
+        except ValueError:  # jsonschema-rs stops at 255 levels, be it sooner or later
+            return [self._error("is nested too deeply", pointer, "too_large")]
+        return [
+            told for error in found for told in self._explain(error, pointer + "".join(map(token, error.instance_path)))
+        ]
+
+    def _errors(self, instance: Any) -> Iterator[Any]:
+        """What the validator finds; of a large instance the first alone, since it makes all before it gives any."""
+        if _values(instance) <= LARGE:
+            return iter(self._compiled.iter_errors(instance))
+        try:
+            self._compiled.validate(instance)
+        except jsonschema_rs.ValidationError as error:
+            return iter((error.with_traceback(None),))  # which would keep the instance until memory is collected
+        return iter(())
+
+    def _explain(self, error: Any, pointer: str) -> Iterator[ArchitectureError]:
+        keyword, kind = error.kind.name, error.kind.as_dict()
+        where = self._at(error.schema_path[:-1])
+        if keyword in ("additionalProperties", "unevaluatedProperties"):
+            for name in kind["unexpected"]:
+                detail = f"is not known here{did_you_mean(name, where.get('properties', ()))}"
+                yield self._error(detail, pointer + token(name), "unknown_member")
+        elif keyword == "required":
+            yield self._error("is required", pointer + token(kind["property"]), "required")
+        else:
+            yield self._error(_detail(keyword, kind, where, error), pointer, keyword)
+
+    def _at(self, path: Sequence[str | int]) -> Any:
+        """The part of the schema at `path`, references followed."""
+        found: Any = self.schema
+        for step in path:
+            if step == "$ref":
+                step_path = found["$ref"].removeprefix("#/").split("/")
+                found = self._at(step_path)
+            else:
+                found = found[step]
+        return found
+
+
+def _detail(keyword: str, kind: Mapping[str, Any], where: Mapping[str, Any], error: Any) -> str:
+    value = shown(error.instance)
+    if keyword == "type":
+        return f"must be {' or '.join(_TYPES[name] for name in kind['types'])}, not {value}"
+    if keyword in ("anyOf", "oneOf") and "description" in where:
+        return f"must be {where['description']}, not {value}"
+    if keyword == "enum":
+        return f"must be one of {', '.join(map(shown, kind['options']))}, not {value}"
+    if keyword in _BOUNDS:
+        return _BOUNDS[keyword].format(**kind)
+    return str(error.message)[:200]
+
+
+def _values(instance: Any) -> int:
+    """How many values there are inside lists and objects, counted up to a little over LARGE."""
+    count, waiting = 0, [instance]
+    while waiting and count <= LARGE:
+        value = waiting.pop()
+        if isinstance(value, dict | list):
+            count += len(value)
+            waiting.extend(value.values() if isinstance(value, dict) else value)
+    return count
+
+
+def shown(value: Any) -> str:
+    """A value as a person may read it in a message: short, whatever it is."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list | tuple) and len(value) > 8:
+        return f"a list of {len(value)}"
+    text = (
+        "null"
+        if value is None
+        else str(value).lower()
+        if isinstance(value, bool)
+        else repr(value)
+        if not isinstance(value, str)
+        else f'"{value}"'
+    )
+    return text if len(text) <= 60 else f"{text[:57]}..."

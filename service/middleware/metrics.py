@@ -1,0 +1,70 @@
+"""What Prometheus scrapes: requests, durations, sizes, counted layers; summed over gunicorn's workers."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from flask import Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from paramcount.model.errors import Problems, UnknownLayer
+
+REQUESTS = Counter("paramcount_requests", "Requests answered.", ["route", "method", "status"])
+DURATION = Histogram(
+    "paramcount_request_duration_seconds",
+    "From the request's first byte in the worker to the answer.",
+    ["route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+BODY = Histogram(
+    "paramcount_request_body_bytes",
+    "The length of requests' bodies, as sent.",
+    buckets=tuple(4**power for power in range(3, 14)),
+)
+COUNTED = Counter("paramcount_counted_layers", "Rows of reports.", ["format"])
+UNKNOWN = Counter("paramcount_unknown_layers", "Layers of types that are not registered.", ["type"])
+WORKERS = Gauge("paramcount_workers", "Workers that run.", multiprocess_mode="livesum")
+
+MOST_TYPES = 50
+"""How many unknown types a worker tells apart; the others are "other", since a payload may name anything."""
+
+_types: set[str] = set()
+
+
+def counted(form: str, rows: int) -> None:
+    """Count the rows of a report."""
+    _counted(form).inc(rows)
+
+
+@cache
+def _counted(form: str) -> Counter:
+    return COUNTED.labels(form)
+
+
+def refused(problems: Problems) -> None:
+    """Count the layers of unknown types among the problems of a payload."""
+    for error in problems.problems:
+        if isinstance(error, UnknownLayer):
+            if len(_types) < MOST_TYPES and error.name.isidentifier() and len(error.name) <= 64:
+                _types.add(error.name)
+            UNKNOWN.labels(error.name if error.name in _types else "other").inc()
+
+
+def scrape() -> Response:
+    """The metrics of all workers."""
+    registry = None
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    text = generate_latest(registry) if registry else generate_latest()
+    return Response(text, content_type=CONTENT_TYPE_LATEST)
+
+
+def observe(asked: Request, response: Response, route: str, seconds: float) -> None:
+    """Measure a request that is answered."""
+    REQUESTS.labels(route, asked.method, response.status_code).inc()
+    DURATION.labels(route).observe(seconds)
+    if length := asked.content_length:
+        BODY.observe(length)

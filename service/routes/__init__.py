@@ -1,0 +1,1 @@
+"""The routes, each declared beside its view."""
