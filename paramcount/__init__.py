@@ -3,7 +3,7 @@
 from paramcount.model.document import Document
 from paramcount.model.errors import InvalidDocument, ShapeMismatch, UnknownShape
 from paramcount.model.layers import Call, Graph, Layer, Ref
-from paramcount.model.report import Notice
+from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Formula, Tensor
 from paramcount.schema.registry import axis_length, inside, layer, reader, require
 from paramcount.schema.signature import (
@@ -45,6 +45,7 @@ __all__ = [
     "Part",
     "Parts",
     "Ref",
+    "ReportWarning",
     "Shape",
     "ShapeMismatch",
     "Size",

@@ -12,7 +12,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from paramcount.model.errors import ArchitectureError, Problems
-from paramcount.rendering.problem import members, unprocessable
+from paramcount.rendering.problem import members, payload_problem
 
 MEDIA = "application/problem+json"
 
@@ -30,7 +30,7 @@ class HTTPProblem(Exception):
 def register(app: Flask) -> None:
     """Answer every error of the app with a problem, those raised before routing included."""
     app.register_error_handler(HTTPProblem, lambda error: problem(error.status, error.detail, headers=error.headers))
-    app.register_error_handler(Problems, lambda error: _response(unprocessable(error)))
+    app.register_error_handler(Problems, lambda error: _response(payload_problem(error)))
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, lambda error: _response(internal(error)))
 

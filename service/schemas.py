@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from paramcount.analysis.conventions import KINDS, SAYS
+from paramcount.analysis.conventions import DEFINITIONS, KINDS
 from paramcount.requests.envelope import CONVENTIONS, Strict
 
 
@@ -97,7 +97,7 @@ class Item(Strict):
     )
     tensors = fields.Integer(required=True)
     elements = fields.Integer(required=True)
-    counted_by = fields.List(fields.String(validate=validate.OneOf(tuple(SAYS))), required=True)
+    counted_by = fields.List(fields.String(validate=validate.OneOf(tuple(DEFINITIONS))), required=True)
 
 
 class Views(Strict):
@@ -107,7 +107,7 @@ class Views(Strict):
         fields.String(),
         fields.Integer(),
         required=True,
-        metadata={"description": "; ".join(f"{view}: {says}" for view, says in SAYS.items())},
+        metadata={"description": "; ".join(f"{view}: {says}" for view, says in DEFINITIONS.items())},
     )
     items = fields.List(fields.Nested(Item), required=True)
 

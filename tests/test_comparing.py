@@ -15,7 +15,7 @@ from paramcount.analysis import compare as comparing
 from paramcount.analysis.compare import Comparison, compare
 from paramcount.counting.count import Options, count
 from paramcount.counting.freezing import Rule
-from paramcount.formats.detect import read, recognise
+from paramcount.formats.detect import detect, read
 from paramcount.model.errors import TooLarge
 from paramcount.model.report import Report
 from paramcount.rendering.comparison import comparison_as_json, comparison_as_markdown, comparison_as_text
@@ -25,7 +25,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def report(payload: Any, *rules: tuple[str, bool]) -> Report:
-    return count(read(payload, recognise(payload)), Options(rules=tuple(Rule(*rule) for rule in rules)))
+    return count(read(payload, detect(payload)), Options(rules=tuple(Rule(*rule) for rule in rules)))
 
 
 def tensors(shapes: dict[str, list[int]], *rules: tuple[str, bool]) -> Report:
@@ -162,7 +162,7 @@ def test_what_is_said_of_a_resized_layer() -> None:
 def test_conventions_meet_where_all_is_counted() -> None:
     layers = [dense("a"), {"type": "BatchNormalization", "name": "n"}]
     torch = count(
-        read({"framework": "keras", "input_shape": [3], "layers": layers}, recognise({"layers": []})),
+        read({"framework": "keras", "input_shape": [3], "layers": layers}, detect({"layers": []})),
         Options(convention="torch"),
     )
     found = compare(torch, keras(*layers))
@@ -240,7 +240,7 @@ def test_json_and_text() -> None:
 def test_what_could_not_be_seen_is_told() -> None:
     layers = [dense("a"), {"type": "Mystery", "name": "m"}]
     payload = {"framework": "keras", "input_shape": [3], "layers": layers}
-    inexact = count(read(payload, recognise(payload)), Options(unknown="report"))
+    inexact = count(read(payload, detect(payload)), Options(unknown="report"))
     found = compare(keras(dense("a")), inexact)
     said = 'after: m: "Mystery" is no known layer; its parameters are not in the totals'
     assert comparison_as_text(found, "x", "y").splitlines()[-1] == f"NOT EXACT, {said}"
@@ -287,6 +287,6 @@ def test_large_models_compare() -> None:
 
 
 def test_a_comparison_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comparing, "MOST_STEPS", 1000)
+    monkeypatch.setattr(comparing, "MAX_MATCH_STEPS", 1000)
     with pytest.raises(TooLarge):
         compare(tensors({f"a{i}.w": [1] for i in range(2000)}), tensors({"b.w": [1]}))

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from paramcount.analysis.training_memory import OPTIMIZERS, PRECISIONS, Precision, cost
 from paramcount.counting.count import Options, count
 from paramcount.counting.freezing import Rule
-from paramcount.formats.detect import read, recognise
+from paramcount.formats.detect import detect, read
 from paramcount.model.report import Report
-from paramcount.rendering.training_memory import cost_as_json, cost_as_text
+from paramcount.rendering.training_memory import training_memory_as_json, training_memory_as_text
 
 GOLDEN = json.loads((Path(__file__).parent / "golden/optimizers.json").read_text())
 
 
 def tensors(shapes: dict[str, Any], *rules: tuple[str, bool], **members: Any) -> Report:
     payload = {"parameters": {f"{name}.weight": {"shape": shape} for name, shape in shapes.items()}, **members}
-    return count(read(payload, recognise(payload)), Options(rules=tuple(Rule(*rule) for rule in rules)))
+    return count(read(payload, detect(payload)), Options(rules=tuple(Rule(*rule) for rule in rules)))
 
 
 def bill(report: Report, optimizer: str, precision: Precision) -> dict[str, int]:
@@ -77,7 +77,7 @@ def test_buffers_ties_and_packed_weights() -> None:
         "buffers": {"n.mean": {"shape": [4]}, "n.seen": {"shape": [], "dtype": "int64"}},
         "tied": [["embed.weight", "head.weight"]],
     }
-    report = count(read(payload, recognise(payload)))
+    report = count(read(payload, detect(payload)))
     assert bill(report, "sgd", "bf16") == {
         "weights that train": 80,
         "frozen weights": 100,
@@ -101,11 +101,11 @@ def test_a_bill_adds_up(shapes: dict[str, list[int]], data: st.DataObject) -> No
 
 def test_json_and_text() -> None:
     found = cost(tensors({"a": [1000, 1000]}), "adamw", "bf16")
-    rendered = cost_as_json(found)
+    rendered = training_memory_as_json(found)
     assert rendered["total"] == 8_000_004 == sum(item["bytes"] for item in rendered["items"])
     assert rendered["items"][0] == {"name": "weights that train", "bytes": 2_000_000, "formula": "2 bytes × 1,000,000"}
     assert any("activations" in each for each in rendered["not_included"])
-    text = cost_as_text(found)
+    text = training_memory_as_text(found)
     assert text.startswith("Bytes to train with adamw in bf16 (torch.optim.AdamW)\n")
     assert "8,000,004" in text
     assert "not included: activations" in text

@@ -13,7 +13,7 @@ from paramcount.model.budget import Limits
 from paramcount.model.document import Document
 from paramcount.model.errors import Problems
 from paramcount.model.layers import Call, Graph, Layer, Ref
-from paramcount.model.report import Notice, Report
+from paramcount.model.report import Report, ReportWarning
 from paramcount.model.tensors import Tensor, Totals
 from paramcount.schema.registry import FORMATS
 
@@ -74,7 +74,7 @@ def test_a_rule_thaws_what_the_document_froze() -> None:
 
 def test_a_rule_that_matches_nothing_is_told() -> None:
     report = counted([dense("a")], Options(rules=(Rule("b.*", False), Rule("a", False), Rule("a.bias", True))))
-    assert [(notice.code, notice.path) for notice in report.notices] == [("unused_rule", "b.*")]
+    assert [(warning.code, warning.path) for warning in report.warnings] == [("unused_rule", "b.*")]
     assert report.exact
 
 
@@ -150,14 +150,14 @@ def test_at_most_a_hundred_problems() -> None:
 def test_unknown_layers_may_be_reported_instead() -> None:
     report = counted([dense("a"), {"type": "Mystery"}], Options(unknown="report"))
     assert not report.exact
-    assert [notice.code for notice in report.notices] == ["unknown_layer"]
+    assert [warning.code for warning in report.warnings] == ["unknown_layer"]
     assert report.root.totals.trainable == 16
 
 
 def test_very_many_notices_are_counted() -> None:
     report = counted([{"type": "Mystery"} for _ in range(1500)], Options(unknown="report"))
-    assert len(report.notices) == 1001
-    assert (report.notices[-1].code, report.notices[-1].detail) == ("more", "500 more warnings")
+    assert len(report.warnings) == 1001
+    assert (report.warnings[-1].code, report.warnings[-1].detail) == ("more", "500 more warnings")
     assert not report.exact
 
 
@@ -192,13 +192,13 @@ def test_limits() -> None:
 def test_what_is_remembered_of_alike_documents() -> None:
     root = Layer("m", "M", children=tuple(Layer(name, "L", tensors=(Tensor("w", (2, 3)),)) for name in "ab"))
 
-    def asked(options: Options | None = None, limits: Limits | None = None, *notices: Notice) -> Report:
-        document = Document(root, "torch", notices=notices, alike="these two")
+    def asked(options: Options | None = None, limits: Limits | None = None, *warnings: ReportWarning) -> Report:
+        document = Document(root, "torch", warnings=warnings, cache_key="these two")
         return count(document, options or Options(), limits or Limits())
 
-    first, second = asked(), asked(None, None, Notice("code", "", "of this one"))
+    first, second = asked(), asked(None, None, ReportWarning("code", "", "of this one"))
     assert second.root is first.root
-    assert [[notice.detail for notice in report.notices] for report in (first, second)] == [[], ["of this one"]]
+    assert [[warning.detail for warning in report.warnings] for report in (first, second)] == [[], ["of this one"]]
     assert asked(Options(dtype="F16")).root.totals.bytes == 24
     assert asked(Options(rules=(Rule("a", trainable=False),))).root.totals.frozen == 6
     with pytest.raises(Problems):

@@ -9,7 +9,7 @@ from typing import Any
 
 from paramcount.counting.count import Options, count
 from paramcount.counting.freezing import Rule
-from paramcount.formats.detect import read, recognise
+from paramcount.formats.detect import detect, read
 from paramcount.model.report import Row
 from paramcount.rendering.json import as_json
 
@@ -20,7 +20,7 @@ DOCUMENT = json.loads((ROOT / "examples/resnet50-keras.json").read_text())
 
 
 def test_keras_resnet50() -> None:
-    report = as_json(count(read(DOCUMENT, recognise(DOCUMENT))), "keras")
+    report = as_json(count(read(DOCUMENT, detect(DOCUMENT))), "keras")
     rows = [
         [row["name"], row["type"], row["totals"]["total"], row["totals"]["trainable"], list(row["output_shape"])]
         for row in report["layers"]
@@ -32,7 +32,7 @@ def test_keras_resnet50() -> None:
 
 
 def test_keras_resnet50_frozen_but_for_its_head() -> None:
-    report = count(read(DOCUMENT, recognise(DOCUMENT)), Options(rules=(Rule("*", False), Rule("predictions", True))))
+    report = count(read(DOCUMENT, detect(DOCUMENT)), Options(rules=(Rule("*", False), Rule("predictions", True))))
     head = next(row for row in KERAS["layers"] if row[0] == "predictions")
     assert report.root.totals.trainable == head[3]
     assert report.root.totals.frozen + report.root.totals.buffers == KERAS["total"] - head[3]
@@ -48,7 +48,7 @@ def _tensors(row: Row, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def test_torchvision_resnet50() -> None:
     text = (ROOT / "examples/resnet50-torch.txt").read_text()
-    report = count(read(text, recognise(text)))
+    report = count(read(text, detect(text)))
     found = dict(_tensors(report.root))
     assert {name: shape for name, (role, shape) in found.items() if role == "weight"} == TORCH["parameters"]
     assert {name: shape for name, (role, shape) in found.items() if role == "buffer"} == TORCH["buffers"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from paramcount.analysis.conventions import KINDS, reconcile
+from paramcount.analysis.conventions import KINDS, count_by_view
 from paramcount.rendering.conventions import views_as_json, views_as_markdown, views_as_text
 from tests.formats.test_safetensors import PACKED
 from tests.rendering.reports import ALL, report
@@ -24,7 +24,7 @@ def items(found: Any) -> dict[str, int]:
 
 
 def test_resnet50_of_keras() -> None:
-    found = reconcile(report(json.loads((ROOT / "examples/resnet50-keras.json").read_text())))
+    found = count_by_view(report(json.loads((ROOT / "examples/resnet50-keras.json").read_text())))
     assert found.totals == {
         "torch": KERAS["trainable"],
         **dict.fromkeys(("keras", "stored", "state_dict"), KERAS["total"]),
@@ -33,7 +33,7 @@ def test_resnet50_of_keras() -> None:
 
 
 def test_resnet50_of_torchvision() -> None:
-    found = reconcile(report((ROOT / "examples/resnet50-torch.txt").read_text()))
+    found = count_by_view(report((ROOT / "examples/resnet50-torch.txt").read_text()))
     assert found.totals["torch"] == 25_557_032
     assert items(found) == {
         "weights": 25_557_032,
@@ -46,14 +46,14 @@ def test_resnet50_of_torchvision() -> None:
 
 def test_ties_are_counted_again_in_a_state_dict() -> None:
     shapes = {"wte.weight": {"shape": [10, 3]}, "lm_head.weight": {"shape": [10, 3]}, "b": {"shape": [2]}}
-    found = reconcile(report({"parameters": shapes, "tied": [["wte.weight", "lm_head.weight"]]}))
+    found = count_by_view(report({"parameters": shapes, "tied": [["wte.weight", "lm_head.weight"]]}))
     assert found.totals == {"torch": 32, "keras": 32, "stored": 32, "state_dict": 62}
     assert items(found) == {"weights": 32, "wte.weight": 30}
 
 
 @pytest.mark.parametrize("name", PACKED)
 def test_packed_weights_as_they_are_and_as_what_they_stand_for(name: str) -> None:
-    found = reconcile(report(PACKED[name]))
+    found = count_by_view(report(PACKED[name]))
     assert found.totals["unpacked"] == 2_053  # a Linear of 64·32, a norm of 5
     assert found.totals["stored"] == found.totals["keras"]
 
@@ -61,7 +61,7 @@ def test_packed_weights_as_they_are_and_as_what_they_stand_for(name: str) -> Non
 def test_packing_that_nobody_understands_has_no_view() -> None:
     packed = {"q.weight_packed": {"dtype": "I32", "shape": [32, 8], "data_offsets": [0, 1024]},
               "q.weight_scale": {"dtype": "F16", "shape": [32, 1], "data_offsets": [1024, 1088]}}  # fmt: skip
-    found = reconcile(report(packed))
+    found = count_by_view(report(packed))
     assert "unpacked" not in found.totals
     assert found.totals["stored"] == 288
 
@@ -73,14 +73,14 @@ def test_keras_packs_two_values_in_a_byte() -> None:
         {"class_name": "InputLayer", "config": {"name": "i", "batch_shape": [None, 11]}},
         {"class_name": "Dense", "config": config},
     ]
-    found = reconcile(report({"class_name": "Sequential", "config": {"name": "s", "layers": layers}}))
+    found = count_by_view(report({"class_name": "Sequential", "config": {"name": "s", "layers": layers}}))
     assert found.totals["unpacked"] == 11 * 7 + 7
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_items_add_up_to_every_total(name: str) -> None:
     counted = ALL[name]
-    views = reconcile(counted)
+    views = count_by_view(counted)
     told = views_as_json(views)
     for view, total in told["totals"].items():
         assert total == sum(item["elements"] for item in told["items"] if view in item["counted_by"])
@@ -92,14 +92,14 @@ def test_items_add_up_to_every_total(name: str) -> None:
 
 def test_very_many_ties_are_not_told_one_by_one() -> None:
     shapes = {f"{side}.{n}": {"shape": [n + 1]} for side in "ab" for n in range(500)}
-    found = reconcile(report({"parameters": shapes, "tied": [[f"a.{n}", f"b.{n}"] for n in range(500)]}))
+    found = count_by_view(report({"parameters": shapes, "tied": [[f"a.{n}", f"b.{n}"] for n in range(500)]}))
     assert len(found.items) == 22
     assert found.totals["state_dict"] == 2 * found.totals["torch"] == 500 * 501
     assert found.items[-1].name == "480 others"
 
 
 def test_as_text_and_markdown() -> None:
-    views = reconcile(ALL["frozen"])
+    views = count_by_view(ALL["frozen"])
     text = views_as_text(views, 120)
     assert ["53", "×", "moving_mean", *["26,560"] * 3] in [line.split() for line in text.splitlines()]
     assert max(map(len, views_as_text(views, 40).splitlines()[:8])) < 60

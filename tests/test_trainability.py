@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from paramcount.counting import freezing
 from paramcount.counting.count import Options, count
-from paramcount.counting.freezing import Rule, match_problem
-from paramcount.formats.detect import read, recognise
+from paramcount.counting.freezing import Rule, find_rule_problem
+from paramcount.formats.detect import detect, read
 from paramcount.model.budget import Limits
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report, Row
-from paramcount.model.tensors import Reason
+from paramcount.model.tensors import FreezeReason
 from paramcount.schema.registry import FORMATS
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +46,7 @@ def rows(row: Row) -> list[Row]:
 
 
 def counted(payload: Any, *rules: Any) -> Report:
-    return count(read(payload, recognise(payload)), options(*rules))
+    return count(read(payload, detect(payload)), options(*rules))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_the_transfer_learning_guide(rules: Rules, total: int, trainable: int) -
     report = counted(GUIDE, *rules)
     totals = report.root.totals
     assert (totals.trainable + totals.frozen + totals.buffers, totals.trainable) == (total, trainable)
-    assert not [notice for notice in report.notices if notice.code == "unused_rule"]
+    assert not [warning for warning in report.warnings if warning.code == "unused_rule"]
 
 
 @pytest.mark.parametrize(("rules", "total", "trainable"), WRAPPED["counts"])
@@ -67,12 +67,12 @@ def test_types_reach_what_a_wrapper_holds(rules: Rules, total: int, trainable: i
     report = counted(WRAPPED["model"], *rules)
     totals = report.root.totals
     assert (totals.trainable + totals.frozen + totals.buffers, totals.trainable) == (total, trainable)
-    assert not [notice for notice in report.notices if notice.code == "unused_rule"]
+    assert not [warning for warning in report.warnings if warning.code == "unused_rule"]
 
 
 def test_positions_do_not() -> None:
     report = counted(WRAPPED["model"], ("first:1:type:LSTM", False))
-    assert [notice.code for notice in report.notices] == ["unused_rule"]
+    assert [warning.code for warning in report.warnings] == ["unused_rule"]
 
 
 def test_the_numbers_that_the_guide_prints() -> None:
@@ -128,8 +128,8 @@ def test_folds_split_where_they_must(rules: Rules, names: list[str], frozen: int
     ],
 )
 def test_a_match_that_cannot_be_meant(match: str, problem: bool) -> None:
-    assert bool(match_problem(match)) is problem
-    count(read(stack(2), recognise(stack(2))), options((match, False)))  # whoever does not ask gets a glob
+    assert bool(find_rule_problem(match)) is problem
+    count(read(stack(2), detect(stack(2))), options((match, False)))  # whoever does not ask gets a glob
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_by_type(rule: str, frozen: int) -> None:
     ]
     report = counted({"framework": "keras", "input_shape": [3], "layers": layers}, (rule, False))
     assert (report.root.totals.trainable, report.root.totals.frozen) == (40 - frozen, frozen)
-    assert [notice.code for notice in report.notices] == ["unused_rule"] * (frozen == 0)
+    assert [warning.code for warning in report.warnings] == ["unused_rule"] * (frozen == 0)
 
 
 def test_every_tensor_says_why_it_is_frozen() -> None:
@@ -170,14 +170,14 @@ def test_every_tensor_says_why_it_is_frozen() -> None:
     report = counted({"framework": "keras", "input_shape": [3], "layers": layers}, *rules)
     reasons = {f"{row.path}.{tensor.name}": tensor.frozen_by for row in rows(report.root) for tensor in row.tensors}
     assert reasons == {
-        "by_document.kernel": Reason("document"),
-        "by_document.bias": Reason("document"),
-        "by_rule.kernel": Reason("rule", 1, "by_rule"),
-        "by_rule.bias": Reason("rule", 3, "by_rule.bias"),
+        "by_document.kernel": FreezeReason("document"),
+        "by_document.bias": FreezeReason("document"),
+        "by_rule.kernel": FreezeReason("rule", 1, "by_rule"),
+        "by_rule.bias": FreezeReason("rule", 3, "by_rule.bias"),
         "statistics.gamma": None,
         "statistics.beta": None,
-        "statistics.moving_mean": Reason("design"),
-        "statistics.moving_variance": Reason("design"),
+        "statistics.moving_mean": FreezeReason("design"),
+        "statistics.moving_variance": FreezeReason("design"),
         "thawed.kernel": None,
         "thawed.bias": None,
     }
@@ -187,14 +187,14 @@ def test_no_rule_trains_what_a_layer_never_trains() -> None:
     layers = [{"type": "Dense", "name": "quantised", "units": 3, "quantization_mode": "int8"}]
     report = counted({"framework": "keras", "input_shape": [3], "layers": layers}, ("*", True))
     assert report.root.totals.trainable == 3  # the bias; not the kernel of integers, nor its scale
-    assert {tensor.frozen_by for tensor in report.root.children[0].tensors} == {None, Reason("design")}
+    assert {tensor.frozen_by for tensor in report.root.children[0].tensors} == {None, FreezeReason("design")}
 
 
 def test_what_requires_no_gradient_can_be_thawed() -> None:
     payload = {"parameters": {"a.weight": {"shape": [3], "requires_grad": False}, "b.weight": {"shape": [2]}}}
     assert counted(payload).root.totals.frozen == 3
     assert [tensor.frozen_by for row in rows(counted(payload).root) for tensor in row.tensors] == [
-        Reason("document"),
+        FreezeReason("document"),
         None,
     ]
     assert counted(payload, ("a", True)).root.totals.frozen == 0

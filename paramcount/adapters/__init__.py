@@ -7,7 +7,7 @@ from typing import Any
 
 from paramcount.adapters import methods
 from paramcount.adapters.bases import base_of
-from paramcount.adapters.configs import VERSION, AdapterConfig, known_members, method_of, notices
+from paramcount.adapters.configs import VERSION, AdapterConfig, known_members, method_of, warnings
 from paramcount.adapters.injection import Injection
 from paramcount.adapters.prompting import prompted
 from paramcount.adapters.replication import replicated
@@ -15,7 +15,7 @@ from paramcount.model.budget import Limits
 from paramcount.model.document import Document
 from paramcount.model.errors import ArchitectureError, Problems
 from paramcount.model.layers import Layer
-from paramcount.model.report import Notice, Report, Row
+from paramcount.model.report import Report, ReportWarning, Row
 from paramcount.model.tensors import Totals
 
 __all__ = ["VERSION", "AdapterConfig", "AdapterProblems", "adapt", "methods"]
@@ -50,8 +50,8 @@ def adapt(
         raise AdapterProblems(problems.problems) from None
     except ArchitectureError as error:
         raise AdapterProblems([error]) from None
-    said = (*report.notices, *notices(config), *injection.notices, _summary(root, method.name))
-    return Document(root, "torch", "torch", notices=said, once_counted=_printed, adapted=True)
+    said = (*report.warnings, *warnings(config), *injection.warnings, _summary(root, method.name))
+    return Document(root, "torch", "torch", warnings=said, warnings_from_totals=_printed, adapted=True)
 
 
 def _counted(layer: Layer, row: Row) -> Layer:
@@ -61,14 +61,14 @@ def _counted(layer: Layer, row: Row) -> Layer:
     return layer._replace(tensors=row.tensors, children=children, trainable=True, calls=(), graph=None, pointer="")
 
 
-def _summary(root: Layer, name: str) -> Notice:
+def _summary(root: Layer, name: str) -> ReportWarning:
     """Which modules were hit."""
     found = list(_hits(root, "", f"{name.lower()}."))
     copies = sum(times for _, times in found)
     listed = ", ".join(path for path, _ in found[:_MOST_NAMED])
     more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
     where = f" on {copies:,} modules: {listed}{more}" if found else ""
-    return Notice("adapter", "", f"{name} of PEFT {VERSION}{where}")
+    return ReportWarning("adapter", "", f"{name} of PEFT {VERSION}{where}")
 
 
 def _hits(layer: Layer, path: str, mark: str, times: int = 1) -> list[tuple[str, int]]:
@@ -78,9 +78,9 @@ def _hits(layer: Layer, path: str, mark: str, times: int = 1) -> list[tuple[str,
     return found
 
 
-def _printed(totals: Totals) -> tuple[Notice, ...]:
+def _printed(totals: Totals) -> tuple[ReportWarning, ...]:
     """What print_trainable_parameters() prints."""
     everything = totals.trainable + totals.frozen
     percent = 100 * totals.trainable / everything if everything else 0.0
     line = f"trainable params: {totals.trainable:,} || all params: {everything:,} || trainable%: {percent:.4f}"
-    return (Notice("trainable_parameters", "", line),)
+    return (ReportWarning("trainable_parameters", "", line),)

@@ -22,9 +22,9 @@ from paramcount.model.errors import (
     did_you_mean,
     token,
 )
-from paramcount.model.report import Notice
+from paramcount.model.report import ReportWarning
 from paramcount.schema.components import json_schema
-from paramcount.schema.signature import LARGEST
+from paramcount.schema.signature import MAX_DIMENSION
 from paramcount.schema.validator import Validator
 
 VERSION = "0.21.2"
@@ -40,7 +40,7 @@ _NAMES = {"type": "array", "items": _NAME, "maxItems": 100_000}
 _INDICES = {"type": "array", "items": {"type": "integer"}, "maxItems": 1_000_000}
 _NULL = {"type": "null"}
 _COUNTS = Validator(
-    {"type": ["object", "null"], "additionalProperties": {"type": "integer", "minimum": 1, "maximum": LARGEST}}
+    {"type": ["object", "null"], "additionalProperties": {"type": "integer", "minimum": 1, "maximum": MAX_DIMENSION}}
 )
 
 
@@ -192,13 +192,15 @@ def known_members(config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name in known}
 
 
-def notices(config: Mapping[str, Any]) -> Iterator[Notice]:
+def warnings(config: Mapping[str, Any]) -> Iterator[ReportWarning]:
     """What a reader of the report must know of the config alone."""
     known = set(tables()["members"][config["peft_type"]])
     for name, value in config.items():
         if name not in known and value:
             whose = f"of {config['peft_type']} that PEFT {VERSION} knows"
             detail = f'"{name[:100]}" is no member {whose}: it may change the count'
-            yield Notice("unknown_member", "", detail, seen=False)
+            yield ReportWarning("unknown_member", "", detail, exact=False)
     if config.get("inference_mode"):
-        yield Notice("inference_mode", "", "inference_mode is true, as in a saved config; counted as it is trained")
+        yield ReportWarning(
+            "inference_mode", "", "inference_mode is true, as in a saved config; counted as it is trained"
+        )

@@ -17,9 +17,9 @@ from paramcount.model.block_ranges import indices, joined
 from paramcount.model.budget import Limits
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge
 from paramcount.model.layers import Layer
-from paramcount.model.report import Notice
+from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
-from paramcount.schema.validator import MOST_PROBLEMS
+from paramcount.schema.validator import MAX_PROBLEMS
 
 _LORAS = frozenset(("LORA", "ADALORA", "RANDLORA"))
 _MAMBAS = frozenset(("falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"))
@@ -36,7 +36,7 @@ class Injection:
         self.config, self.method, self.base, self.root, self.limits = config, method, base, root, limits
         self.visited, self.deadline = 0, limits.deadline
         self.problems: dict[tuple[str, str], ArchitectureError] = {}
-        self.notices: list[Notice] = []
+        self.warnings: list[ReportWarning] = []
         self.hits = 0
         self.thawed: set[str] = set()  # tensors that train where something tied to them does
         self.found: set[str] = set()  # of the modules with tokens that train
@@ -159,7 +159,7 @@ class Injection:
         """What becomes of the layer at `path`; `inside` is what is wrapped around it already."""
         self._visit()
         if self.method.name == "LORA" and not self.base.known and any(t.name == "gate_up_proj" for t in layer.tensors):
-            self.notices.append(Notice("fused_experts", path, _EXPERTS, seen=False))
+            self.warnings.append(ReportWarning("fused_experts", path, _EXPERTS, exact=False))
         shared = template(path) in self.base.shared
         adapted = bool(self.method.kinds) and not shared and self.matcher.adapts(path)
         saved = self.saved.matches(path)
@@ -222,7 +222,7 @@ class Injection:
         for other in module.alternatives():
             try:
                 if _size(self._tensors(other)) != _size(found):
-                    self.notices.append(Notice("guessed_module", module.path, _GUESSED, seen=False))
+                    self.warnings.append(ReportWarning("guessed_module", module.path, _GUESSED, exact=False))
             except ArchitectureError:  # PEFT would refuse it, and so it is no such module
                 continue
         if module.weight:
@@ -317,7 +317,7 @@ class Injection:
 
     def _blame(self, error: ArchitectureError) -> None:
         self.problems.setdefault((error.pointer, error.detail), error)
-        if len(self.problems) >= MOST_PROBLEMS:
+        if len(self.problems) >= MAX_PROBLEMS:
             raise Problems(self.problems.values())
 
 

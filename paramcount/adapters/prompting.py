@@ -9,7 +9,7 @@ from paramcount.adapters.bases import Base
 from paramcount.adapters.registry import Method
 from paramcount.model.errors import InvalidDocument
 from paramcount.model.layers import Layer
-from paramcount.schema.signature import LARGEST
+from paramcount.schema.signature import MAX_DIMENSION
 
 _LAYERS = ("num_hidden_layers", "num_layers", "n_layer")
 _WIDTH = ("hidden_size", "n_embd", "d_model")
@@ -60,7 +60,7 @@ def _of_heads(config: Mapping[str, Any], base: Base, method: Method) -> dict[str
 
 def _stated(member: str, names: tuple[str, ...], base: Base) -> int:
     found = next((value for value in _values(names, base) if value is not None), None)
-    if not isinstance(found, int) or isinstance(found, bool) or not 1 <= found <= LARGEST:
+    if not isinstance(found, int) or isinstance(found, bool) or not 1 <= found <= MAX_DIMENSION:
         raise InvalidDocument("is required: the model's config does not say it", f"/{member}", "required")
     return found
 

@@ -13,7 +13,7 @@ from paramcount.model.errors import TooLarge
 from paramcount.model.report import Report, Row
 from paramcount.model.tensors import Convention, Tensor, Totals
 
-MOST_STEPS = 2_000_000
+MAX_MATCH_STEPS = 2_000_000
 """How many pairs of layers one comparison may look at."""
 
 Likeness = Literal["name and shape", "shape", "name and layout", "layout"]
@@ -101,8 +101,10 @@ class _Walk:
 
     def _step(self) -> None:
         self.steps += 1
-        if self.steps > MOST_STEPS:
-            raise TooLarge(f"differ in more than the {MOST_STEPS:,} pairs of layers that one comparison may look at")
+        if self.steps > MAX_MATCH_STEPS:
+            raise TooLarge(
+                f"differ in more than the {MAX_MATCH_STEPS:,} pairs of layers that one comparison may look at"
+            )
 
     def pair(self, before: _Part, after: _Part) -> None:
         """Compare what two layers own, and whatever is beneath both."""

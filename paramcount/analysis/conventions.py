@@ -11,7 +11,7 @@ from paramcount.model.tensors import Tensor
 
 View = Literal["torch", "keras", "stored", "state_dict", "unpacked"]
 
-SAYS: Mapping[View, str] = {
+DEFINITIONS: Mapping[View, str] = {
     "torch": "weights: sum(p.numel() for p in model.parameters())",
     "keras": "weights and buffers: model.count_params()",
     "stored": "every element of a file, a tied tensor once, as safetensors writes it",
@@ -19,7 +19,7 @@ SAYS: Mapping[View, str] = {
     "unpacked": "weights, packed ones as the values that they stand for",
 }
 
-MOST_ITEMS = 20
+MAX_ITEMS = 20
 """How many items of a kind are told one by one."""
 
 Kind = Literal["weight", "buffer", "tied", "packed", "unpacked"]
@@ -56,19 +56,19 @@ class Views:
     items: tuple[Item, ...]
 
 
-def reconcile(report: Report) -> Views:
+def count_by_view(report: Report) -> Views:
     """The views of a report; `unpacked` only where there are packed weights and all of them are understood."""
     found: dict[tuple[Kind, str], tuple[int, int]] = {}
     known = True
     for tensor, times in _tensors(report.root, 1):
-        known &= tensor.stands_for >= 0
+        known &= tensor.logical_size >= 0
         for kind, name, elements in _items(tensor):
             tensors, before = found.get((kind, name), (0, 0))
             found[kind, name] = tensors + times, before + elements * times
     items = tuple(_few([Item(*key, *counts) for key, counts in found.items()]))
     if not known:
         items = tuple(item for item in items if item.kind != "unpacked")
-    told = [view for view in SAYS if view != "unpacked" or any(item.kind == "unpacked" for item in items)]
+    told = [view for view in DEFINITIONS if view != "unpacked" or any(item.kind == "unpacked" for item in items)]
     return Views({view: sum(i.elements for i in items if view in i.counted_by) for view in told}, items)
 
 
@@ -88,9 +88,9 @@ def _items(tensor: Tensor) -> Iterator[tuple[Kind, str, int]]:
         yield "tied", tensor.tied_to, tensor.size
     elif tensor.role == "buffer":
         yield "buffer", name, tensor.size
-    elif tensor.stands_for:
+    elif tensor.logical_size:
         yield "packed", "packed weights", tensor.size
-        yield "unpacked", "their values", max(0, tensor.stands_for)
+        yield "unpacked", "their values", max(0, tensor.logical_size)
     else:
         yield "weight", "weights", tensor.size
 
@@ -99,7 +99,7 @@ def _few(items: list[Item]) -> Iterator[Item]:
     """The items by kind, and of very many of a kind the largest, with the others as one."""
     for kind in _COUNTED_BY:
         ours = sorted((item for item in items if item.kind == kind), key=lambda item: -item.elements)
-        yield from ours[:MOST_ITEMS]
-        if more := ours[MOST_ITEMS:]:
+        yield from ours[:MAX_ITEMS]
+        if more := ours[MAX_ITEMS:]:
             name = f"{len(more):,} others"
             yield Item(kind, name, sum(item.tensors for item in more), sum(item.elements for item in more))

@@ -55,7 +55,7 @@ class Item(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class TrainingMemory:
     """The bill, and what is not on it."""
 
     optimizer: str
@@ -136,7 +136,7 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
 }
 
 
-def cost(report: Report, optimizer: str, precision: Precision = "fp32") -> Cost:
+def cost(report: Report, optimizer: str, precision: Precision = "fp32") -> TrainingMemory:
     """What one process that trains the whole model holds; `optimizer` is one of OPTIMIZERS."""
     kind, held = OPTIMIZERS[optimizer], _Held(precision)
     held.add(report.root, 1)
@@ -156,7 +156,7 @@ def cost(report: Report, optimizer: str, precision: Precision = "fp32") -> Cost:
         items.append(Item(f"optimizer: {state.name}", size, state.formula or f"{working} bytes × {trains:,}"))
     if kind.once and any(map(_is_blockwise, held.trained)):
         items.append(Item("optimizer: shared", kind.once, kind.is_once))
-    return Cost(optimizer, precision, tuple(items), kind.source)
+    return TrainingMemory(optimizer, precision, tuple(items), kind.source)
 
 
 class _Held:

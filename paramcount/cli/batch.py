@@ -18,15 +18,15 @@ from typing import Any, BinaryIO, NamedTuple
 import orjson
 
 from paramcount.cli import options as asking
-from paramcount.cli.terminal import FAILED, TROUBLE, complain, progress
+from paramcount.cli.terminal import EXIT_ERROR, FAILED, print_error, progress
 from paramcount.model.budget import Limits
 from paramcount.model.errors import Problems
 from paramcount.rendering.csv import cell
 from paramcount.rendering.fields import printable
-from paramcount.rendering.problem import unprocessable
+from paramcount.rendering.problem import payload_problem
 from paramcount.requests import batch as batches
 from paramcount.requests import envelope as envelopes
-from paramcount.requests.envelope import Counted
+from paramcount.requests.envelope import CountResult
 
 _TOTALS = ("total", "trainable", "frozen", "buffers", "bytes")
 _COLUMNS = ("file", "line", "id", "name", "format", "convention", "exact", *_TOTALS, "problem")
@@ -77,12 +77,12 @@ def run(asked: argparse.Namespace, limits: Limits) -> int:
         for told in batch.all():
             write(told)
             if problems := told.problems:
-                status = TROUBLE
+                status = EXIT_ERROR
                 if asked.form != "json":
-                    complain(*problems)
+                    print_error(*problems)
             elif told.failures:
                 status = status or FAILED
-                complain(*(f"{told.where}: {line}" for line in told.failures))
+                print_error(*(f"{told.where}: {line}" for line in told.failures))
             bar.update()
     return status
 
@@ -110,7 +110,7 @@ class _Batch:
                     with Path(name).open("rb") as file:
                         yield from self._lines(place, file)
                 except OSError as error:
-                    yield _Told(place, unprocessable(asking.unreadable(error)))
+                    yield _Told(place, payload_problem(asking.unreadable(error)))
             else:
                 yield self._file(place, name)
 
@@ -135,9 +135,9 @@ class _Batch:
             counted = asking.attempt([name], self.asked.format, self.options, self.limits)
             return _Told(place, self._answered(counted, self.options), self.failures)
         except Problems as problems:
-            return _Told(place, unprocessable(problems))
+            return _Told(place, payload_problem(problems))
 
-    def _answered(self, counted: Counted, options: envelopes.Asked) -> dict[str, Any]:
+    def _answered(self, counted: CountResult, options: envelopes.CountRequest) -> dict[str, Any]:
         self.failures = tuple(asking.failures(counted, self.asked))
         return envelopes.answered(counted, options, self.limits)
 

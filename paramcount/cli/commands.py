@@ -11,7 +11,7 @@ from importlib.metadata import version
 from io import TextIOWrapper
 
 from paramcount.cli import batch, compare, count
-from paramcount.cli.terminal import Trouble, complain
+from paramcount.cli.terminal import CommandError, print_error
 from paramcount.model.budget import Limits
 from paramcount.model.errors import RegistrationError
 from paramcount.requests.settings import InvalidSetting, from_environment
@@ -33,9 +33,9 @@ def run(given: Sequence[str]) -> int:
         status: int = asked.run(asked, from_environment(Limits))
         sys.stdout.flush()
     except (RegistrationError, InvalidSetting) as error:
-        return complain(str(error))
-    except Trouble as trouble:
-        return complain(*trouble.lines)
+        return print_error(str(error))
+    except CommandError as trouble:
+        return print_error(*trouble.lines)
     except BrokenPipeError:  # whoever reads has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE

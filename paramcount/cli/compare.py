@@ -14,7 +14,7 @@ import orjson
 
 from paramcount.analysis.compare import compare
 from paramcount.cli import options as asking
-from paramcount.cli.terminal import FAILED, Trouble, coloured, complain
+from paramcount.cli.terminal import FAILED, CommandError, coloured, print_error
 from paramcount.model.budget import Limits
 from paramcount.model.errors import TooLarge
 from paramcount.rendering.comparison import comparison_as_json, comparison_as_markdown, comparison_as_text
@@ -40,7 +40,7 @@ def add_options(parser: asking.Parser) -> None:
 
 def run(asked: argparse.Namespace, limits: Limits) -> int:
     if asked.before == asked.after == "-":
-        raise Trouble("standard input holds one of the two, not both")
+        raise CommandError("standard input holds one of the two, not both")
     before = asking.counted([asked.before], asked.format, asking.options(asked, asked.rules, asked.adapter), limits)
     rules = [*asked.rules, *asked.after_rules]
     options = asking.options(asked, rules, asked.after_adapter or asked.adapter)
@@ -48,7 +48,7 @@ def run(asked: argparse.Namespace, limits: Limits) -> int:
     try:
         comparison = compare(before.report, after.report)
     except TooLarge as error:
-        raise Trouble(f"{asked.before} and {asked.after}: {error.detail}") from None
+        raise CommandError(f"{asked.before} and {asked.after}: {error.detail}") from None
     if asked.form == "json":
         told = comparison_as_json(comparison, before.form, after.form)
         sys.stdout.write(orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
@@ -57,5 +57,5 @@ def run(asked: argparse.Namespace, limits: Limits) -> int:
     else:
         sys.stdout.write(coloured(comparison_as_text(comparison, before.form, after.form), asked.color))
     if asked.exact and not (before.report.exact and after.report.exact):
-        return complain("the counts are not exact, as --exact asks", status=FAILED)
+        return print_error("the counts are not exact, as --exact asks", status=FAILED)
     return FAILED if asked.exit_code and comparison.changes else 0

@@ -13,12 +13,12 @@ import sys
 import orjson
 
 from paramcount.cli import options as asking
-from paramcount.cli.terminal import FAILED, Trouble, coloured, columns, complain
+from paramcount.cli.terminal import FAILED, CommandError, coloured, columns, print_error
 from paramcount.model.budget import Limits
 from paramcount.model.errors import Problems
 from paramcount.rendering.exports import EXPORTS
 from paramcount.requests import envelope as envelopes
-from paramcount.requests.envelope import Asked, Counted
+from paramcount.requests.envelope import CountRequest, CountResult
 
 FORMS = {
     "text": "text/plain",
@@ -44,21 +44,21 @@ def add_options(parser: asking.Parser) -> None:
 
 def run(asked: argparse.Namespace, limits: Limits) -> int:
     if lines := [name for name in asked.files if name.endswith(asking.LINES)]:
-        raise Trouble(f"{lines[0]}: holds a model a line, which is for paramcount batch")
+        raise CommandError(f"{lines[0]}: holds a model a line, which is for paramcount batch")
     options = asking.options(asked, asked.rules, asked.adapter)
     counted = asking.counted(asked.files, asked.format, options, limits)
     try:
         sys.stdout.write(_shown(counted, asked, options, limits))
     except Problems as problems:
-        raise Trouble(*asking.told(asked.files[0], problems)) from None
+        raise CommandError(*asking.told(asked.files[0], problems)) from None
     checked = asked.max_total is not None or asked.max_trainable is not None
     if checked and not counted.report.exact and not asked.exact:
-        complain(f"{asked.files[0]}: only what could be seen is checked (--exact fails): {asking.unseen(counted)}")
+        print_error(f"{asked.files[0]}: only what could be seen is checked (--exact fails): {asking.unseen(counted)}")
     failed = asking.failures(counted, asked)
-    return complain(*(f"{asked.files[0]}: {line}" for line in failed), status=FAILED) if failed else 0
+    return print_error(*(f"{asked.files[0]}: {line}" for line in failed), status=FAILED) if failed else 0
 
 
-def _shown(counted: Counted, asked: argparse.Namespace, options: Asked, limits: Limits) -> str:
+def _shown(counted: CountResult, asked: argparse.Namespace, options: CountRequest, limits: Limits) -> str:
     """The report in the form that was asked for. Raises Problems."""
     if asked.export:
         return _json(EXPORTS[asked.export](*counted))

@@ -14,16 +14,16 @@ from typing import Any
 
 from paramcount.adapters import AdapterProblems
 from paramcount.analysis.training_memory import OPTIMIZERS, PRECISIONS
-from paramcount.cli.terminal import Trouble
-from paramcount.counting.freezing import Rule, match_problem
+from paramcount.cli.terminal import CommandError
+from paramcount.counting.freezing import Rule, find_rule_problem
 from paramcount.formats import files
-from paramcount.formats.detect import recognise
+from paramcount.formats.detect import detect
 from paramcount.model.budget import Limits
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import InvalidDocument, Problems, UnknownFormat
 from paramcount.rendering.fields import figures
 from paramcount.requests import envelope as envelopes
-from paramcount.requests.envelope import Asked, Counted
+from paramcount.requests.envelope import CountRequest, CountResult
 
 _MEMBERS = ("views", "convention", "dtype", "unknown", "remote_code", "detail", "depth", "optimizer", "precision")
 """The options that are an envelope's members of the same names."""
@@ -120,7 +120,7 @@ def add_colour(parser: Parser) -> None:
 
 
 def _rule(match: str, trainable: bool) -> Rule:
-    if problem := match_problem(match):
+    if problem := find_rule_problem(match):
         raise argparse.ArgumentTypeError(problem)
     return Rule(match, trainable)
 
@@ -142,13 +142,13 @@ def members(asked: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name in _MEMBERS if (value := getattr(asked, name, None)) is not None}
 
 
-def options(asked: argparse.Namespace, rules: Sequence[Rule], adapter: str | None = None) -> Asked:
+def options(asked: argparse.Namespace, rules: Sequence[Rule], adapter: str | None = None) -> CountRequest:
     """What the options ask for, with the contract's defaults; `adapter` is the file of one. Raises Trouble."""
     try:
         found = envelopes.options(members(asked), rules)
         return found if adapter is None else {**found, "adapter": _adapter(adapter)}
     except Problems as problems:
-        raise Trouble(*(f"--{error.pointer[1:]}: {error.detail}" for error in problems.problems)) from None
+        raise CommandError(*(f"--{error.pointer[1:]}: {error.detail}" for error in problems.problems)) from None
 
 
 def _adapter(name: str) -> Any:
@@ -160,11 +160,11 @@ def _adapter(name: str) -> Any:
         with path.open("rb") as file:
             found = files.stream(file)
     except OSError as error:
-        raise Trouble(f"{path}: {error.strerror}") from None
+        raise CommandError(f"{path}: {error.strerror}") from None
     except Problems as problems:
-        raise Trouble(*told(str(path), problems)) from None
+        raise CommandError(*told(str(path), problems)) from None
     if not isinstance(found, dict):
-        raise Trouble(f"{path}: an adapter_config.json is an object")
+        raise CommandError(f"{path}: an adapter_config.json is an object")
     return found
 
 
@@ -173,12 +173,12 @@ def document(paths: Sequence[str]) -> Any:
     return files.stream(sys.stdin.buffer) if list(paths) == ["-"] else files.payload(*paths)
 
 
-def attempt(paths: Sequence[str], form: str | None, options: Asked, limits: Limits) -> Counted:
+def attempt(paths: Sequence[str], form: str | None, options: CountRequest, limits: Limits) -> CountResult:
     """The count of what files hold. Raises Problems."""
     try:
         found = document(paths)
         how = envelopes.counting(options, limits)
-        kind = recognise(found, form)
+        kind = detect(found, form)
         return envelopes.counted_document(found, kind, how, limits, adapter=options.get("adapter"))
     except AdapterProblems as problems:
         raise envelopes.within("/adapter", problems) from None
@@ -195,12 +195,12 @@ def unreadable(error: OSError, *known: str) -> Problems:
     return Problems([InvalidDocument(f"{name}: {detail}" if name not in ("", *known) else detail, code="unreadable")])
 
 
-def counted(paths: Sequence[str], form: str | None, options: Asked, limits: Limits) -> Counted:
+def counted(paths: Sequence[str], form: str | None, options: CountRequest, limits: Limits) -> CountResult:
     """The count of what files hold. Raises Trouble."""
     try:
         return attempt(paths, form, options, limits)
     except Problems as problems:
-        raise Trouble(*told("standard input" if list(paths) == ["-"] else " ".join(paths), problems)) from None
+        raise CommandError(*told("standard input" if list(paths) == ["-"] else " ".join(paths), problems)) from None
 
 
 def told(where: str, problems: Problems) -> list[str]:
@@ -208,7 +208,7 @@ def told(where: str, problems: Problems) -> list[str]:
     return [f"{where}{'#' * bool(error.pointer)}{error.pointer}: {error.detail}" for error in problems.problems]
 
 
-def failures(counted: Counted, asked: argparse.Namespace) -> list[str]:
+def failures(counted: CountResult, asked: argparse.Namespace) -> list[str]:
     """What of the checks that were asked for does not hold."""
     totals = figures(counted.report.root.totals, counted.report.convention)
     found = []
@@ -222,6 +222,6 @@ def failures(counted: Counted, asked: argparse.Namespace) -> list[str]:
     return found
 
 
-def unseen(counted: Counted) -> str:
+def unseen(counted: CountResult) -> str:
     """What could not be seen, and so is not in the totals."""
-    return "; ".join(f"{n.path or n.code}: {n.detail}" for n in counted.report.notices if not n.seen)[:500]
+    return "; ".join(f"{n.path or n.code}: {n.detail}" for n in counted.report.warnings if not n.exact)[:500]

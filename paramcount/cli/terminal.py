@@ -13,7 +13,7 @@ from tqdm import tqdm
 FAILED = 1
 """The exit status when a check that was asked for does not hold."""
 
-TROUBLE = 2
+EXIT_ERROR = 2
 """The exit status when something cannot be read, counted or understood."""
 
 _BOLD, _RED, _GREEN, _YELLOW, _CYAN = "1", "31", "32", "33", "36"
@@ -29,7 +29,7 @@ _COLOURS = (
 )
 
 
-class Trouble(Exception):
+class CommandError(Exception):
     """What cannot be done, and why, a line a problem."""
 
     def __init__(self, *lines: str) -> None:
@@ -37,7 +37,7 @@ class Trouble(Exception):
         self.lines = lines
 
 
-def complain(*lines: str, status: int = TROUBLE) -> int:
+def print_error(*lines: str, status: int = EXIT_ERROR) -> int:
     """Say on standard error what is wrong; returns the exit status."""
     for line in lines:
         tqdm.write(_painted(f"paramcount: {line}", _RED) if _shows(sys.stderr) else f"paramcount: {line}", sys.stderr)

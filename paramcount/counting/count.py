@@ -6,28 +6,28 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import NamedTuple, NoReturn
 
-from paramcount.counting.evaluate import LARGEST_COUNT, Enough, Fates, Leaves, Told, tensors_of
+from paramcount.counting.evaluate import MAX_COUNT, Enough, Fates, Leaves, Told, tensors_of
 from paramcount.counting.folding import fold
-from paramcount.counting.freezing import FROZEN, NO_RULES, Rule, Rules, Verdict
+from paramcount.counting.freezing import FROZEN, NO_RULES, Rule, Rules, Trainability
 from paramcount.counting.graph import FAILED, duplicates, evaluate
 from paramcount.counting.sharing import Shared, unshared
-from paramcount.counting.tensor_totals import NOTHING, Settled, settle
+from paramcount.counting.tensor_totals import NOTHING, TensorSummary, summarize
 from paramcount.model import cache as memory
 from paramcount.model.block_ranges import indices
 from paramcount.model.budget import Limits
 from paramcount.model.document import Document
 from paramcount.model.errors import ArchitectureError, InvalidGraph, Problems, ShapeMismatch, TooLarge
 from paramcount.model.layers import Call, Layer
-from paramcount.model.report import Notice, Report, Row
-from paramcount.model.tensors import ADAPTER, DESIGN, Convention, Output, Reason, Tensor, Totals, total
-from paramcount.schema.validator import MOST_PROBLEMS, shown
+from paramcount.model.report import Report, ReportWarning, Row
+from paramcount.model.tensors import ADAPTER, DESIGN, Convention, FreezeReason, Output, Tensor, Totals, total
+from paramcount.schema.validator import MAX_PROBLEMS, shown
 
 _UNKNOWN = Call((None,))
 
-MOST_ROWS = 10_000
+MAX_CACHED_ROWS = 10_000
 """How many rows are remembered, of documents that their readers tell apart."""
 
-MOST_NOTICES = 1000
+MAX_WARNINGS = 1000
 """How many notices a report holds, one that counts the others aside."""
 
 
@@ -50,35 +50,35 @@ class _Counted(NamedTuple):
     root: Row
     weights: Mapping[str, int]  # elements by dtype
     buffers: Mapping[str, int]
-    notices: tuple[Notice, ...]
+    warnings: tuple[ReportWarning, ...]
     rows: int
 
 
-_COUNTED: memory.Memory[_Counted] = memory.Memory(MOST_ROWS, lambda counted: counted.rows)
+_COUNTED: memory.Memory[_Counted] = memory.Memory(MAX_CACHED_ROWS, lambda counted: counted.rows)
 
 
 def count(document: Document, options: Options = _USUAL, limits: Limits = _LIMITS) -> Report:
     """The report on a document. Raises Problems with everything that is wrong with it."""
     key = None
-    if document.alike and not options.rules:
-        key = document.alike, options.dtype, limits.max_depth, limits.max_layers, limits.max_tensors
+    if document.cache_key and not options.rules:
+        key = document.cache_key, options.dtype, limits.max_depth, limits.max_layers, limits.max_tensors
     if (counted := _COUNTED.recall(key)) is None:
         counted = _Walk(document, options, limits).counted()
         _COUNTED.keep(key, counted)
     root, weights, buffers, noted, rows = counted
-    latest = document.once_counted(root.totals) if document.once_counted else ()
-    notices = _bounded((*document.notices, *noted, *latest))
+    latest = document.warnings_from_totals(root.totals) if document.warnings_from_totals else ()
+    warnings = _bounded((*document.warnings, *noted, *latest))
     convention = options.convention or document.convention
-    return Report(root, rows, convention, weights, buffers, notices, document.framework, document.share)
+    return Report(root, rows, convention, weights, buffers, warnings, document.framework, document.roles)
 
 
-def _bounded(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
+def _bounded(warnings: tuple[ReportWarning, ...]) -> tuple[ReportWarning, ...]:
     """The notices, and of very many the first and how many more there are."""
-    more = notices[MOST_NOTICES:]
+    more = warnings[MAX_WARNINGS:]
     if not more:
-        return notices
+        return warnings
     detail = f"{len(more):,} more warnings"
-    return (*notices[:MOST_NOTICES], Notice("more", "", detail, seen=all(notice.seen for notice in more)))
+    return (*warnings[:MAX_WARNINGS], ReportWarning("more", "", detail, exact=all(warning.exact for warning in more)))
 
 
 def _by_line(error: ArchitectureError) -> ArchitectureError:
@@ -109,7 +109,7 @@ class _Walk(Leaves):
         try:
             if self.ruled:
                 self.rules.prepare(self.document.root, self.limits.max_copies)
-            (root,) = self.rows(self.document.root, "", Verdict(), 1, Call(self.document.inputs))
+            (root,) = self.rows(self.document.root, "", Trainability(), 1, Call(self.document.inputs))
             for problem in unshared(self.shared, root) if self.shared else ():
                 self.blame(problem, "")
         except TooLarge as error:
@@ -117,12 +117,14 @@ class _Walk(Leaves):
         except Enough:
             pass
         if self.problems:
-            told = self.problems[:MOST_PROBLEMS]
+            told = self.problems[:MAX_PROBLEMS]
             raise Problems(map(_by_line, told) if self.document.by_line else told)
-        unused = [Notice("unused_rule", rule.match, "matches no layer and no tensor") for rule in self.rules.unused]
-        return _Counted(root, self.weights, self.buffers, (*self.notices, *unused), root.rows)
+        unused = [
+            ReportWarning("unused_rule", rule.match, "matches no layer and no tensor") for rule in self.rules.unused
+        ]
+        return _Counted(root, self.weights, self.buffers, (*self.warnings, *unused), root.rows)
 
-    def rows(self, layer: Layer, path: str, verdict: Verdict, times: int, given: Call) -> list[Row]:
+    def rows(self, layer: Layer, path: str, verdict: Trainability, times: int, given: Call) -> list[Row]:
         """The rows of a layer at `path`: one, or several where rules tell the copies of a block apart.
 
         `times` is how many copies of it the model holds; 0: it is not counted here, and rules do not see it.
@@ -145,14 +147,14 @@ class _Walk(Leaves):
             [self.row(layer._replace(name=name, repeat=1), parent + name, verdict, times, given) for name in names]
         )
 
-    def row(self, layer: Layer, path: str, verdict: Verdict, times: int, given: Call) -> Row:
+    def row(self, layer: Layer, path: str, verdict: Trainability, times: int, given: Call) -> Row:
         """The row of a layer, children included."""
         self.visited += 1
         if self.visited == self.next_look:
             self._look(layer)
         name, kind, config, beneath, tensors, _, _, trainable, repeat = layer[:9]
         if self.ruled and times:
-            verdict = self.rules.settle(path, verdict, trainable, kind)
+            verdict = self.rules.decide(path, verdict, trainable, kind)
         elif not trainable:
             verdict = FROZEN
         children: tuple[Row, ...] = ()
@@ -174,8 +176,8 @@ class _Walk(Leaves):
         if repeat > 1:
             totals *= repeat
             self._check_repeat(layer, given, output)
-        if totals[0] + totals[1] + totals[2] > LARGEST_COUNT:
-            self._refuse(layer, f"holds more than {LARGEST_COUNT:,} parameters", "count_too_large")
+        if totals[0] + totals[1] + totals[2] > MAX_COUNT:
+            self._refuse(layer, f"holds more than {MAX_COUNT:,} parameters", "count_too_large")
         return Row(path, name, kind, repeat, own.tensors, totals, children, output)
 
     def _look(self, layer: Layer) -> None:
@@ -202,7 +204,7 @@ class _Walk(Leaves):
         raise Enough
 
     def _beneath(
-        self, layer: Layer, path: str, verdict: Verdict, times: int, given: Call
+        self, layer: Layer, path: str, verdict: Trainability, times: int, given: Call
     ) -> tuple[tuple[Row, ...], Output]:
         """The rows of a layer's children, and what flows out of the last or out of the graph."""
         prefix = f"{path}." if path else ""
@@ -221,7 +223,7 @@ class _Walk(Leaves):
         return tuple(rows), given.args[0]
 
     def _wired(
-        self, layer: Layer, prefix: str, verdict: Verdict, times: int, given: Call
+        self, layer: Layer, prefix: str, verdict: Trainability, times: int, given: Call
     ) -> tuple[tuple[Row, ...], Output]:
         found: dict[str, list[Row]] = {}
         outputs: dict[tuple[str, str], Output] = {}
@@ -255,7 +257,7 @@ class _Walk(Leaves):
         """What a layer returns when it is called once more, on the tensors of its first call."""
         if first[-1].output is FAILED:
             return FAILED
-        again = self.row(layer, first[0].path, Verdict(), 0, call)
+        again = self.row(layer, first[0].path, Trainability(), 0, call)
         sizes = [row.totals.trainable + row.totals.frozen + row.totals.buffers for row in (*first, again)]
         if again.output is not FAILED and sum(sizes[:-1]) != sizes[-1]:
             self.blame(ShapeMismatch("is called on inputs that need weights of different shapes"), layer.pointer)
@@ -264,15 +266,15 @@ class _Walk(Leaves):
     def inside(self, layer: Layer, call: Call) -> tuple[tuple[Tensor, ...], Output]:
         """The tensors of a layer inside a config; the wrapper counts them."""
         self._descend(layer)
-        row = self.row(layer, "", Verdict(), 0, call)
+        row = self.row(layer, "", Trainability(), 0, call)
         self.depth -= 1
         if row.output is FAILED:
             raise Told("")
         return tuple(tensors_of(row, (row.type,))), row.output
 
     def _settled(
-        self, tensors: tuple[Tensor, ...], known: Fates, layer: Layer, path: str, verdict: Verdict, copies: int
-    ) -> Settled:
+        self, tensors: tuple[Tensor, ...], known: Fates, layer: Layer, path: str, verdict: Trainability, copies: int
+    ) -> TensorSummary:
         """A layer's own tensors, each with its fate: without rules it is the same for all that are alike."""
         if layer.shares or (self.ruled and copies):
             return self._settled_anew(tensors, layer, path, verdict, copies)
@@ -282,8 +284,8 @@ class _Walk(Leaves):
         return found
 
     def _settled_anew(
-        self, tensors: tuple[Tensor, ...], layer: Layer, path: str, verdict: Verdict, copies: int
-    ) -> Settled:
+        self, tensors: tuple[Tensor, ...], layer: Layer, path: str, verdict: Trainability, copies: int
+    ) -> TensorSummary:
         computed = layer.config is not None  # by a formula, whose `trainable` is design and no word on training
         free = self._reason(verdict)
         fates = [
@@ -298,16 +300,16 @@ class _Walk(Leaves):
             prefix = f"{path}." if path else ""
             for index, tensor in enumerate(tensors):
                 name, flag = prefix + tensor.name, tensor.trainable or computed
-                own = self.rules.settle(name, verdict, flag, inside=tensor.inside)
+                own = self.rules.decide(name, verdict, flag, layer_types=tensor.layer_types)
                 if fates[index] is not DESIGN:
                     fates[index] = self._reason(own)
-        return settle(tensors, fates, layer.dtype or self.options.dtype, layer.shares)
+        return summarize(tensors, fates, layer.dtype or self.options.dtype, layer.shares)
 
-    def _reason(self, verdict: Verdict) -> Reason | None:
+    def _reason(self, verdict: Trainability) -> FreezeReason | None:
         """Why what has this verdict does not train."""
         return self.held if verdict is FROZEN else verdict.frozen_by
 
-    def _add(self, own: Settled, layer: Layer, copies: int) -> None:
+    def _add(self, own: TensorSummary, layer: Layer, copies: int) -> None:
         """Count a layer's own tensors."""
         self.tensors += len(own.tensors)
         if self.tensors > self.limits.max_tensors:

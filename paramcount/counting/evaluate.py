@@ -7,21 +7,21 @@ from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from paramcount.counting.graph import FAILED, flatten
-from paramcount.counting.tensor_totals import Settled
+from paramcount.counting.tensor_totals import TensorSummary
 from paramcount.model.cache import Recurring, key
 from paramcount.model.document import Document
 from paramcount.model.errors import ArchitectureError, InvalidConfig, Problems, TooLarge, UnknownLayer
-from paramcount.model.layers import Call, Inner, Layer
-from paramcount.model.report import Notice, Row
-from paramcount.model.tensors import Formula, Output, Reason, Tensor
+from paramcount.model.layers import Call, Layer, NestedLayer
+from paramcount.model.report import ReportWarning, Row
+from paramcount.model.tensors import Formula, FreezeReason, Output, Tensor
 from paramcount.schema.registry import LayerType, resolve
-from paramcount.schema.validator import MOST_PROBLEMS
+from paramcount.schema.validator import MAX_PROBLEMS
 
-LARGEST_COUNT = 2**53 - 1
+MAX_COUNT = 2**53 - 1
 """The largest count that every reader of JSON holds exactly."""
 
 
-Fates = dict[tuple[str, Reason | None, bool], Settled]
+Fates = dict[tuple[str, FreezeReason | None, bool], TensorSummary]
 """What became of some tensors, by dtype, by what freezes them, with an adapter."""
 
 
@@ -50,7 +50,7 @@ class Leaves(ABC):
     def __init__(self, document: Document, unknown: str) -> None:
         self.document, self._unknown = document, unknown
         self.problems: list[ArchitectureError] = []
-        self.notices: list[Notice] = []
+        self.warnings: list[ReportWarning] = []
 
     @abstractmethod
     def inside(self, layer: Layer, call: Call) -> tuple[tuple[Tensor, ...], Output]:
@@ -60,17 +60,17 @@ class Leaves(ABC):
         """Note a problem at `pointer`, and go on with the others."""
         error.pointer = pointer + error.pointer
         self.problems.append(error)
-        if len(self.problems) >= MOST_PROBLEMS:
+        if len(self.problems) >= MAX_PROBLEMS:
             raise Enough
 
     def applied(self, layer: Layer, path: str, given: Call) -> Applied:
         """The tensors and the output of a layer that a formula knows."""
         args, kwargs = given
         essence: Hashable  # what the formula's result follows from; None where that is too long
-        if layer.alike and not kwargs and len(args) == 1 and type(args[0]) is tuple:
-            essence = layer.alike, args[0]
-        elif layer.alike and not kwargs and len(args) == 1 and _are_shapes(args[0]):
-            essence = layer.alike, "list", *args[0]
+        if layer.cache_key and not kwargs and len(args) == 1 and type(args[0]) is tuple:
+            essence = layer.cache_key, args[0]
+        elif layer.cache_key and not kwargs and len(args) == 1 and _are_shapes(args[0]):
+            essence = layer.cache_key, "list", *args[0]
         else:
             essence = key((self.document.framework, layer.type, layer.config, args, kwargs))
         if (known := _KNOWN.recall(essence)) is not None:
@@ -88,7 +88,7 @@ class Leaves(ABC):
 
     def _computed(self, kind: LayerType, config: Mapping[str, Any], layer: Layer, given: Call) -> Applied | None:
         """What the formula makes of a config; None where something is wrong, which is told then."""
-        pointer = layer.pointer + self.document.config_at
+        pointer = layer.pointer + self.document.config_pointer
         if wrong := kind.signature.problems(config, pointer):
             for problem in wrong:
                 self.blame(problem, "")
@@ -113,9 +113,9 @@ class Leaves(ABC):
         except ArchitectureError as error:
             if isinstance(error, UnknownLayer) and self._unknown == "report":
                 detail = f'"{layer.type[:100]}" is no known layer; its parameters are not in the totals'
-                self.notices.append(Notice("unknown_layer", path, detail, seen=False))
+                self.warnings.append(ReportWarning("unknown_layer", path, detail, exact=False))
             else:
-                self.blame(error, layer.pointer + self.document.type_at)
+                self.blame(error, layer.pointer + self.document.type_pointer)
         return None
 
     def _known(self, kind: LayerType, config: Mapping[str, Any], path: str) -> Mapping[str, Any]:
@@ -125,7 +125,7 @@ class Leaves(ABC):
         known = kind.signature.arguments | kind.signature.ignored
         for name in config.keys() - known:
             detail = f'the argument "{name[:100]}" of {kind.name} is not known: it may change the count'
-            self.notices.append(Notice("unknown_argument", path, detail, seen=False))
+            self.warnings.append(ReportWarning("unknown_argument", path, detail, exact=False))
         return {name: config[name] for name in config if name in known}
 
     def _apply(self, kind: LayerType, config: Mapping[str, Any], pointer: str, given: Call) -> Applied:
@@ -143,8 +143,8 @@ class Leaves(ABC):
             return [self._parts(item, f"{pointer}/{index}") for index, item in enumerate(value)]
         if value is None:
             return None
-        assert self.document.part is not None
-        return Inner(self.document.part(value, pointer), self.inside)
+        assert self.document.read_nested_layer is not None
+        return NestedLayer(self.document.read_nested_layer(value, pointer), self.inside)
 
 
 def _run(formula: Formula) -> Applied:
@@ -154,8 +154,8 @@ def _run(formula: Formula) -> Applied:
     (output,) = returned
     for shape in (output,) if isinstance(output, tuple) else flatten(output):
         for size in shape or ():
-            if size and size > LARGEST_COUNT:
-                raise TooLarge(f"returns an axis longer than {LARGEST_COUNT:,}", code="count_too_large")
+            if size and size > MAX_COUNT:
+                raise TooLarge(f"returns an axis longer than {MAX_COUNT:,}", code="count_too_large")
     return Applied(tensors, output, {})
 
 
@@ -182,6 +182,6 @@ def tensors_of(row: Row, types: tuple[str, ...], prefix: str = "") -> Iterator[T
     for copy in range(row.repeat):
         start = f"{prefix}{copy}." if row.repeat > 1 else prefix
         for tensor in row.tensors:
-            yield tensor._replace(name=start + tensor.name, inside=types + tensor.inside)
+            yield tensor._replace(name=start + tensor.name, layer_types=types + tensor.layer_types)
         for child in row.children:
             yield from tensors_of(child, (*types, child.type), f"{start}{child.name}.")

@@ -12,15 +12,15 @@ from paramcount.counting import globs
 from paramcount.model.block_ranges import indices
 from paramcount.model.errors import TooLarge
 from paramcount.model.layers import Layer
-from paramcount.model.tensors import Reason
+from paramcount.model.tensors import FreezeReason
 
-LONGEST_GLOBS = 100_000
+MAX_GLOB_CHARACTERS = 100_000
 """How many characters the rules of one request may have: compiling takes some 15 µs for each."""
 
-MOST_CHOICES = 2_000_000
+MAX_POSITION_CHECKS = 2_000_000
 """How often rules that choose by position may look at a layer."""
 
-MOST_STEPS = 50_000_000
+MAX_MATCH_STEPS = 50_000_000
 """How many steps one look may take, the characters of a path times those of all globs: some hundred milliseconds."""
 
 _SELECTOR = re.compile(
@@ -43,20 +43,20 @@ class Rule(NamedTuple):
     trainable: bool
 
 
-def match_problem(match: str) -> str:
+def find_rule_problem(match: str) -> str:
     """What is wrong with the `match` of a rule; '' where nothing is."""
     found = _POSITION.match(match)
     return f'"{found[0]}" needs a number of layers, as in "{found[0]}10"' if found else ""
 
 
-class Verdict(NamedTuple):
+class Trainability(NamedTuple):
     """Whether something trains: why it does not, and which rule said so (-1: the document)."""
 
-    frozen_by: Reason | None = None
+    frozen_by: FreezeReason | None = None
     rule: int = -1
 
 
-FROZEN = Verdict(Reason("document"))
+FROZEN = Trainability(FreezeReason("document"))
 
 
 class _Matcher:
@@ -65,7 +65,7 @@ class _Matcher:
     def __init__(self, index: int, rule: Rule) -> None:
         found = _SELECTOR.fullmatch(rule.match)
         assert found
-        self.verdict = Verdict(None if rule.trainable else Reason("rule", index, rule.match), index)
+        self.verdict = Trainability(None if rule.trainable else FreezeReason("rule", index, rule.match), index)
         self.which, self.number = found["which"] or "", int(found["count"] or 0)
         self.by_type = found["by_type"] is not None
         self.pattern = globs.compiled(found["glob"] or ("*" if self.which else ""))
@@ -85,7 +85,7 @@ class _Matcher:
 
 
 class Rules:
-    """Rules; `prepare` comes before `settle`. `unused` are those that have matched nothing yet."""
+    """Rules; `prepare` comes before `decide`. `unused` are those that have matched nothing yet."""
 
     def __init__(self, rules: Iterable[Rule] = (), until: float = inf) -> None:
         self._rules = tuple(rules)
@@ -106,8 +106,8 @@ class Rules:
     def prepare(self, root: Layer, copies: int) -> None:
         """Compile the rules, and settle which layers are the first or last ones; at most `copies` of a block are told
         apart. Raises TooLarge."""
-        if self._length > LONGEST_GLOBS:
-            raise TooLarge(f"has rules of more than {LONGEST_GLOBS:,} characters")
+        if self._length > MAX_GLOB_CHARACTERS:
+            raise TooLarge(f"has rules of more than {MAX_GLOB_CHARACTERS:,} characters")
         self._matchers = [_Matcher(index, rule) for index, rule in enumerate(self._rules)]
         # Most paths match no glob at all, and one expression of all of them says so at once.
         globbing = [matcher for matcher in self._matchers if not matcher.which and not matcher.by_type]
@@ -130,7 +130,7 @@ class Rules:
                 else:
                     still.append(matcher)
             looks += len(asking)
-            if looks > MOST_CHOICES:
+            if looks > MAX_POSITION_CHECKS:
                 raise TooLarge(
                     "has too many layers for so many rules of first and last ones", layer.pointer, "too_large"
                 )
@@ -143,21 +143,26 @@ class Rules:
 
     def _look(self, path: str) -> None:
         """Refuse a path that is too long for so many rules, or that comes too late."""
-        if len(path) * self._length > MOST_STEPS:
+        if len(path) * self._length > MAX_MATCH_STEPS:
             raise TooLarge(f"has a path of {len(path):,} characters, too long for rules of {self._length:,} characters")
         if monotonic() > self._until:
             raise TooLarge("has rules that take too long to match")
 
-    def settle(
-        self, path: str, inherited: Verdict, flag: bool = True, kind: str | None = None, inside: tuple[str, ...] = ()
-    ) -> Verdict:
-        """The verdict on what stands at `path`: a layer of type `kind`, or a tensor, of layers of the types `inside`.
+    def decide(
+        self,
+        path: str,
+        inherited: Trainability,
+        flag: bool = True,
+        kind: str | None = None,
+        layer_types: tuple[str, ...] = (),
+    ) -> Trainability:
+        """Whether what stands at `path`: a layer of type `kind`, or a tensor of `layer_types`.
 
         `flag` is the document's own word on it. Raises TooLarge.
         """
         self._look(path)
         verdict = inherited if flag or inherited.rule >= 0 else FROZEN
-        kinds = inside if kind is None else (kind,)
+        kinds = layer_types if kind is None else (kind,)
         for matcher in self._matchers if self._any_glob.fullmatch(path) else self._others:
             index = matcher.verdict.rule
             if index in self._used and index < verdict.rule:

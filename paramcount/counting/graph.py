@@ -9,7 +9,7 @@ from typing import Any, Final
 from paramcount.model.errors import ArchitectureError, InvalidGraph, Problems, did_you_mean
 from paramcount.model.layers import Call, Graph, Layer, Ref
 from paramcount.model.tensors import Dimensions, Output
-from paramcount.schema.validator import MOST_PROBLEMS, shown
+from paramcount.schema.validator import MAX_PROBLEMS, shown
 
 FAILED: Final = object()
 """The output of a layer whose problem is told already: whoever is fed by it keeps quiet."""
@@ -100,7 +100,7 @@ def evaluate(parent: Layer, given: Call, run: Run) -> Output:
                 it.values[child.name, index] = run(child, it.fed(child, index))
         return it.swap(graph.outputs)
     except _Missing:
-        if problems := list(islice(_missing_inputs(parent, graph), MOST_PROBLEMS)):
+        if problems := list(islice(_missing_inputs(parent, graph), MAX_PROBLEMS)):
             raise Problems(problems) from None
     for child in parent.children:
         for index in range(len(child.calls) or 1):

@@ -7,10 +7,10 @@ from math import prod
 from typing import NamedTuple
 
 from paramcount.model.dtypes import DTYPES
-from paramcount.model.tensors import Reason, Tensor, Totals
+from paramcount.model.tensors import FreezeReason, Tensor, Totals
 
 
-class Settled(NamedTuple):
+class TensorSummary(NamedTuple):
     """Tensors with their fate, and the sums of those that are not counted elsewhere."""
 
     tensors: tuple[Tensor, ...]
@@ -19,21 +19,23 @@ class Settled(NamedTuple):
     buffers: Mapping[str, int]
 
 
-NOTHING = Settled((), Totals(), {}, {})
+NOTHING = TensorSummary((), Totals(), {}, {})
 
 
-def settle(tensors: Iterable[Tensor], fates: Iterable[Reason | None], dtype: str, shares: str) -> Settled:
+def summarize(
+    tensors: Iterable[Tensor], fates: Iterable[FreezeReason | None], dtype: str, shares: str
+) -> TensorSummary:
     """Each tensor with what freezes it, in `dtype` unless it has its own; with `shares` they are that layer's."""
     settled: list[Tensor] = []
     weights: dict[str, int] = {}
     buffers: dict[str, int] = {}
     trains = frozen = size_bytes = buffer_bytes = 0
     for tensor, frozen_by in zip(tensors, fates, strict=True):
-        name, shape, role, own_dtype, trainable, tied_to, _, stands_for, inside = tensor
+        name, shape, role, own_dtype, trainable, tied_to, _, logical_size, layer_types = tensor
         if not own_dtype or frozen_by or shares or not trainable:
             own_dtype = own_dtype or dtype
             tied_to = tied_to or (shares and f"{shares}.{name}")
-            tensor = Tensor(name, shape, role, own_dtype, not frozen_by, tied_to, frozen_by, stands_for, inside)  # noqa: PLW2901
+            tensor = Tensor(name, shape, role, own_dtype, not frozen_by, tied_to, frozen_by, logical_size, layer_types)  # noqa: PLW2901
         settled.append(tensor)
         if tied_to:
             continue
@@ -50,4 +52,4 @@ def settle(tensors: Iterable[Tensor], fates: Iterable[Reason | None], dtype: str
         size_bytes += taken
         weights[own_dtype] = weights.get(own_dtype, 0) + size
     totals = Totals(trains, frozen, sum(buffers.values()) if buffers else 0, size_bytes, buffer_bytes)
-    return Settled(tuple(settled), totals, weights, buffers)
+    return TensorSummary(tuple(settled), totals, weights, buffers)

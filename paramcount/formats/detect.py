@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from paramcount.model.document import Document
 
 
-def recognise(payload: Any, name: str | None = None) -> Format:
+def detect(payload: Any, name: str | None = None) -> Format:
     """The format called `name`, or the only one that claims `payload`. Raises UnknownFormat."""
     if name is not None:
         if name not in FORMATS:

@@ -20,7 +20,7 @@ from paramcount.formats.keras.archive import finite
 from paramcount.formats.safetensors.header import parse
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, token
 
-_MOST_TEXT = 512 * 1024 * 1024
+MAX_DOCUMENT_BYTES = 512 * 1024 * 1024
 """The longest document, in bytes, that is read whole."""
 
 _INDEX = ".safetensors.index.json"
@@ -49,9 +49,9 @@ def payload(*paths: str) -> Any:
 
 def stream(file: BinaryIO) -> Any:
     """What a stream holds, of which no more than a long document is read. Raises Problems."""
-    raw = file.read(_MOST_TEXT + 1)
-    if len(raw) > _MOST_TEXT:
-        raise Problems([TooLarge(f"is longer than {_MOST_TEXT:,} bytes: name the file instead")])
+    raw = file.read(MAX_DOCUMENT_BYTES + 1)
+    if len(raw) > MAX_DOCUMENT_BYTES:
+        raise Problems([TooLarge(f"is longer than {MAX_DOCUMENT_BYTES:,} bytes: name the file instead")])
     return document(raw)
 
 
@@ -84,8 +84,8 @@ def _file(path: Path) -> Any:
         raise InvalidDocument(_PICKLED if start[:1] == b"\x80" else "is an HDF5 file: give the model's JSON (to_json)")
     if path.suffix == ".onnx":
         return _mapped(path)
-    if path.stat().st_size > _MOST_TEXT:
-        raise TooLarge(f"is no file of weights that is known, and longer than {_MOST_TEXT:,} bytes")
+    if path.stat().st_size > MAX_DOCUMENT_BYTES:
+        raise TooLarge(f"is no file of weights that is known, and longer than {MAX_DOCUMENT_BYTES:,} bytes")
     return document(path.read_bytes())
 
 
@@ -101,8 +101,8 @@ def _archive(path: Path) -> Any:
         with ZipFile(path) as archive:
             if "config.json" not in archive.namelist():
                 raise InvalidDocument(_PICKLED)
-            if archive.getinfo("config.json").file_size > _MOST_TEXT:
-                raise TooLarge(f"holds a config.json longer than {_MOST_TEXT:,} bytes")
+            if archive.getinfo("config.json").file_size > MAX_DOCUMENT_BYTES:
+                raise TooLarge(f"holds a config.json longer than {MAX_DOCUMENT_BYTES:,} bytes")
             return finite(archive.read("config.json"))
     except (BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise InvalidDocument(f"is an archive that cannot be read: {str(error)[:100]}") from None

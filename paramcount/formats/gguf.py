@@ -13,7 +13,7 @@ from typing import Any
 
 from paramcount.formats.named_tensors.checkpoint import (
     INTEGERS,
-    MOST_TENSORS,
+    MAX_TENSORS,
     Bytes,
     Truncated,
     elements,
@@ -24,7 +24,7 @@ from paramcount.formats.named_tensors.tree import tree
 from paramcount.model.document import Document
 from paramcount.model.dtypes import BLOCKS, DTYPES
 from paramcount.model.errors import ArchitectureError, InvalidDocument, TooLarge, token
-from paramcount.model.report import Notice
+from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import reader
 from paramcount.schema.validator import shown
@@ -98,21 +98,23 @@ def gguf(payload: Any) -> Document:
         raise InvalidDocument("has tensors that are in two of its files", code="duplicate_name")
     name = files[0].metadata.get("general.name")
     root = tree(tensors, name if isinstance(name, str) else "")
-    return Document(root, "stored", notices=tuple(_notices(files, tensors)))
+    return Document(root, "stored", warnings=tuple(_warnings(files, tensors)))
 
 
-def _notices(files: list[File], tensors: Mapping[str, Tensor]) -> Iterator[Notice]:
+def _warnings(files: list[File], tensors: Mapping[str, Tensor]) -> Iterator[ReportWarning]:
     count = max((n for file in files if type(n := file.metadata.get("split.count")) is int), default=1)
     if count > len(files):
         detail = f"{count - len(files)} of the {count} files of this model are not here, and not counted"
-        yield Notice("missing_shard", "", detail, seen=False)
+        yield ReportWarning("missing_shard", "", detail, exact=False)
     elif {"token_embd.weight", "output_norm.weight"} <= tensors.keys() and "output.weight" not in tensors:
-        yield Notice("tied_output", "", "has no output.weight: token_embd.weight serves as it, and is counted once")
+        yield ReportWarning(
+            "tied_output", "", "has no output.weight: token_embd.weight serves as it, and is counted once"
+        )
     quantised = elements(tensor for tensor in tensors.values() if tensor.dtype in BLOCKS)
     detail = "a GGUF file does not say what trains: weights of a floating type count as trainable"
     if quantised:
         detail += f", {quantised:,} of quantised types as frozen"
-    yield Notice("flags_not_stored", "", detail)
+    yield ReportWarning("flags_not_stored", "", detail)
 
 
 def read_file(data: Bytes) -> File:
@@ -146,8 +148,8 @@ def _tensors(cursor: _Cursor, count: int, file: File) -> Iterator[ArchitectureEr
     if type(alignment) is not int or alignment <= 0 or alignment & (alignment - 1):
         yield InvalidDocument(f"general.alignment must be a power of two, not {shown(alignment)}", code="alignment")
         return
-    if count > MOST_TENSORS:
-        raise TooLarge(f"holds {count:,} tensors, where {MOST_TENSORS:,} are the most")
+    if count > MAX_TENSORS:
+        raise TooLarge(f"holds {count:,} tensors, where {MAX_TENSORS:,} are the most")
     names: set[str] = set()
     expected = 0
     for _ in range(count):

@@ -16,10 +16,14 @@ from paramcount.model.layers import Call, Graph, Layer, Ref
 from paramcount.model.tensors import Convention
 from paramcount.schema.components import json_schema
 from paramcount.schema.registry import FRAMEWORKS, reader
-from paramcount.schema.signature import LARGEST
+from paramcount.schema.signature import MAX_DIMENSION
 from paramcount.schema.validator import Validator
 
-_SHAPE = {"type": "array", "maxItems": 32, "items": {"type": ["integer", "null"], "minimum": 1, "maximum": LARGEST}}
+_SHAPE = {
+    "type": "array",
+    "maxItems": 32,
+    "items": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_DIMENSION},
+}
 _MEMBERS = frozenset(("type", "name", "trainable", "inputs", "repeat", "layers", "shares", "dtype"))
 """What says how a layer stands in the model; all else is its config."""
 
@@ -44,7 +48,7 @@ class NativeLayer(Schema):
     name = fields.String(validate=validate.Length(1, 1000))
     trainable = fields.Boolean(metadata={"description": "false freezes it and all beneath"})
     inputs = fields.List(fields.String(), validate=validate.Length(1, 1000))
-    repeat = fields.Integer(strict=True, validate=validate.Range(1, LARGEST))
+    repeat = fields.Integer(strict=True, validate=validate.Range(1, MAX_DIMENSION))
     layers = fields.List(fields.Nested(lambda: NativeLayer()))
     shares = fields.String(metadata={"description": "the path of the layer whose tensors these are"})
     dtype = fields.String(validate=validate.OneOf(sorted(DTYPES)), metadata={"description": "of its tensors"})
@@ -95,7 +99,7 @@ def native(payload: Mapping[str, Any]) -> Document:
         convention,
         framework,
         inputs=tuple((None, *shape) for shape in entries.values()),
-        part=read_part,
+        read_nested_layer=read_nested_layer,
     )
 
 
@@ -117,7 +121,7 @@ def _layers(items: Sequence[Mapping[str, Any]], pointer: str) -> tuple[Layer, ..
     )
 
 
-def read_part(item: Any, pointer: str) -> Layer:
+def read_nested_layer(item: Any, pointer: str) -> Layer:
     """A layer inside another's config, which no schema has seen yet."""
     if problems := _PART.problems(item, pointer):
         raise Problems(problems)
@@ -149,7 +153,7 @@ def _wired(parent: Layer, items: Sequence[Mapping[str, Any]], entries: tuple[str
     for child, item in zip(parent.children, items, strict=True):
         names = item.get("inputs", [previous])
         refs = [Ref(name) for name in names]
-        children.append(child.called([Call((refs if len(refs) > 1 else refs[0],))]))
+        children.append(child.with_calls([Call((refs if len(refs) > 1 else refs[0],))]))
         fed.update(names)
         previous = child.name
     ends = [Ref(child.name) for child in children if child.name not in fed]

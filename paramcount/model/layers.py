@@ -52,14 +52,14 @@ class Layer(NamedTuple):
     shares: str = ""  # the path of the layer whose tensors these are
     dtype: str = ""
     pointer: str = ""  # where it stands in the document
-    alike: bytes = b""  # the same of two layers only if type and config are; empty where the reader does not know
+    cache_key: bytes = b""  # the same of two layers only if type and config are; empty where the reader does not know
 
-    def called(self, calls: Iterable[Call]) -> Layer:
+    def with_calls(self, calls: Iterable[Call]) -> Layer:
         """The layer, wired in by these."""
         return Layer._make((*self[:5], tuple(calls), *self[6:]))
 
 
-class Inner(NamedTuple):
+class NestedLayer(NamedTuple):
     """A layer inside another's config, as the formula of the outer one sees it: `yield from layer(shape)`."""
 
     layer: Layer

@@ -8,21 +8,23 @@ from typing import NamedTuple
 from paramcount.model.tensors import Convention, Output, Tensor, Totals
 
 
-class Notice(NamedTuple):
-    """Something that a reader of the report must know; with `seen` false, the count is not exact because of it."""
+class ReportWarning(NamedTuple):
+    """Something that a reader of the report must know; with `exact` false, the count is not exact because of it."""
 
     code: str
     path: str
     detail: str
-    seen: bool = True
+    exact: bool = True
 
 
-class Share(NamedTuple):
+class WeightRoles(NamedTuple):
     """What of a model's weights is for what, where a format knows."""
 
     embedding: int  # of tokens, at the input
-    head: int  # embeddings at the output, where those are not the same tensor
-    idle: int | None = None  # in routed experts that one token does not visit; None: it is no mixture of experts
+    lm_head: int  # embeddings at the output, where those are not the same tensor
+    inactive_experts: int | None = (
+        None  # in routed experts that one token does not visit; None: it is no mixture of experts
+    )
 
 
 class Row(NamedTuple):
@@ -56,11 +58,11 @@ class Report(NamedTuple):
     convention: Convention
     weights_by_dtype: Mapping[str, int]
     buffers_by_dtype: Mapping[str, int]
-    notices: tuple[Notice, ...] = ()
+    warnings: tuple[ReportWarning, ...] = ()
     framework: str = ""  # whose layers they are, where the document says so
-    share: Share | None = None
+    roles: WeightRoles | None = None
 
     @property
     def exact(self) -> bool:
-        """Whether everything could be seen."""
-        return all(notice.seen for notice in self.notices)
+        """Whether everything could be exact."""
+        return all(warning.exact for warning in self.warnings)

@@ -16,7 +16,7 @@ Convention = Literal["keras", "torch", "stored"]
 """Where buffers go: keras counts them as frozen, torch leaves them out, stored counts every element of a file."""
 
 
-class Reason(NamedTuple):
+class FreezeReason(NamedTuple):
     """Why something does not train."""
 
     by: Literal["design", "document", "adapter", "rule"]
@@ -24,10 +24,10 @@ class Reason(NamedTuple):
     match: str = ""  # what that rule matches
 
 
-ADAPTER = Reason("adapter")
+ADAPTER = FreezeReason("adapter")
 """It is of the model that an adapter was put into."""
 
-DESIGN = Reason("design")
+DESIGN = FreezeReason("design")
 """Its layer never trains it, whatever anybody says: a buffer, a quantised kernel."""
 
 
@@ -40,9 +40,11 @@ class Tensor(NamedTuple):
     dtype: str = ""  # a key of DTYPES; empty: the layer's
     trainable: bool = True  # False: frozen by its layer's design
     tied_to: str = ""  # the path of the tensor that this one is; it is counted there
-    frozen_by: Reason | None = None  # settled by counting
-    stands_for: int = 0  # how many values a packed one holds: -1, nobody can tell; 0, as many as it has elements
-    inside: tuple[str, ...] = ()  # the types of the layers in its layer's config that it is of, the outermost first
+    frozen_by: FreezeReason | None = None  # settled by counting
+    logical_size: int = 0  # how many values a packed one holds: -1, nobody can tell; 0, as many as it has elements
+    layer_types: tuple[
+        str, ...
+    ] = ()  # the types of the layers in its layer's config that it is of, the outermost first
 
     @property
     def size(self) -> int:

@@ -115,10 +115,10 @@ def _unseen(comparison: Comparison) -> list[str]:
     """What could not be seen of either, and so is not compared."""
     sides = (("before", comparison.before), ("after", comparison.after))
     return [
-        f"{side}: {notice.path or notice.code}: {notice.detail}"
+        f"{side}: {warning.path or warning.code}: {warning.detail}"
         for side, report in sides
-        for notice in report.notices
-        if not notice.seen
+        for warning in report.warnings
+        if not warning.exact
     ]
 
 
@@ -139,7 +139,7 @@ COMPARISONS: Mapping[str, Callable[[Comparison, str, str], str]] = {
 
 
 def _side(report: Report, form: str, totals: Figures) -> dict[str, Any]:
-    warnings = [{"code": n.code, "path": n.path, "detail": n.detail} for n in report.notices]
+    warnings = [{"code": n.code, "path": n.path, "detail": n.detail} for n in report.warnings]
     return {"name": report.root.name, "format": form, "exact": report.exact, "totals": totals, "warnings": warnings}
 
 

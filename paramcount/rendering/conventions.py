@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from paramcount.analysis.conventions import SAYS, Item, Views
+from paramcount.analysis.conventions import DEFINITIONS, Item, Views
 from paramcount.rendering.fields import printable
 from paramcount.rendering.markdown import code, table
 
@@ -30,14 +30,14 @@ def views_as_text(views: Views, columns: int) -> str:
     if max(map(len, lines)) > columns:  # too narrow for a table: an item a line
         lines = [f"{view}: {total:,}" for view, total in views.totals.items()]
         lines += [f"{_name(item)}: {item.elements:,} in {', '.join(_columns(item, views))}" for item in views.items]
-    return "\n".join((*lines, *(f"{view}: {SAYS[view]}" for view in views.totals))) + "\n"
+    return "\n".join((*lines, *(f"{view}: {DEFINITIONS[view]}" for view in views.totals))) + "\n"
 
 
 def views_as_markdown(views: Views) -> str:
     """A section of a model card."""
     rows = [[code(name), *numbers] for name, *numbers in _rows(views)]
     lines = ["## Views", "", *table(["Counted as", *views.totals], rows, 1)]
-    return "\n".join((*lines, *(f"- {code(view)}: {SAYS[view]}" for view in views.totals))) + "\n"
+    return "\n".join((*lines, *(f"- {code(view)}: {DEFINITIONS[view]}" for view in views.totals))) + "\n"
 
 
 def _rows(views: Views) -> Iterator[list[str]]:

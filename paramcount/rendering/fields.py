@@ -8,7 +8,7 @@ from typing import NotRequired, TypedDict
 from unicodedata import category
 
 from paramcount.model.report import Report, Row
-from paramcount.model.tensors import Convention, Output, Reason, Tensor, Totals
+from paramcount.model.tensors import Convention, FreezeReason, Output, Tensor, Totals
 
 DEEPEST = 1_000_000
 """A depth that no report has."""
@@ -74,10 +74,10 @@ class Active(TypedDict):
 
 def embedding(report: Report) -> Embedding | None:
     """What embeds, where the document's format knows."""
-    if report.share is None:
+    if report.roles is None:
         return None
-    found, total = report.share, report.root.totals.trainable + report.root.totals.frozen
-    return {"input": found.embedding, "output": found.head, "non_embedding": total - found.embedding}
+    found, total = report.roles, report.root.totals.trainable + report.root.totals.frozen
+    return {"input": found.embedding, "output": found.lm_head, "non_embedding": total - found.embedding}
 
 
 def active(report: Report) -> Active | None:
@@ -85,12 +85,12 @@ def active(report: Report) -> Active | None:
 
     There is no agreed definition, so three figures: with both embeddings, without those at the input, without either.
     """
-    if report.share is None or report.share.idle is None:
+    if report.roles is None or report.roles.inactive_experts is None:
         return None
-    found = report.share
-    total = report.root.totals.trainable + report.root.totals.frozen - report.share.idle
+    found = report.roles
+    total = report.root.totals.trainable + report.root.totals.frozen - report.roles.inactive_experts
     without = total - found.embedding
-    return {"total": total, "without_input_embedding": without, "without_embeddings": without - found.head}
+    return {"total": total, "without_input_embedding": without, "without_embeddings": without - found.lm_head}
 
 
 def purposes(report: Report) -> Iterator[tuple[str, int, str]]:
@@ -114,7 +114,7 @@ class Frozen:
 
     def __init__(self, report: Report) -> None:
         self._buffers = report.convention != "torch"
-        self._found: dict[int, Mapping[Reason, int]] = {}
+        self._found: dict[int, Mapping[FreezeReason, int]] = {}
         self._gather(report.root)
 
     def of(self, row: Row) -> list[FrozenBy]:
@@ -122,10 +122,10 @@ class Frozen:
         found = self._found.get(id(row))
         return [_told(reason, found[reason]) for reason in sorted(found, key=_place)] if found else []
 
-    def _gather(self, row: Row) -> Mapping[Reason, int]:
+    def _gather(self, row: Row) -> Mapping[FreezeReason, int]:
         if not row.totals.frozen and not (self._buffers and row.totals.buffers):
             return {}
-        found: dict[Reason, int] = {}
+        found: dict[FreezeReason, int] = {}
         for tensor in row.tensors:
             if tensor.frozen_by and not tensor.tied_to and (self._buffers or tensor.role == "weight"):
                 found[tensor.frozen_by] = found.get(tensor.frozen_by, 0) + tensor.size
@@ -138,11 +138,11 @@ class Frozen:
         return found
 
 
-def _place(reason: Reason) -> tuple[int, int]:
+def _place(reason: FreezeReason) -> tuple[int, int]:
     return ("rule", "adapter", "document", "design").index(reason.by), reason.rule
 
 
-def _told(reason: Reason, count: int) -> FrozenBy:
+def _told(reason: FreezeReason, count: int) -> FrozenBy:
     if reason.by == "rule":
         return {"by": reason.by, "rule": reason.rule, "match": reason.match, "count": count}
     return {"by": reason.by, "count": count}

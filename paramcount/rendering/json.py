@@ -37,7 +37,7 @@ def as_json(report: Report, form: str, detail: Detail = "layers", depth: int = D
         "by_dtype": by_dtype(report),
         "tensors": [_tensor(tensor) for tensor in root.tensors] if detail == "tensors" else [],
         "layers": [rows.rendered(row, depth) for row in shown],
-        "warnings": [{"code": n.code, "path": n.path, "detail": n.detail} for n in report.notices],
+        "warnings": [{"code": n.code, "path": n.path, "detail": n.detail} for n in report.warnings],
         **{name: found for name, found in shares.items() if found is not None},
     }
 

@@ -53,8 +53,8 @@ def as_markdown(report: Report, form: str, depth: int = DEEPEST) -> str:
             rows.append([*map(code, names), *numbers, why, code(explanation(row))])
         headings = ["Layer", "Type", "Output shape", "Copies", "Parameters", "Trainable", "Frozen by", "How"]
         lines += table(headings, rows, 3, 3)
-    for notice in report.notices:
-        lines.append(f"- {notice.code}{_match(notice.path)}: {code(notice.detail)}")
+    for warning in report.warnings:
+        lines.append(f"- {warning.code}{_match(warning.path)}: {code(warning.detail)}")
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

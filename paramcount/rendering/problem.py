@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from paramcount.model.errors import ArchitectureError, Problems
-from paramcount.schema.validator import MOST_PROBLEMS
+from paramcount.schema.validator import MAX_PROBLEMS
 
 
 def members(status: int, detail: str, errors: Iterable[ArchitectureError] = ()) -> dict[str, Any]:
@@ -21,9 +21,9 @@ def members(status: int, detail: str, errors: Iterable[ArchitectureError] = ()) 
     }
 
 
-def unprocessable(error: Problems) -> dict[str, Any]:
+def payload_problem(error: Problems) -> dict[str, Any]:
     """The members of the problem of a payload."""
-    found = error.problems[:MOST_PROBLEMS]
+    found = error.problems[:MAX_PROBLEMS]
     count = "one problem" if len(found) == 1 else f"{len(found)} problems"
-    more = " (and there may be more)" if len(found) == MOST_PROBLEMS else ""
+    more = " (and there may be more)" if len(found) == MAX_PROBLEMS else ""
     return members(HTTPStatus.UNPROCESSABLE_ENTITY, f"The payload has {count}{more}.", found)

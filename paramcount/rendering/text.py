@@ -82,7 +82,7 @@ def as_text(report: Report, form: str, depth: int = DEEPEST, columns: int = WIDT
         if column == "frozen" and apart:
             lines += [f"{count:>30,}  {why}" for count, why in reasons]
     lines += [f"{name:10}{count:>20,}  {what}" for name, count, what in purposes(report)]
-    told = (f"{notice.code}: {': '.join(filter(None, (notice.path, notice.detail)))}" for notice in report.notices)
+    told = (f"{warning.code}: {': '.join(filter(None, (warning.path, warning.detail)))}" for warning in report.warnings)
     return "\n".join((heading, *table, *lines, *map(printable, told))) + "\n"
 
 

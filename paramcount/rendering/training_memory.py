@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from paramcount.analysis.training_memory import NOT_INCLUDED, Cost
+from paramcount.analysis.training_memory import NOT_INCLUDED, TrainingMemory
 
 
-def cost_as_json(cost: Cost) -> dict[str, Any]:
+def training_memory_as_json(cost: TrainingMemory) -> dict[str, Any]:
     """The bill; its items add up to `total`, in bytes."""
     return {
         "optimizer": cost.optimizer,
@@ -19,7 +19,7 @@ def cost_as_json(cost: Cost) -> dict[str, Any]:
     }
 
 
-def cost_as_text(cost: Cost) -> str:
+def training_memory_as_text(cost: TrainingMemory) -> str:
     """The bill, a line an item."""
     lines = [f"Bytes to train with {cost.optimizer} in {cost.precision} ({cost.source})"]
     lines += [f"{item.name:28}{item.bytes:>24,}  {item.formula}" for item in cost.items]

@@ -10,7 +10,7 @@ import orjson
 
 from paramcount.model import budget
 from paramcount.model.errors import Problems, TooLarge
-from paramcount.rendering.problem import members, unprocessable
+from paramcount.rendering.problem import members, payload_problem
 
 
 def lines(readline: Callable[[int], bytes], most: int) -> Iterator[bytes | None]:
@@ -26,7 +26,7 @@ def lines(readline: Callable[[int], bytes], most: int) -> Iterator[bytes | None]
 
 def too_long(most: int) -> dict[str, Any]:
     """The problem of a line that is longer than `most` bytes."""
-    return unprocessable(Problems([TooLarge(f"is longer than {most:,} bytes")]))
+    return payload_problem(Problems([TooLarge(f"is longer than {most:,} bytes")]))
 
 
 def answer(line: bytes, tell: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def answer(line: bytes, tell: Callable[[Any], dict[str, Any]]) -> dict[str, Any]
         budget.check_values(line)
         given = orjson.loads(line)
     except TooLarge as error:
-        return unprocessable(Problems([error]))
+        return payload_problem(Problems([error]))
     except orjson.JSONDecodeError as error:
         return members(HTTPStatus.BAD_REQUEST, f"The line is not JSON: {error}.")
     if isinstance(given, dict) and "id" in given:
@@ -44,4 +44,4 @@ def answer(line: bytes, tell: Callable[[Any], dict[str, Any]]) -> dict[str, Any]
     try:
         return named | tell(given)
     except Problems as problems:
-        return named | unprocessable(problems)
+        return named | payload_problem(problems)

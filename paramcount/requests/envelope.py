@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from marshmallow import RAISE, Schema, ValidationError, fields, missing, validate
 
 from paramcount.adapters import AdapterConfig, AdapterProblems, adapt
-from paramcount.analysis.conventions import reconcile
+from paramcount.analysis.conventions import count_by_view
 from paramcount.analysis.training_memory import OPTIMIZERS, PRECISIONS, cost
 from paramcount.counting.count import Options as Counting
 from paramcount.counting.count import count
-from paramcount.counting.freezing import Rule as Verdict
-from paramcount.counting.freezing import match_problem
-from paramcount.formats.detect import check, recognise, understand
+from paramcount.counting.freezing import Rule as FreezeRule
+from paramcount.counting.freezing import find_rule_problem
+from paramcount.formats.detect import check, detect, understand
 from paramcount.model.budget import Limits
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import InvalidDocument, Problems, TooLarge, UnknownFormat, token
@@ -25,7 +25,7 @@ from paramcount.rendering.conventions import views_as_json, views_as_markdown, v
 from paramcount.rendering.fields import DEEPEST
 from paramcount.rendering.json import as_json
 from paramcount.rendering.text import WIDTH, as_text
-from paramcount.rendering.training_memory import cost_as_json, cost_as_text
+from paramcount.rendering.training_memory import training_memory_as_json, training_memory_as_text
 from paramcount.schema.components import json_schema
 from paramcount.schema.registry import Format
 from paramcount.schema.validator import Validator
@@ -33,14 +33,14 @@ from paramcount.schema.validator import Validator
 CONVENTIONS = ("keras", "torch", "stored")
 DETAILS = ("totals", "layers", "tensors")
 
-Asked = Mapping[str, Any]
+CountRequest = Mapping[str, Any]
 """What was asked, loaded: the members of an envelope, or their like from a query or a command line."""
 
 Step = Callable[[str], AbstractContextManager[Any]]
 """What surrounds a step of the work, by the step's name."""
 
 
-class Counted(NamedTuple):
+class CountResult(NamedTuple):
     """A report, and the format that its document came in."""
 
     report: Report
@@ -180,7 +180,7 @@ def comparison(given: Any) -> dict[str, Any]:
     return _loaded(given, _COMPARISON)
 
 
-def options(given: Any, rules: Iterable[Verdict] = ()) -> dict[str, Any]:
+def options(given: Any, rules: Iterable[FreezeRule] = ()) -> dict[str, Any]:
     """The members of an envelope beside its document, loaded. Raises Problems."""
     return _loaded(given, _SHOWN) | {"trainable": [rule._asdict() for rule in rules]}
 
@@ -209,11 +209,11 @@ def _told(messages: Any, pointer: str) -> Iterator[InvalidDocument]:
         yield InvalidDocument(" ".join(map(str, messages)), pointer, "type")
 
 
-def counted(asked: Asked, limits: Limits, step: Step = nullcontext) -> Counted:
+def counted(asked: CountRequest, limits: Limits, step: Step = nullcontext) -> CountResult:
     """The count of an envelope's document. Raises Problems, as pointers into the envelope."""
     document = asked["architecture"]
     try:
-        found = recognise(document, asked.get("format"))
+        found = detect(document, asked.get("format"))
     except UnknownFormat as error:
         error.pointer = "/format" if "format" in asked else "/architecture"
         raise Problems([error]) from None
@@ -233,7 +233,7 @@ def counted_document(
     limits: Limits,
     step: Step = nullcontext,
     adapter: Mapping[str, Any] | None = None,
-) -> Counted:
+) -> CountResult:
     """The count of a document of a known format, with an adapter in it. Raises Problems, as pointers into the document;
     those of the adapter, as AdapterProblems."""
     with step("validate"):
@@ -245,12 +245,12 @@ def counted_document(
             base = count(read, Counting(dtype=how.dtype, unknown=how.unknown), limits)
             read = adapt(read, base, adapter, document, found.name, limits)
     with step("count"):
-        return Counted(count(read, how, limits), found.name)
+        return CountResult(count(read, how, limits), found.name)
 
 
 def counted_lazily(
     raw: bytes, found: Format, how: Counting, limits: Limits, step: Step = nullcontext
-) -> Counted | None:
+) -> CountResult | None:
     """The count of a document by its JSON, where its format needs not decode all of that; None where it does, be it for
     what is wrong with it. Raises Problems."""
     if found.lazily is None:
@@ -260,41 +260,41 @@ def counted_lazily(
     if read is None:
         return None
     with step("count"):
-        return Counted(count(read, how, limits), found.name)
+        return CountResult(count(read, how, limits), found.name)
 
 
-def counting(asked: Asked, limits: Limits) -> Counting:
+def counting(asked: CountRequest, limits: Limits) -> Counting:
     """How to count what was asked. Raises Problems."""
-    rules = tuple([Verdict(rule["match"], rule["trainable"]) for rule in asked["trainable"]])
+    rules = tuple([FreezeRule(rule["match"], rule["trainable"]) for rule in asked["trainable"]])
     if rules:
         _check(rules, limits)
     return Counting(rules, asked.get("convention"), asked["dtype"], asked["remote_code"], asked["unknown"])
 
 
-def _check(rules: Sequence[Verdict], limits: Limits) -> None:
+def _check(rules: Sequence[FreezeRule], limits: Limits) -> None:
     """Refuse rules that are too many or mean nothing. Raises Problems."""
     if len(rules) > limits.max_rules:
         raise Problems([InvalidDocument(f"has more than {limits.max_rules:,} rules", "/trainable", "too_large")])
     wrong = [
         InvalidDocument(detail, f"/trainable/{index}/match", "invalid_rule")
         for index, rule in enumerate(rules)
-        if (detail := match_problem(rule.match))
+        if (detail := find_rule_problem(rule.match))
     ]
     if wrong:
         raise Problems(wrong)
 
 
-def answered(counted: Counted, asked: Asked, limits: Limits) -> dict[str, Any]:
+def answered(counted: CountResult, asked: CountRequest, limits: Limits) -> dict[str, Any]:
     """A report as JSON-able data, with what training it takes where that is asked for. Raises Problems."""
     answer = as_json(*counted, asked["detail"], bounded(counted.report, asked, limits))
     if asked["views"]:
-        answer["views"] = views_as_json(reconcile(counted.report))
+        answer["views"] = views_as_json(count_by_view(counted.report))
     if "optimizer" in asked:
-        answer["training"] = cost_as_json(cost(counted.report, asked["optimizer"], asked["precision"]))
+        answer["training"] = training_memory_as_json(cost(counted.report, asked["optimizer"], asked["precision"]))
     return answer
 
 
-def rendered(counted: Counted, asked: Asked, limits: Limits, media: str, columns: int = WIDTH) -> str:
+def rendered(counted: CountResult, asked: CountRequest, limits: Limits, media: str, columns: int = WIDTH) -> str:
     """A report in a form that is not JSON; a table of text in so many columns. Raises Problems."""
     depth, detail = bounded(counted.report, asked, limits), asked["detail"]
     text = media == "text/plain"
@@ -302,14 +302,14 @@ def rendered(counted: Counted, asked: Asked, limits: Limits, media: str, columns
         as_text(*counted, depth * (detail != "totals"), columns) if text else RENDERERS[media](*counted, detail, depth)
     ]
     if asked["views"] and media in ("text/plain", "text/markdown"):
-        views = reconcile(counted.report)
+        views = count_by_view(counted.report)
         parts.append(views_as_text(views, columns) if text else views_as_markdown(views))
     if "optimizer" in asked and text:
-        parts.append(cost_as_text(cost(counted.report, asked["optimizer"], asked["precision"])))
+        parts.append(training_memory_as_text(cost(counted.report, asked["optimizer"], asked["precision"])))
     return "\n".join(parts)
 
 
-def bounded(report: Report, asked: Asked, limits: Limits) -> int:
+def bounded(report: Report, asked: CountRequest, limits: Limits) -> int:
     """How many levels of layers to tell; more rows than one answer holds are a problem."""
     depth: int = asked["depth"]
     if asked["detail"] != "totals" and report.rows > limits.max_rows:

@@ -13,12 +13,12 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from marshmallow import RAISE, Schema, fields, validate
 
 from paramcount.model.errors import ArchitectureError, InvalidConfig, RegistrationError, ShapeMismatch, UnknownShape
-from paramcount.model.layers import Inner
+from paramcount.model.layers import NestedLayer
 from paramcount.model.tensors import Dimensions, Formula, Output
 from paramcount.schema.components import components
 from paramcount.schema.validator import Validator
 
-LARGEST = 2**40
+MAX_DIMENSION = 2**40
 """The largest dimension that is taken: no array has a longer axis."""
 
 
@@ -27,19 +27,19 @@ def _one_or_more(item: Mapping[str, Any], description: str) -> fields.Field[Any]
     return fields.Raw(metadata={"anyOf": [item, many], "description": description})
 
 
-_SIZE = {"type": "integer", "minimum": 0, "maximum": LARGEST}
-_DIM = {"type": "integer", "minimum": 1, "maximum": LARGEST}
-_INT = {"type": "integer", "minimum": -LARGEST, "maximum": LARGEST}
+_SIZE = {"type": "integer", "minimum": 0, "maximum": MAX_DIMENSION}
+_DIM = {"type": "integer", "minimum": 1, "maximum": MAX_DIMENSION}
+_INT = {"type": "integer", "minimum": -MAX_DIMENSION, "maximum": MAX_DIMENSION}
 
 
 def _integer(least: int) -> fields.Field[Any]:
-    return fields.Integer(strict=True, validate=validate.Range(least, LARGEST))
+    return fields.Integer(strict=True, validate=validate.Range(least, MAX_DIMENSION))
 
 
 # What a formula's arguments can be. The first part of each is what the formula gets, the second what the schema says.
 Dim = Annotated[int, _integer(1)]
 Size = Annotated[int, _integer(0)]
-Int = Annotated[int, _integer(-LARGEST)]
+Int = Annotated[int, _integer(-MAX_DIMENSION)]
 Number = Annotated[float, fields.Float()]
 Flag = Annotated[bool, fields.Boolean()]
 Text = Annotated[str, fields.String()]
@@ -65,10 +65,10 @@ Inputs = Annotated[list[Dimensions], Marker("inputs")]
 CallFlag = Annotated[bool, Marker("flag")]
 """An argument of one call, beside its inputs, that decides what the call returns."""
 
-Part = Annotated[Inner, Marker("part")]
+Part = Annotated[NestedLayer, Marker("part")]
 """A layer inside this one's config (a wrapper's): call it with the shapes it sees, `yield from` what it returns."""
 
-Parts = Annotated[list[Inner], Marker("parts")]
+Parts = Annotated[list[NestedLayer], Marker("parts")]
 
 _PART_SCHEMA = {"type": "object", "description": "a layer, as it stands in a list of layers"}
 _PARTS_SCHEMA = {"type": "array", "items": _PART_SCHEMA, "maxItems": 1000}

@@ -11,7 +11,7 @@ import jsonschema_rs
 
 from paramcount.model.errors import ArchitectureError, InvalidDocument, did_you_mean, token
 
-MOST_PROBLEMS = 100
+MAX_PROBLEMS = 100
 """How many problems of one payload are told at once."""
 
 LARGE = 50_000
@@ -53,7 +53,7 @@ class Validator:
         try:
             if self._compiled.is_valid(instance):
                 return []
-            found = list(islice(self._errors(instance), MOST_PROBLEMS))
+            found = list(islice(self._errors(instance), MAX_PROBLEMS))
         except ValueError:  # jsonschema-rs stops at 255 levels, be it sooner or later
             return [self._error("is nested too deeply", pointer, "too_large")]
         return [

@@ -27,7 +27,7 @@ COUNTED = Counter("paramcount_counted_layers", "Rows of reports.", ["format"])
 UNKNOWN = Counter("paramcount_unknown_layers", "Layers of types that are not registered.", ["type"])
 WORKERS = Gauge("paramcount_workers", "Workers that run.", multiprocess_mode="livesum")
 
-MOST_TYPES = 50
+MAX_TYPES = 50
 """How many unknown types a worker tells apart; the others are "other", since a payload may name anything."""
 
 _types: set[str] = set()
@@ -47,7 +47,7 @@ def refused(problems: Problems) -> None:
     """Count the layers of unknown types among the problems of a payload."""
     for error in problems.problems:
         if isinstance(error, UnknownLayer):
-            if len(_types) < MOST_TYPES and error.name.isidentifier() and len(error.name) <= 64:
+            if len(_types) < MAX_TYPES and error.name.isidentifier() and len(error.name) <= 64:
                 _types.add(error.name)
             UNKNOWN.labels(error.name if error.name in _types else "other").inc()
 

@@ -9,13 +9,13 @@ import orjson
 from flask import Blueprint, Request, Response
 
 from paramcount.analysis.compare import compare
-from paramcount.formats.detect import recognise
+from paramcount.formats.detect import detect
 from paramcount.model.errors import ArchitectureError, Problems, TooLarge, UnknownFormat, did_you_mean
 from paramcount.rendering import RENDERERS
 from paramcount.rendering.comparison import COMPARISONS
 from paramcount.rendering.exports import EXPORTS
 from paramcount.requests import envelope as envelopes
-from paramcount.requests.envelope import Asked, Counted, answered, counting, within
+from paramcount.requests.envelope import CountRequest, CountResult, answered, counting, within
 from service import requests as asking
 from service import response_cache as answers
 from service.middleware import metrics
@@ -44,14 +44,14 @@ def count_envelope() -> Response:
 @counts.post("/v1/count/<name>")
 def count_document(name: str) -> Response:
     try:
-        found = recognise(None, name)
+        found = detect(None, name)
     except UnknownFormat as error:
         raise HTTPProblem(HTTPStatus.NOT_FOUND, sentence(error.detail)) from None
     request, ours = itself(), asking.settings()
     asked, media = asking.query(request.query_string), request.mimetype
     raw = asking.document_body(request, found, ours)
 
-    def count() -> Counted:
+    def count() -> CountResult:
         how = counting(asked, ours)
         if media.endswith("json") and (counted := envelopes.counted_lazily(raw, found, how, ours, span)):
             return counted
@@ -94,12 +94,12 @@ def compare_envelopes() -> Response:
     return Response(rendered, content_type=media if media == JSON else f"{media}; charset=utf-8")
 
 
-def counted_envelope(asked: Asked, ours: Settings) -> Counted:
+def counted_envelope(asked: CountRequest, ours: Settings) -> CountResult:
     """The count of an envelope's document. Raises Problems, as pointers into the envelope."""
     return _measured(lambda: envelopes.counted(asked, ours, span))
 
 
-def _measured(count: Callable[[], Counted]) -> Counted:
+def _measured(count: Callable[[], CountResult]) -> CountResult:
     """What `count` returns; metrics tell of it."""
     try:
         counted = count()
@@ -110,7 +110,7 @@ def _measured(count: Callable[[], Counted]) -> Counted:
     return counted
 
 
-def _answer(counted: Counted, asked: Asked, request: Request, ours: Settings) -> Answer:
+def _answer(counted: CountResult, asked: CountRequest, request: Request, ours: Settings) -> Answer:
     """A report in the form that the client accepts."""
     media = asking.accepted(request, RENDERERS)
     report, form = counted

@@ -6,7 +6,7 @@ from typing import Any
 
 from paramcount.model.budget import Limits
 from paramcount.requests import envelope as envelopes
-from paramcount.requests.envelope import Counted
+from paramcount.requests.envelope import CountResult
 
 LLAMA: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
@@ -47,7 +47,7 @@ Net(
 )"""
 
 
-def counted(architecture: Any, adapter: Any, limits: Limits = Limits(), **asked: Any) -> Counted:  # noqa: B008
+def counted(architecture: Any, adapter: Any, limits: Limits = Limits(), **asked: Any) -> CountResult:  # noqa: B008
     """An envelope's count."""
     return envelopes.counted(envelopes.envelope({"architecture": architecture, "adapter": adapter, **asked}), limits)
 

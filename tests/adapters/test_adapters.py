@@ -51,7 +51,7 @@ def test_the_readme_of_peft() -> None:
         "vocab_size": 151936,
     }
     report = counted(qwen, {"peft_type": "LORA", "r": 16, "lora_alpha": 32, "task_type": "CAUSAL_LM"}).report
-    said = {notice.code: notice.detail for notice in report.notices}
+    said = {warning.code: warning.detail for warning in report.warnings}
     printed = "trainable params: 3,686,400 || all params: 3,089,625,088 || trainable%: 0.1193"
     assert said["trainable_parameters"] == printed
     assert "72 modules: model.layers.0-35.self_attn.q_proj, model.layers.0-35.self_attn.v_proj" in said["adapter"]
@@ -114,7 +114,7 @@ def test_what_shapes_do_not_tell_makes_a_count_inexact() -> None:
     """up.weight has no bias: of an embedding, DoRA's magnitudes would be others."""
     report = counted(MANIFEST, {"peft_type": "LORA", "r": 2, "use_dora": True, "target_modules": ["up"]}).report
     assert not report.exact
-    assert [notice.path for notice in report.notices if not notice.seen] == ["blocks.0-1.up"]
+    assert [warning.path for warning in report.warnings if not warning.exact] == ["blocks.0-1.up"]
     assert counted(MANIFEST, {"peft_type": "LORA", "use_dora": True, "target_modules": ["q"]}).report.exact
 
 
@@ -212,13 +212,13 @@ def test_a_saved_config_is_counted_as_it_is_trained() -> None:
     adapter = {"peft_type": "LORA", "target_modules": ["q_proj"], "inference_mode": True}
     report = counted(LLAMA, adapter).report
     assert report.root.totals.trainable == 4 * 8 * 128
-    assert "inference_mode" in {notice.code for notice in report.notices}
+    assert "inference_mode" in {warning.code for warning in report.warnings}
 
 
 def test_an_unknown_member_makes_a_count_inexact() -> None:
     adapter = {"peft_type": "LORA", "target_modules": ["q_proj"], "use_what_comes": True, "also": None}
-    unseen = [notice for notice in counted(LLAMA, adapter).report.notices if not notice.seen]
-    assert [notice.code for notice in unseen] == ["unknown_member"]
+    unseen = [warning for warning in counted(LLAMA, adapter).report.warnings if not warning.exact]
+    assert [warning.code for warning in unseen] == ["unknown_member"]
 
 
 def test_limits_hold() -> None:

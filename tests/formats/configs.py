@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from paramcount.counting.count import count
-from paramcount.formats.detect import read, recognise
+from paramcount.formats.detect import detect, read
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report, Row
 
@@ -15,7 +15,7 @@ LLAMA: dict[str, Any] = {"architectures": ["LlamaForCausalLM"], "model_type": "l
 
 
 def counted(config: dict[str, Any]) -> Report:
-    return count(read(config, recognise(config)))
+    return count(read(config, detect(config)))
 
 
 def refused(config: dict[str, Any]) -> list[tuple[str, str, str]]:

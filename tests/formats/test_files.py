@@ -12,7 +12,7 @@ from zipfile import ZipFile
 import pytest
 
 from paramcount.counting.count import count
-from paramcount.formats.detect import read, recognise
+from paramcount.formats.detect import detect, read
 from paramcount.formats.files import document, payload
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report
@@ -25,7 +25,7 @@ KERAS = {"class_name": "Sequential", "config": {"name": "s", "layers": []}}
 
 def report(path: Path) -> Report:
     found = payload(str(path))
-    return count(read(found, recognise(found)))
+    return count(read(found, detect(found)))
 
 
 def write(folder: Path, **files: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from paramcount.counting.count import count
-from paramcount.formats.detect import read, recognise
+from paramcount.formats.detect import detect, read
 from paramcount.formats.gguf import read_file
 from paramcount.formats.named_tensors.checkpoint import Truncated
 from paramcount.model.errors import Problems
@@ -153,7 +153,7 @@ def test_refused(payload: Any, detail: str) -> None:
 )
 def test_notices(payload: bytes, code: str, exact: bool) -> None:
     found = report(payload)
-    assert code in [notice.code for notice in found.notices]
+    assert code in [warning.code for warning in found.warnings]
     assert found.exact is exact
 
 
@@ -163,10 +163,10 @@ def test_a_split_model_is_one() -> None:
     }
     found = report(files)
     assert (found.root.totals.trainable, found.exact) == (14, True)
-    assert recognise(files).name == "gguf"
+    assert detect(files).name == "gguf"
 
 
 def test_computed_tensors_are_buffers() -> None:
     found = report(Writer().tensor("rope_freqs.weight", (8,)).tensor("w", (1,), at=32).bytes())
     assert (found.root.totals.trainable, found.root.totals.buffers) == (1, 8)
-    assert recognise(Writer().bytes()).name == "gguf"
+    assert detect(Writer().bytes()).name == "gguf"

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from paramcount.counting.count import count
-from paramcount.formats.detect import read, recognise, understand
+from paramcount.formats.detect import detect, read, understand
 from paramcount.formats.huggingface.blueprints import HOLES, blueprint, index, known
 from paramcount.model.layers import Layer
 from paramcount.model.report import Report
@@ -19,8 +19,8 @@ from tests.formats.configs import LLAMA, at, counted, refused
 FAMOUS = yaml.safe_load(Path(__file__).with_name("huggingface.yaml").read_text())
 
 
-def notice(report: Report, code: str) -> str:
-    return next(notice.detail for notice in report.notices if notice.code == code)
+def warning(report: Report, code: str) -> str:
+    return next(warning.detail for warning in report.warnings if warning.code == code)
 
 
 def test_a_config_that_is_remembered_is_no_other() -> None:
@@ -96,7 +96,7 @@ def test_labels_size_the_head() -> None:
 def test_without_architectures_the_base_class() -> None:
     report = counted({"model_type": "bert"})
     assert report.root.type == "BertModel"
-    assert "no architectures" in notice(report, "base_class")
+    assert "no architectures" in warning(report, "base_class")
 
 
 def test_frozen_by_design() -> None:
@@ -125,9 +125,9 @@ def test_only_a_mixture_of_experts_is_active_in_part() -> None:
 
 def test_where_checkpoints_differ() -> None:
     config = next(case["config"] for case in FAMOUS if "t5" in case["source"])
-    assert "lm_head" in notice(counted(config | {"tie_word_embeddings": False}), "checkpoint_differs")
+    assert "lm_head" in warning(counted(config | {"tie_word_embeddings": False}), "checkpoint_differs")
     mixtral = next(case["config"] for case in FAMOUS if "Mixtral" in case["source"])
-    assert "experts" in notice(counted(mixtral), "checkpoint_differs")
+    assert "experts" in warning(counted(mixtral), "checkpoint_differs")
 
 
 def test_dtype_is_of_the_weights() -> None:
@@ -221,7 +221,7 @@ def test_blocks_that_only_what_is_inside_tells_apart() -> None:
 def test_what_builds_nothing_new_is_not_built_anew() -> None:
     def root(**changes: Any) -> Layer:
         config = LLAMA | changes
-        return read(config, recognise(config)).root
+        return read(config, detect(config)).root
 
     assert root(transformers_version="5.0.0", id2label={"0": "a", "1": "b"}) is root()
     assert root(hidden_size=2048) is not root()
@@ -238,15 +238,15 @@ def test_own_classes_come_before_code_beside_the_config() -> None:
     """As transformers has it, unless it is told to trust that code."""
     report = counted(LLAMA | {"auto_map": {"AutoModelForCausalLM": "modeling_llama.LlamaForCausalLM"}})
     assert report.root.totals == counted(LLAMA).root.totals
-    assert "never run" in notice(report, "remote_code")
+    assert "never run" in warning(report, "remote_code")
 
 
 def test_code_beside_a_config_is_counted_as_its_base_where_that_is_asked() -> None:
     config = {**LLAMA, "architectures": ["MyLlamaForCausalLM"], "auto_map": {"AutoModelForCausalLM": "mine.My"}}
-    report = count(understand(config, recognise(config), "base"))
+    report = count(understand(config, detect(config), "base"))
     assert report.root.totals == counted(LLAMA).root.totals
     assert not report.exact
-    assert "never run" in notice(report, "remote_code")
+    assert "never run" in warning(report, "remote_code")
     assert [found[:2] for found in refused(config)] == [("/auto_map", "remote_code")]
 
 

@@ -31,7 +31,7 @@ def rows(found: Report) -> dict[str, Row]:
 
 
 def codes(found: Report) -> set[str]:
-    return {notice.code for notice in found.notices}
+    return {warning.code for warning in found.warnings}
 
 
 @pytest.mark.parametrize(("payload", "trainable", "frozen"), COUNTED.values(), ids=COUNTED)
@@ -183,7 +183,7 @@ def test_a_stated_shape_stands_for_one_that_nobody_can_know() -> None:
 def test_what_the_json_does_not_hold(kind: str) -> None:
     found = report(functional(entry(), layer(kind, "outside", "x", module="..."), dense("d", "outside")))
     assert numbers(found) == (15, 0)
-    assert [(n.code, n.path) for n in found.notices if not n.seen] == [("code_not_read", "outside")]
+    assert [(n.code, n.path) for n in found.warnings if not n.exact] == [("code_not_read", "outside")]
 
 
 @pytest.mark.parametrize(
@@ -202,14 +202,14 @@ def test_the_optimizer_is_told_and_not_counted(optimizer: Any, said: str) -> Non
     found = report({**COUNTED["one layer"][0], "compile_config": {"optimizer": optimizer}})
     assert numbers(found) == (15, 0)
     assert found.exact
-    (notice,) = found.notices
-    assert notice.code == "optimizer"
-    assert said in notice.detail
+    (warning,) = found.warnings
+    assert warning.code == "optimizer"
+    assert said in warning.detail
 
 
 def test_a_flag_that_does_not_reach_inside_is_told() -> None:
     found = report(COUNTED["a frozen attention"][0])
-    assert [(n.code, n.path, n.seen) for n in found.notices] == [("flag_not_inherited", "mha", True)]
+    assert [(n.code, n.path, n.exact) for n in found.warnings] == [("flag_not_inherited", "mha", True)]
 
 
 CUSTOM = {**dense("mine", "x"), "module": "my_code", "registered_name": "my_code>Dense"}
@@ -253,7 +253,7 @@ def test_a_model_of_a_class_of_ones_own_may_own_more() -> None:
 def test_a_layer_that_feeds_nothing_is_no_part_of_the_model() -> None:
     found = report(functional(entry(), dense("aside", "x"), dense("d", "x")))
     assert list(rows(found)) == ["x", "d"]
-    assert [(n.code, n.path, n.seen) for n in found.notices] == [("unused_layer", "aside", True)]
+    assert [(n.code, n.path, n.exact) for n in found.warnings] == [("unused_layer", "aside", True)]
 
 
 def test_one_policy_for_many_layers_is_not_followed() -> None:

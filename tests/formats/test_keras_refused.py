@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramcount.formats.detect import recognise
+from paramcount.formats.detect import detect
 from paramcount.formats.keras import archive
 from paramcount.model.errors import ArchitectureError, Problems
 from tests.formats.keras_documents import (
@@ -221,7 +221,7 @@ def test_an_archive(raw: bytes) -> None:
 
 
 def test_an_archive_is_recognised() -> None:
-    assert recognise(zipped(config_json=MODEL)).name == "keras"
+    assert detect(zipped(config_json=MODEL)).name == "keras"
 
 
 def test_infinity_stands_in_arguments_that_change_nothing() -> None:

@@ -49,7 +49,7 @@ def lazily(payload: Document | bytes) -> Read | None:
 
 
 def told(found: Report) -> tuple[Any, ...]:
-    return found.root, found.notices, found.weights_by_dtype, found.buffers_by_dtype
+    return found.root, found.warnings, found.weights_by_dtype, found.buffers_by_dtype
 
 
 @pytest.mark.parametrize(("payload", "trainable", "frozen"), FUNCTIONAL.values(), ids=FUNCTIONAL)

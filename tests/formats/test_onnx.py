@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from paramcount.counting.count import count
-from paramcount.formats.detect import read, recognise
+from paramcount.formats.detect import detect, read
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report
 from paramcount.schema.registry import FORMATS
@@ -131,14 +131,14 @@ def test_totals(payload: bytes, trainable: int, frozen: int, buffers: int) -> No
 )
 def test_notices(graph: bytes, code: str, detail: str, exact: bool) -> None:
     found = report(model(graph))
-    assert any(notice.code == code and detail in notice.detail for notice in found.notices), found.notices
+    assert any(warning.code == code and detail in warning.detail for warning in found.warnings), found.warnings
     assert found.exact is exact
 
 
 def test_training_graphs_are_told_apart() -> None:
     found = report(model(init("w", 3), more=message(20, message(2, init("w", 4), init("v", 5)))))
     assert found.root.totals.trainable == 3
-    assert "training_info" in [notice.code for notice in found.notices]
+    assert "training_info" in [warning.code for warning in found.warnings]
 
 
 def nested(depth: int) -> bytes:
@@ -193,4 +193,4 @@ def test_cut_off_at_every_byte() -> None:
 
 @pytest.mark.parametrize("payload", [model(init("w", 2)), number(1, 9) + message(2, "pytorch") + model()])
 def test_recognised(payload: bytes) -> None:
-    assert recognise(payload).name == "onnx"
+    assert detect(payload).name == "onnx"

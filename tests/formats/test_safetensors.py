@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from paramcount.counting.count import count
-from paramcount.formats.detect import read, recognise
+from paramcount.formats.detect import detect, read
 from paramcount.formats.named_tensors.checkpoint import Truncated
 from paramcount.formats.safetensors import header as headers
 from paramcount.formats.safetensors.header import parse
@@ -191,7 +191,7 @@ def test_bytes_that_are_refused(payload: bytes, detail: str) -> None:
 
 @pytest.mark.parametrize("form", [in_bytes, lambda payload: payload], ids=["bytes", "JSON"])
 def test_sound_headers_of_too_many_tensors(form: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(headers, "MOST_TENSORS", 2)
+    monkeypatch.setattr(headers, "MAX_TENSORS", 2)
     assert totals(report(form(header(v="F32 2", w="F32 3")))) == (5, 0, 0, 20)
     with pytest.raises(Problems) as refused:
         report(form(header(u="F32 ", v="F32 2", w="F32 3")))
@@ -251,7 +251,7 @@ def test_a_truncated_file_says_how_much_of_it_is_needed() -> None:
 )
 def test_notices(payload: Any, code: str, detail: str, exact: bool) -> None:
     found = report(payload)
-    assert any(notice.code == code and detail in notice.detail for notice in found.notices), found.notices
+    assert any(warning.code == code and detail in warning.detail for warning in found.warnings), found.warnings
     assert found.exact is exact
 
 
@@ -259,7 +259,7 @@ def test_notices(payload: Any, code: str, detail: str, exact: bool) -> None:
 def test_a_declared_total_that_is_right_is_no_news(size: object) -> None:
     index = {"weight_map": {"a": "1", "n": "1"}, "metadata": {"total_size": size, "total_parameters": 1}}
     found = report({"index": index, "shards": {"1": header(a="F32 ", n="I32 ")}})
-    assert [notice.code for notice in found.notices] == ["flags_not_stored"]
+    assert [warning.code for warning in found.warnings] == ["flags_not_stored"]
 
 
 # A Linear of 64 inputs and 32 outputs, 2048 parameters, as each library packs it; and a norm of 5, as it is.
@@ -298,8 +298,8 @@ def test_packed_weights_are_counted_as_stored_and_told_as_what_they_are(name: st
     assert found.root.totals.trainable == 5
     assert found.root.totals.frozen > 0
     assert found.root.totals.trainable + found.root.totals.frozen + found.root.totals.buffers == elements
-    (notice,) = [notice for notice in found.notices if notice.code == "packed"]
-    assert notice.detail.startswith("stands for 2,053 parameters"), notice.detail
+    (warning,) = [warning for warning in found.warnings if warning.code == "packed"]
+    assert warning.detail.startswith("stands for 2,053 parameters"), warning.detail
 
 
 @pytest.mark.parametrize(
@@ -315,16 +315,16 @@ def test_packed_weights_are_counted_as_stored_and_told_as_what_they_are(name: st
 def test_compressed_tensors_needs_its_config(config: Any, said: str) -> None:
     tensors = header(q__weight_packed="I32 32x8", q__weight_scale="BF16 32x1", q__weight_shape="I64 2")
     found = report({"header": tensors, "config": config})
-    (notice,) = [notice for notice in found.notices if notice.code == "packed"]
-    assert notice.detail.startswith(said), notice.detail
+    (warning,) = [warning for warning in found.warnings if warning.code == "packed"]
+    assert warning.detail.startswith(said), warning.detail
 
 
 def test_mlx_needs_its_config() -> None:
     tensors = header(q__weight="U32 32x8", q__scales="F16 32x1", q__biases="F16 32x1")
-    (told,) = [n for n in report(tensors).notices if n.code == "packed"]
+    (told,) = [n for n in report(tensors).warnings if n.code == "packed"]
     assert "only the quantization_config can tell" in told.detail
     config = {"quantization": {"group_size": 64, "bits": 4}}
-    (told,) = [n for n in report({"header": tensors, "config": config}).notices if n.code == "packed"]
+    (told,) = [n for n in report({"header": tensors, "config": config}).warnings if n.code == "packed"]
     assert told.detail.startswith("stands for 2,048 parameters: 256 elements of 1 MLX weights")
 
 
@@ -339,7 +339,7 @@ def test_mlx_needs_its_config() -> None:
     ],
 )
 def test_what_only_looks_packed(tensors: Any) -> None:
-    assert "packed" not in [notice.code for notice in report(tensors).notices]
+    assert "packed" not in [warning.code for warning in report(tensors).warnings]
 
 
 @pytest.mark.parametrize(
@@ -359,4 +359,4 @@ def test_what_only_looks_packed(tensors: Any) -> None:
     ],
 )
 def test_recognised(payload: Any, name: str) -> None:
-    assert recognise(payload).name == name
+    assert detect(payload).name == name

@@ -67,7 +67,7 @@ def test_a_state_dict_tells_weights_from_buffers_by_unmistakable_names_only() ->
     }
     found = report(payload)
     assert (found.root.totals.trainable, found.root.totals.buffers, found.convention) == (11, 9, "stored")
-    assert [notice.code for notice in found.notices] == ["flags_not_stored"]
+    assert [warning.code for warning in found.warnings] == ["flags_not_stored"]
 
 
 @pytest.mark.parametrize(

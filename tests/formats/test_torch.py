@@ -41,7 +41,7 @@ def tensors(row: Row, prefix: str = "") -> Iterator[tuple[str, tuple[int, ...]]]
 
 
 def codes(found: Report) -> set[str]:
-    return {notice.code for notice in found.notices if not notice.seen}
+    return {warning.code for warning in found.warnings if not warning.exact}
 
 
 @pytest.mark.parametrize(
@@ -142,14 +142,14 @@ def test_not_exact(text: str, total: int, code: str) -> None:
 def test_packed_weights_are_no_parameters() -> None:
     found = report("DynamicQuantizedLinear(in_features=5, out_features=7, dtype=torch.qint8)")
     assert (found.root.totals.trainable, found.exact) == (0, True)
-    assert "packed" in {notice.code for notice in found.notices}
+    assert "packed" in {warning.code for warning in found.warnings}
 
 
 def test_the_classes_that_may_hide_parameters_are_named_with_the_way_to_count_them() -> None:
-    (notice,) = [n for n in report("A(\n  (b): B()\n  (c): Sequential()\n)").notices if n.code == "hidden_parameters"]
-    assert notice.detail.startswith("B, A may own parameters")
-    assert '"tensors"' in notice.detail
-    assert len(report("A(\n" + "".join(f"  (x{i}): C{i}()\n" for i in range(5000)) + ")").notices[0].detail) < 500
+    (warning,) = [n for n in report("A(\n  (b): B()\n  (c): Sequential()\n)").warnings if n.code == "hidden_parameters"]
+    assert warning.detail.startswith("B, A may own parameters")
+    assert '"tensors"' in warning.detail
+    assert len(report("A(\n" + "".join(f"  (x{i}): C{i}()\n" for i in range(5000)) + ")").warnings[0].detail) < 500
 
 
 def test_names_and_shapes_are_those_of_named_parameters() -> None:

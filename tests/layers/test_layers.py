@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from paramcount.counting.count import count
-from paramcount.formats.native import read_part
+from paramcount.formats.native import read_nested_layer
 from paramcount.model.document import Document
 from paramcount.model.errors import Problems
 from paramcount.model.layers import Call, Graph, Layer, Ref
@@ -33,7 +33,7 @@ def document(case: Case) -> Document:
     layer = Layer("it", kind, config=case.config, calls=(call,))
     names = tuple(f"input_{index}" for index in range(len(fed)))
     root = Layer("", "Model", children=(layer,), graph=Graph(names, Ref("it")))
-    return Document(root, "keras", framework, inputs=tuple(fed), part=read_part)
+    return Document(root, "keras", framework, inputs=tuple(fed), read_nested_layer=read_nested_layer)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if not case.error], ids=lambda case: case.id)

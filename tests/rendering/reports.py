@@ -8,7 +8,7 @@ from typing import Any
 
 from paramcount.counting.count import Options, count
 from paramcount.counting.freezing import Rule
-from paramcount.formats.detect import read, recognise
+from paramcount.formats.detect import detect, read
 from paramcount.model.report import Report
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -37,7 +37,7 @@ NAMES = (
 
 def report(payload: Any, *rules: tuple[str, bool], **options: Any) -> Report:
     found = Options(rules=tuple(Rule(*rule) for rule in rules), **options)
-    return count(read(payload, recognise(payload)), found)
+    return count(read(payload, detect(payload)), found)
 
 
 def dense(name: str, units: int = 3, **members: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import brotli
 import jsonschema_rs
 import orjson
 
-from paramcount.counting.evaluate import LARGEST_COUNT
+from paramcount.counting.evaluate import MAX_COUNT
 from tools.fuzz.payloads import NDJSON, Payload
 
 PROBLEM = "application/problem+json"
@@ -123,7 +123,7 @@ class Judge:
             yield f"no {component}: {str(wrong)[:300]}"
         elif component == "Report":
             totals = found["totals"]
-            if totals["total"] != totals["trainable"] + totals["frozen"] or totals["total"] > LARGEST_COUNT:
+            if totals["total"] != totals["trainable"] + totals["frozen"] or totals["total"] > MAX_COUNT:
                 yield f"totals that do not add up: {totals}"
 
     def _compiled(self, component: str) -> Any:

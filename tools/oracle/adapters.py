@@ -140,7 +140,7 @@ def verdict(expected: Truth, found: Ours, by_name: bool = True) -> tuple[str, st
     if found.totals != expected.totals:
         return ("WRONG" if found.report.exact else "said so"), f"{found.totals} {expected.totals}"
     if not found.report.exact:
-        return "said so", next(n.detail for n in found.report.notices if not n.seen)
+        return "said so", next(n.detail for n in found.report.warnings if not n.exact)
     return _names(expected, found.report) if by_name else ("right", "")
 
 

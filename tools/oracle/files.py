@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from paramcount.counting.count import count
-from paramcount.formats.detect import read, recognise
+from paramcount.formats.detect import detect, read
 from paramcount.formats.files import payload
 from paramcount.model.block_ranges import indices
 from paramcount.model.errors import Problems, UnknownFormat
@@ -30,7 +30,7 @@ def of_path(path: Path) -> Report | None:
     """Our report on a file or a folder."""
     try:
         body = payload(str(path))
-        return count(read(body, recognise(body)))
+        return count(read(body, detect(body)))
     except (Problems, UnknownFormat):
         return None
 

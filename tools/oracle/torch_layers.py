@@ -116,7 +116,7 @@ def differences(read: Mapping[str, Any], real: Mapping[str, Any]) -> str:
 
 
 def told(report: Report) -> bool:
-    return any(notice.code in HIDING for notice in report.notices)
+    return any(warning.code in HIDING for warning in report.warnings)
 
 
 def constructor(kind: type) -> list[str]:

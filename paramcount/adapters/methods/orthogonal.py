@@ -7,7 +7,7 @@ from math import isqrt
 
 from paramcount import Dim, Flag, Size, Tensor, Text, require
 from paramcount.adapters.registry import Adapted, Tensors, method
-from paramcount.schema.signature import LARGEST
+from paramcount.schema.signature import MAX_DIMENSION
 
 
 def _width(module: Adapted, most_groups: int = 1) -> int:
@@ -22,7 +22,7 @@ def oft(module: Adapted, oft_block_size: Size, r: Size = 0, block_share: Flag = 
     """r blocks on the diagonal, each skew-symmetric: size·(size - 1) / 2 numbers (tuners/oft/layer.py)."""
     require((r == 0) != (oft_block_size == 0), "or oft_block_size must be 0, and not both", "r")
     require(not module.dilated, f"hits {module.path}, whose kernel is dilated", "target_modules")
-    width = module.out_features if module.kind == "Embedding" else _width(module, LARGEST)
+    width = module.out_features if module.kind == "Embedding" else _width(module, MAX_DIMENSION)
     if r == 0:
         size = _divisor(width, oft_block_size)
         r = width // size

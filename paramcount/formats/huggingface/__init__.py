@@ -10,11 +10,11 @@ from marshmallow import INCLUDE, Schema, fields, validate
 from paramcount.formats.huggingface.blueprints import blueprint, index
 from paramcount.formats.huggingface.building import built
 from paramcount.formats.huggingface.composing import fitting
-from paramcount.formats.huggingface.notices import differences
+from paramcount.formats.huggingface.warnings import differences
 from paramcount.model.document import Document
 from paramcount.model.dtypes import DTYPE_NAMES
 from paramcount.model.errors import InvalidDocument, UnknownLayer, did_you_mean
-from paramcount.model.report import Notice
+from paramcount.model.report import ReportWarning
 from paramcount.schema.registry import reader
 
 _EXAMPLE = {
@@ -68,21 +68,21 @@ def _as_base(payload: Mapping[str, Any]) -> Document:
     own = alike[0] if len(alike) == 1 else known.bases[model_type]
     document = huggingface({**payload, "architectures": [own], "auto_map": None})
     detail = f"its class is code beside it (auto_map), which is never run: counted as {own}, as was asked"
-    return document._replace(notices=(*document.notices, Notice("remote_code", "", detail, seen=False)))
+    return document._replace(warnings=(*document.warnings, ReportWarning("remote_code", "", detail, exact=False)))
 
 
 @reader("huggingface", claims=_claims, schema=HuggingFaceConfig, example=_EXAMPLE, base=_as_base)
 def huggingface(payload: Mapping[str, Any]) -> Document:
     """A config.json of transformers: what the class named in `architectures` builds from it, exactly as it would."""
-    model_type, name, notices = _chosen(payload)
+    model_type, name, warnings = _chosen(payload)
     found = fitting(blueprint(model_type, name), payload)
     root, said, _, alike = built(found, _dtype(payload), payload)
-    version = Notice("blueprint", "", f"{name} of transformers {index().version}")
-    told = (version, *notices, *said.notices, *differences(payload, fused=said.fused))
-    return Document(root, "torch", "torch", notices=told, share=said.share, alike=alike)
+    version = ReportWarning("blueprint", "", f"{name} of transformers {index().version}")
+    told = (version, *warnings, *said.warnings, *differences(payload, fused=said.fused))
+    return Document(root, "torch", "torch", warnings=told, roles=said.roles, cache_key=alike)
 
 
-def _chosen(payload: Mapping[str, Any]) -> tuple[str, str, tuple[Notice, ...]]:
+def _chosen(payload: Mapping[str, Any]) -> tuple[str, str, tuple[ReportWarning, ...]]:
     """The model type and the class that a config names."""
     known = index()
     model_type, architectures = payload.get("model_type"), payload.get("architectures")
@@ -107,20 +107,20 @@ def _chosen(payload: Mapping[str, Any]) -> tuple[str, str, tuple[Notice, ...]]:
     name = known.bases[model_type]
     if name not in known.classes:
         raise _unknown(_why(name), name, "/model_type")
-    return model_type, name, (Notice("base_class", "", f"no architectures: counted as {name}, the base class"),)
+    return model_type, name, (ReportWarning("base_class", "", f"no architectures: counted as {name}, the base class"),)
 
 
-def _own(name: str, model_type: str | None, payload: Mapping[str, Any]) -> tuple[str, tuple[Notice, ...]]:
+def _own(name: str, model_type: str | None, payload: Mapping[str, Any]) -> tuple[str, tuple[ReportWarning, ...]]:
     """transformers' own class of a name, which it prefers to code beside the config. Raises ArchitectureError."""
     known = index()
     if name in known.classes:
         if payload.get("auto_map"):
             detail = f"auto_map names code beside the config, which is never run: counted as transformers' own {name}"
-            return name, (Notice("remote_code", "", detail),)
+            return name, (ReportWarning("remote_code", "", detail),)
         return name, ()
     alike = [own for own, types in known.classes.items() if model_type in types and own.lower() == name.lower()]
     if alike:  # older code spelt it otherwise: MPTForCausalLM
-        return alike[0], (Notice("other_name", "", f"{name[:100]} is counted as {alike[0]}"),)
+        return alike[0], (ReportWarning("other_name", "", f"{name[:100]} is counted as {alike[0]}"),)
     if payload.get("auto_map") and name not in known.refused:
         raise _remote_code()
     raise _unknown(_why(name), name, "/architectures/0")
@@ -134,10 +134,10 @@ def _remote_code() -> InvalidDocument:
     return InvalidDocument(detail, "/auto_map", "remote_code")
 
 
-def _several(architectures: list[str]) -> tuple[Notice, ...]:
+def _several(architectures: list[str]) -> tuple[ReportWarning, ...]:
     if len(set(architectures)) == 1:
         return ()
-    return (Notice("several_architectures", "", f"counted as the first of {', '.join(architectures[:10])}"),)
+    return (ReportWarning("several_architectures", "", f"counted as the first of {', '.join(architectures[:10])}"),)
 
 
 def _unknown(detail: str, name: str, pointer: str) -> UnknownLayer:

@@ -11,8 +11,8 @@ from paramcount.formats.huggingface.blocks import Builder
 from paramcount.formats.huggingface.blueprints import Blueprint
 from paramcount.formats.huggingface.configs import ABSENT, Given
 from paramcount.formats.huggingface.expressions import Expression
-from paramcount.formats.huggingface.notices import Said, of_experts, said
 from paramcount.formats.huggingface.planning import Plan, plan
+from paramcount.formats.huggingface.warnings import Said, of_experts, said
 from paramcount.model.cache import Memory, digest
 from paramcount.model.layers import Layer
 

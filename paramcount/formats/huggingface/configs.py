@@ -11,7 +11,7 @@ from paramcount.formats.huggingface.places import each, where
 from paramcount.model.errors import ArchitectureError, InvalidConfig, InvalidDocument, Problems, TooLarge, token
 from paramcount.schema.validator import shown
 
-LARGEST = 2**40
+MAX_DIMENSION = 2**40
 LONGEST = 100_000
 """How many layers may differ from each other."""
 
@@ -280,7 +280,7 @@ def _exceeded(value: Any) -> str:
         return next(filter(None, map(_exceeded, value)), "")
     if isinstance(value, str):
         return f"have at most {LONGEST_TEXT:,} characters" if len(value) > LONGEST_TEXT else ""
-    return f"be within ±{LARGEST:,}" if isinstance(value, int) and abs(value) > LARGEST else ""
+    return f"be within ±{MAX_DIMENSION:,}" if isinstance(value, int) and abs(value) > MAX_DIMENSION else ""
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from paramcount.formats.huggingface.functions import ARITHMETIC, COMPARISONS, FUNCTIONS, LARGEST, NO_VALUE, Unknown
+from paramcount.formats.huggingface.functions import (
+    ARITHMETIC,
+    COMPARISONS,
+    FUNCTIONS,
+    MAX_DIMENSION,
+    NO_VALUE,
+    Unknown,
+)
 
 Scope = Mapping[str, Any]
 Closure = Callable[[Scope, Sequence[int]], Any]
@@ -204,13 +211,13 @@ def _operand(node: ast.expr) -> Closure:
             return _value(node)
         case ast.Name() | ast.Attribute():
             return _number(_path(node))
-        case ast.Constant(value=int() | float() as constant) if abs(constant) <= LARGEST:
+        case ast.Constant(value=int() | float() as constant) if abs(constant) <= MAX_DIMENSION:
             return _value(node)
     value = _value(node)
 
     def number(scope: Scope, at: Sequence[int]) -> Any:
         found = value(scope, at)
-        if isinstance(found, _NUMBERS) and abs(found) <= LARGEST:
+        if isinstance(found, _NUMBERS) and abs(found) <= MAX_DIMENSION:
             return found
         raise Unknown
 
@@ -221,7 +228,7 @@ def _operand(node: ast.expr) -> Closure:
 def _number(path: str) -> Closure:
     def number(scope: Scope, at: Sequence[int]) -> Any:  # noqa: ARG001
         found = scope.get(path)
-        if isinstance(found, _NUMBERS) and abs(found) <= LARGEST:
+        if isinstance(found, _NUMBERS) and abs(found) <= MAX_DIMENSION:
             return found
         raise Unknown
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
-LARGEST = 2**63
+MAX_DIMENSION = 2**63
 """The largest number that is reckoned with."""
 
 _STEEPEST = 64
@@ -52,7 +52,7 @@ NO_VALUE = (Unknown, TypeError, ZeroDivisionError, OverflowError, AttributeError
 
 
 def _power(base: Any, exponent: Any) -> Any:
-    if abs(exponent) > _STEEPEST or abs(base) > LARGEST:
+    if abs(exponent) > _STEEPEST or abs(base) > MAX_DIMENSION:
         raise Unknown
     return base**exponent
 

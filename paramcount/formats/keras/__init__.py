@@ -8,8 +8,8 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, fields, validate
 
 from paramcount.formats.keras.archive import opened
-from paramcount.formats.keras.notices import from_optimizer
 from paramcount.formats.keras.reading import Reading
+from paramcount.formats.keras.warnings import from_optimizer
 from paramcount.formats.keras.written import decoded
 from paramcount.model.document import Document
 from paramcount.model.errors import ArchitectureError, Problems
@@ -91,16 +91,16 @@ def _read(document: Any) -> Document:
         "keras",
         "keras",
         inputs=reading.stated_input(document, root),
-        notices=tuple(reading.notices),
-        part=_part,
-        type_at="/class_name",
-        config_at="/config",
+        warnings=tuple(reading.warnings),
+        read_nested_layer=_read_nested_layer,
+        type_pointer="/class_name",
+        config_pointer="/config",
         lenient=True,
-        once_counted=lambda totals: from_optimizer(compiled, totals),
+        warnings_from_totals=lambda totals: from_optimizer(compiled, totals),
     )
 
 
-def _part(item: Any, pointer: str) -> Layer:
+def _read_nested_layer(item: Any, pointer: str) -> Layer:
     """A layer inside a wrapper's config."""
     reading = Reading()
     layer = reading.layer(item, pointer)

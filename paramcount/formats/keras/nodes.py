@@ -8,7 +8,7 @@ from typing import Any
 from paramcount.counting.graph import feeders, refs
 from paramcount.model.errors import ArchitectureError, InvalidDocument, token
 from paramcount.model.layers import Call, Graph, Layer, Ref
-from paramcount.schema.signature import LARGEST
+from paramcount.schema.signature import MAX_DIMENSION
 from paramcount.schema.validator import shown
 
 DEEPEST = 20
@@ -171,15 +171,15 @@ def _is_history(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= LARGEST
+    return type(value) is int and 0 <= value <= MAX_DIMENSION
 
 
 def is_shape(value: Any) -> bool:
     """Whether a value is a shape: a list of dimensions, null where one is open."""
     if not isinstance(value, list) or len(value) > 64:
         return False
-    for length in value:  # noqa: SIM110 # a generator takes twice the time, and this is asked of every layer
-        if length is not None and not (type(length) is int and 0 <= length <= LARGEST):
+    for length in value:  # a generator takes twice the time, and this is asked of every layer
+        if length is not None and not (type(length) is int and 0 <= length <= MAX_DIMENSION):
             return False
     return True
 

@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 
 from paramcount.counting.graph import flatten
 from paramcount.formats.detect import check
-from paramcount.formats.keras import legacy, notices
+from paramcount.formats.keras import legacy, warnings
 from paramcount.formats.keras.nodes import Nodes, feeding, is_shape, of_tensors, reordered
 from paramcount.formats.keras.written import Written
 from paramcount.model import cache as memory
 from paramcount.model.dtypes import DTYPE_NAMES
 from paramcount.model.errors import ArchitectureError, InvalidDocument, InvalidGraph, Problems, TooLarge, did_you_mean
 from paramcount.model.layers import Call, Graph, Layer, Ref
-from paramcount.model.report import Notice
+from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Dimensions
 from paramcount.schema.registry import FORMATS, LAYERS
-from paramcount.schema.validator import MOST_PROBLEMS, shown
+from paramcount.schema.validator import MAX_PROBLEMS, shown
 
 DEEPEST = 40
 """How many layers may be inside each other."""
@@ -59,11 +59,11 @@ class Reading:
 
     def __init__(self) -> None:
         self.problems: list[ArchitectureError] = []
-        self.notices: list[Notice] = []
+        self.warnings: list[ReportWarning] = []
 
     def blame(self, problem: ArchitectureError) -> None:
         self.problems.append(problem)
-        if len(self.problems) >= MOST_PROBLEMS:
+        if len(self.problems) >= MAX_PROBLEMS:
             raise Problems(self.problems)
 
     def wrong(self, wanted: str, value: Any, pointer: str) -> None:
@@ -120,15 +120,15 @@ class Reading:
             self.wrong("true or false", trainable, f"{it.pointer}/config/trainable")
         if it.kind in _FUNCTIONAL or ("layers" in it.config and it.config.keys() >= _ENDS):
             if _is_custom(it.item):
-                self.notices.append(notices.of_model_class(it.kind, it.path))
+                self.warnings.append(warnings.of_model_class(it.kind, it.path))
             # Each layer counts by its own flag, even one that was thawed inside a frozen model; but for the outermost.
             return self._functional(it, trainable is True or not root)
         if it.kind == "Sequential" and not _is_custom(it.item):
             return self._sequential(it)
-        said = len(self.notices), len(self.problems)
+        said = len(self.warnings), len(self.problems)
         leaf = self._leaf(it, trainable is True)
         known = LAYERS.get(f"keras.{it.kind}")
-        if known is not None and not known.signature.parts and said == (len(self.notices), len(self.problems)):
+        if known is not None and not known.signature.parts and said == (len(self.warnings), len(self.problems)):
             _LEAVES.keep(key, leaf)
         kind, config, trainable, dtype = leaf
         return Layer(it.name, kind, config, (), (), (), None, trainable, 1, "", dtype, it.pointer)
@@ -137,13 +137,13 @@ class Reading:
         """A layer, an operation without weights, or a class that nobody here knows."""
         if _is_operation(it.item, it.kind):
             return _Leaf(it.kind, None, trainable, "")
-        if it.kind in notices.CODE or _holds_code(it.config):
-            self.notices.append(notices.of_code(it.kind, it.path))
-            if it.kind != "Lambda" and it.kind in notices.CODE:
+        if it.kind in warnings.CODE or _holds_code(it.config):
+            self.warnings.append(warnings.of_code(it.kind, it.path))
+            if it.kind != "Lambda" and it.kind in warnings.CODE:
                 return _Leaf(it.kind, None, trainable, "")
         kind, arguments = legacy.modernised(it.kind, it.config)
-        if kind in notices.COMPOSITES and not trainable:
-            self.notices.append(notices.of_flag(kind, it.path))
+        if kind in warnings.COMPOSITES and not trainable:
+            self.warnings.append(warnings.of_flag(kind, it.path))
             trainable = True
         policy = it.config.get("dtype")
         arguments = {name: value for name, value in arguments.items() if name not in _BASE}
@@ -243,7 +243,7 @@ class Reading:
             found = [legacy.with_states(call) for call in found]
         if child.graph is not None:
             found = [reordered(call, child.graph.inputs) for call in found]
-        return child.called(found)
+        return child.with_calls(found)
 
     def _in_use(self, children: list[Layer], graph: Graph, at: str, path: str) -> tuple[Layer, ...]:
         """The layers between inputs and outputs: others that the document holds are no part of the model."""
@@ -257,7 +257,7 @@ class Reading:
         used = feeding(children, graph)
         for child in children:
             if child.name not in used:
-                self.notices.append(notices.of_unused(f"{path}.{child.name}" if path else child.name))
+                self.warnings.append(warnings.of_unused(f"{path}.{child.name}" if path else child.name))
             elif child.type == "InputLayer" and child.name not in graph.inputs:
                 self.blame(InvalidGraph("is an input that input_layers does not name", child.pointer, "missing_input"))
         return tuple([child for child in children if child.name in used])
@@ -265,7 +265,7 @@ class Reading:
     def _quantization(self, kind: str, policy: Any, path: str) -> dict[str, str]:
         """The argument that a quantized dtype policy is to a formula: its mode ("int8", "int4/128")."""
         if isinstance(policy, dict) and policy.get("class_name") == "DTypePolicyMap":
-            self.notices.append(notices.of_policy_map(path))
+            self.warnings.append(warnings.of_policy_map(path))
             return {}
         found = LAYERS.get(f"keras.{kind}")
         if found is None or "quantization_mode" not in found.signature.arguments:

@@ -10,11 +10,11 @@ from msgspec.json import Decoder
 
 from paramcount.model.cache import LONGEST
 from paramcount.model.layers import Call, Ref
-from paramcount.schema.signature import LARGEST
+from paramcount.schema.signature import MAX_DIMENSION
 
 _ABSENT = Raw()
 
-_Number = Annotated[int, Meta(ge=0, le=LARGEST)]
+_Number = Annotated[int, Meta(ge=0, le=MAX_DIMENSION)]
 
 
 class _Origin(Struct, gc=False, forbid_unknown_fields=True):

@@ -10,15 +10,15 @@ from typing import Any, Final
 
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, did_you_mean
-from paramcount.model.report import Notice
+from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
-from paramcount.schema.signature import LARGEST
-from paramcount.schema.validator import MOST_PROBLEMS, shown
+from paramcount.schema.signature import MAX_DIMENSION
+from paramcount.schema.validator import MAX_PROBLEMS, shown
 
 HIGHEST_RANK = 64
 """The most axes that a tensor may have, as torch and ONNX runtimes have it."""
 
-MOST_TENSORS = 250_000
+MAX_TENSORS = 250_000
 """The most tensors of one document; the largest models that are published have some 150,000."""
 
 Bytes = bytes | mmap
@@ -63,8 +63,8 @@ def shape_problem(shape: Any) -> str:
     for size in shape:
         if type(size) is not int:
             return f"must hold integers, not {shown(size)}"
-        if not 0 <= size <= LARGEST:
-            return f"must hold sizes from 0 to {LARGEST}, not {shown(size)}"
+        if not 0 <= size <= MAX_DIMENSION:
+            return f"must hold sizes from 0 to {MAX_DIMENSION}, not {shown(size)}"
     return ""
 
 
@@ -81,14 +81,14 @@ def elements(tensors: Iterable[Tensor]) -> int:
 
 def refuse(problems: Iterable[ArchitectureError]) -> None:
     """Raise Problems with the first of them, where there are any."""
-    if found := list(islice(problems, MOST_PROBLEMS)):
+    if found := list(islice(problems, MAX_PROBLEMS)):
         raise Problems(found)
 
 
-def flags_notice(tensors: Sequence[Tensor]) -> Notice:
+def flags_warning(tensors: Sequence[Tensor]) -> ReportWarning:
     """That a file says nothing of who trains, and what was taken for a buffer instead."""
     buffers = elements(tensor for tensor in tensors if tensor.role == "buffer")
     detail = "a file of tensors does not say what trains: every weight of a floating type counts as trainable"
     if buffers:
         detail += f"; {buffers:,} elements of integer type, or called as torch calls its statistics, count as buffers"
-    return Notice("flags_not_stored", "", detail)
+    return ReportWarning("flags_not_stored", "", detail)

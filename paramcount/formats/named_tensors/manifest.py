@@ -9,10 +9,10 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from paramcount.formats.named_tensors.checkpoint import (
     HIGHEST_RANK,
-    MOST_TENSORS,
+    MAX_TENSORS,
     STATISTICS,
     dtype_problem,
-    flags_notice,
+    flags_warning,
     may_hold_statistics,
     refuse,
     stored,
@@ -23,7 +23,7 @@ from paramcount.model.dtypes import DTYPE_NAMES
 from paramcount.model.errors import ArchitectureError, InvalidDocument, TooLarge, token
 from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import reader
-from paramcount.schema.signature import LARGEST
+from paramcount.schema.signature import MAX_DIMENSION
 
 _EXAMPLE = {
     "parameters": {
@@ -47,7 +47,7 @@ class NamedTensor(Schema):
         unknown = RAISE
 
     shape = fields.List(
-        fields.Integer(strict=True, validate=validate.Range(0, LARGEST)),
+        fields.Integer(strict=True, validate=validate.Range(0, MAX_DIMENSION)),
         required=True,
         validate=validate.Length(max=HIGHEST_RANK),
     )
@@ -86,11 +86,11 @@ def tensors(payload: Mapping[str, Any]) -> Document:
         raise InvalidDocument('must be an object with either "parameters" or a "state_dict"')
     if "state_dict" in payload and "buffers" in payload:
         raise InvalidDocument("a state_dict holds its buffers itself", "/buffers", "unknown_member")
-    if (count := sum(len(payload.get(member, ())) for member in _MEMBERS)) > MOST_TENSORS:
-        raise TooLarge(f"holds {count:,} tensors, where {MOST_TENSORS:,} are the most")
+    if (count := sum(len(payload.get(member, ())) for member in _MEMBERS)) > MAX_TENSORS:
+        raise TooLarge(f"holds {count:,} tensors, where {MAX_TENSORS:,} are the most")
     if "state_dict" in payload:
         found = _Tensors(payload, ("state_dict",))
-        return Document(tree(found.told()), "stored", "torch", notices=(flags_notice(list(found.told().values())),))
+        return Document(tree(found.told()), "stored", "torch", warnings=(flags_warning(list(found.told().values())),))
     return Document(tree(_Tensors(payload, ("parameters", "buffers")).told()), "torch", "torch")
 
 

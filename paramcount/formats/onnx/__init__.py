@@ -11,7 +11,7 @@ from paramcount.formats.onnx.graph import Model, Use, read_model
 from paramcount.formats.onnx.wire import Wire
 from paramcount.model.document import Document
 from paramcount.model.errors import InvalidDocument
-from paramcount.model.report import Notice
+from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import reader
 from paramcount.schema.validator import shown
@@ -105,7 +105,7 @@ def onnx(payload: Any) -> Document:
     model = read_model(Wire(payload))
     refuse(model.problems)
     tensors = {path: _settled(found.tensor, model.uses[found.name]) for path, found in model.initializers.items()}
-    return Document(tree(tensors, model.name), "stored", notices=tuple(_notices(model, [*tensors.values()])))
+    return Document(tree(tensors, model.name), "stored", warnings=tuple(_warnings(model, [*tensors.values()])))
 
 
 def _settled(tensor: Tensor, uses: frozenset[Use]) -> Tensor:
@@ -119,10 +119,10 @@ def _settled(tensor: Tensor, uses: frozenset[Use]) -> Tensor:
     return tensor
 
 
-def _notices(model: Model, tensors: list[Tensor]) -> Iterator[Notice]:
+def _warnings(model: Model, tensors: list[Tensor]) -> Iterator[ReportWarning]:
     constants = [tensor for tensor in tensors if tensor.role == "buffer"]
     weights = [tensor for tensor in tensors if tensor.role == "weight"]
-    yield Notice(
+    yield ReportWarning(
         "likely_weights",
         "",
         f"ONNX does not mark what trains: {elements(weights):,} elements of {len(weights):,} initializers are likely "
@@ -135,13 +135,13 @@ def _notices(model: Model, tensors: list[Tensor]) -> Iterator[Notice]:
         detail = f"{elements(model.constants):,} elements of {len(model.constants):,} Constant nodes are not counted"
         if learned:
             detail += f"; {elements(learned):,} of them are of floating types and may be weights"
-        yield Notice("constant_nodes", "", detail, seen=not learned)
+        yield ReportWarning("constant_nodes", "", detail, exact=not learned)
     if model.sparse:
         values, dense = (sum(sizes) for sizes in zip(*model.sparse, strict=True))
         detail = f"{values:,} values of {len(model.sparse):,} sparse tensors, which stand for {dense:,} elements, "
-        yield Notice("sparse", "", detail + "are not counted", seen=False)
+        yield ReportWarning("sparse", "", detail + "are not counted", exact=False)
     if model.training:
         detail = f"{model.training:,} elements of initializers of the training_info are not counted"
-        yield Notice("training_info", "", detail)
+        yield ReportWarning("training_info", "", detail)
     if any(tensor.dtype == "STRING" for tensor in tensors):
-        yield Notice("strings", "", "the bytes of strings are not counted")
+        yield ReportWarning("strings", "", "the bytes of strings are not counted")

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from paramcount.formats.named_tensors.checkpoint import HIGHEST_RANK, MOST_TENSORS, refuse, shape_problem
+from paramcount.formats.named_tensors.checkpoint import HIGHEST_RANK, MAX_TENSORS, refuse, shape_problem
 from paramcount.formats.onnx.wire import Field, Wire
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import ArchitectureError, InvalidDocument, TooLarge, token
 from paramcount.model.tensors import Tensor
-from paramcount.schema.validator import MOST_PROBLEMS
+from paramcount.schema.validator import MAX_PROBLEMS
 
 _DTYPES = (
     *("", "F32", "U8", "I8", "U16", "I16", "I32", "I64", "STRING", "BOOL", "F16", "F64", "U32", "U64", "C64", "C128"),
@@ -85,7 +85,7 @@ class _Walk:
     def blame(self, detail: str, name: str, code: str) -> None:
         """Note a problem; enough of them are raised at once."""
         self.model.problems.append(InvalidDocument(detail, token(name), code))
-        if len(self.model.problems) >= MOST_PROBLEMS:
+        if len(self.model.problems) >= MAX_PROBLEMS:
             refuse(self.model.problems)
 
     def graph(self, message: Field, prefix: str) -> None:
@@ -173,8 +173,8 @@ class _Walk:
             self.blame("is an initializer already", path, "duplicate_name")
         self.model.initializers[path] = Initializer(name, tensor)
         self.model.uses.setdefault(name, frozenset())
-        if len(self.model.initializers) > MOST_TENSORS:
-            raise TooLarge(f"holds more than {MOST_TENSORS:,} tensors")
+        if len(self.model.initializers) > MAX_TENSORS:
+            raise TooLarge(f"holds more than {MAX_TENSORS:,} tensors")
 
     def sparse(self, message: Field) -> tuple[int, int]:
         """A SparseTensorProto: how many values it holds, and how many elements they stand for."""

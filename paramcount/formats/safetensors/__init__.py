@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from paramcount.formats.named_tensors.checkpoint import Bytes, elements, flags_notice, refuse
+from paramcount.formats.named_tensors.checkpoint import Bytes, elements, flags_warning, refuse
 from paramcount.formats.named_tensors.tree import tree
 from paramcount.formats.safetensors.header import METADATA, Header, header_in, read_header
 from paramcount.formats.safetensors.packed import unpack
 from paramcount.model.document import Document
 from paramcount.model.errors import ArchitectureError, InvalidDocument, token
-from paramcount.model.report import Notice
+from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import reader
 from paramcount.schema.validator import shown
@@ -92,21 +92,21 @@ def _document(headers: Mapping[str, Header], config: Mapping[str, Any], index: M
             problems.append(InvalidDocument(detail, header.pointer + token(name), "duplicate_name"))
         homes |= dict.fromkeys(header.tensors, file)
         tensors |= header.tensors
-    notices: list[Notice] = []
+    warnings: list[ReportWarning] = []
     if index is not None:
         problems += _index_problems(index, headers, homes)
-        notices += _index_notices(index, headers, homes)
+        warnings += _index_warnings(index, headers, homes)
     refuse(problems)
-    notices += _missing_shards(headers, index)
+    warnings += _missing_shards(headers, index)
     unpacked = unpack(tensors, config)
     stored = list(unpacked.tensors.values())
     aliases = dict(alias for header in headers.values() for alias in header.aliases(tensors))
-    notices += [
+    warnings += [
         *_declared(index or {}, headers, stored),
-        *unpacked.notices,
-        flags_notice(stored),
+        *unpacked.warnings,
+        flags_warning(stored),
     ]
-    return Document(tree({**unpacked.tensors, **aliases}), "stored", notices=tuple(notices))
+    return Document(tree({**unpacked.tensors, **aliases}), "stored", warnings=tuple(warnings))
 
 
 def _index_problems(
@@ -120,21 +120,23 @@ def _index_problems(
             yield InvalidDocument(detail, f"/index/weight_map{token(name)}", "missing_tensor")
 
 
-def _index_notices(
+def _index_warnings(
     index: Mapping[str, Any], headers: Mapping[str, Header], homes: Mapping[str, str]
-) -> Iterator[Notice]:
+) -> Iterator[ReportWarning]:
     missing: dict[str, int] = {}
     for file in index["weight_map"].values():
         if isinstance(file, str) and file not in headers:
             missing[file] = missing.get(file, 0) + 1
     for file, number in list(missing.items())[:100]:
         detail = f'"{file[:100]}" is not here: {number} tensors that the index puts there are not counted'
-        yield Notice("missing_shard", "", detail, seen=False)
+        yield ReportWarning("missing_shard", "", detail, exact=False)
     if extra := [name for name in homes if name not in index["weight_map"]]:
-        yield Notice("not_in_index", "", f'{len(extra)} tensors are not in the index ("{extra[0][:100]}"); counted')
+        yield ReportWarning(
+            "not_in_index", "", f'{len(extra)} tensors are not in the index ("{extra[0][:100]}"); counted'
+        )
 
 
-def _missing_shards(headers: Mapping[str, Header], index: Mapping[str, Any] | None) -> Iterator[Notice]:
+def _missing_shards(headers: Mapping[str, Header], index: Mapping[str, Any] | None) -> Iterator[ReportWarning]:
     """Shards that the names of others tell of: "model-00001-of-00030.safetensors"."""
     if index is not None:
         return
@@ -145,10 +147,10 @@ def _missing_shards(headers: Mapping[str, Header], index: Mapping[str, Any] | No
     for (name, number), seen in found.items():
         if len(seen) < number:
             detail = f'{number - len(seen)} of the {number} shards of "{name[:100]}" are not here, and not counted'
-            yield Notice("missing_shard", "", detail, seen=False)
+            yield ReportWarning("missing_shard", "", detail, exact=False)
 
 
-def _declared(index: Mapping[str, Any], headers: Mapping[str, Header], stored: list[Tensor]) -> Iterator[Notice]:
+def _declared(index: Mapping[str, Any], headers: Mapping[str, Header], stored: list[Tensor]) -> Iterator[ReportWarning]:
     """Totals that a checkpoint declares of itself, where they are not what is there."""
     places = {"the index": index.get("metadata", {})} | {
         file or "the header": h.metadata for file, h in headers.items()
@@ -163,4 +165,4 @@ def _declared(index: Mapping[str, Any], headers: Mapping[str, Header], stored: l
                 real = [elements(stored), elements(tensor for tensor in stored if tensor.role == "weight")]
             if str(declared)[:40].removesuffix(".0") not in map(str, real):
                 detail = f"{place[:100]} declares a {member} of {shown(declared)}, but {real[0]} is there"
-                yield Notice("declared_total", "", detail)
+                yield ReportWarning("declared_total", "", detail)

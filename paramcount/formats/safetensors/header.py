@@ -16,7 +16,7 @@ from msgspec.json import Decoder
 
 from paramcount.formats.named_tensors.checkpoint import (  # fmt: skip
     HIGHEST_RANK,
-    MOST_TENSORS,
+    MAX_TENSORS,
     STATISTICS,
     Bytes,
     Truncated,
@@ -29,8 +29,8 @@ from paramcount.model import budget
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import ArchitectureError, InvalidDocument, TooLarge, token
 from paramcount.model.tensors import Tensor
-from paramcount.schema.signature import LARGEST
-from paramcount.schema.validator import MOST_PROBLEMS, shown
+from paramcount.schema.signature import MAX_DIMENSION
+from paramcount.schema.validator import MAX_PROBLEMS, shown
 
 METADATA = "__metadata__"
 
@@ -39,7 +39,7 @@ LONGEST = 100_000_000
 
 _LARGEST_OFFSET = 2**63
 
-_Size = Annotated[int, Meta(ge=0, le=LARGEST)]
+_Size = Annotated[int, Meta(ge=0, le=MAX_DIMENSION)]
 _Offset = Annotated[int, Meta(ge=0, le=_LARGEST_OFFSET - 1)]
 
 _BITS = {
@@ -169,7 +169,7 @@ def _sound_in(raw: bytes) -> Header:
     if METADATA in entries:
         metadata = _BESIDE.decode(raw).metadata
         members += len(metadata or ()) - 3
-    if raw.count(b":") != members or len(entries) > MOST_TENSORS:
+    if raw.count(b":") != members or len(entries) > MAX_TENSORS:
         raise ValueError("it is too much, or more stands there than came: of equal names the last comes")
     return _sound(entries, metadata, "")
 
@@ -180,10 +180,8 @@ def read_header(payload: Any, pointer: str = "") -> Header:
     if not isinstance(payload, dict):
         header.problems.append(InvalidDocument(f"must be an object, not {shown(payload)}", pointer, "type"))
         return header
-    if len(payload) > MOST_TENSORS:
-        header.problems.append(
-            TooLarge(f"holds {len(payload):,} tensors, where {MOST_TENSORS:,} are the most", pointer)
-        )
+    if len(payload) > MAX_TENSORS:
+        header.problems.append(TooLarge(f"holds {len(payload):,} tensors, where {MAX_TENSORS:,} are the most", pointer))
         return header
     try:
         return _sound(convert(payload, dict[str, _Entry]), convert(payload, _Beside).metadata, pointer)
@@ -229,7 +227,7 @@ def _take_each(header: Header, payload: Mapping[str, Any]) -> None:
             header.problems += _metadata_problems(entry, pointer)
         elif problems := list(_entry_problems(entry, pointer)):
             header.problems += problems
-            if len(header.problems) >= MOST_PROBLEMS:
+            if len(header.problems) >= MAX_PROBLEMS:
                 return
         else:
             header.tensors[name] = stored(name, tuple(entry["shape"]), entry["dtype"])

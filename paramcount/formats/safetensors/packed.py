@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from paramcount.formats.named_tensors.checkpoint import elements
 from paramcount.model.dtypes import DTYPES
-from paramcount.model.report import Notice
+from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
 
 Tensors = Mapping[str, Tensor]
@@ -38,7 +38,7 @@ class Unpacked:
     """The tensors, packed weights marked as such, and what is to be said of them."""
 
     tensors: Mapping[str, Tensor]
-    notices: tuple[Notice, ...]
+    warnings: tuple[ReportWarning, ...]
 
 
 def unpack(tensors: Tensors, config: Mapping[str, Any]) -> Unpacked:
@@ -52,17 +52,17 @@ def unpack(tensors: Tensors, config: Mapping[str, Any]) -> Unpacked:
         detail = (
             f'the config says that weights are quantised by "{str(method)[:40]}", but no packed weight is recognised'
         )
-        return Unpacked(tensors, (Notice("packed", "", detail),) if method else ())
+        return Unpacked(tensors, (ReportWarning("packed", "", detail),) if method else ())
     companions = {name for packing in packings.values() for name in packing.companions}
     marked = {
-        name: tensor._replace(role="weight", trainable=False, stands_for=_values(packings[name]))
+        name: tensor._replace(role="weight", trainable=False, logical_size=_values(packings[name]))
         if name in packings
         else tensor._replace(role="buffer")
         if name in companions
         else tensor
         for name, tensor in tensors.items()
     }
-    return Unpacked(marked, (Notice("packed", "", _told(marked, packings)),))
+    return Unpacked(marked, (ReportWarning("packed", "", _told(marked, packings)),))
 
 
 def _values(packing: Packing) -> int:
@@ -101,8 +101,8 @@ def _bits(quantization: Mapping[str, Any]) -> int | None:
 
 def _packings(tensors: Tensors, bits: int | None) -> Iterator[tuple[str, Packing]]:
     for name, tensor in tensors.items():
-        for ending, recognise in _SCHEMES.items():
-            if name.endswith(ending) and (packing := recognise(tensors, tensor, name.removesuffix(ending), bits)):
+        for ending, detect in _SCHEMES.items():
+            if name.endswith(ending) and (packing := detect(tensors, tensor, name.removesuffix(ending), bits)):
                 yield name, packing
                 break
 

@@ -9,7 +9,7 @@ from paramcount.formats.torch.modules import Reading, raised
 from paramcount.formats.torch.text import Module, find, module
 from paramcount.model.document import Document
 from paramcount.model.errors import InvalidDocument
-from paramcount.model.report import Notice
+from paramcount.model.report import ReportWarning
 from paramcount.schema.registry import reader
 
 _EXAMPLE = """\
@@ -19,13 +19,15 @@ Sequential(
   (2): Flatten(start_dim=1, end_dim=-1)
   (3): Linear(in_features=5408, out_features=10, bias=True)
 )"""
-_FROZEN = Notice("frozen_unknown", "", "print(model) does not show which parameters are frozen: all count as trainable")
-_ASSEMBLED = Notice(
+_FROZEN = ReportWarning(
+    "frozen_unknown", "", "print(model) does not show which parameters are frozen: all count as trainable"
+)
+_ASSEMBLED = ReportWarning(
     "hidden_hooks",
     "",
     "print(model) shows neither hooks (torch.nn.utils.weight_norm) nor tensors and modules that are used twice, which "
     "a model put together by hand may have; counted as if it had none",
-    seen=False,
+    exact=False,
 )
 
 
@@ -44,11 +46,11 @@ def torch(payload: str) -> Document:
     layer = reading.layer(root)
     raised(reading.problems)
     # An adapter's base is frozen, and the text does not say so.
-    notices = [*reading.notices(), _FROZEN._replace(seen=root.type not in known.ADAPTED)]
+    warnings = [*reading.warnings(), _FROZEN._replace(exact=root.type not in known.ADAPTED)]
     if _inner(root).type in known.ASSEMBLED:
-        notices.append(_ASSEMBLED)
+        warnings.append(_ASSEMBLED)
     return Document(
-        layer._replace(name=root.type), "torch", "torch", notices=tuple(notices), lenient=True, by_line=True
+        layer._replace(name=root.type), "torch", "torch", warnings=tuple(warnings), lenient=True, by_line=True
     )
 
 

@@ -15,7 +15,7 @@ from paramcount.formats.torch.parametrized import parametrized
 from paramcount.formats.torch.text import Module
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge
 from paramcount.model.layers import Layer
-from paramcount.model.report import Notice
+from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import LAYERS, LayerType
 
@@ -120,13 +120,15 @@ class Reading:
     def _note(self, code: str, name: str, path: str) -> None:
         self._found.setdefault(code, {}).setdefault(name, path)
 
-    def notices(self) -> Iterable[Notice]:
+    def warnings(self) -> Iterable[ReportWarning]:
         """What a reader of the report must know, one notice a kind."""
         for code, classes in self._found.items():
             named = ", ".join(list(classes)[:_MOST_NAMED])
             if len(classes) > _MOST_NAMED:
                 named += f" and {len(classes) - _MOST_NAMED} more"
-            yield Notice(code, next(iter(classes.values())), _DETAILS[code].format(named), seen=code == "packed")
+            yield ReportWarning(
+                code, next(iter(classes.values())), _DETAILS[code].format(named), exact=code == "packed"
+            )
 
 
 _EXACT = 'to count them, send the names and shapes of its tensors as the format "tensors"'

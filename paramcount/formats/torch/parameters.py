@@ -9,7 +9,7 @@ from paramcount.formats.torch.text import Module, entry
 from paramcount.model.dtypes import DTYPE_NAMES
 from paramcount.model.errors import InvalidDocument
 from paramcount.model.tensors import Tensor
-from paramcount.schema.signature import LARGEST
+from paramcount.schema.signature import MAX_DIMENSION
 
 _ENTRY = re.compile(r"\((.+?)\): (.*)")
 _PARAMETER = re.compile(r"Parameter containing: \[([\w.]{1,100}) of size ([\dx]*)( \([^)]*\))?\]", re.ASCII)
@@ -34,7 +34,7 @@ def parameters(module: Module) -> Iterator[Tensor]:
             continue
         match = _PARAMETER.fullmatch(item.text[0]) or _refuse(item.line, item.text[0])
         sizes = [size for size in match[2].split("x") if size]
-        if len(sizes) > 64 or any(len(size) > 13 or int(size) > LARGEST for size in sizes):
+        if len(sizes) > 64 or any(len(size) > 13 or int(size) > MAX_DIMENSION for size in sizes):
             _refuse(item.line, item.text[0])
         kind = match[1].rpartition(".")[2]
         yield Tensor(item.name, tuple(map(int, sizes)), dtype=DTYPE_NAMES.get(kind) or _TYPES.get(kind, ""))

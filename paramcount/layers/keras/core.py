@@ -23,7 +23,7 @@ from paramcount.layers.keras.common import BIAS, KERNEL
 from paramcount.layers.keras.quantization import AMAX_HISTORY, calibrated, float8, lora, packed, quantization
 from paramcount.layers.keras.shapes import at_least
 from paramcount.model.tensors import Dimensions
-from paramcount.schema.signature import LARGEST
+from paramcount.schema.signature import MAX_DIMENSION
 from paramcount.schema.validator import shown
 
 MATRIX_MODES = ("int8", "int4", "float8", "gptq", "awq")
@@ -51,7 +51,7 @@ def _dimensions(value: Any, argument: str) -> Dimensions:
 
 
 def _is_length(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_DIMENSION
 
 
 def _agreed(stated: Dimensions, given: Dimensions) -> Dimensions:

@@ -21,7 +21,7 @@ from paramcount.layers.keras.quantization import (
 )
 from paramcount.layers.keras.shapes import at_least
 from paramcount.model.tensors import Dimensions
-from paramcount.schema.signature import LARGEST
+from paramcount.schema.signature import MAX_DIMENSION
 from paramcount.schema.validator import shown
 
 _LETTERS = "[a-zA-Z]"
@@ -113,7 +113,7 @@ def einsum_dense(
     """A kernel whose axes are the letters of the equation's second term. Source: keras.layers.EinsumDense."""
     form = _parsed(equation)
     partial = output_shape if isinstance(output_shape, list) else [output_shape]
-    fine = len(partial) <= 64 and all(n is None or (isinstance(n, int) and 1 <= n <= LARGEST) for n in partial)
+    fine = len(partial) <= 64 and all(n is None or (isinstance(n, int) and 1 <= n <= MAX_DIMENSION) for n in partial)
     fine = fine and output_shape is not None and not any(isinstance(n, bool) for n in partial)
     require(fine, f"must be a dimension or a list of them, not {shown(output_shape)}", "output_shape")
     found = _analysed(form, bias_axes, at_least(inputs, 1), partial)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from paramcount.model.layers import Inner
+from paramcount.model.layers import NestedLayer
 from paramcount.model.tensors import Output, Tensor
 
 
-def run(part: Inner, *args: Output, **kwargs: Output) -> tuple[list[Tensor], Output]:
+def run(part: NestedLayer, *args: Output, **kwargs: Output) -> tuple[list[Tensor], Output]:
     """The tensors of a part by its own names, and what it returns."""
     tensors: list[Tensor] = []
     formula = part(*args, **kwargs)
@@ -19,6 +19,6 @@ def run(part: Inner, *args: Output, **kwargs: Output) -> tuple[list[Tensor], Out
             return tensors, stop.value
 
 
-def named(part: Inner, tensors: Iterable[Tensor], prefix: str = "") -> Iterator[Tensor]:
+def named(part: NestedLayer, tensors: Iterable[Tensor], prefix: str = "") -> Iterator[Tensor]:
     """The tensors of a part under its name, as Keras' variable paths have them."""
     return (tensor._replace(name=f"{prefix}{part.layer.name}.{tensor.name}") for tensor in tensors)

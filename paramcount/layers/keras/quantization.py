@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any, NamedTuple
 
 from paramcount import Tensor, require
-from paramcount.schema.signature import LARGEST
+from paramcount.schema.signature import MAX_DIMENSION
 from paramcount.schema.validator import shown
 
 AMAX_HISTORY = 1024
@@ -55,7 +55,7 @@ def quantization(mode: str | None, config: Any, modes: Sequence[str]) -> Quantiz
 
 
 def _is_block(text: str) -> bool:
-    return text == "-1" or (len(text) <= 13 and text.isascii() and text.isdigit() and 1 <= int(text) <= LARGEST)
+    return text == "-1" or (len(text) <= 13 and text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_DIMENSION)
 
 
 def lora(name: str, before: tuple[int, ...], rank: int | None, after: int) -> Iterator[Tensor]:
@@ -74,7 +74,7 @@ def float8(history: int) -> Iterator[Tensor]:
 
 def packed(name: str, rows: int, columns: int, how: Quantization) -> Iterator[Tensor]:
     """A matrix in four bits: two values of the last axis in one byte, a scale for each column and block."""
-    yield Tensor(name, (rows, (columns + 1) // 2), dtype="I8", trainable=False, stands_for=rows * columns)
+    yield Tensor(name, (rows, (columns + 1) // 2), dtype="I8", trainable=False, logical_size=rows * columns)
     scale = (columns,) if how.block == -1 else (how.blocks(rows), columns)
     yield Tensor(f"{name}_scale", scale, "buffer")
     if how.block != -1:
@@ -86,7 +86,7 @@ def calibrated(rows: int, columns: int, how: Quantization, zero: str) -> Iterato
     """GPTQ and AWQ: a transposed matrix, and a scale and zero point for each column and group."""
     narrow = how.bits == 4 or how.mode == "awq"
     shape = ((columns + 1) // 2 if narrow else columns, rows)
-    yield Tensor("kernel", shape, dtype="U8", trainable=False, stands_for=rows * columns)
+    yield Tensor("kernel", shape, dtype="U8", trainable=False, logical_size=rows * columns)
     groups = (columns, how.blocks(rows))
     yield Tensor("kernel_scale", groups, "buffer")
     yield Tensor(zero, groups, "buffer", "U8")

@@ -8,7 +8,7 @@ from typing import Any
 from paramcount import Anything, Dim, Dims, Formula, Input, ShapeMismatch, Text, layer, require
 from paramcount.layers.keras.shapes import at_least, channels_first, of_rank, over_space, pair, pairs, per_axis
 from paramcount.model.tensors import Dimensions
-from paramcount.schema.signature import LARGEST
+from paramcount.schema.signature import MAX_DIMENSION
 from paramcount.schema.validator import shown
 
 
@@ -39,7 +39,7 @@ def reshape(inputs: Input, target_shape: Anything) -> Formula:
 
 
 def _is_target(value: Any) -> bool:
-    return value is None or (isinstance(value, int) and not isinstance(value, bool) and -1 <= value <= LARGEST)
+    return value is None or (isinstance(value, int) and not isinstance(value, bool) and -1 <= value <= MAX_DIMENSION)
 
 
 @layer("keras.Permute")

@@ -7,7 +7,7 @@ from typing import Any
 
 from paramcount import ShapeMismatch, UnknownShape, axis_length, require
 from paramcount.model.tensors import Dimensions
-from paramcount.schema.signature import LARGEST
+from paramcount.schema.signature import MAX_DIMENSION
 from paramcount.schema.validator import shown
 
 Shapes = Sequence[Any]
@@ -40,7 +40,7 @@ def pair(value: Any, argument: str) -> tuple[int, int]:
 
 
 def _is_size(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_DIMENSION
 
 
 def channels_first(data_format: str | None) -> bool:

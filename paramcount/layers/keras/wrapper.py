@@ -7,7 +7,7 @@ from typing import Any
 from paramcount import Formula, Input, Part, ShapeMismatch, Text, layer, require
 from paramcount.layers.keras.parts import named, run
 from paramcount.layers.keras.shapes import at_least
-from paramcount.model.layers import Inner
+from paramcount.model.layers import NestedLayer
 from paramcount.model.tensors import Output
 from paramcount.schema.validator import shown
 
@@ -54,16 +54,16 @@ def bidirectional(
     return _merged(output, merge_mode, bool(_argument(layer, "return_state")))
 
 
-def _check(part: Inner, argument: str) -> None:
+def _check(part: NestedLayer, argument: str) -> None:
     kind = part.layer.type.rpartition(".")[2]
     require(kind in _RECURRENT, f"must be a recurrent layer, not {shown(kind)}", argument)
 
 
-def _argument(part: Inner, name: str) -> Any:
+def _argument(part: NestedLayer, name: str) -> Any:
     return (part.layer.config or {}).get(name, False)
 
 
-def _renamed(part: Inner, prefix: str) -> Inner:
+def _renamed(part: NestedLayer, prefix: str) -> NestedLayer:
     return part._replace(layer=part.layer._replace(name=prefix + part.layer.name.removeprefix(prefix)))
 
 

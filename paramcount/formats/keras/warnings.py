@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from paramcount.model.report import Notice
+from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Totals
 from paramcount.schema.validator import shown
 
@@ -47,30 +47,34 @@ _SLOTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
 _NAMES = {name.lower(): name for name in _SLOTS}
 
 
-def of_code(kind: str, path: str) -> Notice:
+def of_code(kind: str, path: str) -> ReportWarning:
     detail = f"{kind} holds code or a file that the JSON does not: what it may own is not counted"
-    return Notice("code_not_read", path, detail, seen=False)
+    return ReportWarning("code_not_read", path, detail, exact=False)
 
 
-def of_flag(kind: str, path: str) -> Notice:
+def of_flag(kind: str, path: str) -> ReportWarning:
     detail = f"trainable=false of a {kind} does not reach the layers inside it when Keras rebuilds it: they train"
-    return Notice("flag_not_inherited", path, detail)
+    return ReportWarning("flag_not_inherited", path, detail)
 
 
-def of_model_class(kind: str, path: str) -> Notice:
+def of_model_class(kind: str, path: str) -> ReportWarning:
     detail = f"{shown(kind)} is a class of its own: what it owns beside its layers is not in the JSON"
-    return Notice("custom_model", path, detail, seen=False)
+    return ReportWarning("custom_model", path, detail, exact=False)
 
 
-def of_unused(path: str) -> Notice:
-    return Notice("unused_layer", path, "feeds no output of its model: Keras leaves it out when it rebuilds the model")
+def of_unused(path: str) -> ReportWarning:
+    return ReportWarning(
+        "unused_layer", path, "feeds no output of its model: Keras leaves it out when it rebuilds the model"
+    )
 
 
-def of_policy_map(path: str) -> Notice:
-    return Notice("dtype_map", path, "a map of dtype policies is not followed: a quantized one is not seen", seen=False)
+def of_policy_map(path: str) -> ReportWarning:
+    return ReportWarning(
+        "dtype_map", path, "a map of dtype policies is not followed: a quantized one is not seen", exact=False
+    )
 
 
-def from_optimizer(compiled: Any, totals: Totals) -> tuple[Notice, ...]:
+def from_optimizer(compiled: Any, totals: Totals) -> tuple[ReportWarning, ...]:
     """How much a compiled model's optimizer keeps: `summary()` adds it to its total, `count_params()` does not."""
     optimizer = compiled.get("optimizer") if isinstance(compiled, Mapping) else None
     if not isinstance(optimizer, Mapping) and not isinstance(optimizer, str):
@@ -80,11 +84,11 @@ def from_optimizer(compiled: Any, totals: Totals) -> tuple[Notice, ...]:
     config = {} if isinstance(optimizer, str) else optimizer.get("config")
     if kind not in _SLOTS or not isinstance(config, Mapping):
         detail = f"the model is compiled with {shown(kind)}, whose variables are not in the total"
-        return (Notice("optimizer", "", detail),)
+        return (ReportWarning("optimizer", "", detail),)
     slots, more = _SLOTS[kind]
     each = slots + sum(bool(config.get(name)) for name in (*more, "use_ema", "gradient_accumulation_steps"))
     # iteration; the learning rate, unless it follows a schedule; Nadam's product
     own = 1 + (not isinstance(config.get("learning_rate"), Mapping)) + (kind == "Nadam")
     number = each * totals.trainable + own
     detail = f"{kind} keeps {number:,} variables ({each} × {totals.trainable:,} + {own}), which are not in the total"
-    return (Notice("optimizer", "", detail),)
+    return (ReportWarning("optimizer", "", detail),)

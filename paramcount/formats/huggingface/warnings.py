@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from paramcount.formats.huggingface.blocks import Builder, Stands
 from paramcount.formats.huggingface.expressions import Scope
-from paramcount.model.report import Notice, Share
+from paramcount.model.report import ReportWarning, WeightRoles
 
 _CHOSEN = (
     "num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_top_k", "top_k_experts", "moe_k", "top_k",
@@ -25,8 +25,8 @@ _ALWAYS_TIED = frozenset(("t5", "mt5", "longt5"))
 class Said(NamedTuple):
     """What there is to say about a tree."""
 
-    share: Share | None
-    notices: tuple[Notice, ...]
+    roles: WeightRoles | None
+    warnings: tuple[ReportWarning, ...]
     fused: bool  # the experts of a layer are one tensor
 
 
@@ -43,11 +43,11 @@ def said(builder: Builder, model_type: str) -> Said:
             experts.append((size, held))
             fused = fused or axis < 0
     if not experts:
-        return Said(Share(inputs, heads) if inputs else None, (), fused)
+        return Said(WeightRoles(inputs, heads) if inputs else None, (), fused)
     idle = _idle(_chosen(builder.scope) or _BY_DESIGN.get(model_type), experts)
     unknown = "a mixture of experts, but no field says how many a token visits"
-    notices = () if idle is not None else (Notice("active_unknown", "", unknown),)
-    return Said(Share(inputs, heads, idle), notices, fused)
+    warnings = () if idle is not None else (ReportWarning("active_unknown", "", unknown),)
+    return Said(WeightRoles(inputs, heads, idle), warnings, fused)
 
 
 def _held(each: Stands, axis: int, builder: Builder) -> int:
@@ -83,25 +83,25 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def differences(payload: Mapping[str, Any], *, fused: bool) -> Iterator[Notice]:
+def differences(payload: Mapping[str, Any], *, fused: bool) -> Iterator[ReportWarning]:
     """Where files of weights hold more, or other names, than the class builds."""
     if payload.get("model_type") in _ALWAYS_TIED and payload.get("tie_word_embeddings") is False:
         detail = (
             "transformers ties lm_head to the embeddings whatever tie_word_embeddings says; "
             "checkpoints hold a separate lm_head, which is not counted"
         )
-        yield Notice("checkpoint_differs", "lm_head.weight", detail)
+        yield ReportWarning("checkpoint_differs", "lm_head.weight", detail)
     if fused:
         detail = (
             "the experts of a layer are one tensor here; checkpoints may hold one for each expert: "
             "equal totals, other names"
         )
-        yield Notice("checkpoint_differs", "", detail)
+        yield ReportWarning("checkpoint_differs", "", detail)
     if any(isinstance(payload.get(name), int) and payload[name] for name in _MORE_LAYERS):
         detail = (
             "checkpoints may hold multi-token-prediction layers, which the class does not build: they are not counted"
         )
-        yield Notice("checkpoint_differs", "", detail)
+        yield ReportWarning("checkpoint_differs", "", detail)
     if isinstance(payload.get("quantization_config"), dict):
         detail = "the count is of the model before it is quantized, whatever quantization_config says"
-        yield Notice("quantization", "", detail)
+        yield ReportWarning("quantization", "", detail)
