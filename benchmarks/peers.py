@@ -67,7 +67,7 @@ def _ours(form: str, payloads: Iterator[bytes]) -> Count:
         return (found.lazily and found.lazily(payload)) or read(orjson.loads(payload), found)
 
     def run() -> int:
-        answer = as_json(count(document(next(payloads))), form)
+        answer = as_json(count(document(next(payloads))))
         orjson.dumps(answer)
         total: int = answer["totals"]["total"]
         return total

@@ -118,7 +118,7 @@ def _ready() -> None:
 
 
 def _answer(body: bytes) -> None:
-    orjson.dumps(as_json(count(read(orjson.loads(body), FORMATS["native"]), limits=LIMITS), "native"))
+    orjson.dumps(as_json(count(read(orjson.loads(body), FORMATS["native"]), limits=LIMITS)))
 
 
 class Throughput(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from flask import Flask, Request, Response, current_app
 
-from paramcount.model.cache import Memory, Met
+from paramcount.model.cache import Cache, Doorkeeper
 from service.middleware import metrics
 from service.settings import Settings
 
@@ -30,8 +30,8 @@ class Answer(NamedTuple):
 
 def register(app: Flask, settings: Settings) -> None:
     """Remember answers, so many bytes of them in a process."""
-    remembered: Memory[Answer] = Memory(settings.answers_bytes, lambda answer: len(answer.body) + _MORE)
-    app.extensions["answers"] = remembered, Met()
+    remembered: Cache[Answer] = Cache(settings.answers_bytes, lambda answer: len(answer.body) + _MORE)
+    app.extensions["answers"] = remembered, Doorkeeper()
 
 
 def once(request: Request, raw: bytes, answer: Callable[[], Answer]) -> Response:
@@ -45,13 +45,13 @@ def once(request: Request, raw: bytes, answer: Callable[[], Answer]) -> Response
     else:  # no digest is taken unless something like it came before
         asked = b"%b%d\n%b%b" % (beside, len(raw), raw[:_SHORT], raw[-_SHORT:])
         key = sha256(beside + raw).digest() if asked in met else None
-    found: Answer | None = remembered.recall(key)
+    found: Answer | None = remembered.get(key)
     if found is not None:
         metrics.counted(found.form, found.rows)
     else:
         found = answer()
-        if met.again(asked):
-            remembered.keep(key, found)
+        if met.seen_before(asked):
+            remembered.put(key, found)
     return Response(found.body, content_type=found.media)
 
 

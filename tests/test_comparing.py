@@ -64,7 +64,7 @@ def told(before: Report, after: Report) -> list[tuple[str, dict[str, int]]]:
 
 
 def reconciles(found: Comparison) -> None:
-    rendered = comparison_as_json(found, "x", "y")
+    rendered = comparison_as_json(found)
     for column in ("total", "trainable", "frozen", "buffers", "bytes"):
         more = sum(change["after"][column] - change["before"][column] for change in rendered["changes"])
         assert more == rendered["difference"][column], column
@@ -167,7 +167,7 @@ def test_conventions_meet_where_all_is_counted() -> None:
     )
     found = compare(torch, keras(*layers))
     assert (found.convention, found.changes) == ("keras", ())
-    rendered = comparison_as_json(found, "native", "native")
+    rendered = comparison_as_json(found)
     assert rendered["before"]["totals"] == rendered["after"]["totals"]
 
 
@@ -182,7 +182,7 @@ def test_two_frameworks_meet_in_the_layout_of_their_kernels() -> None:
     )
     reconciles(found)
     assert {kind for change in found.changes for kind in change.kinds} == {"renamed", "resized"}
-    assert comparison_as_json(found, "keras", "torch")["resized"] == [
+    assert comparison_as_json(found)["resized"] == [
         {"tensor": "bias", "layers": 53, "elements": weights - keras_says["trainable"]},
         {"tensor": "num_batches_tracked", "layers": 53, "elements": batches},
     ]
@@ -211,21 +211,21 @@ def test_tensors_of_many_names_are_told_together() -> None:
     before, after = (tensors({f"a.{n:03}": [size + n] for n in range(100)}) for size in (1, 2))
     found = compare(before, after)
     reconciles(found)
-    told = comparison_as_json(found, "x", "y")["resized"]
+    told = comparison_as_json(found)["resized"]
     assert len(told) == 21
     assert told[-1] == {"tensor": "", "layers": 80, "elements": 80}
 
 
 def test_json_and_text() -> None:
     found = compare(keras(dense("a", 4), dense("b")), keras(dense("a", 4), dense("c"), dense("d", 2)))
-    rendered = comparison_as_json(found, "native", "keras")
+    rendered = comparison_as_json(found)
     assert rendered["summary"] == {
         "renamed": {"layers": 1, "elements": 15},
         "added": {"layers": 1, "elements": 8},
     }
     assert rendered["difference"] == {"total": 8, "trainable": 8, "frozen": 0, "buffers": 0, "bytes": 32}
     assert rendered["changes"][0]["was"] == "b"
-    assert comparison_as_text(found, "native", "keras").splitlines() == [
+    assert comparison_as_text(found).splitlines() == [
         "b → c: renamed 15",
         "d: added 8",
         "                        before               after          difference",
@@ -243,18 +243,18 @@ def test_what_could_not_be_seen_is_told() -> None:
     inexact = count(read(payload, detect(payload)), Options(unknown="report"))
     found = compare(keras(dense("a")), inexact)
     said = 'after: m: "Mystery" is no known layer; its parameters are not in the totals'
-    assert comparison_as_text(found, "x", "y").splitlines()[-1] == f"NOT EXACT, {said}"
-    assert f"- `{said}`" in comparison_as_markdown(found, "x", "y").splitlines()
+    assert comparison_as_text(found).splitlines()[-1] == f"NOT EXACT, {said}"
+    assert f"- `{said}`" in comparison_as_markdown(found).splitlines()
 
 
 def test_markdown() -> None:
     found = compare(keras(dense("a", 4), dense("b")), keras(dense("a", 5), dense("c|d"), dense("e", 2)))
-    text = comparison_as_markdown(found, "native", "keras").splitlines()
-    assert text[0] == "## Parameters: `model (native)` → `model (keras)`"
+    text = comparison_as_markdown(found).splitlines()
+    assert text[0] == "## Parameters: `model (native)` → `model (native)`"
     assert "| Total | 31 | 46 | +15 |" in text
     assert "- resized in all: `kernel` +3 in 1 layer" in text  # 3·5 - 3·4
     assert "| `a` |  | resized +4 | `kernel 3×4 → 3×5; bias 4 → 5` |" in text
-    assert "No difference." in comparison_as_markdown(compare(keras(dense("a")), keras(dense("a"))), "x", "y")
+    assert "No difference." in comparison_as_markdown(compare(keras(dense("a")), keras(dense("a"))))
 
 
 sizes = st.dictionaries(

@@ -191,9 +191,10 @@ def test_limits() -> None:
 
 def test_what_is_remembered_of_alike_documents() -> None:
     root = Layer("m", "M", children=tuple(Layer(name, "L", tensors=(Tensor("w", (2, 3)),)) for name in "ab"))
+    counts: dict[Any, Any] = {}
 
     def asked(options: Options | None = None, limits: Limits | None = None, *warnings: ReportWarning) -> Report:
-        document = Document(root, "torch", warnings=warnings, cache_key="these two")
+        document = Document(root, "torch", warnings=warnings, counts=counts)
         return count(document, options or Options(), limits or Limits())
 
     first, second = asked(), asked(None, None, ReportWarning("code", "", "of this one"))

@@ -20,7 +20,7 @@ DOCUMENT = json.loads((ROOT / "examples/resnet50-keras.json").read_text())
 
 
 def test_keras_resnet50() -> None:
-    report = as_json(count(read(DOCUMENT, detect(DOCUMENT))), "keras")
+    report = as_json(count(read(DOCUMENT, detect(DOCUMENT))))
     rows = [
         [row["name"], row["type"], row["totals"]["total"], row["totals"]["trainable"], list(row["output_shape"])]
         for row in report["layers"]

@@ -51,7 +51,8 @@ def adapt(
     except ArchitectureError as error:
         raise AdapterProblems([error]) from None
     said = (*report.warnings, *warnings(config), *injection.warnings, _summary(root, method.name))
-    return Document(root, "torch", "torch", warnings=said, warnings_from_totals=_printed, adapted=True)
+    adapted = Document(root, "torch", "torch", warnings=said, warnings_from_totals=_printed, adapted=True)
+    return adapted._replace(format=document.format)
 
 
 def _counted(layer: Layer, row: Row) -> Layer:

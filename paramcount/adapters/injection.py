@@ -13,7 +13,7 @@ from paramcount.adapters.modules import Module, template
 from paramcount.adapters.patterns import Pattern
 from paramcount.adapters.registry import Method
 from paramcount.adapters.targets import Targets, default, embedding, targets_of
-from paramcount.model.block_ranges import indices, joined
+from paramcount.model import block_ranges
 from paramcount.model.budget import Limits
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge
 from paramcount.model.layers import Layer
@@ -108,7 +108,7 @@ class Injection:
         """The names of a block's copies."""
         if layer.repeat == 1:
             return [layer.name]
-        names = indices(layer.name, self.limits.max_copies)
+        names = block_ranges.expand(layer.name, self.limits.max_copies)
         if len(names) != layer.repeat:
             detail = f"tells blocks apart, of which there may be {self.limits.max_copies:,}, not {layer.repeat:,}"
             raise TooLarge(detail, "/target_modules")
@@ -152,7 +152,9 @@ class Injection:
             for name in self._copies(child):
                 made = self._layer(child, prefix + name, inside, bias)._replace(name="", repeat=1)
                 alike.setdefault(made, []).append(int(name))
-            found += [made._replace(name=joined(which), repeat=len(which)) for made, which in alike.items()]
+            found += [
+                made._replace(name=block_ranges.format(which), repeat=len(which)) for made, which in alike.items()
+            ]
         return tuple(found)
 
     def _layer(self, layer: Layer, path: str, inside: str, bias: str) -> Layer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from paramcount.model.block_ranges import indices, joined
+from paramcount.model import block_ranges
 from paramcount.model.errors import InvalidDocument, TooLarge
 from paramcount.model.layers import Layer
 
@@ -53,7 +53,7 @@ def _changed(layer: Layer, path: Sequence[str], at: str, order: list[int]) -> La
 
 def _ordered(layer: Layer, at: str, order: list[int]) -> Iterator[Layer]:
     """The blocks in this order; those that are alike and stand there for the first time stay one."""
-    sources = {int(name): child for child in layer.children for name in indices(child.name, 10**6)}
+    sources = {int(name): child for child in layer.children for name in block_ranges.expand(child.name, 10**6)}
     first: dict[int, int] = {}
     alike: dict[int, list[int]] = {}
     shared: list[Layer] = []
@@ -69,7 +69,7 @@ def _ordered(layer: Layer, at: str, order: list[int]) -> Iterator[Layer]:
             alike.setdefault(id(sources[source]), []).append(place)
     for child in layer.children:
         if places := alike.get(id(child)):
-            yield child._replace(name=joined(places), repeat=len(places))
+            yield child._replace(name=block_ranges.format(places), repeat=len(places))
     yield from shared
 
 

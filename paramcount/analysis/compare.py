@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from paramcount.model.block_ranges import intervals
+from paramcount.model import block_ranges
 from paramcount.model.errors import TooLarge
 from paramcount.model.report import Report, Row
 from paramcount.model.tensors import Convention, Tensor, Totals
@@ -59,7 +59,7 @@ class _Part(NamedTuple):
 
     @property
     def own(self) -> Totals:
-        return self.row.own * self.times
+        return self.row.own_totals * self.times
 
     @property
     def all(self) -> Totals:
@@ -204,7 +204,7 @@ class _Children:
         self.blocks: list[tuple[int, int, Row]] = []
         self.named: dict[str, Row] = {}
         for row in rows:
-            spans = intervals(row.name)
+            spans = block_ranges.parse(row.name)
             if spans and sum(last - first + 1 for first, last in spans) == row.repeat:
                 self.blocks += [(*span, row) for span in spans]
             else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 from paramcount.model.report import Report, Row
-from paramcount.model.tensors import Tensor
+from paramcount.model.tensors import UNKNOWN_SIZE, Tensor
 
 View = Literal["torch", "keras", "stored", "state_dict", "unpacked"]
 
@@ -60,8 +60,8 @@ def count_by_view(report: Report) -> Views:
     """The views of a report; `unpacked` only where there are packed weights and all of them are understood."""
     found: dict[tuple[Kind, str], tuple[int, int]] = {}
     known = True
-    for tensor, times in _tensors(report.root, 1):
-        known &= tensor.logical_size >= 0
+    for tensor, times in _tensors(report.root):
+        known &= tensor.logical_size != UNKNOWN_SIZE
         for kind, name, elements in _items(tensor):
             tensors, before = found.get((kind, name), (0, 0))
             found[kind, name] = tensors + times, before + elements * times
@@ -72,13 +72,9 @@ def count_by_view(report: Report) -> Views:
     return Views({view: sum(i.elements for i in items if view in i.counted_by) for view in told}, items)
 
 
-def _tensors(row: Row, times: int) -> Iterator[tuple[Tensor, int]]:
-    """Every tensor, and how often the model holds it."""
-    times *= row.repeat
-    for tensor in row.tensors:
-        yield tensor, times
-    for child in row.children:
-        yield from _tensors(child, times)
+def _tensors(root: Row) -> Iterator[tuple[Tensor, int]]:
+    """Every tensor, and how many copies of it the model holds."""
+    return ((tensor, copies) for row, copies in root.walk() for tensor in row.tensors)
 
 
 def _items(tensor: Tensor) -> Iterator[tuple[Kind, str, int]]:
@@ -88,7 +84,7 @@ def _items(tensor: Tensor) -> Iterator[tuple[Kind, str, int]]:
         yield "tied", tensor.tied_to, tensor.size
     elif tensor.role == "buffer":
         yield "buffer", name, tensor.size
-    elif tensor.logical_size:
+    elif tensor.logical_size is not None:
         yield "packed", "packed weights", tensor.size
         yield "unpacked", "their values", max(0, tensor.logical_size)
     else:

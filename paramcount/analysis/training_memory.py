@@ -139,7 +139,8 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
 def cost(report: Report, optimizer: str, precision: Precision = "fp32") -> TrainingMemory:
     """What one process that trains the whole model holds; `optimizer` is one of OPTIMIZERS."""
     kind, held = OPTIMIZERS[optimizer], _Held(precision)
-    held.add(report.root, 1)
+    for row, copies in report.root.walk():
+        held.add(row, copies)
     trains = sum(prod(shape) * times for shape, times in held.trained.items())
     width = 4 if precision == "fp32" else 2
     working = 2 if precision == "bf16" else 4  # where the optimizer works: on the master copy, if there is one
@@ -168,7 +169,6 @@ class _Held:
         self.trainable = self.frozen = self.buffers = 0
 
     def add(self, row: Row, times: int) -> None:
-        times *= row.repeat
         for tensor in row.tensors:
             if tensor.tied_to:
                 continue
@@ -181,5 +181,3 @@ class _Held:
                 self.trained[tensor.shape] += times
             else:
                 self.frozen += size
-        for child in row.children:
-            self.add(child, times)

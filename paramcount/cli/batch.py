@@ -21,12 +21,12 @@ from paramcount.cli import options as asking
 from paramcount.cli.terminal import EXIT_ERROR, FAILED, print_error, progress
 from paramcount.model.budget import Limits
 from paramcount.model.errors import Problems
+from paramcount.model.report import Report
 from paramcount.rendering.csv import cell
 from paramcount.rendering.fields import printable
 from paramcount.rendering.problem import payload_problem
 from paramcount.requests import batch as batches
 from paramcount.requests import envelope as envelopes
-from paramcount.requests.envelope import CountResult
 
 _TOTALS = ("total", "trainable", "frozen", "buffers", "bytes")
 _COLUMNS = ("file", "line", "id", "name", "format", "convention", "exact", *_TOTALS, "problem")
@@ -137,7 +137,7 @@ class _Batch:
         except Problems as problems:
             return _Told(place, payload_problem(problems))
 
-    def _answered(self, counted: CountResult, options: envelopes.CountRequest) -> dict[str, Any]:
+    def _answered(self, counted: Report, options: envelopes.CountRequest) -> dict[str, Any]:
         self.failures = tuple(asking.failures(counted, self.asked))
         return envelopes.answered(counted, options, self.limits)
 

@@ -46,16 +46,16 @@ def run(asked: argparse.Namespace, limits: Limits) -> int:
     options = asking.options(asked, rules, asked.after_adapter or asked.adapter)
     after = asking.counted([asked.after], asked.format, options, limits)
     try:
-        comparison = compare(before.report, after.report)
+        comparison = compare(before, after)
     except TooLarge as error:
         raise CommandError(f"{asked.before} and {asked.after}: {error.detail}") from None
     if asked.form == "json":
-        told = comparison_as_json(comparison, before.form, after.form)
+        told = comparison_as_json(comparison)
         sys.stdout.write(orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
     elif asked.form == "markdown":
-        sys.stdout.write(comparison_as_markdown(comparison, before.form, after.form))
+        sys.stdout.write(comparison_as_markdown(comparison))
     else:
-        sys.stdout.write(coloured(comparison_as_text(comparison, before.form, after.form), asked.color))
-    if asked.exact and not (before.report.exact and after.report.exact):
+        sys.stdout.write(coloured(comparison_as_text(comparison), asked.color))
+    if asked.exact and not (before.exact and after.exact):
         return print_error("the counts are not exact, as --exact asks", status=FAILED)
     return FAILED if asked.exit_code and comparison.changes else 0

@@ -16,9 +16,10 @@ from paramcount.cli import options as asking
 from paramcount.cli.terminal import FAILED, CommandError, coloured, columns, print_error
 from paramcount.model.budget import Limits
 from paramcount.model.errors import Problems
+from paramcount.model.report import Report
 from paramcount.rendering.exports import EXPORTS
 from paramcount.requests import envelope as envelopes
-from paramcount.requests.envelope import CountRequest, CountResult
+from paramcount.requests.envelope import CountRequest
 
 FORMS = {
     "text": "text/plain",
@@ -52,16 +53,16 @@ def run(asked: argparse.Namespace, limits: Limits) -> int:
     except Problems as problems:
         raise CommandError(*asking.told(asked.files[0], problems)) from None
     checked = asked.max_total is not None or asked.max_trainable is not None
-    if checked and not counted.report.exact and not asked.exact:
+    if checked and not counted.exact and not asked.exact:
         print_error(f"{asked.files[0]}: only what could be seen is checked (--exact fails): {asking.unseen(counted)}")
     failed = asking.failures(counted, asked)
     return print_error(*(f"{asked.files[0]}: {line}" for line in failed), status=FAILED) if failed else 0
 
 
-def _shown(counted: CountResult, asked: argparse.Namespace, options: CountRequest, limits: Limits) -> str:
+def _shown(counted: Report, asked: argparse.Namespace, options: CountRequest, limits: Limits) -> str:
     """The report in the form that was asked for. Raises Problems."""
     if asked.export:
-        return _json(EXPORTS[asked.export](*counted))
+        return _json(EXPORTS[asked.export](counted))
     if asked.form == "json":
         return _json(envelopes.answered(counted, options, limits))
     rendered = envelopes.rendered(counted, options, limits, FORMS[asked.form], columns())

@@ -21,9 +21,10 @@ from paramcount.formats.detect import detect
 from paramcount.model.budget import Limits
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import InvalidDocument, Problems, UnknownFormat
-from paramcount.rendering.fields import figures
+from paramcount.model.report import Report
+from paramcount.rendering.fields import total_fields
 from paramcount.requests import envelope as envelopes
-from paramcount.requests.envelope import CountRequest, CountResult
+from paramcount.requests.envelope import CountRequest
 
 _MEMBERS = ("views", "convention", "dtype", "unknown", "remote_code", "detail", "depth", "optimizer", "precision")
 """The options that are an envelope's members of the same names."""
@@ -173,7 +174,7 @@ def document(paths: Sequence[str]) -> Any:
     return files.stream(sys.stdin.buffer) if list(paths) == ["-"] else files.payload(*paths)
 
 
-def attempt(paths: Sequence[str], form: str | None, options: CountRequest, limits: Limits) -> CountResult:
+def attempt(paths: Sequence[str], form: str | None, options: CountRequest, limits: Limits) -> Report:
     """The count of what files hold. Raises Problems."""
     try:
         found = document(paths)
@@ -195,7 +196,7 @@ def unreadable(error: OSError, *known: str) -> Problems:
     return Problems([InvalidDocument(f"{name}: {detail}" if name not in ("", *known) else detail, code="unreadable")])
 
 
-def counted(paths: Sequence[str], form: str | None, options: CountRequest, limits: Limits) -> CountResult:
+def counted(paths: Sequence[str], form: str | None, options: CountRequest, limits: Limits) -> Report:
     """The count of what files hold. Raises Trouble."""
     try:
         return attempt(paths, form, options, limits)
@@ -208,20 +209,20 @@ def told(where: str, problems: Problems) -> list[str]:
     return [f"{where}{'#' * bool(error.pointer)}{error.pointer}: {error.detail}" for error in problems.problems]
 
 
-def failures(counted: CountResult, asked: argparse.Namespace) -> list[str]:
+def failures(counted: Report, asked: argparse.Namespace) -> list[str]:
     """What of the checks that were asked for does not hold."""
-    totals = figures(counted.report.root.totals, counted.report.convention)
+    totals = total_fields(counted.root.totals, counted.convention)
     found = []
     for name, verb in (("total", "are there"), ("trainable", "train")):
         limit = getattr(asked, f"max_{name}")
         count: int = totals[name]  # type: ignore[literal-required]
         if limit is not None and count > limit:
             found.append(f"{count:,} parameters {verb}, more than the {limit.normalize():,f} of --max-{name}")
-    if asked.exact and not counted.report.exact:
+    if asked.exact and not counted.exact:
         found.append(f"the count is not exact, as --exact asks: {unseen(counted)}")
     return found
 
 
-def unseen(counted: CountResult) -> str:
+def unseen(counted: Report) -> str:
     """What could not be seen, and so is not in the totals."""
-    return "; ".join(f"{n.path or n.code}: {n.detail}" for n in counted.report.warnings if not n.exact)[:500]
+    return "; ".join(f"{n.path or n.code}: {n.detail}" for n in counted.warnings if not n.exact)[:500]

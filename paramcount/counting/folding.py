@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from paramcount.model.block_ranges import joined
+from paramcount.model import block_ranges
 from paramcount.model.report import Row
 
 
@@ -22,7 +22,7 @@ def _essence(row: Row, prefix: int) -> object:
         row.path[prefix:],
         row.type,
         row.repeat,
-        row.tensors,
+        row.own.tensors,
         tuple(_essence(child, prefix) for child in row.children),
     )
 
@@ -31,7 +31,7 @@ def _folded(group: Sequence[Row]) -> Row:
     first = group[0]
     if len(group) == 1:
         return first
-    name = joined(int(row.name) for row in group)
+    name = block_ranges.format(int(row.name) for row in group)
     parent = first.path.removesuffix(first.name)
     row = _moved(first, first.path, parent + name)
     return row._replace(name=name, repeat=len(group), totals=first.totals * len(group))

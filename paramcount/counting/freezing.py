@@ -9,7 +9,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from paramcount.counting import globs
-from paramcount.model.block_ranges import indices
+from paramcount.model import block_ranges
 from paramcount.model.errors import TooLarge
 from paramcount.model.layers import Layer
 from paramcount.model.tensors import FreezeReason
@@ -179,5 +179,5 @@ NO_RULES = Rules()
 
 def _copies(layer: Layer, most: int) -> list[Layer]:
     """A layer, or each of its copies where their names tell them apart."""
-    names = indices(layer.name, most) if layer.repeat > 1 else []
+    names = block_ranges.expand(layer.name, most) if layer.repeat > 1 else []
     return [layer._replace(name=name, repeat=1) for name in names] if len(names) == layer.repeat else [layer]

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 from fnmatch import translate
 
+from paramcount.model import block_ranges
+
 # A star; a class such as [!ab]; indices between dots that name more than one ("0-9,12"); else a character.
 _TOKENS = re.compile(
     r"(?P<star>\*+)|(?P<set>\[!?\]?[^\]]*\])"
-    r"|(?P<indices>(?:(?<=\.)|\A)(?=[0-9]+[-,])[0-9]{1,18}(?:-[0-9]{1,18})?(?:,[0-9]{1,18}(?:-[0-9]{1,18})?)*(?=\.|\Z))"
+    rf"|(?P<indices>(?:(?<=\.)|\A)(?=[0-9]+[-,]){block_ranges.PATTERN}(?=\.|\Z))"
     r"|(?P<one>.)",
     re.DOTALL,
 )
@@ -40,9 +42,8 @@ def compiled(glob: str) -> re.Pattern[str]:
 
 def _indices(text: str) -> Iterator[str]:
     """Expressions that match each number in a list of indices."""
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        yield from _range(int(first), int(last or first))
+    for first, last in block_ranges.parse(text):
+        yield from _range(first, last)
 
 
 def _range(first: int, last: int) -> Iterator[str]:

@@ -12,28 +12,24 @@ from paramcount.model.tensors import Tensor
 from paramcount.schema.validator import shown
 
 
-class Shared(NamedTuple):
+class SharedTensors(NamedTuple):
     """A layer with `shares`, and its tensors, each tied to the one that it must be."""
 
     layer: Layer
     tensors: tuple[Tensor, ...]
 
 
-def unshared(shared: Sequence[Shared], root: Row) -> Iterator[InvalidConfig]:
+def invalid_shares(shared: Sequence[SharedTensors], root: Row) -> Iterator[InvalidConfig]:
     """A problem for each layer that names one without such tensors; `root` is the row of the whole model."""
-    shapes = dict(_owned(root))
+    shapes = {
+        f"{row.path}.{tensor.name}": tensor.shape
+        for row, _ in root.walk()
+        for tensor in row.tensors
+        if not tensor.tied_to
+    }
     for layer, tensors in shared:
         for tensor in tensors:
             if shapes.get(tensor.tied_to) != tensor.shape:
                 detail = f'"{layer.shares}" has no {tensor.name} of shape {shown(tensor.shape)} to share'
                 yield InvalidConfig(detail, f"{layer.pointer}/shares")
                 break
-
-
-def _owned(row: Row) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """The tensors that are counted where they stand, by path."""
-    for tensor in row.tensors:
-        if not tensor.tied_to:
-            yield f"{row.path}.{tensor.name}", tensor.shape
-    for child in row.children:
-        yield from _owned(child)

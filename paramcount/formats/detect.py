@@ -49,7 +49,8 @@ def read(payload: Any, found: Format) -> Document:
 def understand(payload: Any, found: Format, remote_code: str = "refuse") -> Document:
     """The document that a checked payload is. Raises Problems with what no schema could see."""
     try:
-        return (found.base if found.base and remote_code == "base" else found.read)(payload)
+        document = (found.base if found.base and remote_code == "base" else found.read)(payload)
+        return document._replace(format=found.name)
     except ArchitectureError as error:
         raise Problems([error]) from None
     except RecursionError:

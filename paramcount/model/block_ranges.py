@@ -1,4 +1,4 @@
-"""Alike blocks under one name: "0-2,5" stands for blocks 0, 1, 2 and 5."""
+"""Names of equal blocks: "0-2,5" stands for blocks 0, 1, 2 and 5. The only place that knows this notation."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import re
 from collections.abc import Iterable
 from itertools import groupby
 
-_INDICES = re.compile(r"\d{1,18}(-\d{1,18})?(,\d{1,18}(-\d{1,18})?)*", re.ASCII)
+PATTERN = r"[0-9]{1,18}(?:-[0-9]{1,18})?(?:,[0-9]{1,18}(?:-[0-9]{1,18})?)*"
+"""A regular expression for a name of blocks, one alone included."""
+
+_NAME = re.compile(PATTERN)
 
 
-def indices(name: str, most: int) -> list[str]:
-    """'0-2,5' -> ['0', '1', '2', '5'], at most one more than `most`; nothing where `name` is no list of indices."""
-    if not _INDICES.fullmatch(name):
-        return []
-    found: list[str] = []
-    for part in name.split(","):
-        first, _, last = part.partition("-")
-        found += map(str, range(int(first), min(int(last or first), int(first) + most - len(found)) + 1))
-        if len(found) > most:
-            break
-    return found
-
-
-def intervals(name: str) -> list[tuple[int, int]]:
-    """'0-2,5' -> [(0, 2), (5, 5)]; nothing where `name` is no list of indices."""
-    parts = (part.partition("-") for part in name.split(",")) if _INDICES.fullmatch(name) else ()
+def parse(name: str) -> list[tuple[int, int]]:
+    """'0-2,5' -> [(0, 2), (5, 5)]; empty where `name` is no name of blocks."""
+    parts = (part.partition("-") for part in name.split(",")) if _NAME.fullmatch(name) else ()
     return [(int(first), int(last or first)) for first, _, last in parts]
 
 
-def joined(numbers: Iterable[int]) -> str:
-    """[0, 1, 2, 5] -> '0-2,5'; the numbers ascend."""
-    runs = [[number for _, number in run] for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])]
+def expand(name: str, max_blocks: int) -> list[str]:
+    """'0-2,5' -> ['0', '1', '2', '5'], cut after `max_blocks` + 1; empty where `name` is no name of blocks."""
+    indices: list[str] = []
+    for first, last in parse(name):
+        indices += map(str, range(first, min(last, first + max_blocks - len(indices)) + 1))
+        if len(indices) > max_blocks:
+            break
+    return indices
+
+
+def format(indices: Iterable[int]) -> str:  # noqa: A001 # block_ranges.format is its name
+    """[0, 1, 2, 5] -> '0-2,5'; the indices ascend."""
+    runs = [[index for _, index in run] for _, run in groupby(enumerate(indices), lambda pair: pair[1] - pair[0])]
     return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

@@ -1,4 +1,4 @@
-"""What a process remembers between documents, within bounds: nearly all models are made of the same few layers."""
+"""Bounded caches shared by all requests of a process, and fingerprints of plain data as their keys."""
 
 from __future__ import annotations
 
@@ -7,101 +7,94 @@ from collections.abc import Callable, Hashable
 from hashlib import blake2b
 from typing import Any, Generic, TypeVar
 
-import orjson
-
 T = TypeVar("T")
 
-MOST = 2048
-"""How many different things are remembered; a model of a thousand layers has a few hundred kinds of them."""
+MAX_ENTRIES = 2048
+"""How many values a cache holds by default; a model of a thousand layers has a few hundred different ones."""
 
-LONGEST = 4096
-"""How long the key of one may be, in bytes."""
+MAX_KEY_BYTES = 4096
+"""How long a key may be; a layer with a longer config is not cached."""
 
-LONGEST_DIGESTED = 65_536
-"""How long what a digest stands for may be."""
+MAX_FINGERPRINT_BYTES = 65_536
+"""How much plain data a fingerprint may stand for."""
 
 
-def key(content: Any, longest: int = LONGEST) -> bytes | None:
-    """Plain data as a key, which tells 1 from 1.0 and from True; None where there is too much of it."""
+def encode_key(content: Any, max_bytes: int = MAX_KEY_BYTES) -> bytes | None:
+    """Plain data as a key that tells 1 from 1.0 and from True; None where it is longer than `max_bytes`."""
     try:
-        found = marshal.dumps(content, 2)
-    except ValueError:
+        key = marshal.dumps(content, 2)
+    except ValueError:  # not plain, or nested too deeply
         return None
-    return found if len(found) <= longest else None
+    return key if len(key) <= max_bytes else None
 
 
-def digest(content: Any) -> bytes | None:
-    """The same of more, in 32 bytes that nothing else has."""
-    found = key(content, LONGEST_DIGESTED)
-    return None if found is None else blake2b(found, digest_size=32).digest()
+def fingerprint(content: Any) -> bytes | None:
+    """BLAKE2b-256 of plain data; None above MAX_FINGERPRINT_BYTES."""
+    key = encode_key(content, MAX_FINGERPRINT_BYTES)
+    return None if key is None else blake2b(key, digest_size=32).digest()
 
 
-def key_of_json(content: Any) -> bytes | None:
-    """The same of what was JSON, which has no tuples and no infinities to tell apart: it takes a sixth of the time."""
-    try:
-        found = orjson.dumps(content)
-    except TypeError:  # nested too deeply
-        return None
-    return found if len(found) <= LONGEST else None
+class Doorkeeper:
+    """Remembers, by hash, which keys were seen before (TinyLFU's doorkeeper); cleared when full."""
 
-
-class Memory(Generic[T]):
-    """Things by key; when there are too many, all are forgotten."""
-
-    def __init__(self, most: int = MOST, weight: Callable[[T], int] | None = None) -> None:
-        """`most`: how many; or how much of them by `weight`, which each thing has."""
-        self._most, self._weight, self._held = most, weight, 0
-        self._things: dict[Hashable, T] = {}
-
-    def recall(self, key: Hashable) -> T | None:
-        """What was kept under `key`."""
-        return self._things.get(key)
-
-    def keep(self, key: Hashable, thing: T) -> None:
-        if key is None:
-            return
-        weight = self._weight(thing) if self._weight else 1
-        if weight > self._most:
-            return
-        if self._held + weight > self._most:
-            self._things.clear()
-            self._held = 0
-        self._held += weight
-        self._things[key] = thing
-
-
-class Met:
-    """What came before; when it is too much, all is forgotten."""
-
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
+    def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
+        self._max_entries = max_entries
         self._hashes: set[int] = set()
 
     def __contains__(self, key: Hashable) -> bool:
-        """Whether it, or something of the same hash, came before."""
+        """Whether the key, or one of the same hash, was seen before."""
         return hash(key) in self._hashes
 
-    def again(self, key: Hashable) -> bool:
-        """The same; from now on it did."""
-        met = hash(key)
-        if met in self._hashes:
+    def seen_before(self, key: Hashable) -> bool:
+        """Return whether the key was seen before, and record it."""
+        hashed = hash(key)
+        if hashed in self._hashes:
             return True
-        if len(self._hashes) >= self._most:
+        if len(self._hashes) >= self._max_entries:
             self._hashes.clear()
-        self._hashes.add(met)
+        self._hashes.add(hashed)
         return False
 
 
-class Recurring(Memory[T]):
-    """Things by key, kept when they come a second time: most that come once never come again, and would only fill it.
+class Cache(Generic[T]):
+    """A mapping bounded by the weight of its values; cleared when full.
 
-    A large document of layers that are all different is counted a sixth sooner so.
+    With `admit_on_second_use`, a value is kept only when its key is put for a second time: most keys that come once
+    never come again, and would only fill it.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._met = Met()
+    def __init__(
+        self,
+        max_weight: int = MAX_ENTRIES,
+        weigh: Callable[[T], int] | None = None,
+        *,
+        admit_on_second_use: bool = False,
+    ) -> None:
+        """Without `weigh` each value weighs 1."""
+        self._max_weight, self._weigh, self._weight = max_weight, weigh, 0
+        self._values: dict[Hashable, T] = {}
+        self._doorkeeper = Doorkeeper() if admit_on_second_use else None
 
-    def keep(self, key: Hashable, thing: T) -> None:
-        if self._met.again(key):
-            super().keep(key, thing)
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, key: Hashable) -> T | None:
+        """The value that was put under `key`, if it is still there."""
+        return self._values.get(key)
+
+    def put(self, key: Hashable, value: T) -> None:
+        """Keep a value; None as a key, and a value that outweighs the cache, are not kept."""
+        if key is None or (self._doorkeeper is not None and not self._doorkeeper.seen_before(key)):
+            return
+        weight = self._weigh(value) if self._weigh else 1
+        if weight > self._max_weight or key in self._values:
+            return
+        if self._weight + weight > self._max_weight:
+            self.clear()
+        self._weight += weight
+        self._values[key] = value
+
+    def clear(self) -> None:
+        """Forget all values."""
+        self._values.clear()
+        self._weight = 0

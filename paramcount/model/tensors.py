@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Literal, NamedTuple
 
@@ -41,7 +42,7 @@ class Tensor(NamedTuple):
     trainable: bool = True  # False: frozen by its layer's design
     tied_to: str = ""  # the path of the tensor that this one is; it is counted there
     frozen_by: FreezeReason | None = None  # settled by counting
-    logical_size: int = 0  # how many values a packed one holds: -1, nobody can tell; 0, as many as it has elements
+    logical_size: int | None = None  # values that a packed one holds, or UNKNOWN_SIZE; None: as many as elements
     layer_types: tuple[
         str, ...
     ] = ()  # the types of the layers in its layer's config that it is of, the outermost first
@@ -51,6 +52,9 @@ class Tensor(NamedTuple):
         """How many elements; a scalar has shape () and size 1."""
         return prod(self.shape)
 
+
+UNKNOWN_SIZE = -1
+"""The logical size of a packed tensor of which nobody can tell how many values it holds."""
 
 Formula = Generator[Tensor, None, Output]
 """What a layer's function is: it yields its tensors and returns its output."""
@@ -97,6 +101,9 @@ class Totals(NamedTuple):
         )
 
 
+NO_TOTALS = Totals()
+
+
 def total(parts: Iterable[Totals]) -> Totals:
     """The sum."""
     trainable = frozen = buffers = size_bytes = buffer_bytes = 0
@@ -107,3 +114,17 @@ def total(parts: Iterable[Totals]) -> Totals:
         size_bytes += part[3]
         buffer_bytes += part[4]
     return Totals(trainable, frozen, buffers, size_bytes, buffer_bytes)
+
+
+@dataclass(slots=True)
+class TensorSummary:
+    """One layer's tensors, each with what freezes it, and the sums of those that are not counted elsewhere.
+
+    Equal layers share one summary, so what a renderer makes of it is kept here from its second use on.
+    """
+
+    tensors: tuple[Tensor, ...] = ()
+    totals: Totals = NO_TOTALS
+    weights: Mapping[str, int] = field(default_factory=dict)  # elements by dtype
+    buffers: Mapping[str, int] = field(default_factory=dict)
+    rendered: dict[Any, Any] | None = field(default=None, compare=False)  # none before it is used again

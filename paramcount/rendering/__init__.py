@@ -13,13 +13,13 @@ from paramcount.rendering.markdown import as_markdown
 from paramcount.rendering.svg import as_svg
 from paramcount.rendering.text import as_text
 
-Renderer = Callable[[Report, str, Detail, int], str]
-"""Renders a report, given the name of the document's format, how much to tell, and how many levels of layers."""
+Renderer = Callable[[Report, Detail, int], str]
+"""Renders a report, given how much to tell and how many levels of layers."""
 
 
-def _tables(render: Callable[[Report, str, int], str]) -> Renderer:
+def _tables(render: Callable[[Report, int], str]) -> Renderer:
     """A renderer that knows depths only: of the totals alone there are none."""
-    return lambda report, form, detail, depth: render(report, form, 0 if detail == "totals" else depth)
+    return lambda report, detail, depth: render(report, 0 if detail == "totals" else depth)
 
 
 RENDERERS: Mapping[str, Renderer] = {

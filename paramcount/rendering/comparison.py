@@ -10,7 +10,7 @@ import orjson
 from paramcount.analysis.compare import Change, Comparison
 from paramcount.model.report import Report
 from paramcount.model.tensors import Convention
-from paramcount.rendering.fields import Figures, figures, printable
+from paramcount.rendering.fields import TotalFields, printable, total_fields
 from paramcount.rendering.markdown import code, table
 
 MOST_NAMES = 20
@@ -25,15 +25,15 @@ class Resized(TypedDict):
     elements: int
 
 
-def comparison_as_json(comparison: Comparison, before: str, after: str) -> dict[str, Any]:
-    """The comparison, given the names of both documents' formats."""
+def comparison_as_json(comparison: Comparison) -> dict[str, Any]:
+    """The comparison as JSON-able data."""
     convention = comparison.convention
-    old, new = (figures(report.root.totals, convention) for report in (comparison.before, comparison.after))
+    old, new = (total_fields(report.root.totals, convention) for report in (comparison.before, comparison.after))
     return {
         "convention": convention,
         "exact": comparison.before.exact and comparison.after.exact,
-        "before": _side(comparison.before, before, old),
-        "after": _side(comparison.after, after, new),
+        "before": _side(comparison.before, old),
+        "after": _side(comparison.after, new),
         "difference": {name: new[name] - old[name] for name in old},  # type: ignore[literal-required]
         "summary": summary(comparison),
         "resized": resized(comparison),
@@ -68,9 +68,9 @@ def resized(comparison: Comparison) -> list[Resized]:
     return largest
 
 
-def comparison_as_text(comparison: Comparison, before: str, after: str) -> str:
+def comparison_as_text(comparison: Comparison) -> str:
     """A line a change, then the totals of both and the difference."""
-    data = comparison_as_json(comparison, before, after)
+    data = comparison_as_json(comparison)
     lines = []
     for change in comparison.changes:
         was = f"{change.was} → " if change.was else ""
@@ -88,9 +88,9 @@ def comparison_as_text(comparison: Comparison, before: str, after: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def comparison_as_markdown(comparison: Comparison, before: str, after: str) -> str:
+def comparison_as_markdown(comparison: Comparison) -> str:
     """A section of a review: the totals of both, what the resized layers come to, a row a change."""
-    data = comparison_as_json(comparison, before, after)
+    data = comparison_as_json(comparison)
     names = (code(f"{data[side]['name'] or 'model'} ({data[side]['format']})") for side in ("before", "after"))
     lines = [f"## Parameters: {' → '.join(names)}", ""]
     if not data["exact"]:
@@ -130,17 +130,18 @@ def _kinds(change: Change) -> str:
     return ", ".join(f"{kind} {elements:{'+' * (kind == 'resized')},}" for kind, elements in change.kinds.items())
 
 
-COMPARISONS: Mapping[str, Callable[[Comparison, str, str], str]] = {
-    "application/json": lambda *sides: orjson.dumps(comparison_as_json(*sides)).decode(),
+COMPARISONS: Mapping[str, Callable[[Comparison], str]] = {
+    "application/json": lambda comparison: orjson.dumps(comparison_as_json(comparison)).decode(),
     "text/plain": comparison_as_text,
     "text/markdown": comparison_as_markdown,
 }
-"""A comparison, given the names of both documents' formats, by media type."""
+"""What renders a comparison, by media type."""
 
 
-def _side(report: Report, form: str, totals: Figures) -> dict[str, Any]:
+def _side(report: Report, totals: TotalFields) -> dict[str, Any]:
     warnings = [{"code": n.code, "path": n.path, "detail": n.detail} for n in report.warnings]
-    return {"name": report.root.name, "format": form, "exact": report.exact, "totals": totals, "warnings": warnings}
+    named = {"name": report.root.name, "format": report.format, "exact": report.exact}
+    return {**named, "totals": totals, "warnings": warnings}
 
 
 def _change(change: Change, convention: Convention) -> dict[str, Any]:
@@ -148,8 +149,8 @@ def _change(change: Change, convention: Convention) -> dict[str, Any]:
         "path": change.path,
         "type": change.type,
         "kinds": change.kinds,
-        "before": figures(change.before, convention),
-        "after": figures(change.after, convention),
+        "before": total_fields(change.before, convention),
+        "after": total_fields(change.after, convention),
         "detail": change.detail,
     }
     return rendered | ({"was": change.was} if change.was else {})

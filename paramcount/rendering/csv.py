@@ -8,7 +8,7 @@ from io import StringIO
 
 from paramcount.model.report import Report, Row
 from paramcount.model.tensors import Tensor
-from paramcount.rendering.fields import DEEPEST, Frozen, figures, phrase, printable, shape, walk
+from paramcount.rendering.fields import NO_LIMIT, Frozen, phrase, printable, shape, total_fields, walk
 
 _COLUMNS = (
     "level", "path", "name", "type", "repeat", "output_shape", "total", "trainable", "frozen", "buffers", "bytes",
@@ -19,14 +19,14 @@ _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 """What a spreadsheet takes for the beginning of a formula (OWASP, CSV Injection)."""
 
 
-def as_csv(report: Report, _form: str, depth: int = DEEPEST) -> str:
+def as_csv(report: Report, depth: int = NO_LIMIT) -> str:
     """The model at level 0, its layers from level 1 on, `depth` levels of them; each row counts all beneath it."""
     text = StringIO()
     writer = csv.writer(text)
     writer.writerow(_COLUMNS)
     frozen = Frozen(report)
     for level, row in _rows(report, depth):
-        totals = figures(row.totals, report.convention)
+        totals = total_fields(row.totals, report.convention)
         tensors = "; ".join(map(_tensor, row.tensors))
         reasons = "; ".join(map(phrase, frozen.of(row)))
         texts = map(cell, (row.path, row.name, row.type))

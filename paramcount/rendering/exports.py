@@ -7,30 +7,29 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from paramcount.model.report import Report
-from paramcount.rendering.fields import figures, printable
+from paramcount.rendering.fields import printable, total_fields
 
 KUBEFLOW_LARGEST = 999_999_999
 """The largest integer that Kubeflow's registry holds as one; a larger one is told as a string."""
 
-Export = Callable[[Report, str], dict[str, Any]]
-"""Of a report, and the name of its document's format."""
+Export = Callable[[Report], dict[str, Any]]
 
 
-def huggingface(report: Report, _form: str) -> dict[str, Any]:
+def huggingface(report: Report) -> dict[str, Any]:
     """The `safetensors` member of a model on the Hub: the elements of its files by dtype, buffers included."""
     found = dict(Counter(report.weights_by_dtype) + Counter(report.buffers_by_dtype))
     return {"safetensors": {"parameters": found, "total": sum(found.values())}}
 
 
-def mlflow(report: Report, form: str) -> dict[str, Any]:
+def mlflow(report: Report) -> dict[str, Any]:
     """For mlflow.log_params(_["params"]) and mlflow.log_metrics(_["metrics"])."""
     return {
-        "params": {f"paramcount.{name}": text for name, text in _about(report, form).items()},
+        "params": {f"paramcount.{name}": text for name, text in _about(report).items()},
         "metrics": {f"parameters.{name}": float(number) for name, number in _numbers(report).items()},
     }
 
 
-def wandb(report: Report, _form: str) -> dict[str, Any]:
+def wandb(report: Report) -> dict[str, Any]:
     """For wandb.run.summary.update(_) or wandb.config.update(_): transformers' own key, and others beside it."""
     keys = {
         "total": "num_parameters",
@@ -42,9 +41,9 @@ def wandb(report: Report, _form: str) -> dict[str, Any]:
     return {f"model/{keys[name]}": number for name, number in _numbers(report).items()}
 
 
-def kubeflow(report: Report, form: str) -> dict[str, Any]:
+def kubeflow(report: Report) -> dict[str, Any]:
     """The `customProperties` of a model version or an artifact in Kubeflow's model registry."""
-    texts = {f"paramcount_{name}": _kubeflow_text(text) for name, text in _about(report, form).items()}
+    texts = {f"paramcount_{name}": _kubeflow_text(text) for name, text in _about(report).items()}
     numbers = {f"parameters_{name}": _kubeflow_number(number) for name, number in _numbers(report).items()}
     return {"customProperties": texts | numbers}
 
@@ -59,9 +58,9 @@ def _kubeflow_number(number: int) -> dict[str, str]:
     return {"metadataType": "MetadataIntValue", "int_value": str(number)}
 
 
-def cyclonedx(report: Report, form: str) -> dict[str, Any]:
+def cyclonedx(report: Report) -> dict[str, Any]:
     """The `properties` of a machine-learning-model component in a CycloneDX document."""
-    facts = {**_about(report, form), **{f"parameters:{name}": str(n) for name, n in _numbers(report).items()}}
+    facts = {**_about(report), **{f"parameters:{name}": str(n) for name, n in _numbers(report).items()}}
     return {"properties": [{"name": f"paramcount:{name}", "value": value} for name, value in facts.items()]}
 
 
@@ -74,11 +73,11 @@ EXPORTS: Mapping[str, Export] = {
 }
 
 
-def _about(report: Report, form: str) -> dict[str, str]:
+def _about(report: Report) -> dict[str, str]:
     """What the numbers are of, and whether they are exact."""
-    told = {"format": form, "convention": report.convention, "exact": str(report.exact).lower()}
+    told = {"format": report.format, "convention": report.convention, "exact": str(report.exact).lower()}
     return told | ({"model": printable(report.root.name)[:250]} if report.root.name else {})
 
 
 def _numbers(report: Report) -> dict[str, int]:
-    return {**figures(report.root.totals, report.convention)}  # type: ignore[dict-item]
+    return {**total_fields(report.root.totals, report.convention)}  # type: ignore[dict-item]

@@ -10,11 +10,11 @@ from unicodedata import category
 from paramcount.model.report import Report, Row
 from paramcount.model.tensors import Convention, FreezeReason, Output, Tensor, Totals
 
-DEEPEST = 1_000_000
+NO_LIMIT = 1_000_000
 """A depth that no report has."""
 
 
-class Figures(TypedDict):
+class TotalFields(TypedDict):
     """Elements, and the bytes they take; total = trainable + frozen."""
 
     total: int
@@ -33,7 +33,7 @@ class FrozenBy(TypedDict):
     count: int
 
 
-def figures(totals: Totals, convention: Convention) -> Figures:
+def total_fields(totals: Totals, convention: Convention) -> TotalFields:
     """The totals as a convention counts them: torch leaves buffers out, the others count them as frozen."""
     trainable, frozen, buffers, size_bytes, buffer_bytes = totals
     if convention != "torch":
@@ -93,7 +93,7 @@ def active(report: Report) -> Active | None:
     return {"total": total, "without_input_embedding": without, "without_embeddings": without - found.lm_head}
 
 
-def purposes(report: Report) -> Iterator[tuple[str, int, str]]:
+def role_lines(report: Report) -> Iterator[tuple[str, int, str]]:
     """The lines that a person reads of both: a heading, a number, what it is."""
     if (found := embedding(report)) is not None:
         tied = f", {found['output']:,} more at the output" if found["output"] else ""
@@ -168,7 +168,7 @@ def _term(tensor: Tensor) -> str:
     return f"{tensor.name} {size} (tied to {tensor.tied_to})" if tensor.tied_to else f"{tensor.name} {size}"
 
 
-def top(report: Report) -> tuple[Row, ...]:
+def first_rows(report: Report) -> tuple[Row, ...]:
     """The rows that a reader begins with: the root's children, and before them what it owns itself."""
     return parts(report.root) or (report.root,)
 
@@ -177,7 +177,7 @@ def parts(row: Row) -> tuple[Row, ...]:
     """What makes up one copy of a row with children: these, after a row of what it owns itself."""
     if not row.children or not row.tensors:
         return row.children
-    own = row._replace(name="", type="(own)", repeat=1, totals=row.own, children=(), output=None)
+    own = row._replace(name="", type="(own)", repeat=1, totals=row.own_totals, children=(), output=None)
     return (own, *row.children)
 
 
@@ -189,7 +189,7 @@ def walk(report: Report, depth: int) -> Iterator[tuple[int, Row]]:
             yield level, row
             yield from beneath(row.children, level + 1)
 
-    return beneath(top(report), 0)
+    return beneath(first_rows(report), 0)
 
 
 def shape(output: Output) -> str:

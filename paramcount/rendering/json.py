@@ -2,102 +2,96 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, cast
 
 from paramcount.model.report import Report, Row
-from paramcount.model.tensors import Convention, Tensor
+from paramcount.model.tensors import Tensor
 from paramcount.rendering.fields import (
-    DEEPEST,
-    Figures,
+    NO_LIMIT,
     Frozen,
     FrozenBy,
+    TotalFields,
     active,
     by_dtype,
     embedding,
     explanation,
-    figures,
+    total_fields,
 )
 
 Detail = Literal["totals", "layers", "tensors"]
 
 
-def as_json(report: Report, form: str, detail: Detail = "layers", depth: int = DEEPEST) -> dict[str, Any]:
-    """The report; `form` is the name of the document's format, rows deeper than `depth` are left out."""
-    root, rows = report.root, _Rows(report, detail)
+def as_json(report: Report, detail: Detail = "layers", depth: int = NO_LIMIT) -> dict[str, Any]:
+    """The report; rows deeper than `depth` are left out."""
+    root, rows = report.root, _RowWriter(report, detail)
     shown = root.children if detail != "totals" and depth > 0 else ()
     shares = {"embedding": embedding(report), "active": active(report)}
     return {
         "name": root.name,
-        "format": form,
+        "format": report.format,
         "convention": report.convention,
         "exact": report.exact,
-        "totals": figures(root.totals, report.convention),
+        "totals": total_fields(root.totals, report.convention),
         "frozen_by": rows.frozen.of(root),
         "by_dtype": by_dtype(report),
         "tensors": [_tensor(tensor) for tensor in root.tensors] if detail == "tensors" else [],
-        "layers": [rows.rendered(row, depth) for row in shown],
+        "layers": [rows.render(row, depth) for row in shown],
         "warnings": [{"code": n.code, "path": n.path, "detail": n.detail} for n in report.warnings],
         **{name: found for name, found in shares.items() if found is not None},
     }
 
 
-_Told = tuple[tuple[Tensor, ...], Figures, list[FrozenBy], str, list[dict[str, Any]]]
-"""Of a row's tensors what is told beside its name and its place: totals, why they are frozen, an explanation, they
-themselves."""
+class _Fragments(NamedTuple):
+    """What a row says of its own tensors alone; equal layers share it."""
 
-MOST = 500
-"""How many rows are remembered."""
-
-LONGEST = 200
-"""How long the explanation of one may be: it names all that is remembered with it."""
-
-_TOLD: dict[tuple[Convention, bool], dict[int, _Told]] = defaultdict(dict)
-"""For each convention, with tensors and without, by what holds a row's: as long as that is kept, nothing else has its
-id."""
+    totals: TotalFields
+    frozen_by: list[FrozenBy]
+    explanation: str
+    tensors: list[dict[str, Any]]
 
 
-class _Rows:
-    """The rows of a report; what layers without any beneath are told to have is made once for all that are alike."""
+MAX_CACHED_EXPLANATION = 200
+"""How many characters the explanation of a kept fragment may have: it names all that is kept with it."""
+
+
+class _RowWriter:
+    """The rows of one report; what a layer without any beneath it has is made once for all that are equal."""
 
     def __init__(self, report: Report, detail: Detail) -> None:
         self.frozen = Frozen(report)
-        self._convention, self._detailed = report.convention, detail == "tensors"
-        self._alike = _TOLD[report.convention, self._detailed]
+        self._convention, self._with_tensors = report.convention, detail == "tensors"
 
-    def rendered(self, row: Row, depth: int) -> dict[str, Any]:
-        path, name, kind, repeat, tensors, _, children, output = row
-        alone = not children and repeat == 1
-        told = (self._alike.get(id(tensors)) or self._remembered(row)) if alone else self._told(row)
-        _, totals, frozen_by, explained, own = told
+    def render(self, row: Row, depth: int) -> dict[str, Any]:
+        fragments = self._make(row) if row.children or row.repeat > 1 else self._get_or_make(row)
+        children = [self.render(child, depth - 1) for child in row.children] if row.children and depth > 1 else ()
         rendered = {
-            "path": path,
-            "name": name,
-            "type": kind,
-            "repeat": repeat,
-            "output_shape": output,
-            "totals": totals,
-            "frozen_by": frozen_by,
-            "explanation": explained,
-            "children": [self.rendered(child, depth - 1) for child in children] if children and depth > 1 else (),
+            "path": row.path,
+            "name": row.name,
+            "type": row.type,
+            "repeat": row.repeat,
+            "output_shape": row.output,
+            "totals": fragments.totals,
+            "frozen_by": fragments.frozen_by,
+            "explanation": fragments.explanation,
+            "children": children,
         }
-        if self._detailed:
-            rendered["tensors"] = own
+        if self._with_tensors:
+            rendered["tensors"] = fragments.tensors
         return rendered
 
-    def _remembered(self, row: Row) -> _Told:
-        """What is told of it, for those that are alike and follow; when there are too many, all are forgotten."""
-        told = self._told(row)
-        if len(told[3]) <= LONGEST:
-            if len(self._alike) >= MOST:
-                self._alike.clear()
-            self._alike[id(row.tensors)] = told
-        return told
+    def _get_or_make(self, row: Row) -> _Fragments:
+        kept, key = row.own.rendered, (self._convention, self._with_tensors)
+        if kept is None:
+            return self._make(row)
+        if (fragments := kept.get(key)) is None:
+            fragments = self._make(row)
+            if len(fragments.explanation) <= MAX_CACHED_EXPLANATION:
+                kept[key] = fragments
+        return cast("_Fragments", fragments)
 
-    def _told(self, row: Row) -> _Told:
-        tensors = [_tensor(tensor) for tensor in row.tensors] if self._detailed else []
-        totals = figures(row.totals, self._convention)
-        return row.tensors, totals, self.frozen.of(row), explanation(row), tensors
+    def _make(self, row: Row) -> _Fragments:
+        tensors = [_tensor(tensor) for tensor in row.tensors] if self._with_tensors else []
+        return _Fragments(total_fields(row.totals, self._convention), self.frozen.of(row), explanation(row), tensors)
 
 
 def _tensor(tensor: Tensor) -> dict[str, Any]:

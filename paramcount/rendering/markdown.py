@@ -6,15 +6,15 @@ import re
 
 from paramcount.model.report import Report
 from paramcount.rendering.fields import (
-    DEEPEST,
+    NO_LIMIT,
     Frozen,
     by_dtype,
     explanation,
-    figures,
     phrase,
     printable,
-    purposes,
+    role_lines,
     shape,
+    total_fields,
     walk,
 )
 
@@ -23,10 +23,10 @@ _SIGN = re.compile(r"[!-/:-@\[-`{-~]")
 _COLUMNS = ("total", "trainable", "frozen", "buffers", "bytes")
 
 
-def as_markdown(report: Report, form: str, depth: int = DEEPEST) -> str:
+def as_markdown(report: Report, depth: int = NO_LIMIT) -> str:
     """A table of the totals, why what is frozen is, a table of the layers, `depth` levels of them, and the warnings."""
-    totals, frozen = figures(report.root.totals, report.convention), Frozen(report)
-    about = f"Counted from a {code(form)} document, as {report.convention} counts"
+    totals, frozen = total_fields(report.root.totals, report.convention), Frozen(report)
+    about = f"Counted from a {code(report.format)} document, as {report.convention} counts"
     name = f" of {code(report.root.name)}" if report.root.name else ""
     lines = [f"## Parameters{name}", "", f"{about}.", ""]
     if not report.exact:
@@ -41,12 +41,12 @@ def as_markdown(report: Report, form: str, depth: int = DEEPEST) -> str:
         f"- frozen by {phrase(found)}{_match(found.get('match'))}: {found['count']:,}"
         for found in frozen.of(report.root)
     ]
-    shares = [f"- {name}: {count:,}, {what}" for name, count, what in purposes(report)]
+    shares = [f"- {name}: {count:,}, {what}" for name, count, what in role_lines(report)]
     lines += [*dtypes, *reasons, *shares, ""]
     if depth > 0:
         rows = []
         for _, row in walk(report, depth):
-            found = figures(row.totals, report.convention)
+            found = total_fields(row.totals, report.convention)
             why = ", ".join(map(phrase, frozen.of(row)))
             names = (row.path or row.name or "(own)", row.type, shape(row.output))
             numbers = (f"{row.repeat:,}", f"{found['total']:,}", f"{found['trainable']:,}")
@@ -58,7 +58,7 @@ def as_markdown(report: Report, form: str, depth: int = DEEPEST) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def table(headings: list[str], rows: list[list[str]], texts: int, numbers: int = DEEPEST) -> list[str]:
+def table(headings: list[str], rows: list[list[str]], texts: int, numbers: int = NO_LIMIT) -> list[str]:
     """A table of `texts` columns, then `numbers` aligned to the right, then texts again."""
     rules = ["---:" if texts <= column < texts + numbers else "---" for column in range(len(headings))]
     return [f"| {' | '.join(cells)} |" for cells in (headings, rules, *rows)] + [""]

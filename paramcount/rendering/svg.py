@@ -10,7 +10,7 @@ from zlib import crc32
 from wcwidth import iter_graphemes, width
 
 from paramcount.model.report import Report, Row
-from paramcount.rendering.fields import DEEPEST, Frozen, figures, parts, phrase, printable, top
+from paramcount.rendering.fields import NO_LIMIT, Frozen, first_rows, parts, phrase, printable, total_fields
 
 WIDTH = 960
 COLUMNS = 6
@@ -68,12 +68,12 @@ class _Place(NamedTuple):
     height: float
 
 
-def as_svg(report: Report, form: str, depth: int = DEEPEST) -> str:
+def as_svg(report: Report, depth: int = NO_LIMIT) -> str:
     """The picture, `depth` levels of it and at most six. Names are escaped, and cut where there is no room."""
-    totals = figures(report.root.totals, report.convention)
+    totals = total_fields(report.root.totals, report.convention)
     name = _xml(_short(report.root.name, 60)) or "model"
     numbers = f"{totals['total']:,} parameters: {totals['trainable']:,} train, {totals['frozen']:,} frozen"
-    about = f"{_xml(form)}, counted as {report.convention} does" + ("" if report.exact else "; NOT EXACT")
+    about = f"{_xml(report.format)}, counted as {report.convention} does" + ("" if report.exact else "; NOT EXACT")
     drawing = _Drawing(report, min(depth, COLUMNS))
     # Two pictures on one page must not share their styles and patterns.
     key = f"paramcount-{crc32(f'{numbers}{about}{drawing.first[:100]}'.encode()):08x}"
@@ -107,8 +107,8 @@ class _Drawing:
 
     def __init__(self, report: Report, depth: int) -> None:
         self.convention, self.frozen = report.convention, Frozen(report)
-        self.total = figures(report.root.totals, report.convention)["total"]
-        self.first = self.boxes(tuple((row, 1) for row in top(report)))
+        self.total = total_fields(report.root.totals, report.convention)["total"]
+        self.first = self.boxes(tuple((row, 1) for row in first_rows(report)))
         self.depth, rows = _extent(self, depth)
         self.height = self._height(rows) if self.depth and self.total else _LINE * 2
 
@@ -167,7 +167,7 @@ class _Drawing:
                 copies *= inner.repeat
                 (inner,) = inner.children
                 names.append(_named(inner))
-            totals = figures(row.totals, self.convention)
+            totals = total_fields(row.totals, self.convention)
             if totals["total"]:
                 beneath = tuple((part, copies * inner.repeat) for part in parts(inner))
                 why = ", ".join(map(phrase, self.frozen.of(row)))

@@ -9,16 +9,16 @@ from wcwidth import iter_graphemes, width
 
 from paramcount.model.report import Report, Row
 from paramcount.rendering.fields import (
-    DEEPEST,
+    NO_LIMIT,
     Frozen,
     FrozenBy,
     explanation,
-    figures,
+    first_rows,
     phrase,
     printable,
-    purposes,
+    role_lines,
     shape,
-    top,
+    total_fields,
 )
 
 WIDTH = 120
@@ -62,11 +62,14 @@ _WIDEST = _Tree(3, 8)
 _TREES = (_WIDEST, _Tree(2, 8), _Tree(1, 8), _Tree(1, 4), _Tree(1, 2), _Tree(1, 1))
 
 
-def as_text(report: Report, form: str, depth: int = DEEPEST, columns: int = WIDTH) -> str:
+def as_text(report: Report, depth: int = NO_LIMIT, columns: int = WIDTH) -> str:
     """The rows as a tree, `depth` levels of it, in `columns`; then the totals and whatever must be known."""
-    totals, exact = figures(report.root.totals, report.convention), "" if report.exact else ", NOT EXACT: see below"
+    totals, exact = (
+        total_fields(report.root.totals, report.convention),
+        "" if report.exact else ", NOT EXACT: see below",
+    )
     name = _clipped(printable(report.root.name) or "model", columns)
-    heading = f"{name} ({form}, counted as {report.convention} does{exact})"
+    heading = f"{name} ({report.format}, counted as {report.convention} does{exact})"
     table = _table(list(_rows(report, depth)), columns) if depth > 0 else ()
     reasons = [(found["count"], _why(found)) for found in Frozen(report).of(report.root)]
     lines = []
@@ -81,7 +84,7 @@ def as_text(report: Report, form: str, depth: int = DEEPEST, columns: int = WIDT
         lines.append(f"{column.capitalize():10}{count:>20,}  {notes.get(column, '')}".rstrip())
         if column == "frozen" and apart:
             lines += [f"{count:>30,}  {why}" for count, why in reasons]
-    lines += [f"{name:10}{count:>20,}  {what}" for name, count, what in purposes(report)]
+    lines += [f"{name:10}{count:>20,}  {what}" for name, count, what in role_lines(report)]
     told = (f"{warning.code}: {': '.join(filter(None, (warning.path, warning.detail)))}" for warning in report.warnings)
     return "\n".join((heading, *table, *lines, *map(printable, told))) + "\n"
 
@@ -97,7 +100,7 @@ def _rows(report: Report, depth: int) -> Iterator[_Line]:
     def beneath(rows: Sequence[Row], branch: tuple[bool, ...], level: int) -> Iterator[_Line]:
         for place, row in enumerate(rows, 1):
             own = (*branch, place == len(rows)) if level else ()
-            found = figures(row.totals, report.convention)
+            found = total_fields(row.totals, report.convention)
             cells = (
                 row.name or row.type or "(model)",
                 row.type,
@@ -111,7 +114,7 @@ def _rows(report: Report, depth: int) -> Iterator[_Line]:
             if level + 1 < depth:
                 yield from beneath(row.children, own, level + 1)
 
-    return beneath(top(report), (), 0)
+    return beneath(first_rows(report), (), 0)
 
 
 def _table(lines: Sequence[_Line], columns: int) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, missing, validate
 
@@ -22,7 +22,7 @@ from paramcount.model.errors import InvalidDocument, Problems, TooLarge, Unknown
 from paramcount.model.report import Report
 from paramcount.rendering import RENDERERS
 from paramcount.rendering.conventions import views_as_json, views_as_markdown, views_as_text
-from paramcount.rendering.fields import DEEPEST
+from paramcount.rendering.fields import NO_LIMIT
 from paramcount.rendering.json import as_json
 from paramcount.rendering.text import WIDTH, as_text
 from paramcount.rendering.training_memory import training_memory_as_json, training_memory_as_text
@@ -38,13 +38,6 @@ CountRequest = Mapping[str, Any]
 
 Step = Callable[[str], AbstractContextManager[Any]]
 """What surrounds a step of the work, by the step's name."""
-
-
-class CountResult(NamedTuple):
-    """A report, and the format that its document came in."""
-
-    report: Report
-    form: str
 
 
 class Strict(Schema):
@@ -86,8 +79,8 @@ class Options(Strict):
     detail = fields.String(load_default="layers", validate=validate.OneOf(DETAILS))
     depth = fields.Integer(
         strict=True,
-        load_default=DEEPEST,
-        validate=validate.Range(1, DEEPEST),
+        load_default=NO_LIMIT,
+        validate=validate.Range(1, NO_LIMIT),
         metadata={"description": "how many levels of layers to tell; totals are always of all"},
     )
     remote_code = fields.String(
@@ -209,7 +202,7 @@ def _told(messages: Any, pointer: str) -> Iterator[InvalidDocument]:
         yield InvalidDocument(" ".join(map(str, messages)), pointer, "type")
 
 
-def counted(asked: CountRequest, limits: Limits, step: Step = nullcontext) -> CountResult:
+def counted(asked: CountRequest, limits: Limits, step: Step = nullcontext) -> Report:
     """The count of an envelope's document. Raises Problems, as pointers into the envelope."""
     document = asked["architecture"]
     try:
@@ -233,7 +226,7 @@ def counted_document(
     limits: Limits,
     step: Step = nullcontext,
     adapter: Mapping[str, Any] | None = None,
-) -> CountResult:
+) -> Report:
     """The count of a document of a known format, with an adapter in it. Raises Problems, as pointers into the document;
     those of the adapter, as AdapterProblems."""
     with step("validate"):
@@ -245,12 +238,10 @@ def counted_document(
             base = count(read, Counting(dtype=how.dtype, unknown=how.unknown), limits)
             read = adapt(read, base, adapter, document, found.name, limits)
     with step("count"):
-        return CountResult(count(read, how, limits), found.name)
+        return count(read, how, limits)
 
 
-def counted_lazily(
-    raw: bytes, found: Format, how: Counting, limits: Limits, step: Step = nullcontext
-) -> CountResult | None:
+def counted_lazily(raw: bytes, found: Format, how: Counting, limits: Limits, step: Step = nullcontext) -> Report | None:
     """The count of a document by its JSON, where its format needs not decode all of that; None where it does, be it for
     what is wrong with it. Raises Problems."""
     if found.lazily is None:
@@ -260,7 +251,7 @@ def counted_lazily(
     if read is None:
         return None
     with step("count"):
-        return CountResult(count(read, how, limits), found.name)
+        return count(read._replace(format=found.name), how, limits)
 
 
 def counting(asked: CountRequest, limits: Limits) -> Counting:
@@ -284,36 +275,36 @@ def _check(rules: Sequence[FreezeRule], limits: Limits) -> None:
         raise Problems(wrong)
 
 
-def answered(counted: CountResult, asked: CountRequest, limits: Limits) -> dict[str, Any]:
+def answered(counted: Report, asked: CountRequest, limits: Limits) -> dict[str, Any]:
     """A report as JSON-able data, with what training it takes where that is asked for. Raises Problems."""
-    answer = as_json(*counted, asked["detail"], bounded(counted.report, asked, limits))
+    answer = as_json(counted, asked["detail"], bounded(counted, asked, limits))
     if asked["views"]:
-        answer["views"] = views_as_json(count_by_view(counted.report))
+        answer["views"] = views_as_json(count_by_view(counted))
     if "optimizer" in asked:
-        answer["training"] = training_memory_as_json(cost(counted.report, asked["optimizer"], asked["precision"]))
+        answer["training"] = training_memory_as_json(cost(counted, asked["optimizer"], asked["precision"]))
     return answer
 
 
-def rendered(counted: CountResult, asked: CountRequest, limits: Limits, media: str, columns: int = WIDTH) -> str:
+def rendered(counted: Report, asked: CountRequest, limits: Limits, media: str, columns: int = WIDTH) -> str:
     """A report in a form that is not JSON; a table of text in so many columns. Raises Problems."""
-    depth, detail = bounded(counted.report, asked, limits), asked["detail"]
+    depth, detail = bounded(counted, asked, limits), asked["detail"]
     text = media == "text/plain"
     parts = [
-        as_text(*counted, depth * (detail != "totals"), columns) if text else RENDERERS[media](*counted, detail, depth)
+        as_text(counted, depth * (detail != "totals"), columns) if text else RENDERERS[media](counted, detail, depth)
     ]
     if asked["views"] and media in ("text/plain", "text/markdown"):
-        views = count_by_view(counted.report)
+        views = count_by_view(counted)
         parts.append(views_as_text(views, columns) if text else views_as_markdown(views))
     if "optimizer" in asked and text:
-        parts.append(training_memory_as_text(cost(counted.report, asked["optimizer"], asked["precision"])))
+        parts.append(training_memory_as_text(cost(counted, asked["optimizer"], asked["precision"])))
     return "\n".join(parts)
 
 
 def bounded(report: Report, asked: CountRequest, limits: Limits) -> int:
     """How many levels of layers to tell; more rows than one answer holds are a problem."""
     depth: int = asked["depth"]
-    if asked["detail"] != "totals" and report.rows > limits.max_rows:
-        detail = f"has {report.rows:,} rows, more than {limits.max_rows:,}: ask with detail=totals"
+    if asked["detail"] != "totals" and report.row_count > limits.max_rows:
+        detail = f"has {report.row_count:,} rows, more than {limits.max_rows:,}: ask with detail=totals"
         raise Problems([TooLarge(detail)])
     return depth
 

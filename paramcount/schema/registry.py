@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from inspect import getdoc
@@ -104,6 +103,9 @@ class Format:
 LAYERS: Registry[LayerType] = Registry("layer")
 FORMATS: Registry[Format] = Registry("format")
 
+_DIALECTS: dict[str, None] = {}
+"""The dialects of the registered layers, in order."""
+
 
 def layer(name: str, ignores: str = "") -> Callable[[Function], Function]:
     """Register the formula below as the layer type `name`, dialect first ("keras.Dense").
@@ -115,6 +117,7 @@ def layer(name: str, ignores: str = "") -> Callable[[Function], Function]:
         if name.count(".") != 1 or not all(name.split(".")):
             raise RegistrationError(f"a layer is named by its dialect and its class, as in keras.Dense, not {name!r}")
         LAYERS.add(name, LayerType(name, formula, Signature(formula, name, ignores)))
+        _DIALECTS.setdefault(name.partition(".")[0])
         return formula
 
     return register
@@ -164,27 +167,30 @@ def load_plugins() -> None:
     FORMATS.close()
 
 
-@lru_cache(maxsize=4096)
-def resolve(name: str, framework: str) -> LayerType:
-    """The layer type that `name` means in a document of `framework` ('' where it says none)."""
-    if (found := LAYERS.get(name) or LAYERS.get(f"{framework}.{name}")) is not None:
-        return found
-    dialects = [known for known in LAYERS if _visible(known, framework)]
-    namesakes = [known for known in dialects if known.partition(".")[2] == name]
+def resolve(name: str, framework: str, *, advise: bool = True) -> LayerType:
+    """The layer type that `name` means in a document of `framework` ('' where it says none).
+
+    Raises UnknownLayer, which names the nearest types where `advise` is set, or AmbiguousLayer.
+    """
+    if (exact := LAYERS.get(name) or LAYERS.get(f"{framework}.{name}")) is not None:
+        return exact
+    namesakes = [
+        full for dialect in _DIALECTS if _is_visible(dialect, framework) and (full := f"{dialect}.{name}") in LAYERS
+    ]
     if len(namesakes) == 1:
         return LAYERS[namesakes[0]]
     if namesakes:
         raise AmbiguousLayer(
             f'"{name}" is a layer of several frameworks: write {" or ".join(namesakes)}, or state the framework'
         )
-    bare = [known.partition(".")[2] for known in dialects]
-    advice = did_you_mean(name, [*bare, *dialects]) or ": a plug-in can add it, and unknown=report leaves it out"
+    visible = [full for full in LAYERS if _is_visible(full.partition(".")[0], framework)] if advise else []
+    bare = [full.partition(".")[2] for full in visible]
+    advice = did_you_mean(name, [*bare, *visible]) or ": a plug-in can add it, and unknown=report leaves it out"
     raise UnknownLayer(f'"{name[:100]}" is no known layer{advice}', name)
 
 
-def _visible(name: str, framework: str) -> bool:
-    """A document of one framework never means another's layer by a bare name."""
-    dialect = name.partition(".")[0]
+def _is_visible(dialect: str, framework: str) -> bool:
+    """Whether a bare name in a document of `framework` may mean a layer of `dialect`: never another framework's."""
     return not framework or dialect == framework or dialect not in FRAMEWORKS
 
 

@@ -11,11 +11,12 @@ from flask import Blueprint, Request, Response
 from paramcount.analysis.compare import compare
 from paramcount.formats.detect import detect
 from paramcount.model.errors import ArchitectureError, Problems, TooLarge, UnknownFormat, did_you_mean
+from paramcount.model.report import Report
 from paramcount.rendering import RENDERERS
 from paramcount.rendering.comparison import COMPARISONS
 from paramcount.rendering.exports import EXPORTS
 from paramcount.requests import envelope as envelopes
-from paramcount.requests.envelope import CountRequest, CountResult, answered, counting, within
+from paramcount.requests.envelope import CountRequest, answered, counting, within
 from service import requests as asking
 from service import response_cache as answers
 from service.middleware import metrics
@@ -51,7 +52,7 @@ def count_document(name: str) -> Response:
     asked, media = asking.query(request.query_string), request.mimetype
     raw = asking.document_body(request, found, ours)
 
-    def count() -> CountResult:
+    def count() -> Report:
         how = counting(asked, ours)
         if media.endswith("json") and (counted := envelopes.counted_lazily(raw, found, how, ours, span)):
             return counted
@@ -69,7 +70,7 @@ def export_envelope(registry: str) -> Response:
         detail = f'"{registry[:100]}" is no registry that is known{did_you_mean(registry, EXPORTS)}'
         raise HTTPProblem(HTTPStatus.NOT_FOUND, sentence(detail))
     counted = counted_envelope(asking.envelope(itself()), asking.settings())
-    return Response(orjson.dumps(EXPORTS[registry](*counted)), content_type=JSON)
+    return Response(orjson.dumps(EXPORTS[registry](counted)), content_type=JSON)
 
 
 @counts.post("/v1/compare")
@@ -87,35 +88,34 @@ def compare_envelopes() -> Response:
         raise Problems(problems)
     before, after = sides
     try:
-        comparison = compare(before.report, after.report)
+        comparison = compare(before, after)
     except TooLarge as error:
         raise Problems([error]) from None
-    rendered = COMPARISONS[media](comparison, before.form, after.form)
+    rendered = COMPARISONS[media](comparison)
     return Response(rendered, content_type=media if media == JSON else f"{media}; charset=utf-8")
 
 
-def counted_envelope(asked: CountRequest, ours: Settings) -> CountResult:
+def counted_envelope(asked: CountRequest, ours: Settings) -> Report:
     """The count of an envelope's document. Raises Problems, as pointers into the envelope."""
     return _measured(lambda: envelopes.counted(asked, ours, span))
 
 
-def _measured(count: Callable[[], CountResult]) -> CountResult:
+def _measured(count: Callable[[], Report]) -> Report:
     """What `count` returns; metrics tell of it."""
     try:
         counted = count()
     except Problems as problems:
         metrics.refused(problems)
         raise
-    metrics.counted(counted.form, counted.report.rows)
+    metrics.counted(counted.format, counted.row_count)
     return counted
 
 
-def _answer(counted: CountResult, asked: CountRequest, request: Request, ours: Settings) -> Answer:
+def _answer(counted: Report, asked: CountRequest, request: Request, ours: Settings) -> Answer:
     """A report in the form that the client accepts."""
     media = asking.accepted(request, RENDERERS)
-    report, form = counted
     with span("render"):
         if media == JSON:
-            return Answer(orjson.dumps(answered(counted, asked, ours)), JSON, form, report.rows)
+            return Answer(orjson.dumps(answered(counted, asked, ours)), JSON, counted.format, counted.row_count)
         rendered = envelopes.rendered(counted, asked, ours, media)
-        return Answer(rendered.encode(), f"{media}; charset=utf-8", form, report.rows)
+        return Answer(rendered.encode(), f"{media}; charset=utf-8", counted.format, counted.row_count)

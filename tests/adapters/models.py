@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from paramcount.model.budget import Limits
+from paramcount.model.report import Report
 from paramcount.requests import envelope as envelopes
-from paramcount.requests.envelope import CountResult
 
 LLAMA: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
@@ -47,12 +47,12 @@ Net(
 )"""
 
 
-def counted(architecture: Any, adapter: Any, limits: Limits = Limits(), **asked: Any) -> CountResult:  # noqa: B008
+def counted(architecture: Any, adapter: Any, limits: Limits = Limits(), **asked: Any) -> Report:  # noqa: B008
     """An envelope's count."""
     return envelopes.counted(envelopes.envelope({"architecture": architecture, "adapter": adapter, **asked}), limits)
 
 
 def totals(architecture: Any, adapter: Any) -> tuple[int, int]:
     """Trainable and all, as PEFT's get_nb_trainable_parameters() returns them."""
-    found = counted(architecture, adapter).report.root.totals
+    found = counted(architecture, adapter).root.totals
     return found.trainable, found.trainable + found.frozen

@@ -20,7 +20,7 @@ CASES = json.loads((Path(__file__).parents[1] / "golden/adapters.json").read_tex
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['base']['model_type']}-{case['adapter']['peft_type']}")
 def test_as_peft_counts(case: dict[str, Any]) -> None:
-    found = counted(case["base"], case["adapter"]).report
+    found = counted(case["base"], case["adapter"])
     assert found.exact
     totals = found.root.totals
     assert (totals.trainable, totals.trainable + totals.frozen) == (case["trainable"], case["all"])
@@ -50,7 +50,7 @@ def test_the_readme_of_peft() -> None:
         "tie_word_embeddings": True,
         "vocab_size": 151936,
     }
-    report = counted(qwen, {"peft_type": "LORA", "r": 16, "lora_alpha": 32, "task_type": "CAUSAL_LM"}).report
+    report = counted(qwen, {"peft_type": "LORA", "r": 16, "lora_alpha": 32, "task_type": "CAUSAL_LM"})
     said = {warning.code: warning.detail for warning in report.warnings}
     printed = "trainable params: 3,686,400 || all params: 3,089,625,088 || trainable%: 0.1193"
     assert said["trainable_parameters"] == printed
@@ -65,7 +65,7 @@ def rows(row: Row) -> Iterator[Row]:
 
 def paths(adapter: dict[str, Any]) -> list[str]:
     """The modules of the model that an adapter was put into."""
-    return [row.path for row in rows(counted(LLAMA, adapter).report.root) if row.type.startswith("lora.")]
+    return [row.path for row in rows(counted(LLAMA, adapter).root) if row.type.startswith("lora.")]
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,15 @@ def test_which_modules(config: dict[str, Any], hit: list[str]) -> None:
 
 def test_blocks_stay_folded_whatever_their_number() -> None:
     deep = {**LLAMA, "num_hidden_layers": 1_000_000}
-    report = counted(deep, {"peft_type": "LORA", "target_modules": "all-linear", "rank_pattern": {"up_proj": 4}}).report
-    assert report.rows < 40
+    report = counted(deep, {"peft_type": "LORA", "target_modules": "all-linear", "rank_pattern": {"up_proj": 4}})
+    assert report.row_count < 40
     per_layer = 8 * (128 + 96 + 96 + 128) + 8 * (64 + 112) * 2 + 4 * (64 + 112)
     assert report.root.totals.trainable == 1_000_000 * per_layer
 
 
 def test_frozen_by_the_adapter_and_by_rules() -> None:
     asked = [{"match": "*lora_B*", "trainable": False}]
-    report = counted(LLAMA, {"peft_type": "LORA", "target_modules": ["q_proj"]}, trainable=asked).report
+    report = counted(LLAMA, {"peft_type": "LORA", "target_modules": ["q_proj"]}, trainable=asked)
     assert report.root.totals.trainable == 4 * 8 * 64
     reasons = {(t.name, t.frozen_by.by) for row in rows(report.root) for t in row.tensors if t.frozen_by}
     assert ("lora_B.default.weight", "rule") in reasons
@@ -112,10 +112,10 @@ def test_a_document_of_tensors() -> None:
 
 def test_what_shapes_do_not_tell_makes_a_count_inexact() -> None:
     """up.weight has no bias: of an embedding, DoRA's magnitudes would be others."""
-    report = counted(MANIFEST, {"peft_type": "LORA", "r": 2, "use_dora": True, "target_modules": ["up"]}).report
+    report = counted(MANIFEST, {"peft_type": "LORA", "r": 2, "use_dora": True, "target_modules": ["up"]})
     assert not report.exact
     assert [warning.path for warning in report.warnings if not warning.exact] == ["blocks.0-1.up"]
-    assert counted(MANIFEST, {"peft_type": "LORA", "use_dora": True, "target_modules": ["q"]}).report.exact
+    assert counted(MANIFEST, {"peft_type": "LORA", "use_dora": True, "target_modules": ["q"]}).exact
 
 
 def test_a_printed_model() -> None:
@@ -210,14 +210,14 @@ def test_models_within_models(base: dict[str, Any], targets: Any, said: tuple[in
 
 def test_a_saved_config_is_counted_as_it_is_trained() -> None:
     adapter = {"peft_type": "LORA", "target_modules": ["q_proj"], "inference_mode": True}
-    report = counted(LLAMA, adapter).report
+    report = counted(LLAMA, adapter)
     assert report.root.totals.trainable == 4 * 8 * 128
     assert "inference_mode" in {warning.code for warning in report.warnings}
 
 
 def test_an_unknown_member_makes_a_count_inexact() -> None:
     adapter = {"peft_type": "LORA", "target_modules": ["q_proj"], "use_what_comes": True, "also": None}
-    unseen = [warning for warning in counted(LLAMA, adapter).report.warnings if not warning.exact]
+    unseen = [warning for warning in counted(LLAMA, adapter).warnings if not warning.exact]
     assert [warning.code for warning in unseen] == ["unknown_member"]
 
 

@@ -159,4 +159,4 @@ def test_names_that_an_expression_cannot_be_held_against() -> None:
     with pytest.raises(Problems) as found:
         counted(odd, lora(target_modules=r"\w+"))
     assert "printable ASCII" in found.value.problems[0].detail
-    assert counted(odd, lora(target_modules=["größe"])).report.root.totals.trainable == 64
+    assert counted(odd, lora(target_modules=["größe"])).root.totals.trainable == 64

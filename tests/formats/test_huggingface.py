@@ -81,7 +81,7 @@ def test_a_tied_tensor_is_counted_once() -> None:
 
 def test_the_number_of_layers_costs_nothing() -> None:
     report = counted(LLAMA | {"num_hidden_layers": 10**6, "hidden_size": 32, "num_attention_heads": 2})
-    assert report.rows == counted(LLAMA).rows
+    assert report.row_count == counted(LLAMA).row_count
     assert at(report.root, "model.layers.0-999999").repeat == 10**6
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 
 from paramcount.counting.count import count
 from paramcount.formats.detect import check
-from paramcount.model.cache import LONGEST
+from paramcount.model.cache import MAX_KEY_BYTES
 from paramcount.model.document import Document as Read
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report, Row
@@ -102,7 +102,7 @@ def test_a_name_is_told_from_the_same_word_written_otherwise() -> None:
 
 
 def test_a_long_config_is_read_each_time() -> None:
-    found = lazily(functional(entry(), dense("d", "x", kernel_initializer="x" * LONGEST)))
+    found = lazily(functional(entry(), dense("d", "x", kernel_initializer="x" * MAX_KEY_BYTES)))
     assert found is not None
     assert numbers(count(found)) == (15, 0)
 

@@ -10,7 +10,7 @@ import pytest
 
 from paramcount.counting.count import count
 from paramcount.formats.detect import read
-from paramcount.model.block_ranges import indices
+from paramcount.model import block_ranges
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report, Row
 from paramcount.schema.registry import FORMATS
@@ -36,7 +36,7 @@ def tensors(row: Row, prefix: str = "") -> Iterator[tuple[str, tuple[int, ...]]]
     for tensor in row.tensors:
         yield prefix + tensor.name, tensor.shape
     for child in row.children:
-        for name in indices(child.name, 100) if child.repeat > 1 else [child.name]:
+        for name in block_ranges.expand(child.name, 100) if child.repeat > 1 else [child.name]:
             yield from tensors(child, f"{prefix}{name}.")
 
 

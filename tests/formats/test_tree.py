@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from paramcount.counting.count import Options, count
 from paramcount.counting.freezing import Rule
 from paramcount.formats.named_tensors.tree import DEEPEST, tree
-from paramcount.model.block_ranges import indices
+from paramcount.model import block_ranges
 from paramcount.model.document import Document
 from paramcount.model.layers import Layer
 from paramcount.model.tensors import Tensor
@@ -33,7 +33,7 @@ def paths(layer: Layer, prefix: str = "") -> Iterator[str]:
     """Each tensor's full name, repeats written out."""
     yield from (prefix + tensor.name for tensor in layer.tensors)
     for child in layer.children:
-        for name in indices(child.name, 10**6) if child.repeat > 1 else [child.name]:
+        for name in block_ranges.expand(child.name, 10**6) if child.repeat > 1 else [child.name]:
             yield from paths(child, f"{prefix}{name}.")
 
 

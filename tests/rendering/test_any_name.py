@@ -13,7 +13,7 @@ from wcwidth import width
 
 from paramcount.model.report import Report
 from paramcount.rendering import RENDERERS
-from paramcount.rendering.fields import figures
+from paramcount.rendering.fields import total_fields
 from paramcount.rendering.svg import as_svg
 from paramcount.rendering.text import as_text
 from tests.rendering.reports import report
@@ -30,7 +30,7 @@ def counted(model: dict[str, Any]) -> Report:
 @given(models)
 def test_a_picture_is_xml(model: Any) -> None:
     shown = counted(model)
-    root = ET.fromstring(as_svg(shown, "tensors"))
+    root = ET.fromstring(as_svg(shown))
     heights = [
         (float(rect.get("x", 0)), float(rect.get("y", 0)), float(rect.get("height", 0)))
         for rect in root.iter("{http://www.w3.org/2000/svg}rect")
@@ -45,7 +45,7 @@ def test_a_picture_is_xml(model: Any) -> None:
 @settings(max_examples=60)
 @given(models, st.integers(40, 160))
 def test_a_table_is_straight(model: Any, columns: int) -> None:
-    lines = as_text(counted(model), "tensors", columns=columns).split("\n")
+    lines = as_text(counted(model), columns=columns).split("\n")
     table = [line for line in lines if line.startswith(("┌", "├", "└", "│"))]
     assert len({width(line) for line in table}) == 1
 
@@ -54,16 +54,16 @@ def test_a_table_is_straight(model: Any, columns: int) -> None:
 @given(models)
 def test_csv_has_its_cells(model: Any) -> None:
     shown = counted(model)
-    rows = list(csv.reader(StringIO(RENDERERS["text/csv"](shown, "tensors", "layers", 99), newline=""), strict=True))
+    rows = list(csv.reader(StringIO(RENDERERS["text/csv"](shown, "layers", 99), newline=""), strict=True))
     assert {len(row) for row in rows} == {13}
-    assert int(rows[1][6]) == figures(shown.root.totals, shown.convention)["total"]
+    assert int(rows[1][6]) == total_fields(shown.root.totals, shown.convention)["total"]
     assert not [cell for row in rows for cell in row if cell.lstrip().startswith(("=", "+", "-", "@"))]
 
 
 @settings(max_examples=60)
 @given(models)
 def test_markdown_has_its_cells(model: Any) -> None:
-    text = RENDERERS["text/markdown"](counted(model), "tensors", "layers", 99)
+    text = RENDERERS["text/markdown"](counted(model), "layers", 99)
     for line in text.split("\n"):
         if line.startswith("|"):
             assert line.count("|") in (6, 9), line

@@ -19,13 +19,13 @@ SMALL = report(
 
 
 def test_huggingface() -> None:
-    assert EXPORTS["huggingface"](SMALL, "tensors") == {
+    assert EXPORTS["huggingface"](SMALL) == {
         "safetensors": {"parameters": {"F32": 23, "BF16": 5, "I64": 1}, "total": 29}
     }
 
 
 def test_mlflow() -> None:
-    assert EXPORTS["mlflow"](SMALL, "tensors") == {
+    assert EXPORTS["mlflow"](SMALL) == {
         "params": {"paramcount.format": "tensors", "paramcount.convention": "torch", "paramcount.exact": "true"},
         "metrics": {
             "parameters.total": 25.0,
@@ -38,7 +38,7 @@ def test_mlflow() -> None:
 
 
 def test_wandb() -> None:
-    assert EXPORTS["wandb"](SMALL, "tensors") == {
+    assert EXPORTS["wandb"](SMALL) == {
         "model/num_parameters": 25,
         "model/num_trainable_parameters": 20,
         "model/num_frozen_parameters": 5,
@@ -48,14 +48,14 @@ def test_wandb() -> None:
 
 
 def test_kubeflow_holds_large_numbers_as_strings() -> None:
-    found = EXPORTS["kubeflow"](ALL["large"], "tensors")["customProperties"]
+    found = EXPORTS["kubeflow"](ALL["large"])["customProperties"]
     assert found["parameters_trainable"] == {"metadataType": "MetadataIntValue", "int_value": "999999999"}
     assert found["parameters_total"] == {"metadataType": "MetadataStringValue", "string_value": "1000000000"}
     assert found["paramcount_exact"] == {"metadataType": "MetadataStringValue", "string_value": "true"}
 
 
 def test_cyclonedx() -> None:
-    found = EXPORTS["cyclonedx"](keras_resnet(), "keras")["properties"]
+    found = EXPORTS["cyclonedx"](keras_resnet())["properties"]
     assert {"name": "paramcount:parameters:total", "value": "25636712"} in found
     assert {"name": "paramcount:model", "value": "resnet50"} in found
 
@@ -63,7 +63,7 @@ def test_cyclonedx() -> None:
 @pytest.mark.parametrize("export", EXPORTS)
 @pytest.mark.parametrize("name", ALL)
 def test_every_report_can_be_exported(export: str, name: str) -> None:
-    found = EXPORTS[export](ALL[name], "keras")
+    found = EXPORTS[export](ALL[name])
     text = json.dumps(found, allow_nan=False)
     assert "\\u0000" not in text
     assert "\\u202e" not in text

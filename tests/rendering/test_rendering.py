@@ -16,9 +16,8 @@ from paramcount.counting.count import count
 from paramcount.formats.detect import read
 from paramcount.model.report import Report
 from paramcount.rendering import RENDERERS
-from paramcount.rendering import json as rows_as_json
-from paramcount.rendering.fields import Frozen, figures
-from paramcount.rendering.json import Detail, as_json
+from paramcount.rendering.fields import Frozen, total_fields
+from paramcount.rendering.json import as_json
 from paramcount.rendering.svg import as_svg
 from paramcount.rendering.text import as_text
 from paramcount.schema.registry import FORMATS
@@ -29,12 +28,12 @@ everything = pytest.mark.parametrize("shown", ALL.values(), ids=ALL)
 
 
 def text_lines(shown: Report, columns: int = 120, depth: int = 1000) -> list[str]:
-    return as_text(shown, "keras", depth, columns).splitlines()
+    return as_text(shown, depth, columns).splitlines()
 
 
 def boxes(shown: Report, depth: int = 1000) -> list[tuple[str, str]]:
     """Each box's title and label."""
-    drawn = ET.fromstring(as_svg(shown, "keras", depth))
+    drawn = ET.fromstring(as_svg(shown, depth))
     return [
         (group.findtext(f"{SVG}title") or "", next((text.text or "" for text in group.iter(f"{SVG}text")), ""))
         for group in drawn.iter(f"{SVG}g")
@@ -46,45 +45,30 @@ def boxes(shown: Report, depth: int = 1000) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("media", RENDERERS)
 @pytest.mark.parametrize("detail", ["totals", "layers", "tensors"])
 def test_every_form_says_the_total(media: str, detail: Any, shown: Report) -> None:
-    rendered = RENDERERS[media](shown, "keras", detail, 3)
-    total = figures(shown.root.totals, shown.convention)["total"]
+    rendered = RENDERERS[media](shown, detail, 3)
+    total = total_fields(shown.root.totals, shown.convention)["total"]
     assert f"{total:,}" in rendered or f"{total}" in rendered
     assert rendered.encode()
 
 
-def test_rows_that_say_much_are_not_remembered() -> None:
-    def remembered() -> int:
-        return sum(map(len, rows_as_json._TOLD.values()))  # noqa: SLF001
-
-    def told(tensors: int, name: str) -> None:
-        parameters = {f"layer.{name}{number}": {"shape": [2]} for number in range(tensors)}
+def test_fragments_that_say_much_are_not_kept() -> None:
+    def kept(tensors: int, name: str) -> int:
+        """How many fragments the second of two equal layers finds kept."""
+        layer = {f"{name}{number}": {"shape": [2]} for number in range(tensors)}
+        parameters = {f"{path}.{tensor}": entry for path in "ab" for tensor, entry in layer.items()}
         found = count(read({"parameters": parameters}, FORMATS["tensors"]))
-        assert as_json(found, "tensors", "tensors")["layers"][0]["totals"]["total"] == 2 * tensors
+        assert as_json(found)["layers"][0]["totals"]["total"] == 2 * tensors
+        return len(found.root.children[0].own.rendered or ())
 
-    rows_as_json._TOLD.clear()  # noqa: SLF001
-    told(1000, "w")
-    told(1, "w" * 1000)
-    assert remembered() == 0
-    told(3, "w")
-    assert remembered() == 1
-
-
-def test_what_is_remembered_of_rows_tells_conventions_and_details_apart() -> None:
-    layers = [{"type": "BatchNormalization", "name": "norm"}]
-    payload = {"framework": "keras", "input_shape": [5, 5, 3], "layers": layers}
-    for _ in range(2):
-        for convention, total in (("keras", 12), ("torch", 6)):  # gamma, beta; moving mean and variance, of 3 channels
-            detail: Detail
-            for detail, tensors in (("layers", 0), ("tensors", 4)):
-                told = as_json(report(payload, convention=convention), "native", detail)
-                (row,) = told["layers"]
-                assert (row["totals"]["total"], len(row.get("tensors", ()))) == (total, tensors)
+    assert kept(1000, "w") == 0
+    assert kept(1, "w" * 1000) == 0
+    assert kept(3, "w") == 1
 
 
 @everything
 @pytest.mark.parametrize("media", [media for media in RENDERERS if media != "application/json"])
 def test_no_form_lets_controls_through(media: str, shown: Report) -> None:
-    rendered = RENDERERS[media](shown, "keras", "layers", 1000)
+    rendered = RENDERERS[media](shown, "layers", 1000)
     assert not re.search("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]", rendered)
 
 
@@ -94,7 +78,7 @@ def test_why_it_is_frozen_adds_up(shown: Report) -> None:
 
     def check(row: Any) -> None:
         told = sum(found["count"] for found in frozen.of(row))
-        assert told == figures(row.totals, shown.convention)["frozen"]
+        assert told == total_fields(row.totals, shown.convention)["frozen"]
         for child in row.children:
             check(child)
 
@@ -160,20 +144,20 @@ def test_what_the_root_owns_has_a_line() -> None:
 
 @everything
 def test_csv(shown: Report) -> None:
-    text = RENDERERS["text/csv"](shown, "keras", "layers", 1000)
+    text = RENDERERS["text/csv"](shown, "layers", 1000)
     rows = list(csv.reader(StringIO(text, newline=""), strict=True))
     assert text.count("\r\n") == len(rows)
     assert "\n" not in text.replace("\r\n", "")
     assert {len(row) for row in rows} == {13}
     assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "＝", "\t"))]
     first = dict(zip(rows[0], rows[1], strict=True))
-    totals = figures(shown.root.totals, shown.convention)
+    totals = total_fields(shown.root.totals, shown.convention)
     assert {name: int(first[name]) for name in totals} == totals
     assert sum(int(row[6]) for row in rows[2:] if row[0] == "1") == (totals["total"] if rows[2:] else 0)
 
 
 def test_a_formula_is_text() -> None:
-    rows = list(csv.DictReader(StringIO(RENDERERS["text/csv"](ALL["odd"], "native", "layers", 9))))
+    rows = list(csv.DictReader(StringIO(RENDERERS["text/csv"](ALL["odd"], "layers", 9))))
     names = {row["name"] for row in rows}
     assert {"'=cmd|' /C calc'!A0", "'-1+1", "'@SUM(A1)", "'＝1+1"} <= names
     assert rows[1]["tensors"] == "kernel[3,3]; bias[3]"
@@ -184,7 +168,7 @@ def test_a_formula_is_text() -> None:
 
 @everything
 def test_a_markdown_table_has_its_columns(shown: Report) -> None:
-    text = RENDERERS["text/markdown"](shown, "keras", "layers", 1000)
+    text = RENDERERS["text/markdown"](shown, "layers", 1000)
     cells = [len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if line.startswith("|")]
     assert set(cells) <= {6, 9}
     outside = re.sub(r"`[^`]*`|<code>[^<]*</code>", "", text)
@@ -192,7 +176,7 @@ def test_a_markdown_table_has_its_columns(shown: Report) -> None:
 
 
 def test_a_name_that_no_code_span_holds() -> None:
-    text = RENDERERS["text/markdown"](report(model(dense("a`b\\|c"))), "native", "layers", 9)
+    text = RENDERERS["text/markdown"](report(model(dense("a`b\\|c"))), "layers", 9)
     assert "| <code>a&#96;b&#92;&#124;c</code> |" in text
 
 
@@ -201,7 +185,7 @@ def test_a_name_that_no_code_span_holds() -> None:
 
 @everything
 def test_a_picture_is_well_formed_and_bounded(shown: Report) -> None:
-    drawn = as_svg(shown, "<&>\"'")
+    drawn = as_svg(shown._replace(format="<&>\"'"))
     root = ET.fromstring(drawn)
     assert root.get("role") == "img"
     assert root.findtext(f"{SVG}title")
@@ -239,7 +223,7 @@ def test_copies_are_counted_where_they_stand() -> None:
 
 def test_what_is_frozen_is_hatched() -> None:
     shown = report(model(dense("a"), dense("b")), ("a", False))
-    drawn = ET.fromstring(as_svg(shown, "native"))
+    drawn = ET.fromstring(as_svg(shown))
     fills = [
         [rect.get("fill", rect.get("class", "")).partition("#")[0] for rect in group.iter(f"{SVG}rect")]
         for group in drawn.iter(f"{SVG}g")
@@ -250,20 +234,20 @@ def test_what_is_frozen_is_hatched() -> None:
 
 
 def test_two_pictures_on_a_page_do_not_meet() -> None:
-    ids = [re.findall(r'id="([^"]+)"', as_svg(shown, "keras")) for shown in ALL.values()]
+    ids = [re.findall(r'id="([^"]+)"', as_svg(shown)) for shown in ALL.values()]
     flat = [each for found in ids for each in found]
     assert len(flat) == len(set(flat))
 
 
 def test_json_is_json() -> None:
-    rendered = RENDERERS["application/json"](ALL["odd"], "native", "layers", 2)
-    assert json.loads(rendered)["totals"]["total"] == figures(ALL["odd"].root.totals, "keras")["total"]
+    rendered = RENDERERS["application/json"](ALL["odd"], "layers", 2)
+    assert json.loads(rendered)["totals"]["total"] == total_fields(ALL["odd"].root.totals, "keras")["total"]
 
 
 def test_a_narrow_tree_is_drawn_narrower_and_stays_a_tree() -> None:
     names = ("body.blocks_of_attention.projection.weight", "body.blocks_of_attention.key.weight", "body.norm.weight")
     shown = report({"parameters": {name: {"shape": [3]} for name in names}})
-    lines = as_text(shown, "tensors", columns=36).splitlines()[4:9]
+    lines = as_text(shown, columns=36).splitlines()[4:9]
     assert [line[2:14] for line in lines] == [
         "body        ",
         "├ bloc…ntion",
@@ -276,6 +260,6 @@ def test_a_narrow_tree_is_drawn_narrower_and_stays_a_tree() -> None:
 def test_many_reasons_are_told_a_line_each() -> None:
     rules = [(f"a{number}*", False) for number in range(30)]
     shown = report({"parameters": {f"a{number:02}.w": {"shape": [3]} for number in range(30)}}, *rules)
-    lines = as_text(shown, "tensors").splitlines()
+    lines = as_text(shown).splitlines()
     assert "                             3  by rule 29 (a29*)" in lines
     assert max(map(len, lines)) <= 120

@@ -44,7 +44,7 @@ def attempt(data: bytes, found: Format) -> None:
     except Problems as refused:
         problems = refused.problems
     else:
-        orjson.dumps(as_json(report, found.name, detail="tensors"))
+        orjson.dumps(as_json(report, detail="tensors"))
         return
     assert 0 < len(problems) <= 100
     assert all(problem.detail and len(problem.detail) < 2_000 for problem in problems)

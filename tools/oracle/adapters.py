@@ -20,7 +20,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from paramcount.model.block_ranges import indices
+from paramcount.model import block_ranges
 from paramcount.model.budget import Limits
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report, Row
@@ -115,7 +115,7 @@ def ours(payload: Any, form: str, config: Mapping[str, Any] | None) -> Ours:
     adapter = {} if config is None else {"adapter": config}
     try:
         asked = envelopes.envelope({"architecture": payload, "format": form, **adapter})
-        return Ours(envelopes.counted(asked, Limits()).report)
+        return Ours(envelopes.counted(asked, Limits()))
     except Problems as problems:
         return Ours(refusal="; ".join(f"{one.pointer} {one.detail}" for one in problems.problems)[:300])
 
@@ -126,7 +126,7 @@ def tensors(row: Row, prefix: str = "") -> Iterator[tuple[str, tuple[int, ...], 
         if tensor.role == "weight" and not tensor.tied_to:
             yield prefix + tensor.name, tensor.shape, tensor.trainable
     for child in row.children:
-        for name in indices(child.name, 10_000) if child.repeat > 1 else [child.name]:
+        for name in block_ranges.expand(child.name, 10_000) if child.repeat > 1 else [child.name]:
             yield from tensors(child, f"{prefix}{name}.")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from paramcount.counting.count import count
 from paramcount.formats.detect import detect, read
 from paramcount.formats.files import payload
-from paramcount.model.block_ranges import indices
+from paramcount.model import block_ranges
 from paramcount.model.errors import Problems, UnknownFormat
 from paramcount.model.report import Report, Row
 from paramcount.model.tensors import Tensor
@@ -44,7 +44,7 @@ def _beneath(row: Row, prefix: str) -> Any:
     for tensor in row.tensors:
         yield prefix + tensor.name, tensor
     for child in row.children:
-        for name in indices(child.name, 10**7) if child.repeat > 1 else [child.name]:
+        for name in block_ranges.expand(child.name, 10**7) if child.repeat > 1 else [child.name]:
             yield from _beneath(child, f"{prefix}{name}.")
 
 

@@ -89,7 +89,7 @@ def main() -> int:
         for name in EXPORTS:
             for label, report in ALL.items():
                 try:
-                    CLIENTS[name](EXPORTS[name](report, "keras"))
+                    CLIENTS[name](EXPORTS[name](report))
                 except Exception as error:  # noqa: BLE001 # whatever a client says
                     refused += 1
                     sys.stdout.write(f"{name} refuses {label}: {error!r}\n")

@@ -23,7 +23,7 @@ from torch import nn
 
 from paramcount.counting.count import count
 from paramcount.formats.torch import torch as read_text
-from paramcount.model.block_ranges import indices
+from paramcount.model import block_ranges
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report, Row
 from paramcount.schema.registry import LAYERS, load_plugins
@@ -80,7 +80,7 @@ def flatten(row: Row, prefix: str = "") -> Iterator[tuple[str, str, list[int]]]:
     for tensor in row.tensors:
         yield prefix + tensor.name, tensor.role, list(tensor.shape)
     for child in row.children:
-        for name in indices(child.name, 10_000) if child.repeat > 1 else [child.name]:
+        for name in block_ranges.expand(child.name, 10_000) if child.repeat > 1 else [child.name]:
             yield from flatten(child, f"{prefix}{name}.")
 
 

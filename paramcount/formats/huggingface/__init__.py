@@ -76,10 +76,10 @@ def huggingface(payload: Mapping[str, Any]) -> Document:
     """A config.json of transformers: what the class named in `architectures` builds from it, exactly as it would."""
     model_type, name, warnings = _chosen(payload)
     found = fitting(blueprint(model_type, name), payload)
-    root, said, _, alike = built(found, _dtype(payload), payload)
+    root, said, _, counts = built(found, _dtype(payload), payload)
     version = ReportWarning("blueprint", "", f"{name} of transformers {index().version}")
     told = (version, *warnings, *said.warnings, *differences(payload, fused=said.fused))
-    return Document(root, "torch", "torch", warnings=told, roles=said.roles, cache_key=alike)
+    return Document(root, "torch", "torch", warnings=told, roles=said.roles, counts=counts)
 
 
 def _chosen(payload: Mapping[str, Any]) -> tuple[str, str, tuple[ReportWarning, ...]]:

@@ -13,7 +13,7 @@ from paramcount.formats.huggingface.configs import ABSENT, Given
 from paramcount.formats.huggingface.expressions import Expression
 from paramcount.formats.huggingface.planning import Plan, plan
 from paramcount.formats.huggingface.warnings import Said, of_experts, said
-from paramcount.model.cache import Memory, digest
+from paramcount.model.cache import Cache, fingerprint
 from paramcount.model.layers import Layer
 
 MOST_REMEMBERED = 20_000
@@ -26,7 +26,7 @@ class Built(NamedTuple):
     root: Layer
     said: Said
     layers: int  # at most
-    key: bytes | None  # what all this follows from
+    counts: dict[Any, Any]  # what counting made of it before
 
 
 class Design(NamedTuple):
@@ -38,7 +38,7 @@ class Design(NamedTuple):
     optional: tuple[str, ...]  # those that may be left out, which is not the same as null
 
 
-_REMEMBERED: Memory[Built] = Memory(MOST_REMEMBERED, lambda built: built.layers)
+_REMEMBERED: Cache[Built] = Cache(MOST_REMEMBERED, lambda built: built.layers)
 _NUMBERS = count()
 
 
@@ -46,13 +46,13 @@ def built(found: Blueprint, dtype: str, payload: Mapping[str, Any]) -> Built:
     """What a blueprint comes to by a config, with weights of a dtype. Raises Problems, TooLarge."""
     design, given = _design(found), Given(payload, found)
     essence = given.essence(design.asked, design.optional)
-    own = digest((design.number, dtype, essence)) if essence is not None else None
-    if (known := _REMEMBERED.recall(own)) is not None:
+    own = fingerprint((design.number, dtype, essence)) if essence is not None else None
+    if (known := _REMEMBERED.get(own)) is not None:
         return known
     builder = Builder(given.scope(), dtype)
     root = builder.build(design.plan, found.name)._replace(type=found.name)
-    made = Built(root, said(builder, found.family.model_type), builder.looked, own)
-    _REMEMBERED.keep(own, made)
+    made = Built(root, said(builder, found.family.model_type), builder.looked, {})
+    _REMEMBERED.put(own, made)
     return made
 
 

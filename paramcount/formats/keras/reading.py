@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import orjson
+
 from paramcount.counting.graph import flatten
 from paramcount.formats.detect import check
 from paramcount.formats.keras import legacy, warnings
@@ -51,7 +53,7 @@ class _Leaf(NamedTuple):
     dtype: str
 
 
-_LEAVES: memory.Recurring[_Leaf] = memory.Recurring()
+_LEAVES: memory.Cache[_Leaf] = memory.Cache(admit_on_second_use=True)
 
 
 class Reading:
@@ -75,7 +77,7 @@ class Reading:
             self.blame(TooLarge(f"is nested deeper than {DEEPEST} layers", pointer))
             return Layer("", "", pointer=pointer)
         key = _essence(item)
-        if (leaf := _LEAVES.recall(key)) is None:
+        if (leaf := _LEAVES.get(key)) is None:
             return self._new(item, key, pointer, path, root)
         name = item["name"] if "name" in item else item["config"]["name"]
         return _remembered(leaf, name, of_tensors(item), pointer, key)
@@ -84,7 +86,7 @@ class Reading:
         """A layer that is not decoded yet, which its like need not be, and what came of decoding it. Raises Problems or
         ValueError."""
         key, calls = item.essence(), item.calls()
-        leaf = _LEAVES.recall(key)
+        leaf = _LEAVES.get(key)
         if leaf is not None and calls is not None:
             return item, _remembered(leaf, item.name, calls, pointer, key)
         whole = item.whole()
@@ -129,7 +131,7 @@ class Reading:
         leaf = self._leaf(it, trainable is True)
         known = LAYERS.get(f"keras.{it.kind}")
         if known is not None and not known.signature.parts and said == (len(self.warnings), len(self.problems)):
-            _LEAVES.keep(key, leaf)
+            _LEAVES.put(key, leaf)
         kind, config, trainable, dtype = leaf
         return Layer(it.name, kind, config, (), (), (), None, trainable, 1, "", dtype, it.pointer)
 
@@ -300,7 +302,7 @@ def _essence(item: Any) -> bytes | None:
         if type(name) is not str or "layers" in config:
             return None
         origin = "module" in item, item.get("module"), item.get("registered_name")
-        return memory.key_of_json((item["class_name"], origin, {**config, "name": ""}))
+        return _encode((item["class_name"], origin, {**config, "name": ""}))
     except (AttributeError, KeyError, TypeError):
         return None
 
@@ -371,3 +373,11 @@ def _variable_dtype(policy: Any) -> str:
     if not isinstance(policy, str):
         return ""
     return DTYPE_NAMES.get(policy.rpartition("_from_")[2], "")
+
+
+def _encode(content: Any) -> bytes | None:
+    try:
+        found = orjson.dumps(content)
+    except TypeError:
+        return None
+    return found if len(found) <= memory.MAX_KEY_BYTES else None

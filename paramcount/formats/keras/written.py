@@ -8,7 +8,7 @@ import orjson
 from msgspec import Meta, Raw, Struct, ValidationError
 from msgspec.json import Decoder
 
-from paramcount.model.cache import LONGEST
+from paramcount.model.cache import MAX_KEY_BYTES
 from paramcount.model.layers import Call, Ref
 from paramcount.schema.signature import MAX_DIMENSION
 
@@ -56,7 +56,7 @@ class Written(Struct, gc=False, forbid_unknown_fields=True):
         before, _, after = found.partition(b'"name": ' + name)  # the first alone: another may be a dtype's
         if not after:
             before, _, after = found.partition(b'"name":' + name)
-        return b"%b\1%b" % (before, after) if len(found) <= LONGEST else None
+        return b"%b\1%b" % (before, after) if len(found) <= MAX_KEY_BYTES else None
 
     def calls(self) -> tuple[Call, ...] | None:
         """How it is called; None where that is not once, on a tensor or a list of them and nothing else, as nearly

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 
-from paramcount.model.block_ranges import joined
+from paramcount.model import block_ranges
 from paramcount.model.layers import Layer
 from paramcount.model.tensors import Tensor
 
@@ -179,7 +179,7 @@ def _folded(branch: _Branch, bodies: dict[object, Layer]) -> Layer:
 
 def _layers(names: list[str], body: Layer, taken: Container[str]) -> Iterator[Layer]:
     """One layer for blocks that are alike; one for each where another has their common name already."""
-    if len(names) > 1 and (name := joined(sorted(map(int, names)))) not in taken:
+    if len(names) > 1 and (name := block_ranges.format(sorted(map(int, names)))) not in taken:
         yield body._replace(name=name, repeat=len(names))
     else:
         for name in names:
