@@ -194,17 +194,17 @@ class _Walk:
         else:
             result = self.evaluator.evaluate(layer, path, call)
             tensors, output, summaries = result.tensors, result.output, result.summaries
-        own = NO_TENSORS
+        summary = NO_TENSORS
         if tensors:
-            own = self._summarize(tensors, summaries, layer, path, trainability, copies * repeat)
-            self._add(own, layer, copies * repeat)
-        totals = total([own.totals, *[child.totals for child in children]]) if children else own.totals
+            summary = self._summarize(tensors, summaries, layer, path, trainability, copies * repeat)
+            self._add(summary, layer, copies * repeat)
+        totals = total([summary.totals, *[child.totals for child in children]]) if children else summary.totals
         if repeat > 1:
             totals *= repeat
             self._check_repeat(layer, call, output)
         if totals.trainable + totals.frozen + totals.buffers > MAX_COUNT:
             self._stop(layer, f"holds more than {MAX_COUNT:,} parameters", "count_too_large")
-        return Row(path, layer.name, layer.type, repeat, own, totals, children, output)
+        return Row(path, layer.name, layer.type, repeat, summary, totals, children, output)
 
     def _check_limits(self, layer: Layer) -> None:
         """Stop at the limit of layers, when it is reached, and of time, every few layers."""
@@ -348,17 +348,17 @@ class _Walk:
         """Why what has this trainability does not train."""
         return self.frozen_by_document if trainability is FROZEN else trainability.frozen_by
 
-    def _add(self, own: TensorSummary, layer: Layer, copies: int) -> None:
+    def _add(self, summary: TensorSummary, layer: Layer, copies: int) -> None:
         """Add a layer's own tensors to the totals by dtype."""
-        self.tensor_count += len(own.tensors)
+        self.tensor_count += len(summary.tensors)
         if self.tensor_count > (most := self.limits.max_tensors):
             self._stop(layer, f"is where the {most:,} tensors that one request may hold are exceeded")
-        for dtype, size in own.weights.items():
+        for dtype, size in summary.weights.items():
             self.weights[dtype] = self.weights.get(dtype, 0) + size * copies
-        for dtype, size in own.buffers.items():
+        for dtype, size in summary.buffers.items():
             self.buffers[dtype] = self.buffers.get(dtype, 0) + size * copies
         if layer.shares:
-            self.shared.append(SharedTensors(layer, own.tensors))
+            self.shared.append(SharedTensors(layer, summary.tensors))
 
     def _check_repeat(self, layer: Layer, call: Call, output: Output) -> None:
         """The first copy of a block feeds the second: it must return what it takes."""

@@ -22,7 +22,7 @@ def _essence(row: Row, prefix: int) -> object:
         row.path[prefix:],
         row.type,
         row.repeat,
-        row.own.tensors,
+        row.summary.tensors,
         tuple(_essence(child, prefix) for child in row.children),
     )
 

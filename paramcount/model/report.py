@@ -32,7 +32,7 @@ class Row(NamedTuple):
     name: str
     type: str
     repeat: int
-    own: TensorSummary  # the tensors that one copy owns itself
+    summary: TensorSummary  # the tensors that one copy owns itself
     totals: Totals
     children: tuple[Row, ...]
     output: Output
@@ -40,7 +40,7 @@ class Row(NamedTuple):
     @property
     def tensors(self) -> tuple[Tensor, ...]:
         """The tensors that one copy owns itself."""
-        return self.own.tensors
+        return self.summary.tensors
 
     @property
     def row_count(self) -> int:

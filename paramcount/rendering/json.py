@@ -80,7 +80,7 @@ class _RowWriter:
         return rendered
 
     def _get_or_make(self, row: Row) -> _Fragments:
-        kept, key = row.own.rendered, (self._convention, self._with_tensors)
+        kept, key = row.summary.rendered, (self._convention, self._with_tensors)
         if kept is None:
             return self._make(row)
         if (fragments := kept.get(key)) is None:

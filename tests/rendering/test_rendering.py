@@ -58,7 +58,7 @@ def test_fragments_that_say_much_are_not_kept() -> None:
         parameters = {f"{path}.{tensor}": entry for path in "ab" for tensor, entry in layer.items()}
         found = count(read({"parameters": parameters}, FORMATS["tensors"]))
         assert as_json(found)["layers"][0]["totals"]["total"] == 2 * tensors
-        return len(found.root.children[0].own.rendered or ())
+        return len(found.root.children[0].summary.rendered or ())
 
     assert kept(1000, "w") == 0
     assert kept(1, "w" * 1000) == 0
