@@ -51,6 +51,7 @@ def _ours(form: str, payloads: Iterator[bytes]) -> Count:
 
     from paramcount.counting.count import count
     from paramcount.formats.detect import read
+    from paramcount.formats.source import Source
     from paramcount.model.document import Document
     from paramcount.rendering.json import as_json
     from paramcount.schema.registry import FORMATS, load_plugins
@@ -64,7 +65,7 @@ def _ours(form: str, payloads: Iterator[bytes]) -> Count:
     def document(payload: bytes) -> Document:
         if plain or form == "safetensors":
             return read(payload.decode() if plain else payload, found)
-        return (found.lazily and found.lazily(payload)) or read(orjson.loads(payload), found)
+        return read(Source.from_json(payload), found)
 
     def run() -> int:
         answer = as_json(count(document(next(payloads))))

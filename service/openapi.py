@@ -14,7 +14,7 @@ from apispec.yaml_utils import dict_to_yaml
 from paramcount.rendering import RENDERERS
 from paramcount.rendering.comparison import COMPARISONS
 from paramcount.rendering.exports import EXPORTS
-from paramcount.requests import envelope as envelopes
+from paramcount.requests import schemas as envelopes
 from paramcount.schema.components import new_spec
 from paramcount.schema.registry import FORMATS, LAYERS, Format
 from service import schemas
@@ -163,7 +163,7 @@ def _content(found: Format) -> dict[str, Any]:
 def _parameters() -> list[Any]:
     globs = {"in": "query", "schema": {"type": "array", "items": {"type": "string"}}, "explode": True}
     return [
-        {"in": "query", "schema": envelopes.Shown},
+        {"in": "query", "schema": envelopes.CountOptions},
         {"name": "freeze", "description": "a glob of what does not train; as often as need be", **globs},
         {"name": "train", "description": "a glob of what trains; of all globs that match, the last one holds", **globs},
     ]

@@ -11,6 +11,7 @@ import orjson
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from paramcount.formats.source import NotJSON
 from paramcount.model.errors import ArchitectureError, Problems
 from paramcount.rendering.problem import members, payload_problem
 
@@ -30,6 +31,9 @@ class HTTPProblem(Exception):
 def register(app: Flask) -> None:
     """Answer every error of the app with a problem, those raised before routing included."""
     app.register_error_handler(HTTPProblem, lambda error: problem(error.status, error.detail, headers=error.headers))
+    app.register_error_handler(
+        NotJSON, lambda error: problem(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}.")
+    )
     app.register_error_handler(Problems, lambda error: _response(payload_problem(error)))
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, lambda error: _response(internal(error)))
@@ -51,6 +55,10 @@ def internal(error: Exception) -> dict[str, Any]:
     """The members of the problem of a mistake of ours, which goes to the log."""
     logger.error("unexpected error in %s %s", request.method, request.path, exc_info=error)
     return members(HTTPStatus.INTERNAL_SERVER_ERROR, "This is our mistake, not yours; it is logged.")
+
+
+def _not_json(error: NotJSON) -> Response:
+    return problem(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}.")
 
 
 def _http(error: HTTPException) -> Response:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
 from flask import Request, current_app
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
 from paramcount.counting.freezing import Rule
+from paramcount.formats.source import Source
 from paramcount.model.errors import InvalidDocument, Problems, token
-from paramcount.requests import envelope as envelopes
+from paramcount.requests.envelope import CountRequest, load_options
 from paramcount.schema.registry import Format
 from service.middleware.body import body
 from service.problems import HTTPProblem
@@ -31,14 +31,6 @@ def settings() -> Settings:
     return found
 
 
-def parsed(raw: bytes) -> Any:
-    """The body as JSON (RFC 8259: no NaN, no Infinity)."""
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise HTTPProblem(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}.") from None
-
-
 def document_body(request: Request, found: Format, ours: Settings) -> bytes:
     """The body of a request for one format."""
     media = request.mimetype
@@ -48,16 +40,15 @@ def document_body(request: Request, found: Format, ours: Settings) -> bytes:
     return body(request, ours)
 
 
-def document(raw: bytes, media: str) -> Any:
+def source(raw: bytes, media: str) -> Source:
     """The document that a body is: JSON, text or bytes, as its content type says."""
     if media.startswith("text/"):
         try:
-            return raw.decode()
+            return Source("text", value=raw.decode())
         except UnicodeDecodeError as error:
-            raise HTTPProblem(
-                HTTPStatus.BAD_REQUEST, f"The body is not UTF-8: {error.reason} at byte {error.start}."
-            ) from None
-    return parsed(raw) if media.endswith("json") else raw
+            detail = f"The body is not UTF-8: {error.reason} at byte {error.start}."
+            raise HTTPProblem(HTTPStatus.BAD_REQUEST, detail) from None
+    return Source.from_json(raw) if media.endswith("json") else Source.of(raw)
 
 
 def accepted(request: Request, media_types: Collection[str]) -> str:
@@ -90,18 +81,8 @@ def json_body(request: Request, ours: Settings) -> bytes:
     return body(request, ours)
 
 
-def envelope(request: Request) -> dict[str, Any]:
-    """The envelope in the body, loaded."""
-    return envelopes.envelope(parsed(json_body(request, settings())))
-
-
-def comparison(request: Request) -> dict[str, Any]:
-    """The two envelopes in the body, loaded."""
-    return envelopes.comparison(parsed(json_body(request, settings())))
-
-
 @lru_cache(maxsize=256)
-def query(string: bytes) -> Mapping[str, Any]:
+def query(string: bytes) -> CountRequest:
     """Options from a query string; freeze=GLOB and train=GLOB become rules in order of appearance."""
     given: dict[str, Any] = {}
     rules = []
@@ -112,7 +93,7 @@ def query(string: bytes) -> Mapping[str, Any]:
             raise Problems([InvalidDocument("is given twice", token(name), "duplicate_name")])
         else:
             given[name] = _value(name, value)
-    return envelopes.options(given, rules)
+    return load_options(given, rules)
 
 
 def _value(name: str, text: str) -> Any:

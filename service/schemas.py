@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from paramcount.analysis.conventions import DEFINITIONS, KINDS
-from paramcount.requests.envelope import CONVENTIONS, Strict
+from paramcount.requests.schemas import CONVENTIONS, Strict
 
 
 class Totals(Strict):

@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from paramcount.formats.keras.archive import finite
+from paramcount.formats.keras.archive import parse_finite
 from paramcount.model.cache import (
     MAX_ENTRIES,
     MAX_FINGERPRINT_BYTES,
@@ -36,7 +36,7 @@ def test_too_much_has_no_key() -> None:
 
 @pytest.mark.parametrize("text", ["NaN", "-Infinity", "1e999"])
 def test_an_archive_has_no_infinities_that_a_key_would_take_for_null(text: str) -> None:
-    assert finite(f'[{text}, 1.5, "{inf}"]'.encode()) == [None, 1.5, "inf"]
+    assert parse_finite(f'[{text}, 1.5, "{inf}"]'.encode()) == [None, 1.5, "inf"]
 
 
 def test_a_full_cache_is_cleared() -> None:

@@ -25,8 +25,9 @@ from paramcount.model.report import Report
 from paramcount.rendering.csv import cell
 from paramcount.rendering.fields import printable
 from paramcount.rendering.problem import payload_problem
-from paramcount.requests import batch as batches
-from paramcount.requests import envelope as envelopes
+from paramcount.requests.batch import answer_line, long_line_problem, read_lines
+from paramcount.requests.count import count_envelope, to_json
+from paramcount.requests.envelope import CountRequest, load_envelope
 
 _TOTALS = ("total", "trainable", "frozen", "buffers", "bytes")
 _COLUMNS = ("file", "line", "id", "name", "format", "convention", "exact", *_TOTALS, "problem")
@@ -96,7 +97,7 @@ class _Batch:
             self.defaults["format"] = asked.format
         self.options = asking.options(asked, asked.rules, asked.adapter)
         if asked.adapter:
-            self.defaults["adapter"] = self.options["adapter"]
+            self.defaults["adapter"] = self.options.adapter
         self.failures: tuple[str, ...] = ()
 
     def all(self) -> Iterator[_Told]:
@@ -116,18 +117,18 @@ class _Batch:
 
     def _lines(self, place: dict[str, Any], file: BinaryIO) -> Iterator[_Told]:
         most = self.limits.max_body_bytes
-        for number, line in enumerate(batches.lines(file.readline, most), 1):
+        for number, line in enumerate(read_lines(file.readline, most), 1):
             if line is None:
-                yield _Told(place | {"line": number}, batches.too_long(most))
+                yield _Told(place | {"line": number}, long_line_problem(most))
             elif line.strip():
                 self.failures = ()
-                answer = batches.answer(line, self._envelope)
+                answer = answer_line(line, self._envelope)
                 yield _Told(place | {"line": number}, answer, self.failures)
 
     def _envelope(self, given: Any) -> dict[str, Any]:
         """The report of an envelope. Raises Problems."""
-        loaded = envelopes.envelope(self.defaults | given if isinstance(given, dict) else given)
-        return self._answered(envelopes.counted(loaded, self.limits), loaded)
+        request = load_envelope(self.defaults | given if isinstance(given, dict) else given)
+        return self._answered(count_envelope(request, self.limits), request)
 
     def _file(self, place: dict[str, Any], name: str) -> _Told:
         self.failures = ()
@@ -137,9 +138,9 @@ class _Batch:
         except Problems as problems:
             return _Told(place, payload_problem(problems))
 
-    def _answered(self, counted: Report, options: envelopes.CountRequest) -> dict[str, Any]:
+    def _answered(self, counted: Report, options: CountRequest) -> dict[str, Any]:
         self.failures = tuple(asking.failures(counted, self.asked))
-        return envelopes.answered(counted, options, self.limits)
+        return to_json(counted, options, self.limits)
 
 
 def _count(names: Sequence[str]) -> int | None:

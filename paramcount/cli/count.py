@@ -18,7 +18,7 @@ from paramcount.model.budget import Limits
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report
 from paramcount.rendering.exports import EXPORTS
-from paramcount.requests import envelope as envelopes
+from paramcount.requests.count import render, to_json
 from paramcount.requests.envelope import CountRequest
 
 FORMS = {
@@ -64,8 +64,8 @@ def _shown(counted: Report, asked: argparse.Namespace, options: CountRequest, li
     if asked.export:
         return _json(EXPORTS[asked.export](counted))
     if asked.form == "json":
-        return _json(envelopes.answered(counted, options, limits))
-    rendered = envelopes.rendered(counted, options, limits, FORMS[asked.form], columns())
+        return _json(to_json(counted, options, limits))
+    rendered = render(counted, options, limits, FORMS[asked.form], columns())
     return coloured(rendered, asked.color) if asked.form == "text" else rendered
 
 

@@ -16,15 +16,17 @@ from paramcount.adapters import AdapterProblems
 from paramcount.analysis.training_memory import OPTIMIZERS, PRECISIONS
 from paramcount.cli.terminal import CommandError
 from paramcount.counting.freezing import Rule, find_rule_problem
-from paramcount.formats import files
 from paramcount.formats.detect import detect
+from paramcount.formats.files import open_source, read_stream
+from paramcount.formats.source import NotJSON, Source
 from paramcount.model.budget import Limits
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import InvalidDocument, Problems, UnknownFormat
 from paramcount.model.report import Report
 from paramcount.rendering.fields import total_fields
-from paramcount.requests import envelope as envelopes
-from paramcount.requests.envelope import CountRequest
+from paramcount.requests.count import count_document, prefix_pointers
+from paramcount.requests.envelope import CountRequest, check_rules, load_options
+from paramcount.requests.schemas import CONVENTIONS, DETAILS
 
 _MEMBERS = ("views", "convention", "dtype", "unknown", "remote_code", "detail", "depth", "optimizer", "precision")
 """The options that are an envelope's members of the same names."""
@@ -43,9 +45,7 @@ def add_counting(parser: Parser) -> None:
     group.add_argument("--format", help="the format; else it is recognised")
     add_adapter(group, "", "adapter")
     add_rules(group, "", "rules")
-    group.add_argument(
-        "--convention", choices=envelopes.CONVENTIONS, help="whether buffers are in the total: not in torch's"
-    )
+    group.add_argument("--convention", choices=CONVENTIONS, help="whether buffers are in the total: not in torch's")
     group.add_argument(
         "--dtype",
         choices=sorted(DTYPES),
@@ -90,7 +90,7 @@ def add_detail(parser: Parser) -> None:
     group = parser.add_argument_group("how much to tell")
     group.add_argument(
         "--detail",
-        choices=envelopes.DETAILS,
+        choices=DETAILS,
         help="the totals alone, layers (the default), or each tensor (in JSON)",
     )
     group.add_argument("--depth", type=int, metavar="N", help="how many levels of layers")
@@ -144,49 +144,51 @@ def members(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def options(asked: argparse.Namespace, rules: Sequence[Rule], adapter: str | None = None) -> CountRequest:
-    """What the options ask for, with the contract's defaults; `adapter` is the file of one. Raises Trouble."""
+    """What the options ask for, with the contract's defaults; `adapter` is the file of one. Raises CommandError."""
     try:
-        found = envelopes.options(members(asked), rules)
-        return found if adapter is None else {**found, "adapter": _adapter(adapter)}
+        return load_options(members(asked), rules, None if adapter is None else _adapter(adapter))
     except Problems as problems:
         raise CommandError(*(f"--{error.pointer[1:]}: {error.detail}" for error in problems.problems)) from None
 
 
 def _adapter(name: str) -> Any:
-    """An adapter_config.json. Raises Trouble."""
+    """An adapter_config.json. Raises CommandError."""
     path = Path(name)
     if path.is_dir():
         path /= "adapter_config.json"
     try:
         with path.open("rb") as file:
-            found = files.stream(file)
+            found = read_stream(file).value
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}") from None
     except Problems as problems:
         raise CommandError(*told(str(path), problems)) from None
+    except NotJSON as error:
+        raise CommandError(f"{path}: is not JSON: {error}") from None
     if not isinstance(found, dict):
         raise CommandError(f"{path}: an adapter_config.json is an object")
     return found
 
 
-def document(paths: Sequence[str]) -> Any:
+def open_document(paths: Sequence[str]) -> Source:
     """What files, or standard input, hold. Raises OSError or Problems."""
-    return files.stream(sys.stdin.buffer) if list(paths) == ["-"] else files.payload(*paths)
+    return read_stream(sys.stdin.buffer) if list(paths) == ["-"] else open_source(*paths)
 
 
 def attempt(paths: Sequence[str], form: str | None, options: CountRequest, limits: Limits) -> Report:
     """The count of what files hold. Raises Problems."""
     try:
-        found = document(paths)
-        how = envelopes.counting(options, limits)
-        kind = detect(found, form)
-        return envelopes.counted_document(found, kind, how, limits, adapter=options.get("adapter"))
+        source = open_document(paths)
+        check_rules(options.options.rules, limits.max_rules)
+        return count_document(source, detect(source, form), options, limits)
     except AdapterProblems as problems:
-        raise envelopes.within("/adapter", problems) from None
+        raise prefix_pointers("/adapter", problems) from None
     except OSError as error:
         raise unreadable(error, *paths) from None
     except UnknownFormat as error:
         raise Problems([error]) from None
+    except NotJSON as error:
+        raise Problems([InvalidDocument(f"is not JSON: {error}", code="not_json")]) from None
 
 
 def unreadable(error: OSError, *known: str) -> Problems:
@@ -197,7 +199,7 @@ def unreadable(error: OSError, *known: str) -> Problems:
 
 
 def counted(paths: Sequence[str], form: str | None, options: CountRequest, limits: Limits) -> Report:
-    """The count of what files hold. Raises Trouble."""
+    """The count of what files hold. Raises CommandError."""
     try:
         return attempt(paths, form, options, limits)
     except Problems as problems:

@@ -1,10 +1,9 @@
-"""Files as payloads: a document, a file of weights (mapped: only what is read is loaded), or a whole checkpoint."""
+"""Files as sources: a document, a file of weights (mapped: only what is read is loaded), or a whole checkpoint."""
 
 from __future__ import annotations
 
 import glob
 import re
-import zlib
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Sequence
 from errno import ENOENT
@@ -12,25 +11,32 @@ from mmap import ACCESS_READ, mmap
 from os import strerror
 from pathlib import Path
 from typing import Any, BinaryIO
-from zipfile import BadZipFile, ZipFile
 
-import orjson
-
-from paramcount.formats.keras.archive import finite
+from paramcount.formats.keras.archive import may_be_archive
 from paramcount.formats.safetensors.header import parse
+from paramcount.formats.source import Source
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, token
 
 MAX_DOCUMENT_BYTES = 512 * 1024 * 1024
-"""The longest document, in bytes, that is read whole."""
+"""The longest document that is read whole."""
 
 _INDEX = ".safetensors.index.json"
 _SHARD = re.compile(r"-\d+-of-\d+\.(safetensors|gguf)$", re.ASCII)
+_BYTE_ORDER_MARKS = ((BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16"))
 _PICKLED = "is a pickle, which only its framework can read: docs/checkpoints.md tells how to print what to count"
 
 
-def payload(*paths: str) -> Any:
-    """What stands at a path: a file, a folder or a glob of one checkpoint's files; or at several, which are the files
-    of one checkpoint. Raises OSError or Problems.
+class MappedFile(mmap):
+    """A file's bytes, each loaded when it is read; zipfile reads it as a file."""
+
+    def seekable(self) -> bool:
+        return True
+
+
+def open_source(*paths: str) -> Source:
+    """What stands at a path: a file, a folder, or a glob of one checkpoint's files; or at the paths of such files.
+
+    Raises OSError or Problems.
     """
     path = paths[0]
     try:
@@ -47,65 +53,55 @@ def payload(*paths: str) -> Any:
         raise Problems([error]) from None
 
 
-def stream(file: BinaryIO) -> Any:
+def read_stream(file: BinaryIO) -> Source:
     """What a stream holds, of which no more than a long document is read. Raises Problems."""
     raw = file.read(MAX_DOCUMENT_BYTES + 1)
     if len(raw) > MAX_DOCUMENT_BYTES:
         raise Problems([TooLarge(f"is longer than {MAX_DOCUMENT_BYTES:,} bytes: name the file instead")])
-    return document(raw)
+    return recognize(raw)
 
 
-def document(raw: bytes) -> Any:
-    """What bytes hold: JSON where they are JSON, else text where they are text, else a file."""
-    for mark, encoding in ((BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16")):
+def recognize(raw: bytes) -> Source:
+    """Bytes as JSON where they begin as such, else as text where they are UTF-8 or marked UTF-16, else as a file's."""
+    for mark, encoding in _BYTE_ORDER_MARKS:
         if raw.startswith(mark) and b"\0\0" not in raw[:10]:  # as PowerShell writes what is redirected
             raw = raw.decode(encoding, "replace").encode(errors="replace")
+    if raw.lstrip(b" \t\r\n")[:1] in (b"{", b"[", b'"'):
+        try:
+            return Source.from_json(raw)
+        except ValueError:
+            pass
     try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return raw.decode()
+        return Source("text", value=raw.decode())
     except UnicodeDecodeError:
-        return raw
+        return Source.of(raw)
 
 
-def _file(path: Path) -> Any:
-    """One file; of a shard, what its name tells of the others goes along."""
+def _file(path: Path) -> Source:
+    """One file; of a shard, what its name says of the others goes along."""
     with path.open("rb") as file:
         start = file.read(9)
-    if start[:4] == b"GGUF":
-        return _mapped(path)
+    if start[:4] == b"GGUF" or path.suffix == ".onnx":
+        return Source.of(_mapped(path))
     if start[5:] == b"\0\0\0{":
-        return {"shards": {path.name: _header(path)}} if _SHARD.search(path.name) else _mapped(path)
+        is_shard = _SHARD.search(path.name)
+        return Source.of({"shards": {path.name: _header(path)}}) if is_shard else Source.of(_mapped(path))
     if start[:4] == b"PK\3\4":
-        return _archive(path)
+        archive = _mapped(path)
+        if not may_be_archive(archive):
+            raise InvalidDocument(_PICKLED)
+        return Source.of(archive)
     if start[:1] == b"\x80" or start[:8] == b"\x89HDF\r\n\x1a\n":
         raise InvalidDocument(_PICKLED if start[:1] == b"\x80" else "is an HDF5 file: give the model's JSON (to_json)")
-    if path.suffix == ".onnx":
-        return _mapped(path)
     if path.stat().st_size > MAX_DOCUMENT_BYTES:
         raise TooLarge(f"is no file of weights that is known, and longer than {MAX_DOCUMENT_BYTES:,} bytes")
-    return document(path.read_bytes())
+    return recognize(path.read_bytes())
 
 
-def _mapped(path: Path) -> mmap | bytes:
+def _mapped(path: Path) -> MappedFile | bytes:
     """A file's bytes, each loaded when it is read."""
     with path.open("rb") as file:
-        return mmap(file.fileno(), 0, access=ACCESS_READ) if path.stat().st_size else b""
-
-
-def _archive(path: Path) -> Any:
-    """The config of a model that Keras saved (.keras); other archives are torch's pickles."""
-    try:
-        with ZipFile(path) as archive:
-            if "config.json" not in archive.namelist():
-                raise InvalidDocument(_PICKLED)
-            if archive.getinfo("config.json").file_size > MAX_DOCUMENT_BYTES:
-                raise TooLarge(f"holds a config.json longer than {MAX_DOCUMENT_BYTES:,} bytes")
-            return finite(archive.read("config.json"))
-    except (BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
-        raise InvalidDocument(f"is an archive that cannot be read: {str(error)[:100]}") from None
+        return MappedFile(file.fileno(), 0, access=ACCESS_READ) if path.stat().st_size else b""
 
 
 def _header(path: Path) -> Any:
@@ -121,46 +117,54 @@ def _header(path: Path) -> Any:
             data.close()
 
 
-def _folder(folder: Path) -> Any:
+def _folder(folder: Path) -> Source:
     """The one model that a folder holds, as the Hub lays it out: weights before config.json."""
     indexes = sorted(folder.glob(f"*{_INDEX}"))
     if len(indexes) == 1:
         return _indexed(indexes[0])
     for kind in ("safetensors", "gguf", "onnx"):
-        if found := sorted(folder.glob(f"*.{kind}")):
-            return _checkpoint(found, str(folder))
+        if files := sorted(folder.glob(f"*.{kind}")):
+            return _checkpoint(files, str(folder))
     if (config := folder / "config.json").exists():
         return _file(config)
     raise InvalidDocument("holds no safetensors, gguf or onnx files, and no config.json")
 
 
-def _checkpoint(paths: Sequence[Path], asked: str) -> Any:
-    """Several files as one checkpoint: shards of one name."""
+def _checkpoint(paths: Sequence[Path], named: str) -> Source:
+    """Several files as one checkpoint: shards of one name. `named` is what was asked for."""
     if not paths:
-        raise FileNotFoundError(ENOENT, strerror(ENOENT), asked)
+        raise FileNotFoundError(ENOENT, strerror(ENOENT), named)
     names = {_SHARD.sub("", path.name) for path in paths}
     kinds = {path.suffix for path in paths}
     if len(names) > 1 or len(kinds) > 1:
         raise InvalidDocument(f"holds several models ({', '.join(sorted(names)[:5])}): name the files of one")
     if kinds == {".safetensors"}:
-        return _shards(paths, paths[0].with_name("config.json"))
-    return _file(paths[0]) if len(paths) == 1 else {path.name: _mapped(path) for path in paths}
+        return Source.of(_shards(paths, paths[0].with_name("config.json")))
+    return _file(paths[0]) if len(paths) == 1 else Source.of({path.name: _mapped(path) for path in paths})
 
 
 def _shards(paths: Iterable[Path], config: Path) -> dict[str, Any]:
     """The headers of a checkpoint's files, with the config beside them, where there is one."""
-    found: dict[str, Any] = {"shards": {path.name: _header(path) for path in paths}}
-    if config.exists() and isinstance(stated := document(config.read_bytes()), dict):
-        found["config"] = stated
-    return found
+    document: dict[str, Any] = {"shards": {path.name: _header(path) for path in paths}}
+    if config.exists() and isinstance(stated := _json_or_none(config), dict):
+        document["config"] = stated
+    return document
 
 
-def _indexed(path: Path) -> Any:
+def _indexed(path: Path) -> Source:
     """A sharded checkpoint by its index, as far as its files are there."""
-    index = document(path.read_bytes())
-    places = index.get("weight_map") if isinstance(index, dict) else None
-    if not isinstance(places, dict):
+    index = _json_or_none(path)
+    files = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(files, dict):
         raise InvalidDocument("is no index of a checkpoint: it has no weight_map")
-    names = sorted({name for name in places.values() if isinstance(name, str) and name == Path(name).name})
-    there = (file for name in names if (file := path.with_name(name)).exists())
-    return _shards(there, path.with_name("config.json")) | {"index": index}
+    names = sorted({name for name in files.values() if isinstance(name, str) and name == Path(name).name})
+    present = (file for name in names if (file := path.with_name(name)).exists())
+    return Source.of(_shards(present, path.with_name("config.json")) | {"index": index})
+
+
+def _json_or_none(path: Path) -> Any:
+    """The JSON of a file; None where it holds none."""
+    try:
+        return recognize(path.read_bytes()).value
+    except ValueError:
+        return None

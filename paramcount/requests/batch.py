@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
 
-import orjson
-
+from paramcount.formats.source import NotJSON, decode
 from paramcount.model import budget
 from paramcount.model.errors import Problems, TooLarge
-from paramcount.rendering.problem import members, payload_problem
+from paramcount.rendering.problem import members as problem_members
+from paramcount.rendering.problem import payload_problem
+from paramcount.requests.envelope import split_members
 
 
-def lines(readline: Callable[[int], bytes], most: int) -> Iterator[bytes | None]:
-    """The lines that `readline` gives; None for one that is longer than `most` bytes, whose rest is passed over."""
-    while line := readline(most + 1):
-        if len(line) <= most or line.endswith(b"\n"):
+def read_lines(readline: Callable[[int], bytes], max_bytes: int) -> Iterator[bytes | None]:
+    """The lines that `readline` gives; None for one longer than `max_bytes`, whose rest is passed over."""
+    while line := readline(max_bytes + 1):
+        if len(line) <= max_bytes or line.endswith(b"\n"):
             yield line
             continue
         yield None
@@ -24,24 +25,23 @@ def lines(readline: Callable[[int], bytes], most: int) -> Iterator[bytes | None]
             line = readline(65536)
 
 
-def too_long(most: int) -> dict[str, Any]:
-    """The problem of a line that is longer than `most` bytes."""
-    return payload_problem(Problems([TooLarge(f"is longer than {most:,} bytes")]))
+def long_line_problem(max_bytes: int) -> dict[str, Any]:
+    """The problem of a line that is longer than `max_bytes` bytes."""
+    return payload_problem(Problems([TooLarge(f"is longer than {max_bytes:,} bytes")]))
 
 
-def answer(line: bytes, tell: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-    """What `tell` makes of a line's JSON, or the problem that it has, under the id that the line gave."""
+def answer_line(line: bytes, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """What `answer` makes of the members of a line, or the problem that it has, under the id that the line states."""
     named: dict[str, Any] = {}
     try:
         budget.check_values(line)
-        given = orjson.loads(line)
+        members = split_members(line)
+        if isinstance(members, dict) and "id" in members:
+            named["id"] = decode(members.pop("id"))
+        return named | answer(members)
     except TooLarge as error:
         return payload_problem(Problems([error]))
-    except orjson.JSONDecodeError as error:
-        return members(HTTPStatus.BAD_REQUEST, f"The line is not JSON: {error}.")
-    if isinstance(given, dict) and "id" in given:
-        named["id"] = given.pop("id")
-    try:
-        return named | tell(given)
+    except NotJSON as error:
+        return named | problem_members(HTTPStatus.BAD_REQUEST, f"The line is not JSON: {error}.")
     except Problems as problems:
         return named | payload_problem(problems)

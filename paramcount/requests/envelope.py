@@ -1,316 +1,159 @@
-"""Envelopes: a document and how to count it, as HTTP and the command line take them; loaded, counted, answered."""
+"""A request as data: a document and how to count it, loaded from an envelope, a query or a command line."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from marshmallow import RAISE, Schema, ValidationError, fields, missing, validate
+import msgspec
+from marshmallow import ValidationError, missing
 
-from paramcount.adapters import AdapterConfig, AdapterProblems, adapt
-from paramcount.analysis.conventions import count_by_view
-from paramcount.analysis.training_memory import OPTIMIZERS, PRECISIONS, cost
-from paramcount.counting.count import Options as Counting
-from paramcount.counting.count import count
-from paramcount.counting.freezing import Rule as FreezeRule
-from paramcount.counting.freezing import find_rule_problem
-from paramcount.formats.detect import check, detect, understand
-from paramcount.model.budget import Limits
-from paramcount.model.dtypes import DTYPES
-from paramcount.model.errors import InvalidDocument, Problems, TooLarge, UnknownFormat, token
-from paramcount.model.report import Report
-from paramcount.rendering import RENDERERS
-from paramcount.rendering.conventions import views_as_json, views_as_markdown, views_as_text
-from paramcount.rendering.fields import NO_LIMIT
-from paramcount.rendering.json import as_json
-from paramcount.rendering.text import WIDTH, as_text
-from paramcount.rendering.training_memory import training_memory_as_json, training_memory_as_text
+from paramcount.counting.count import Options
+from paramcount.counting.freezing import Rule, find_rule_problem
+from paramcount.formats.source import Source, decode, syntax_error
+from paramcount.model.errors import InvalidDocument, Problems, TooLarge, token
+from paramcount.requests import schemas
 from paramcount.schema.components import json_schema
-from paramcount.schema.registry import Format
 from paramcount.schema.validator import Validator
 
-CONVENTIONS = ("keras", "torch", "stored")
-DETAILS = ("totals", "layers", "tensors")
-
-CountRequest = Mapping[str, Any]
-"""What was asked, loaded: the members of an envelope, or their like from a query or a command line."""
-
-Step = Callable[[str], AbstractContextManager[Any]]
-"""What surrounds a step of the work, by the step's name."""
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-class Strict(Schema):
-    """Unknown members are refused."""
+class CountRequest(NamedTuple):
+    """A document, how to count it, and how much to say of it."""
 
-    class Meta:
-        unknown = RAISE
-
-
-class Rule(Strict):
-    """What matches a glob trains, or does not; of several rules that match, the last one holds."""
-
-    match = fields.String(
-        required=True,
-        validate=validate.Length(1, 1000),
-        metadata={
-            "description": "a glob over dotted paths of layers or tensors, in which * spans dots and 0-9 means "
-            "each of these indices; type:GLOB over the types of layers; first:N, last:N, all-but-first:N or "
-            "all-but-last:N of the layers, alone or before either",
-            "example": "backbone.*",
-        },
-    )
-    trainable = fields.Boolean(required=True)
+    source: Source | None  # None: only the options were loaded
+    format: str | None  # None: it is recognised
+    adapter: Mapping[str, Any] | None
+    options: Options
+    detail: Any  # totals, layers or tensors
+    depth: int  # levels of layers to show
+    views: bool
+    optimizer: str | None
+    precision: Any
 
 
-class Options(Strict):
-    """How to count, and how much to tell."""
+class _CompiledSchema:
+    """A schema with its validator, made once, since that takes longer than to use it."""
 
-    convention = fields.String(
-        validate=validate.OneOf(CONVENTIONS),
-        metadata={"description": "whether buffers are in `total`: keras and stored count them, torch does not; "
-                  "default: as the document's framework does"},
-    )  # fmt: skip
-    dtype = fields.String(
-        load_default="F32",
-        validate=validate.OneOf(sorted(DTYPES)),
-        metadata={"description": "for bytes, where the document states none"},
-    )
-    detail = fields.String(load_default="layers", validate=validate.OneOf(DETAILS))
-    depth = fields.Integer(
-        strict=True,
-        load_default=NO_LIMIT,
-        validate=validate.Range(1, NO_LIMIT),
-        metadata={"description": "how many levels of layers to tell; totals are always of all"},
-    )
-    remote_code = fields.String(
-        load_default="refuse",
-        validate=validate.OneOf(("refuse", "base")),
-        metadata={
-            "description": "base: a config whose class is code beside it (auto_map) is counted as transformers' own "
-            "class of its model_type, and says so (`exact` is false); that code is never run"
-        },
-    )
-    unknown = fields.String(  # type: ignore[assignment]  # a field is no attribute of the schema
-        load_default="refuse",
-        validate=validate.OneOf(("refuse", "report")),
-        metadata={
-            "description": "report: leave a layer of unknown type out of the totals, and say so (`exact` is false)"
-        },
-    )
+    def __init__(self, schema: type[schemas.Strict]) -> None:
+        self._schema = schema()
+        self._validator = Validator(json_schema(schema.__name__, schema))
+        fields = self._schema.fields.items()
+        self._defaults = {name: field.load_default for name, field in fields if field.load_default is not missing}
+        self._required = {name for name, field in fields if field.required}
+
+    def load(self, members: Any) -> dict[str, Any]:
+        """The members, with the defaults of those that are not there. Raises Problems."""
+        if isinstance(members, dict) and members.keys() == {"architecture"}:  # nothing to check
+            return self._defaults | members
+        if problems := self._validator.problems(members):
+            raise Problems(problems)
+        try:
+            loaded: dict[str, Any] = self._schema.load(members)
+        except ValidationError as error:
+            raise Problems(_flatten_messages(error.messages, "")) from None
+        return loaded
 
 
-class Shown(Options):
-    """How to count, how much to tell, in which views, and what training takes."""
-
-    views = fields.Boolean(
-        load_default=False,
-        metadata={"description": "adds `views`: the total as each convention counts it, and what makes the difference"},
-    )
-
-    optimizer = fields.String(
-        validate=validate.OneOf(sorted(OPTIMIZERS)),
-        metadata={"description": "adds `training`: the bytes that training with it takes"},
-    )
-    precision = fields.String(
-        load_default="fp32",
-        validate=validate.OneOf(PRECISIONS),
-        metadata={"description": "of that training: all in fp32, all in bf16, or mixed with master weights"},
-    )
+_ENVELOPE, _COMPARISON, _OPTIONS = map(_CompiledSchema, (schemas.Envelope, schemas.Comparison, schemas.CountOptions))
 
 
-class Envelope(Shown):
-    """A document, and how to count it."""
+def split_members(raw: bytes) -> Any:
+    """The members of a JSON object, undecoded; the value of any other JSON.
 
-    architecture = fields.Raw(
-        required=True,
-        allow_none=True,  # the readers refuse it, and say what else
-        metadata={"description": "the document, in any format: an object, or a string for text such as print(model)"},
-    )
-    format = fields.String(metadata={"description": "one of /v1/formats; else it is recognised"})
-    adapter = fields.Nested(
-        AdapterConfig,
-        metadata={"description": "PEFT's adapter_config.json: the model is counted with it, as PEFT does"},
-    )
-    trainable = fields.List(fields.Nested(Rule), load_default=[], metadata={"description": "rules, in order"})
-
-
-class Comparison(Strict):
-    """Two documents."""
-
-    before = fields.Nested(Envelope, required=True)
-    after = fields.Nested(Envelope, required=True)
-
-
-class _Contract:
-    """A schema, made once, since that takes longer than to use it; and its validator."""
-
-    def __init__(self, schema: type[Strict]) -> None:
-        self.schema = schema()
-        self.validator = Validator(json_schema(schema.__name__, schema))
-        self.defaults = {
-            name: field.load_default for name, field in self.schema.fields.items() if field.load_default is not missing
-        }
-        required = {name: field for name, field in self.schema.fields.items() if field.required}
-        # All that must be there, where that may be anything: what has just this is as it must be.
-        self.enough = required.keys() if all(type(field) is fields.Raw for field in required.values()) else None
-        # To JSON Schema, 1.0 is an integer; and within what is nested there are defaults too.
-        self.inner = {
-            name for name, field in self.schema.fields.items() if isinstance(field, fields.Integer | fields.Nested)
-        }
-
-
-_ENVELOPE, _COMPARISON, _SHOWN = map(_Contract, (Envelope, Comparison, Shown))
-
-
-def envelope(given: Any) -> dict[str, Any]:
-    """An envelope, loaded. Raises Problems."""
-    return _loaded(given, _ENVELOPE)
-
-
-def comparison(given: Any) -> dict[str, Any]:
-    """Two envelopes, loaded. Raises Problems."""
-    return _loaded(given, _COMPARISON)
-
-
-def options(given: Any, rules: Iterable[FreezeRule] = ()) -> dict[str, Any]:
-    """The members of an envelope beside its document, loaded. Raises Problems."""
-    return _loaded(given, _SHOWN) | {"trainable": [rule._asdict() for rule in rules]}
-
-
-def _loaded(given: Any, contract: _Contract) -> dict[str, Any]:
-    """What the contract makes of `given`. Raises Problems."""
-    if isinstance(given, dict) and given.keys() == contract.enough:
-        return {**contract.defaults, **given}
-    if problems := contract.validator.problems(given):
-        raise Problems(problems)
-    if contract.inner.isdisjoint(given):
-        return {**contract.defaults, **given}
+    Raises NotJSON, or Problems where it is nested too deeply.
+    """
     try:
-        found: dict[str, Any] = contract.schema.load(given)
-    except ValidationError as error:
-        raise Problems(_told(error.messages, "")) from None
-    return found
+        return _MEMBERS.decode(raw)
+    except msgspec.ValidationError:
+        return decode(raw)
+    except ValueError as error:
+        raise syntax_error(raw, error) from None
+    except RecursionError:
+        decode(raw)  # which says so where it is no JSON at all
+        raise Problems([TooLarge("is nested too deeply")]) from None
 
 
-def _told(messages: Any, pointer: str) -> Iterator[InvalidDocument]:
-    """marshmallow's messages, by member, as problems."""
-    if isinstance(messages, dict):
-        for name, inner in messages.items():
-            yield from _told(inner, pointer + token(name))
-    else:
-        yield InvalidDocument(" ".join(map(str, messages)), pointer, "type")
+def load_envelope(envelope: bytes | Any) -> CountRequest:
+    """The request of an envelope: of its JSON, or of its members, decoded or not. Raises Problems or NotJSON."""
+    members, source = _take_document(split_members(envelope) if isinstance(envelope, bytes) else envelope)
+    return _request(_ENVELOPE.load(members), source)
 
 
-def counted(asked: CountRequest, limits: Limits, step: Step = nullcontext) -> Report:
-    """The count of an envelope's document. Raises Problems, as pointers into the envelope."""
-    document = asked["architecture"]
-    try:
-        found = detect(document, asked.get("format"))
-    except UnknownFormat as error:
-        error.pointer = "/format" if "format" in asked else "/architecture"
-        raise Problems([error]) from None
-    how = counting(asked, limits)
-    try:
-        return counted_document(document, found, how, limits, step, asked.get("adapter"))
-    except AdapterProblems as problems:
-        raise within("/adapter", problems) from None
-    except Problems as problems:
-        raise within("/architecture", problems) from None
+def load_comparison(raw: bytes) -> tuple[CountRequest, CountRequest]:
+    """The requests of the two envelopes of a comparison: before and after. Raises Problems or NotJSON."""
+    members = split_members(raw)
+    sources: dict[str, Source | None] = {}
+    if isinstance(members, dict):
+        members = {name: split_members(bytes(value)) for name, value in members.items()}
+        for side in ("before", "after"):
+            if side in members:
+                members[side], sources[side] = _take_document(members[side])
+        members = {name: _decode_members(value) for name, value in members.items()}
+    loaded = _COMPARISON.load(members)
+    before, after = (_request(loaded[side], sources[side]) for side in ("before", "after"))
+    return before, after
 
 
-def counted_document(
-    document: Any,
-    found: Format,
-    how: Counting,
-    limits: Limits,
-    step: Step = nullcontext,
-    adapter: Mapping[str, Any] | None = None,
-) -> Report:
-    """The count of a document of a known format, with an adapter in it. Raises Problems, as pointers into the document;
-    those of the adapter, as AdapterProblems."""
-    with step("validate"):
-        check(document, found)
-    with step("read"):
-        read = understand(document, found, how.remote_code)
-    if adapter is not None:
-        with step("adapt"):
-            base = count(read, Counting(dtype=how.dtype, unknown=how.unknown), limits)
-            read = adapt(read, base, adapter, document, found.name, limits)
-    with step("count"):
-        return count(read, how, limits)
+def load_options(members: Mapping[str, Any], rules: Iterable[Rule] = (), adapter: Any = None) -> CountRequest:
+    """The request of an envelope's members beside its document. Raises Problems."""
+    loaded = _OPTIONS.load(dict(members))
+    return _request(loaded | {"adapter": adapter}, None)._replace(options=_options(loaded, tuple(rules)))
 
 
-def counted_lazily(raw: bytes, found: Format, how: Counting, limits: Limits, step: Step = nullcontext) -> Report | None:
-    """The count of a document by its JSON, where its format needs not decode all of that; None where it does, be it for
-    what is wrong with it. Raises Problems."""
-    if found.lazily is None:
-        return None
-    with step("read"):
-        read = found.lazily(raw)
-    if read is None:
-        return None
-    with step("count"):
-        return count(read._replace(format=found.name), how, limits)
+def _take_document(members: Any) -> tuple[Any, Source | None]:
+    """The members of an envelope without its document, decoded; and the document."""
+    if not isinstance(members, dict) or "architecture" not in members:
+        return _decode_members(members), None
+    document = members["architecture"]
+    is_raw = isinstance(document, msgspec.Raw)
+    source = Source.from_json(bytes(document)) if is_raw else Source.of(document)
+    return _decode_members({**members, "architecture": None}), source
 
 
-def counting(asked: CountRequest, limits: Limits) -> Counting:
-    """How to count what was asked. Raises Problems."""
-    rules = tuple([FreezeRule(rule["match"], rule["trainable"]) for rule in asked["trainable"]])
-    if rules:
-        _check(rules, limits)
-    return Counting(rules, asked.get("convention"), asked["dtype"], asked["remote_code"], asked["unknown"])
+def _decode_members(members: Any) -> Any:
+    if not isinstance(members, dict):
+        return members
+    return {name: decode(value) if isinstance(value, msgspec.Raw) else value for name, value in members.items()}
 
 
-def _check(rules: Sequence[FreezeRule], limits: Limits) -> None:
+def _request(loaded: Mapping[str, Any], source: Source | None) -> CountRequest:
+    rules = tuple([Rule(rule["match"], rule["trainable"]) for rule in loaded.get("trainable", ())])
+    return CountRequest(
+        source,
+        loaded.get("format"),
+        loaded.get("adapter"),
+        _options(loaded, rules),
+        loaded["detail"],
+        loaded["depth"],
+        loaded["views"],
+        loaded.get("optimizer"),
+        loaded["precision"],
+    )
+
+
+def _options(loaded: Mapping[str, Any], rules: tuple[Rule, ...]) -> Options:
+    return Options(rules, loaded.get("convention"), loaded["dtype"], loaded["remote_code"], loaded["unknown"])
+
+
+def check_rules(rules: Sequence[Rule], max_rules: int) -> None:
     """Refuse rules that are too many or mean nothing. Raises Problems."""
-    if len(rules) > limits.max_rules:
-        raise Problems([InvalidDocument(f"has more than {limits.max_rules:,} rules", "/trainable", "too_large")])
-    wrong = [
+    if len(rules) > max_rules:
+        raise Problems([InvalidDocument(f"has more than {max_rules:,} rules", "/trainable", "too_large")])
+    problems = [
         InvalidDocument(detail, f"/trainable/{index}/match", "invalid_rule")
         for index, rule in enumerate(rules)
         if (detail := find_rule_problem(rule.match))
     ]
-    if wrong:
-        raise Problems(wrong)
+    if problems:
+        raise Problems(problems)
 
 
-def answered(counted: Report, asked: CountRequest, limits: Limits) -> dict[str, Any]:
-    """A report as JSON-able data, with what training it takes where that is asked for. Raises Problems."""
-    answer = as_json(counted, asked["detail"], bounded(counted, asked, limits))
-    if asked["views"]:
-        answer["views"] = views_as_json(count_by_view(counted))
-    if "optimizer" in asked:
-        answer["training"] = training_memory_as_json(cost(counted, asked["optimizer"], asked["precision"]))
-    return answer
-
-
-def rendered(counted: Report, asked: CountRequest, limits: Limits, media: str, columns: int = WIDTH) -> str:
-    """A report in a form that is not JSON; a table of text in so many columns. Raises Problems."""
-    depth, detail = bounded(counted, asked, limits), asked["detail"]
-    text = media == "text/plain"
-    parts = [
-        as_text(counted, depth * (detail != "totals"), columns) if text else RENDERERS[media](counted, detail, depth)
-    ]
-    if asked["views"] and media in ("text/plain", "text/markdown"):
-        views = count_by_view(counted)
-        parts.append(views_as_text(views, columns) if text else views_as_markdown(views))
-    if "optimizer" in asked and text:
-        parts.append(training_memory_as_text(cost(counted, asked["optimizer"], asked["precision"])))
-    return "\n".join(parts)
-
-
-def bounded(report: Report, asked: CountRequest, limits: Limits) -> int:
-    """How many levels of layers to tell; more rows than one answer holds are a problem."""
-    depth: int = asked["depth"]
-    if asked["detail"] != "totals" and report.row_count > limits.max_rows:
-        detail = f"has {report.row_count:,} rows, more than {limits.max_rows:,}: ask with detail=totals"
-        raise Problems([TooLarge(detail)])
-    return depth
-
-
-def within(place: str, problems: Problems) -> Problems:
-    """The problems of a document, as pointers into what holds it."""
-    for error in problems.problems:
-        error.pointer = place + error.pointer
-    return problems
+def _flatten_messages(messages: Any, pointer: str) -> Iterator[InvalidDocument]:
+    """marshmallow's messages, by member, as problems."""
+    if isinstance(messages, dict):
+        for name, inner in messages.items():
+            yield from _flatten_messages(inner, pointer + token(name))
+    else:
+        yield InvalidDocument(" ".join(map(str, messages)), pointer, "type")

@@ -90,7 +90,7 @@ class Format:
     schema: type[Schema] | None  # of the payload, where it is a JSON object
     example: Any  # bytes where it is a file
     base: Callable[[Any], Document] | None = None  # reads one whose own code is not to be had as what it derives from
-    lazily: Callable[[bytes], Document | None] | None = None  # reads JSON without decoding all; None where it cannot
+    parse: Callable[[bytes], Document] | None = None  # reads JSON, and decodes no more of it than it must
 
     def __str__(self) -> str:
         return f"{self.name} of {self.read.__module__}"
@@ -131,12 +131,16 @@ def reader(
     example: Any,
     media: str = "application/json",
     base: Callable[[Any], Document] | None = None,
-    lazily: Callable[[bytes], Document | None] | None = None,
+    parse: Callable[[bytes], Document] | None = None,
 ) -> Callable[[Callable[[Any], Document]], Callable[[Any], Document]]:
-    """Register the function below as the reader of the format `name`."""
+    """Register the function below as the reader of the format `name`.
+
+    It takes the decoded document: what JSON holds, once that fits `schema`; a text; a file's bytes. With `parse`, JSON
+    goes there instead, undecoded: it accepts by itself, and `schema` only says what is wrong with what it refuses.
+    """
 
     def register(read: Callable[[Any], Document]) -> Callable[[Any], Document]:
-        FORMATS.add(name, Format(name, media, claims, read, schema, example, base, lazily))
+        FORMATS.add(name, Format(name, media, claims, read, schema, example, base, parse))
         return read
 
     return register

@@ -11,14 +11,16 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, request, stream_with_context
 
+from paramcount.formats.source import NotJSON
 from paramcount.model.errors import Problems
 from paramcount.rendering.problem import members
-from paramcount.requests import batch as batches
-from paramcount.requests import envelope as envelopes
+from paramcount.requests.batch import answer_line, long_line_problem, read_lines
+from paramcount.requests.count import to_json
+from paramcount.requests.envelope import load_envelope
 from service import requests as asking
 from service.middleware import body as bodies
 from service.problems import HTTPProblem, internal
-from service.routes.count import counted_envelope
+from service.routes.count import measured_count
 
 batching = Blueprint("batches", __name__)
 
@@ -54,9 +56,9 @@ class _Body(RawIOBase):
 def _answers() -> Iterator[bytes]:
     most, number = asking.settings().max_body_bytes, 0
     try:
-        for number, line in enumerate(batches.lines(BufferedReader(_Body(), _AHEAD).readline, most), 1):
+        for number, line in enumerate(read_lines(BufferedReader(_Body(), _AHEAD).readline, most), 1):
             if line is None:
-                yield _written({"line": number} | batches.too_long(most))
+                yield _written({"line": number} | long_line_problem(most))
             elif line.strip():
                 yield _written({"line": number} | _answer(line))
     except HTTPProblem as broken:  # the body itself: there is no next line
@@ -67,20 +69,19 @@ def _answer(line: bytes) -> dict[str, Any]:
     """The answer of one line, when it has its turn; one that waits too long is not the end of the others."""
     try:
         bodies.take_turn(asking.settings(), len(line))
-        return batches.answer(line, _told)
+        return answer_line(line, _answer_envelope)
     except HTTPProblem as busy:
         return members(busy.status, busy.detail)
     finally:
         bodies.release()
 
 
-def _told(given: Any) -> dict[str, Any]:
-    """The report of an envelope. Raises Problems."""
+def _answer_envelope(members: Any) -> dict[str, Any]:
+    """The report of an envelope. Raises Problems or NotJSON."""
     try:
-        asked = envelopes.envelope(given)
-        ours = asking.settings()
-        return envelopes.answered(counted_envelope(asked, ours), asked, ours)
-    except Problems:
+        request, settings = load_envelope(members), asking.settings()
+        return to_json(measured_count(request, settings), request, settings)
+    except (Problems, NotJSON):
         raise
     except Exception as error:  # noqa: BLE001 # a mistake of ours in one line is not the end of the others
         return internal(error)

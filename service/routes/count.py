@@ -8,17 +8,15 @@ from http import HTTPStatus
 import orjson
 from flask import Blueprint, Request, Response
 
-from paramcount.analysis.compare import compare
 from paramcount.formats.detect import detect
-from paramcount.model.errors import ArchitectureError, Problems, TooLarge, UnknownFormat, did_you_mean
+from paramcount.model.errors import Problems, UnknownFormat, did_you_mean
 from paramcount.model.report import Report
 from paramcount.rendering import RENDERERS
 from paramcount.rendering.comparison import COMPARISONS
 from paramcount.rendering.exports import EXPORTS
-from paramcount.requests import envelope as envelopes
-from paramcount.requests.envelope import CountRequest, answered, counting, within
-from service import requests as asking
-from service import response_cache as answers
+from paramcount.requests.count import compare_envelopes, count_document, count_envelope, render, to_json
+from paramcount.requests.envelope import CountRequest, check_rules, load_comparison, load_envelope
+from service import requests, response_cache
 from service.middleware import metrics
 from service.middleware.request_log import itself
 from service.middleware.tracing import span
@@ -31,37 +29,35 @@ counts = Blueprint("counts", __name__)
 
 
 @counts.post("/v1/count")
-def count_envelope() -> Response:
-    request, ours = itself(), asking.settings()
-    raw = asking.json_body(request, ours)
+def post_envelope() -> Response:
+    request, settings = itself(), requests.settings()
+    raw = requests.json_body(request, settings)
 
     def answer() -> Answer:
-        asked = envelopes.envelope(asking.parsed(raw))
-        return _answer(counted_envelope(asked, ours), asked, request, ours)
+        loaded = load_envelope(raw)
+        return _answer(measured_count(loaded, settings), loaded, request, settings)
 
-    return answers.once(request, raw, answer)
+    return response_cache.once(request, raw, answer)
 
 
 @counts.post("/v1/count/<name>")
-def count_document(name: str) -> Response:
+def post_document(name: str) -> Response:
     try:
-        found = detect(None, name)
+        document_format = detect(None, name)
     except UnknownFormat as error:
         raise HTTPProblem(HTTPStatus.NOT_FOUND, sentence(error.detail)) from None
-    request, ours = itself(), asking.settings()
-    asked, media = asking.query(request.query_string), request.mimetype
-    raw = asking.document_body(request, found, ours)
+    request, settings = itself(), requests.settings()
+    options, media = requests.query(request.query_string), request.mimetype
+    raw = requests.document_body(request, document_format, settings)
 
     def count() -> Report:
-        how = counting(asked, ours)
-        if media.endswith("json") and (counted := envelopes.counted_lazily(raw, found, how, ours, span)):
-            return counted
-        return envelopes.counted_document(asking.document(raw, media), found, how, ours, span)
+        check_rules(options.options.rules, settings.max_rules)
+        return count_document(requests.source(raw, media), document_format, options, settings, span)
 
     def answer() -> Answer:
-        return _answer(_measured(count), asked, request, ours)
+        return _answer(_measured(count), options, request, settings)
 
-    return answers.once(request, raw, answer)
+    return response_cache.once(request, raw, answer)
 
 
 @counts.post("/v1/export/<registry>")
@@ -69,53 +65,41 @@ def export_envelope(registry: str) -> Response:
     if registry not in EXPORTS:
         detail = f'"{registry[:100]}" is no registry that is known{did_you_mean(registry, EXPORTS)}'
         raise HTTPProblem(HTTPStatus.NOT_FOUND, sentence(detail))
-    counted = counted_envelope(asking.envelope(itself()), asking.settings())
-    return Response(orjson.dumps(EXPORTS[registry](counted)), content_type=JSON)
+    settings = requests.settings()
+    report = measured_count(load_envelope(requests.json_body(itself(), settings)), settings)
+    return Response(orjson.dumps(EXPORTS[registry](report)), content_type=JSON)
 
 
 @counts.post("/v1/compare")
-def compare_envelopes() -> Response:
-    media = asking.accepted(itself(), COMPARISONS)
-    asked, ours = asking.comparison(itself()), asking.settings()
-    sides = []
-    problems: list[ArchitectureError] = []
-    for side in ("before", "after"):
-        try:
-            sides.append(counted_envelope(asked[side], ours))
-        except Problems as found:
-            problems += within(f"/{side}", found).problems
-    if problems:
-        raise Problems(problems)
-    before, after = sides
-    try:
-        comparison = compare(before, after)
-    except TooLarge as error:
-        raise Problems([error]) from None
-    rendered = COMPARISONS[media](comparison)
-    return Response(rendered, content_type=media if media == JSON else f"{media}; charset=utf-8")
+def post_comparison() -> Response:
+    media, settings = requests.accepted(itself(), COMPARISONS), requests.settings()
+    before, after = load_comparison(requests.json_body(itself(), settings))
+    comparison = compare_envelopes(before, after, lambda side: measured_count(side, settings))
+    return Response(COMPARISONS[media](comparison), content_type=media if media == JSON else f"{media}; charset=utf-8")
 
 
-def counted_envelope(asked: CountRequest, ours: Settings) -> Report:
-    """The count of an envelope's document. Raises Problems, as pointers into the envelope."""
-    return _measured(lambda: envelopes.counted(asked, ours, span))
+def measured_count(request: CountRequest, settings: Settings) -> Report:
+    """The count of an envelope's document. Raises Problems, as pointers into the envelope, or NotJSON."""
+    return _measured(lambda: count_envelope(request, settings, span))
 
 
 def _measured(count: Callable[[], Report]) -> Report:
-    """What `count` returns; metrics tell of it."""
+    """What `count` returns, with metrics of it."""
     try:
-        counted = count()
+        report = count()
     except Problems as problems:
         metrics.refused(problems)
         raise
-    metrics.counted(counted.format, counted.row_count)
-    return counted
+    metrics.counted(report.format, report.row_count)
+    return report
 
 
-def _answer(counted: Report, asked: CountRequest, request: Request, ours: Settings) -> Answer:
-    """A report in the form that the client accepts."""
-    media = asking.accepted(request, RENDERERS)
+def _answer(report: Report, options: CountRequest, request: Request, settings: Settings) -> Answer:
+    """A report in the media type that the client accepts."""
+    media = requests.accepted(request, RENDERERS)
     with span("render"):
         if media == JSON:
-            return Answer(orjson.dumps(answered(counted, asked, ours)), JSON, counted.format, counted.row_count)
-        rendered = envelopes.rendered(counted, asked, ours, media)
-        return Answer(rendered.encode(), f"{media}; charset=utf-8", counted.format, counted.row_count)
+            body, content_type = orjson.dumps(to_json(report, options, settings)), JSON
+        else:
+            body, content_type = render(report, options, settings, media).encode(), f"{media}; charset=utf-8"
+    return Answer(body, content_type, report.format, report.row_count)

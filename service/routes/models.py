@@ -10,7 +10,7 @@ from marshmallow import fields
 
 from paramcount.formats.huggingface import catalogue
 from paramcount.model.errors import UnknownLayer
-from paramcount.requests.envelope import Strict
+from paramcount.requests.schemas import Strict
 from service.problems import HTTPProblem, sentence
 from service.requests import JSON
 

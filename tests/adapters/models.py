@@ -6,7 +6,8 @@ from typing import Any
 
 from paramcount.model.budget import Limits
 from paramcount.model.report import Report
-from paramcount.requests import envelope as envelopes
+from paramcount.requests.count import count_envelope
+from paramcount.requests.envelope import load_envelope
 
 LLAMA: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
@@ -49,7 +50,7 @@ Net(
 
 def counted(architecture: Any, adapter: Any, limits: Limits = Limits(), **asked: Any) -> Report:  # noqa: B008
     """An envelope's count."""
-    return envelopes.counted(envelopes.envelope({"architecture": architecture, "adapter": adapter, **asked}), limits)
+    return count_envelope(load_envelope({"architecture": architecture, "adapter": adapter, **asked}), limits)
 
 
 def totals(architecture: Any, adapter: Any) -> tuple[int, int]:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from paramcount.counting.count import Options, count
+from paramcount.model.document import Document as Read
 from paramcount.model.errors import ArchitectureError, Problems
 from paramcount.model.report import Report
 from paramcount.schema.registry import FORMATS
 
 Document = dict[str, Any]
+
+
+def read_keras(payload: Any) -> Read:
+    """What the reader makes of it, without the schema's explanations."""
+    keras = FORMATS["keras"]
+    assert keras.parse is not None
+    return keras.read(payload) if isinstance(payload, bytes) else keras.parse(json.dumps(payload).encode())
 
 
 def layer(kind: str, name: Any, *fed_by: Any, **config: Any) -> Document:
@@ -246,7 +255,7 @@ COUNTED: dict[str, tuple[Document, int, int]] = {
 
 
 def report(payload: Any, **options: Any) -> Report:
-    return count(FORMATS["keras"].read(payload), Options(**options))
+    return count(read_keras(payload), Options(**options))
 
 
 def problems(error: BaseException) -> list[ArchitectureError]:

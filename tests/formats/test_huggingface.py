@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from paramcount.counting.count import count
-from paramcount.formats.detect import detect, read, understand
+from paramcount.formats.detect import detect, read
 from paramcount.formats.huggingface.blueprints import HOLES, blueprint, index, known
 from paramcount.model.layers import Layer
 from paramcount.model.report import Report
@@ -243,7 +243,7 @@ def test_own_classes_come_before_code_beside_the_config() -> None:
 
 def test_code_beside_a_config_is_counted_as_its_base_where_that_is_asked() -> None:
     config = {**LLAMA, "architectures": ["MyLlamaForCausalLM"], "auto_map": {"AutoModelForCausalLM": "mine.My"}}
-    report = count(understand(config, detect(config), "base"))
+    report = count(read(config, detect(config), "base"))
     assert report.root.totals == counted(LLAMA).root.totals
     assert not report.exact
     assert "never run" in warning(report, "remote_code")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from paramcount.requests import envelope as envelopes
+from paramcount.requests import count as count_module
 from service.app import create_app
 from service.settings import Settings
 
@@ -31,13 +31,13 @@ OTHERS: dict[str, dict[str, Any]] = {
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was counted and not remembered."""
     done: list[str] = []
-    real = envelopes.counted_document
+    real = count_module.count  # type: ignore[attr-defined]
 
-    def count(document: Any, found: Any, *args: Any) -> Any:
-        done.append(found.name)
-        return real(document, found, *args)
+    def count(document: Any, *args: Any) -> Any:
+        done.append(document.format)
+        return real(document, *args)
 
-    monkeypatch.setattr(envelopes, "counted_document", count)
+    monkeypatch.setattr(count_module, "count", count)
     return done
 
 

@@ -24,7 +24,8 @@ from paramcount.model import block_ranges
 from paramcount.model.budget import Limits
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report, Row
-from paramcount.requests import envelope as envelopes
+from paramcount.requests.count import count_envelope
+from paramcount.requests.envelope import load_envelope
 from paramcount.schema.registry import load_plugins
 from tools.blueprints import framework
 from tools.oracle.adapter_bases import BASES
@@ -114,8 +115,8 @@ def ours(payload: Any, form: str, config: Mapping[str, Any] | None) -> Ours:
     """What we make of a document with this adapter."""
     adapter = {} if config is None else {"adapter": config}
     try:
-        asked = envelopes.envelope({"architecture": payload, "format": form, **adapter})
-        return Ours(envelopes.counted(asked, Limits()))
+        asked = load_envelope({"architecture": payload, "format": form, **adapter})
+        return Ours(count_envelope(asked, Limits()))
     except Problems as problems:
         return Ours(refusal="; ".join(f"{one.pointer} {one.detail}" for one in problems.problems)[:300])
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from paramcount.counting.count import count
 from paramcount.formats.detect import detect, read
-from paramcount.formats.files import payload
+from paramcount.formats.files import open_source
 from paramcount.model import block_ranges
 from paramcount.model.errors import Problems, UnknownFormat
 from paramcount.model.report import Report, Row
@@ -29,7 +29,7 @@ def ours(body: Any, name: str) -> Report | None:
 def of_path(path: Path) -> Report | None:
     """Our report on a file or a folder."""
     try:
-        body = payload(str(path))
+        body = open_source(str(path))
         return count(read(body, detect(body)))
     except (Problems, UnknownFormat):
         return None

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from mmap import mmap
 from typing import Any
 
+import orjson
 from marshmallow import INCLUDE, Schema, fields, validate
 
-from paramcount.formats.keras.archive import opened
-from paramcount.formats.keras.reading import Reading
+from paramcount.formats.keras.archive import may_be_archive, read_config
+from paramcount.formats.keras.raw import compile_config
+from paramcount.formats.keras.reader import KerasReader
 from paramcount.formats.keras.warnings import from_optimizer
-from paramcount.formats.keras.written import decoded
+from paramcount.formats.source import NotJSON
 from paramcount.model.document import Document
-from paramcount.model.errors import ArchitectureError, Problems
+from paramcount.model.errors import InvalidDocument, Problems
 from paramcount.model.layers import Layer
 from paramcount.schema.registry import reader
 
@@ -55,43 +58,29 @@ class KerasConfig(Schema):
 
 
 def _claims(payload: Any) -> bool:
-    if isinstance(payload, bytes | bytearray):
-        return payload[:2] == b"PK" and b"config.json" in payload
-    return isinstance(payload, dict) and "class_name" in payload and "config" in payload
+    if isinstance(payload, Mapping):
+        return "class_name" in payload and "config" in payload
+    return isinstance(payload, bytes | bytearray | mmap) and may_be_archive(payload)
 
 
-def _lazily(raw: bytes) -> Document | None:
-    """The model of sound JSON that Keras 3 wrote."""
-    if (document := decoded(raw)) is None:
-        return None
-    try:
-        return _read(document)
-    except (ArchitectureError, Problems, RecursionError, ValueError):  # what is wrong is told by who decodes all
-        return None
-
-
-@reader("keras", claims=_claims, schema=KerasLayer, example=_EXAMPLE, media="application/octet-stream", lazily=_lazily)
-def keras(payload: Any) -> Document:
-    """The JSON of a Keras model, Keras 3 or 2: Functional or Sequential, nested, shared, frozen; or a .keras file.
-
-    Raises Problems with everything that is wrong with it.
-    """
-    return _read(opened(payload) if isinstance(payload, bytes | bytearray) else payload)
-
-
-def _read(document: Any) -> Document:
-    """The model that is written. Raises Problems."""
-    reading = Reading()
-    root = reading.layer(document, "", root=True)
-    if reading.problems:
-        raise Problems(reading.problems)
-    compiled = document.get("compile_config") if isinstance(document, Mapping) else None
+def parse(raw: bytes) -> Document:
+    """The model of its JSON. Raises Problems with everything that is wrong with it, or NotJSON."""
+    if not raw.isascii():
+        try:
+            raw.decode()  # what is not decoded below could be no UTF-8
+        except UnicodeDecodeError as error:
+            raise NotJSON(str(error)) from None
+    keras_reader = KerasReader()
+    root = keras_reader.read(raw, "")
+    if keras_reader.problems:
+        raise Problems(keras_reader.problems)
+    compiled = compile_config(raw)
     return Document(
         root,
         "keras",
         "keras",
-        inputs=reading.stated_input(document, root),
-        warnings=tuple(reading.warnings),
+        inputs=keras_reader.stated_input(raw, root),
+        warnings=tuple(keras_reader.warnings),
         read_nested_layer=_read_nested_layer,
         type_pointer="/class_name",
         config_pointer="/config",
@@ -100,10 +89,23 @@ def _read(document: Any) -> Document:
     )
 
 
+@reader("keras", claims=_claims, schema=KerasLayer, example=_EXAMPLE, media="application/octet-stream", parse=parse)
+def keras(payload: Any) -> Document:
+    """The JSON of a Keras model, Keras 3 or 2: Functional or Sequential, nested, shared, frozen; or a .keras file.
+
+    Raises Problems with everything that is wrong with it.
+    """
+    return parse(read_config(payload))
+
+
 def _read_nested_layer(item: Any, pointer: str) -> Layer:
     """A layer inside a wrapper's config."""
-    reading = Reading()
-    layer = reading.layer(item, pointer)
-    if reading.problems:
-        raise Problems(reading.problems)
+    try:
+        raw = orjson.dumps(item)
+    except TypeError:
+        raise InvalidDocument("is nested too deeply", pointer, "too_large") from None
+    keras_reader = KerasReader()
+    layer = keras_reader.read(raw, pointer)
+    if keras_reader.problems:
+        raise Problems(keras_reader.problems)
     return layer

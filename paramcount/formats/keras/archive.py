@@ -9,44 +9,52 @@ from math import isfinite
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
+import orjson
+
 from paramcount.model import budget
 from paramcount.model.errors import InvalidDocument, TooLarge
 
-MOST_BYTES = 64 * 2**20
+MAX_CONFIG_BYTES = 64 * 2**20
 """How long config.json may be, unpacked."""
 
 
-def opened(raw: bytes | bytearray) -> Any:
-    """The JSON that a .keras file holds, or that the bytes themselves are."""
-    return _parsed(_member(bytes(raw)) if raw[:2] == b"PK" else bytes(raw))
-
-
-def _member(raw: bytes) -> bytes:
+def read_config(raw: Any) -> bytes:
+    """The JSON that a .keras file holds, or that the bytes themselves are, with null for NaN and Infinity."""
+    config = _read_member(raw) if raw[:2] == b"PK" else bytes(raw)
+    budget.check_values(config)
     try:
-        with ZipFile(BytesIO(raw)) as archive, archive.open("config.json") as member:
-            found = member.read(MOST_BYTES + 1)
+        return orjson.dumps(parse_finite(config))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidDocument(f"is neither a .keras file nor JSON: {str(error)[:100]}") from None
+
+
+def _read_member(raw: Any) -> bytes:
+    try:
+        file = raw if hasattr(raw, "seekable") else BytesIO(raw)
+        with ZipFile(file) as archive, archive.open("config.json") as member:
+            config = member.read(MAX_CONFIG_BYTES + 1)
     except KeyError:
         raise InvalidDocument("is a zip archive without a config.json: no .keras file") from None
     except (BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, NotImplementedError) as error:
         raise InvalidDocument(f"is no zip archive that can be read: {str(error)[:100]}") from None
-    if len(found) > MOST_BYTES:
-        raise TooLarge(f"holds a config.json of more than {MOST_BYTES:,} bytes")
-    return found
+    if len(config) > MAX_CONFIG_BYTES:
+        raise TooLarge(f"holds a config.json of more than {MAX_CONFIG_BYTES:,} bytes")
+    return config
 
 
-def _parsed(raw: bytes) -> Any:
-    budget.check_values(raw)
-    try:
-        return finite(raw)
-    except (ValueError, RecursionError) as error:
-        raise InvalidDocument(f"is neither a .keras file nor JSON: {str(error)[:100]}") from None
+def may_be_archive(raw: Any) -> bool:
+    """Whether bytes look like a .keras file: a zip archive with a config.json, named at either end."""
+    if raw[:2] != b"PK":
+        return False
+    name = b"config.json"
+    return bool(raw.find(name, 0, 4096) >= 0 or raw.rfind(name, max(0, len(raw) - 2**20)) >= 0)
 
 
-def finite(raw: bytes) -> Any:
+def parse_finite(raw: bytes) -> Any:
     """JSON with null for NaN and Infinity, which Keras writes of arguments that change no tensor. Raises ValueError."""
-    return json.loads(raw, parse_constant=lambda _: None, parse_float=_finite)
+    return json.loads(raw, parse_constant=lambda _: None, parse_float=_finite_float)
 
 
-def _finite(text: str) -> float | None:
+def _finite_float(text: str) -> float | None:
     number = float(text)
     return number if isfinite(number) else None

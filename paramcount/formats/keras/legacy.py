@@ -72,7 +72,7 @@ def with_states(call: Call) -> Call:
     return call._replace(args=(first[0], first[1:], *call.args[1:])) if isinstance(first, list) and first else call
 
 
-def modernised(kind: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def modernize(kind: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """A class and its arguments by the names of Keras 3."""
     kind = _CLASSES.get(kind, kind)
     arguments = dict(config)

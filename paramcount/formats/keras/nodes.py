@@ -11,10 +11,10 @@ from paramcount.model.layers import Call, Graph, Layer, Ref
 from paramcount.schema.signature import MAX_DIMENSION
 from paramcount.schema.validator import shown
 
-DEEPEST = 20
+MAX_ARGUMENT_DEPTH = 20
 """How many lists and dicts the argument of a call may be inside each other."""
 
-Blame = Callable[[ArchitectureError], None]
+AddProblem = Callable[[ArchitectureError], None]
 
 
 class Nodes:
@@ -23,8 +23,8 @@ class Nodes:
     A nested model starts with a node of its own: Keras 2 numbers its calls from 1, Keras 3 only in `output_layers`.
     """
 
-    def __init__(self, blame: Blame, nested: frozenset[str], functional: frozenset[str]) -> None:
-        self.blame, self.nested, self.functional = blame, nested, functional
+    def __init__(self, add_problem: AddProblem, nested: frozenset[str], functional: frozenset[str]) -> None:
+        self.add_problem, self.nested, self.functional = add_problem, nested, functional
 
     def call(self, node: Any, pointer: str, built: Any = None) -> Call:
         """One of a layer's `inbound_nodes`; `built` is the shape, or the shapes, that the layer was built for."""
@@ -48,8 +48,8 @@ class Nodes:
 
     def _argument(self, value: Any, pointer: str, depth: int) -> Any:
         """An argument of a call, each tensor in it as the ref that fed it."""
-        if depth > DEEPEST:
-            self.blame(InvalidDocument(f"is nested deeper than {DEEPEST} levels", pointer))
+        if depth > MAX_ARGUMENT_DEPTH:
+            self.add_problem(InvalidDocument(f"is nested deeper than {MAX_ARGUMENT_DEPTH} levels", pointer))
         elif isinstance(value, list):
             return [self._argument(item, f"{pointer}/{index}", depth + 1) for index, item in enumerate(value)]
         elif isinstance(value, dict):
@@ -107,11 +107,11 @@ class Nodes:
 
     def refs(self, value: Any, pointer: str, depth: int = 0) -> Any:
         """`input_layers` and `output_layers`: [name, node, tensor], alone or in lists and dicts."""
-        if isinstance(value, dict) and depth <= DEEPEST:
+        if isinstance(value, dict) and depth <= MAX_ARGUMENT_DEPTH:
             return {name: self.refs(item, pointer + token(name), depth + 1) for name, item in value.items()}
         if _is_history(value):
             return self._counted_from_1(value, self.functional)
-        if isinstance(value, list) and depth <= DEEPEST and not any(isinstance(item, str) for item in value):
+        if isinstance(value, list) and depth <= MAX_ARGUMENT_DEPTH and not any(isinstance(item, str) for item in value):
             return [self.refs(item, f"{pointer}/{index}", depth + 1) for index, item in enumerate(value)]
         self._wrong(
             "[name of a layer, number of its call, number of its output], or lists and objects of such", value, pointer
@@ -123,33 +123,10 @@ class Nodes:
         return Ref(name, call - 1 if name in shifted and call else call, output)
 
     def _wrong(self, wanted: str, value: Any, pointer: str) -> None:
-        self.blame(InvalidDocument(f"must be {wanted}, not {shown(value)}", pointer, "type"))
+        self.add_problem(InvalidDocument(f"must be {wanted}, not {shown(value)}", pointer, "type"))
 
 
-def of_tensors(item: Mapping[str, Any]) -> tuple[Call, ...]:
-    """The calls of a layer that Keras 3 calls once, on a tensor or a list of them and nothing else, as nearly all; of
-    others none."""
-    try:
-        (node,) = item["inbound_nodes"]
-        (given,), kwargs = node["args"], node["kwargs"]
-        if kwargs and any(value is not None for value in kwargs.values()):
-            return ()
-        return (Call(([_fed_by(tensor) for tensor in given] if type(given) is list else _fed_by(given),)),)
-    except (AttributeError, TypeError, ValueError, KeyError):
-        return ()
-
-
-def _fed_by(tensor: Mapping[str, Any]) -> Ref:
-    """What a tensor comes from. Fails, however it may, where something is not as it must be."""
-    config = tensor["config"]
-    (name, call, output), shape = config["keras_history"], config["shape"]
-    sound = tensor["class_name"] == "__keras_tensor__" and type(name) is str and is_shape(shape)
-    if not sound or not _is_number(call) or not _is_number(output):
-        raise ValueError(tensor)
-    return Ref(name, call, output, tuple(shape))
-
-
-def feeding(children: list[Layer], graph: Graph) -> set[str]:
+def layers_in_use(children: list[Layer], graph: Graph) -> set[str]:
     """The layers that a graph's outputs come from, and its inputs."""
     calls = {child.name: child.calls for child in children}
     waiting = [ref.layer for ref in refs(graph.outputs)]
@@ -184,7 +161,7 @@ def is_shape(value: Any) -> bool:
     return True
 
 
-def reordered(call: Call, inputs: tuple[str, ...]) -> Call:
+def reorder(call: Call, inputs: tuple[str, ...]) -> Call:
     """A nested model's call by input names, in the order of its inputs; flags are no inputs."""
     given = [*call.args, *(value for name, value in call.kwargs.items() if name not in ("training", "mask"))]
     if len(given) == 1 and isinstance(given[0], Mapping) and given[0].keys() >= set(inputs):

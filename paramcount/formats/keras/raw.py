@@ -1,0 +1,142 @@
+"""Keras' JSON, decoded no further than it must be: a layer's members stay bytes until someone asks for them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from msgspec import Meta, Raw, Struct, ValidationError
+from msgspec.json import Decoder
+
+from paramcount.formats.source import decode, syntax_error
+from paramcount.model.cache import MAX_KEY_BYTES
+from paramcount.model.layers import Call, Ref
+from paramcount.schema.signature import MAX_DIMENSION
+
+ABSENT = Raw()
+
+T = TypeVar("T")
+
+_Number = Annotated[int, Meta(ge=0, le=MAX_DIMENSION)]
+
+
+class _Raw(Struct, gc=False):
+    """An object of JSON; each member as its JSON."""
+
+    def get(self, member: str, default: Any = None) -> Any:
+        """The value of a member, or `default` where it is not there. Raises NotJSON."""
+        raw = getattr(self, member)
+        return default if raw is ABSENT else decode(raw)
+
+
+class RawLayer(_Raw):
+    """A layer or a model as Keras serializes it: its class, the arguments that rebuild it, and how it is called."""
+
+    class_name: Raw = ABSENT
+    config: Raw = ABSENT
+    name: Raw = ABSENT
+    inbound_nodes: Raw = ABSENT
+    module: Raw = ABSENT
+    registered_name: Raw = ABSENT
+    build_config: Raw = ABSENT
+
+    def __contains__(self, member: str) -> bool:
+        return getattr(self, member) is not ABSENT
+
+    @property
+    def cache_key(self) -> bytes | None:
+        """All that decides what the layer is, wherever it stands; None where it is too long. No JSON holds a NUL."""
+        key = b"\0".join((self.class_name, self.module, self.registered_name, self.config))
+        return key if len(key) <= MAX_KEY_BYTES else None
+
+    def simple_calls(self) -> tuple[Call, ...] | None:
+        """How it is called: never, or once on a tensor or a list of tensors and nothing else; None where otherwise."""
+        if self.inbound_nodes is ABSENT:
+            return ()
+        try:
+            (node,) = _NODES.decode(self.inbound_nodes)
+        except ValidationError:
+            return () if bytes(self.inbound_nodes) == b"[]" else None
+        (tensors,) = node.args
+        return (Call(([tensor.ref() for tensor in tensors] if isinstance(tensors, list) else tensors.ref(),)),)
+
+
+class RawModel(_Raw):
+    """The config of a model: its layers, and how they are wired."""
+
+    layers: Raw = ABSENT
+    input_layers: Raw = ABSENT
+    output_layers: Raw = ABSENT
+    name: Raw = ABSENT
+    trainable: Raw = ABSENT
+    build_input_shape: Raw = ABSENT
+
+    @property
+    def is_functional(self) -> bool:
+        """Whether it has layers that are wired by name."""
+        return self.layers is not ABSENT and self.input_layers is not ABSENT and self.output_layers is not ABSENT
+
+
+class _Document(_Raw):
+    compile_config: Raw = ABSENT
+
+
+class _Origin(Struct, gc=False, forbid_unknown_fields=True):
+    """A tensor's shape; and the layer, the number of its call and the number of its output that made it."""
+
+    shape: Annotated[tuple[_Number | None, ...], Meta(max_length=64)]
+    keras_history: tuple[str, _Number, _Number]
+    dtype: str | None = None
+
+
+class _Tensor(Struct, gc=False, forbid_unknown_fields=True):
+    class_name: Literal["__keras_tensor__"]
+    config: _Origin
+
+    def ref(self) -> Ref:
+        layer, call, output = self.config.keras_history
+        return Ref(layer, call, output, self.config.shape)
+
+
+class _Node(Struct, gc=False, forbid_unknown_fields=True):
+    """A call on one tensor, or on one list of them, and nothing else."""
+
+    args: tuple[_Tensor | list[_Tensor]]
+    kwargs: dict[str, None]
+
+
+_LAYER, _LAYERS, _MODEL = Decoder(RawLayer), Decoder(list[RawLayer]), Decoder(RawModel)
+_ANYTHING, _DOCUMENT, _NODES = Decoder(list[Raw]), Decoder(_Document), Decoder(tuple[_Node])
+
+
+def parse_layer(raw: bytes | Raw) -> RawLayer | None:
+    """A layer of its JSON; None where that is no object. Raises NotJSON."""
+    return _decode(_LAYER, raw)
+
+
+def parse_layers(raw: Raw) -> list[RawLayer | Raw]:
+    """The layers of a list, those that are no objects as they are; empty where there is no list. Raises NotJSON."""
+    layers: list[RawLayer | Raw] | None = _decode(_LAYERS, raw)  # type: ignore[assignment]
+    if layers is None:
+        layers = [parse_layer(item) or item for item in _decode(_ANYTHING, raw) or ()]
+    return layers
+
+
+def parse_model(raw: Raw) -> RawModel | None:
+    """The config of a model of its JSON; None where that is no object. Raises NotJSON."""
+    return _decode(_MODEL, raw)
+
+
+def compile_config(raw: bytes) -> Any:
+    """What a compiled model says of its optimizer; None where it is not compiled."""
+    document = _decode(_DOCUMENT, raw)
+    return None if document is None else document.get("compile_config")
+
+
+def _decode(decoder: Decoder[T], raw: bytes | Raw) -> T | None:
+    """What a decoder makes of JSON; None where it is JSON of another type. Raises NotJSON."""
+    try:
+        return decoder.decode(raw)
+    except ValidationError:
+        return None
+    except ValueError as error:
+        raise syntax_error(bytes(raw), error) from None

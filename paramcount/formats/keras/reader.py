@@ -1,0 +1,289 @@
+"""Read Keras' serialized objects into layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from msgspec import Raw
+
+from paramcount.counting.graph import flatten
+from paramcount.formats.keras import legacy, warnings
+from paramcount.formats.keras.leaf import LEAVES, KerasClass, is_cacheable, read_leaf
+from paramcount.formats.keras.nodes import Nodes, is_shape, layers_in_use, reorder
+from paramcount.formats.keras.raw import ABSENT, RawLayer, RawModel, parse_layer, parse_layers, parse_model
+from paramcount.formats.source import decode
+from paramcount.model.errors import ArchitectureError, InvalidDocument, InvalidGraph, Problems, TooLarge, did_you_mean
+from paramcount.model.layers import Call, Graph, Layer, Ref
+from paramcount.model.report import ReportWarning
+from paramcount.model.tensors import Dimensions
+from paramcount.schema.validator import MAX_PROBLEMS, shown
+
+MAX_DEPTH = 40
+"""How many layers may be inside each other."""
+
+_FUNCTIONAL = frozenset(("Functional", "Model"))
+
+
+class _Child(NamedTuple):
+    """A layer of a model, as it is written and as it is read."""
+
+    item: RawLayer | None  # None: it is no object
+    layer: Layer
+    calls: tuple[Call, ...] | None = ()  # None: they are in `nodes`
+    nodes: tuple[Any, ...] = ()
+
+
+class KerasReader:
+    """Reads one document; gathers what is wrong with it and what to warn of."""
+
+    def __init__(self) -> None:
+        self.problems: list[ArchitectureError] = []
+        self.warnings: list[ReportWarning] = []
+
+    def add_problem(self, problem: ArchitectureError) -> None:
+        """Note a problem and go on. Raises Problems after MAX_PROBLEMS."""
+        self.problems.append(problem)
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise Problems(self.problems)
+
+    def _add_type_problem(self, expected: str, value: Any, pointer: str) -> None:
+        self.add_problem(InvalidDocument(f"must be {expected}, not {shown(value)}", pointer, "type"))
+
+    def read(self, raw: bytes | Raw, pointer: str) -> Layer:
+        """The layer or model of its JSON, which stands at `pointer`; a stand-in after a problem."""
+        if (item := parse_layer(raw)) is None:
+            self._add_type_problem("an object", decode(raw), pointer)
+            return Layer("", "", pointer=pointer)
+        if item.simple_calls() is None:
+            self._nodes(item, pointer)
+        return self._layer(item, pointer, "", is_root=True)
+
+    def _layer(self, item: RawLayer, pointer: str, path: str, *, is_root: bool = False) -> Layer:
+        """A layer or a model, and all that is in it; a stand-in after a problem."""
+        if pointer.count("/config/") > MAX_DEPTH:
+            self.add_problem(TooLarge(f"is nested deeper than {MAX_DEPTH} layers", pointer))
+            return Layer("", "", pointer=pointer)
+        if (leaf := LEAVES.get(item.cache_key)) is not None:
+            name = item.get("name", leaf.name)
+            if isinstance(name, str):
+                return leaf.layer(name, pointer)
+        return self._new_layer(item, pointer, path, is_root=is_root)
+
+    def _new_layer(self, item: RawLayer, pointer: str, path: str, *, is_root: bool) -> Layer:
+        """A layer whose like is not in the cache."""
+        for member in ("class_name", "config"):
+            if member not in item:
+                self.add_problem(InvalidDocument("is required", f"{pointer}/{member}", "required"))
+        class_name = item.get("class_name")
+        if not isinstance(class_name, str) or not 0 < len(class_name) <= 200:
+            self._add_type_problem("the name of a class", class_name, f"{pointer}/class_name")
+            return Layer("", "", pointer=pointer)
+        keras_class = KerasClass.of(item, class_name)
+        if (model := self._model_config(item, keras_class)) is not None:
+            return self._model(item, model, keras_class, pointer, path, is_root=is_root)
+        config = item.get("config", {})
+        if not isinstance(config, dict):
+            self._add_type_problem("an object", config, f"{pointer}/config")
+            return Layer("", "", pointer=pointer)
+        return self._leaf(item, config, keras_class, pointer, path, is_root=is_root)
+
+    def _leaf(
+        self, item: RawLayer, config: dict[str, Any], keras_class: KerasClass, pointer: str, path: str, *, is_root: bool
+    ) -> Layer:
+        """A layer that is no model."""
+        problem_count = len(self.problems)
+        name = self._name(item, config.get("name", keras_class.default_layer_name), pointer)
+        self._flag(config.get("trainable", True), pointer)
+        path = "" if is_root else f"{path}.{name}" if path else name
+        leaf, noted = read_leaf(keras_class, config, path)
+        self.warnings += noted
+        if not noted and problem_count == len(self.problems) and is_cacheable(leaf):
+            LEAVES.put(item.cache_key, leaf)
+        return leaf.layer(name, pointer)
+
+    def _name(self, item: RawLayer, config_name: Any, pointer: str) -> str:
+        """A layer's own name: its member `name`, or its config's, or its class in snake case."""
+        name = item.get("name", config_name)
+        if not isinstance(config_name, str):
+            self._add_type_problem("a string", config_name, f"{pointer}/config/name")
+        elif not isinstance(name, str):
+            self._add_type_problem("a string", name, f"{pointer}/name")
+        return name if isinstance(name, str) else ""
+
+    def _flag(self, trainable: Any, pointer: str) -> bool:
+        """Whether a layer's config says that it trains."""
+        if not isinstance(trainable, bool):
+            self._add_type_problem("true or false", trainable, f"{pointer}/config/trainable")
+        return trainable is True
+
+    def _model_config(self, item: RawLayer, keras_class: KerasClass) -> RawModel | None:
+        """The config of a model; None of another layer."""
+        is_sequential = keras_class.name == "Sequential" and not keras_class.is_custom
+        if item.config is ABSENT:
+            config: RawModel | None = RawModel()
+        elif is_sequential and bytes(item.config)[:1] == b"[":
+            config = RawModel(layers=item.config)  # as Keras 1 wrote it
+        else:
+            config = parse_model(item.config)
+        is_model = is_sequential or keras_class.name in _FUNCTIONAL or (config is not None and config.is_functional)
+        return config if is_model else None
+
+    def _model(
+        self, item: RawLayer, config: RawModel, keras_class: KerasClass, pointer: str, path: str, *, is_root: bool
+    ) -> Layer:
+        """A Functional or Sequential model."""
+        name = self._name(item, config.get("name", keras_class.default_layer_name), pointer)
+        path = "" if is_root else f"{path}.{name}" if path else name
+        trainable = self._flag(config.get("trainable", True), pointer)
+        model = Layer(name, keras_class.name, pointer=pointer)
+        if keras_class.name not in _FUNCTIONAL and not config.is_functional:
+            return self._sequential(model, item, config, path)
+        if keras_class.is_custom:
+            self.warnings.append(warnings.of_model_class(keras_class.name, path))
+        # Each layer counts by its own flag, even one that was thawed inside a frozen model; but for the outermost.
+        return self._functional(model._replace(trainable=trainable or not is_root), config, path)
+
+    def _children(self, config: RawModel, pointer: str, path: str) -> Iterator[_Child]:
+        """The layers of a model."""
+        items = parse_layers(config.layers) if config.layers is not ABSENT else []
+        if not items:
+            self._add_type_problem("a list of at least one layer", config.get("layers"), f"{pointer}/config/layers")
+        for index, item in enumerate(items):
+            layer_pointer = f"{pointer}/config/layers/{index}"
+            if isinstance(item, RawLayer):
+                layer, calls = self._layer(item, layer_pointer, path), item.simple_calls()
+                yield _Child(item, layer, calls, () if calls is not None else self._nodes(item, layer_pointer))
+            else:
+                self._add_type_problem("an object", decode(item), layer_pointer)
+                yield _Child(None, Layer("", "", pointer=layer_pointer))
+
+    def _sequential(self, model: Layer, item: RawLayer, config: RawModel, path: str) -> Layer:
+        """Layers one after the other; a stated input shape is no layer of its own, as Keras does not show it."""
+        children = list(self._children(config, model.pointer, path))
+        stated = _shape(config.get("build_input_shape")) or _shape(_built_for(item))
+        first = children[0].item if children else None
+        if first is not None and first.get("class_name") == "InputLayer":
+            stated = self._input_shape(children.pop(0).layer)
+            if not children:
+                self.add_problem(InvalidDocument("has an input but no layers", f"{model.pointer}/config/layers"))
+        elif first is not None:
+            stated = _first_shape(first.get("config")) or stated
+        names = {child.layer.name for child in children}
+        entry = Ref("input")
+        while entry.layer in names:
+            entry = Ref(f"{entry.layer}_")
+        feeds = [entry, *(Ref(child.layer.name) for child in children)]
+        layers = [child.layer.with_calls((Call((ref,)),)) for child, ref in zip(children, feeds, strict=False)]
+        return model._replace(children=tuple(layers), graph=Graph((entry.layer,), feeds[-1], (stated,)))
+
+    def _input_shape(self, layer: Layer) -> Dimensions | None:
+        """What an InputLayer says reaches the model."""
+        config = layer.config or {}
+        shape: Any = config.get("batch_shape")
+        member = "batch_shape"
+        if shape is None and config.get("shape") is not None:
+            shape, member = config["shape"], "shape"
+            shape = [None, *shape] if isinstance(shape, list) else shape
+        if not is_shape(shape):
+            expected = "a list of dimensions, null where one is open"
+            self._add_type_problem(expected, shape, f"{layer.pointer}/config/{member}")
+            return None
+        return tuple(shape)
+
+    def _functional(self, model: Layer, config: RawModel, path: str) -> Layer:
+        """Layers wired by name."""
+        pointer = f"{model.pointer}/config"
+        children = list(self._children(config, model.pointer, path))
+        models = {child.layer.name: child.layer for child in children if child.layer.graph is not None}
+        is_keras_2 = any(isinstance(node, list) for child in children for node in child.nodes)
+        functional = frozenset(name for name, layer in models.items() if is_keras_2 or layer.type != "Sequential")
+        nodes = Nodes(self.add_problem, frozenset(models), functional)
+        layers = [child.layer.with_calls(self._calls(child, nodes, is_keras_2)) for child in children]
+        ends: dict[str, list[Ref]] = {}
+        for member in ("input_layers", "output_layers"):
+            if getattr(config, member) is ABSENT:
+                self.add_problem(InvalidDocument("is required", f"{pointer}/{member}", "required"))
+                continue
+            refs = flatten(nodes.refs(config.get(member), f"{pointer}/{member}"))
+            ends[member] = [ref for ref in refs if ref is not None]
+            if not ends[member]:
+                self.add_problem(InvalidDocument("must name at least one layer", f"{pointer}/{member}"))
+        inputs, outputs = ends.get("input_layers", []), ends.get("output_layers", [])
+        for ref in inputs:
+            if ref.call or ref.output:
+                detail = f"{shown(ref.layer)} is called once and has one output"
+                self.add_problem(InvalidGraph(detail, f"{pointer}/input_layers", "missing_input"))
+        graph = Graph(tuple(ref.layer for ref in inputs), outputs[0] if len(outputs) == 1 else outputs)
+        return model._replace(children=self._in_use(layers, graph, pointer, path), graph=graph)
+
+    def _nodes(self, item: RawLayer, pointer: str) -> tuple[Any, ...]:
+        """A layer's `inbound_nodes`: objects as Keras 3 writes them, lists as Keras 2 did."""
+        nodes = item.get("inbound_nodes", [])
+        if not isinstance(nodes, list):
+            self._add_type_problem("a list", nodes, f"{pointer}/inbound_nodes")
+            return ()
+        for index, node in enumerate(nodes):
+            if not isinstance(node, dict | list):
+                self._add_type_problem("an object or a list", node, f"{pointer}/inbound_nodes/{index}")
+        return tuple([node if isinstance(node, dict | list) else None for node in nodes])
+
+    def _calls(self, child: _Child, nodes: Nodes, is_keras_2: bool) -> tuple[Call, ...]:
+        """The calls of a layer of a Functional model."""
+        layer, calls = child.layer, list(child.calls or ())
+        if child.calls is None and child.item is not None:
+            pointer, built_for = f"{layer.pointer}/inbound_nodes", _built_for(child.item) if is_keras_2 else None
+            calls = [
+                nodes.call(node, f"{pointer}/{index}", built_for) for index, node in enumerate(child.nodes) if node
+            ]
+        if is_keras_2 and layer.type in legacy.RECURRENT:
+            calls = [legacy.with_states(call) for call in calls]
+        if layer.graph is not None:
+            calls = [reorder(call, layer.graph.inputs) for call in calls]
+        return tuple(calls)
+
+    def _in_use(self, layers: list[Layer], graph: Graph, pointer: str, path: str) -> tuple[Layer, ...]:
+        """The layers between inputs and outputs: others that the document holds are no part of the model."""
+        if self.problems:  # what is wrong with a layer hides what it feeds
+            return tuple(layers)
+        names = {layer.name for layer in layers}
+        for name in graph.inputs:
+            if name not in names:
+                detail = f"no layer here is called {shown(name)}{did_you_mean(name, names)}"
+                self.add_problem(InvalidGraph(detail, f"{pointer}/input_layers", "missing_input"))
+        in_use = layers_in_use(layers, graph)
+        for layer in layers:
+            if layer.name not in in_use:
+                self.warnings.append(warnings.of_unused(f"{path}.{layer.name}" if path else layer.name))
+            elif layer.type == "InputLayer" and layer.name not in graph.inputs:
+                detail = "is an input that input_layers does not name"
+                self.add_problem(InvalidGraph(detail, layer.pointer, "missing_input"))
+        return tuple([layer for layer in layers if layer.name in in_use])
+
+    def stated_input(self, raw: bytes, root: Layer) -> tuple[Dimensions, ...]:
+        """The shape that a layer alone was built for; a model states its own."""
+        item = parse_layer(raw) if root.graph is None else None
+        shape = None if item is None else _shape(_built_for(item))
+        return () if shape is None else (shape,)
+
+
+def _built_for(item: RawLayer) -> Any:
+    """The shape, or the shapes, that a layer was built for."""
+    built = item.get("build_config")
+    return built.get("input_shape") if isinstance(built, dict) else None
+
+
+def _shape(value: Any) -> Dimensions | None:
+    return tuple(value) if is_shape(value) and value else None
+
+
+def _first_shape(config: Any) -> Dimensions | None:
+    """The input shape that the first layer of a Sequential states for itself, as Keras 2 wrote it."""
+    if not isinstance(config, dict):
+        return None
+    if is_shape(config.get("batch_input_shape")):
+        return tuple(config["batch_input_shape"])
+    if is_shape(config.get("input_shape")):
+        return (None, *config["input_shape"])
+    width = config.get("input_dim")
+    return (None, width) if width is not None and is_shape([width]) and "output_dim" not in config else None

@@ -1,0 +1,117 @@
+"""A document as it came: bytes of JSON, of a text or of a file, decoded no further than someone asks."""
+
+from __future__ import annotations
+
+from collections.abc import ItemsView, Mapping, ValuesView
+from mmap import mmap
+from typing import Any, Literal
+
+import msgspec
+import orjson
+
+from paramcount.model.errors import InvalidDocument
+
+Bytes = (bytes, bytearray, memoryview, mmap)
+"""What a file's bytes may come as."""
+
+_MISSING: Any = object()
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class NotJSON(ValueError):
+    """Bytes that should be JSON and are not."""
+
+
+class Members(dict[str, Any]):
+    """The members of a JSON object, each decoded when it is asked for."""
+
+    def __init__(self, raw: Mapping[str, msgspec.Raw]) -> None:
+        super().__init__(raw)
+
+    def __getitem__(self, name: str) -> Any:
+        value = super().__getitem__(name)
+        if isinstance(value, msgspec.Raw):
+            value = decode(value)
+            self[name] = value
+        return value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def items(self) -> ItemsView[str, Any]:  # type: ignore[override]
+        return ItemsView(self)
+
+    def values(self) -> ValuesView[Any]:  # type: ignore[override]
+        return ValuesView(self)
+
+
+def syntax_error(raw: bytes, error: Exception) -> NotJSON:
+    """What is wrong with bytes that are no JSON, with line and column where orjson says so."""
+    try:
+        orjson.loads(raw)
+    except orjson.JSONDecodeError as located:
+        return NotJSON(str(located))
+    return NotJSON(str(error))
+
+
+def decode(raw: msgspec.Raw | bytes) -> Any:
+    """The value of JSON (RFC 8259: no NaN, no Infinity). Raises NotJSON."""
+    try:
+        return orjson.loads(bytes(raw))
+    except orjson.JSONDecodeError as error:
+        raise NotJSON(str(error)) from None
+
+
+class Source:
+    """One document. `kind` says what its bytes are: JSON, the text of print(model), or a file of another kind."""
+
+    __slots__ = ("_raw", "_value", "kind")
+
+    def __init__(self, kind: Literal["json", "text", "file"], raw: Any = _MISSING, value: Any = _MISSING) -> None:
+        self.kind, self._raw, self._value = kind, raw, value
+
+    @classmethod
+    def of(cls, document: Any) -> Source:
+        """A Python value as a source: text, a file's bytes, or what JSON decodes to."""
+        if isinstance(document, Source):
+            return document
+        if isinstance(document, str):
+            return cls("text", value=document)
+        return cls("file", document, document) if isinstance(document, Bytes) else cls("json", value=document)
+
+    @classmethod
+    def from_json(cls, raw: bytes) -> Source:
+        """JSON as it came; a JSON string holds a text. Raises NotJSON."""
+        if raw.lstrip(b" \t\n\r")[:1] == b'"':
+            return cls("text", value=decode(raw))
+        return cls("json", raw)
+
+    @property
+    def raw(self) -> Any:
+        """The bytes of a file, or of JSON. Raises InvalidDocument where a value is not JSON's."""
+        if self._raw is _MISSING:
+            try:
+                self._raw = orjson.dumps(self._value)
+            except (TypeError, ValueError) as error:
+                raise InvalidDocument(f"is not JSON: {str(error)[:100]}") from None
+        return self._raw
+
+    @property
+    def value(self) -> Any:
+        """The decoded document. Raises NotJSON."""
+        if self._value is _MISSING:
+            self._value = decode(self._raw)
+        return self._value
+
+    @property
+    def outline(self) -> Any:
+        """What to recognise a document by: of a JSON object its members, decoded when asked for. Raises NotJSON."""
+        if self._value is _MISSING:
+            try:
+                return Members(_MEMBERS.decode(self._raw))
+            except (msgspec.DecodeError, RecursionError):  # no object, or no JSON
+                return self.value
+        return self._value

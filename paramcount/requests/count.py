@@ -1,0 +1,121 @@
+"""Carry a request out: read its document, adapt it, count it; render the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from paramcount.adapters import AdapterProblems, adapt
+from paramcount.analysis.compare import Comparison, compare
+from paramcount.analysis.conventions import count_by_view
+from paramcount.analysis.training_memory import cost
+from paramcount.counting.count import Options, count
+from paramcount.formats.detect import detect, read
+from paramcount.formats.source import Source
+from paramcount.model.budget import Limits
+from paramcount.model.errors import ArchitectureError, Problems, TooLarge, UnknownFormat
+from paramcount.model.report import Report
+from paramcount.rendering import RENDERERS
+from paramcount.rendering.conventions import views_as_json, views_as_markdown, views_as_text
+from paramcount.rendering.json import as_json
+from paramcount.rendering.text import WIDTH, as_text
+from paramcount.rendering.training_memory import training_memory_as_json, training_memory_as_text
+from paramcount.requests.envelope import CountRequest, check_rules
+from paramcount.schema.registry import Format
+
+Step = Callable[[str], AbstractContextManager[Any]]
+"""What surrounds a step of the work, by the step's name."""
+
+
+def count_document(
+    source: Source, document_format: Format, request: CountRequest, limits: Limits, step: Step = nullcontext
+) -> Report:
+    """The report on a document of a known format. Raises Problems, as pointers into the document; those of the adapter,
+    as AdapterProblems; or NotJSON."""
+    options = request.options
+    with step("read"):
+        document = read(source, document_format, options.remote_code)
+    if request.adapter is not None:
+        with step("adapt"):
+            base = count(document, Options(dtype=options.dtype, unknown=options.unknown), limits)
+            document = adapt(document, base, request.adapter, source.value, document_format.name, limits)
+    with step("count"):
+        return count(document, options, limits)
+
+
+def count_envelope(request: CountRequest, limits: Limits, step: Step = nullcontext) -> Report:
+    """The report on an envelope's document. Raises Problems, as pointers into the envelope, or NotJSON."""
+    assert request.source is not None
+    try:
+        document_format = detect(request.source, request.format)
+    except UnknownFormat as error:
+        error.pointer = "/architecture" if request.format is None else "/format"
+        raise Problems([error]) from None
+    check_rules(request.options.rules, limits.max_rules)
+    try:
+        return count_document(request.source, document_format, request, limits, step)
+    except AdapterProblems as problems:
+        raise prefix_pointers("/adapter", problems) from None
+    except Problems as problems:
+        raise prefix_pointers("/architecture", problems) from None
+
+
+def compare_envelopes(
+    before: CountRequest, after: CountRequest, count_side: Callable[[CountRequest], Report]
+) -> Comparison:
+    """What is different in `after`. Raises Problems of both sides, as pointers into the comparison, or NotJSON."""
+    reports: list[Report] = []
+    problems: list[ArchitectureError] = []
+    for side, request in (("before", before), ("after", after)):
+        try:
+            reports.append(count_side(request))
+        except Problems as found:
+            problems += prefix_pointers(f"/{side}", found).problems
+    if problems:
+        raise Problems(problems)
+    try:
+        return compare(*reports)
+    except TooLarge as error:
+        raise Problems([error]) from None
+
+
+def to_json(report: Report, request: CountRequest, limits: Limits) -> dict[str, Any]:
+    """A report as JSON-able data, with the views and the training memory that were asked for. Raises Problems."""
+    check_rows(report, request, limits)
+    answer = as_json(report, request.detail, request.depth)
+    if request.views:
+        answer["views"] = views_as_json(count_by_view(report))
+    if request.optimizer is not None:
+        answer["training"] = training_memory_as_json(cost(report, request.optimizer, request.precision))
+    return answer
+
+
+def render(report: Report, request: CountRequest, limits: Limits, media: str, columns: int = WIDTH) -> str:
+    """A report as a media type that is not JSON; a table of text in so many columns. Raises Problems."""
+    check_rows(report, request, limits)
+    is_text = media == "text/plain"
+    if is_text:
+        parts = [as_text(report, 0 if request.detail == "totals" else request.depth, columns)]
+    else:
+        parts = [RENDERERS[media](report, request.detail, request.depth)]
+    if request.views and media in ("text/plain", "text/markdown"):
+        views = count_by_view(report)
+        parts.append(views_as_text(views, columns) if is_text else views_as_markdown(views))
+    if request.optimizer is not None and is_text:
+        parts.append(training_memory_as_text(cost(report, request.optimizer, request.precision)))
+    return "\n".join(parts)
+
+
+def check_rows(report: Report, request: CountRequest, limits: Limits) -> None:
+    """Refuse more rows than one answer holds. Raises Problems."""
+    if request.detail != "totals" and report.row_count > limits.max_rows:
+        detail = f"has {report.row_count:,} rows, more than {limits.max_rows:,}: ask with detail=totals"
+        raise Problems([TooLarge(detail)])
+
+
+def prefix_pointers(prefix: str, problems: Problems) -> Problems:
+    """The problems of a document, as pointers into what holds it."""
+    for error in problems.problems:
+        error.pointer = prefix + error.pointer
+    return problems

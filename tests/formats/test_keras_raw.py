@@ -1,0 +1,244 @@
+"""keras: a layer's JSON is decoded when its like was not read before; what comes of it is the same either way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paramcount.counting import evaluate
+from paramcount.counting.count import count
+from paramcount.formats.detect import read
+from paramcount.formats.keras.leaf import LEAVES
+from paramcount.formats.source import NotJSON, Source
+from paramcount.model.cache import MAX_KEY_BYTES
+from paramcount.model.errors import Problems
+from paramcount.model.report import Report
+from paramcount.schema.registry import FORMATS
+from tests.formats.keras_documents import (
+    COUNTED,
+    Document,
+    called,
+    dense,
+    entry,
+    functional,
+    layer,
+    node,
+    numbers,
+    sequential,
+    tensor,
+)
+from tests.formats.test_keras_refused import altered
+
+KERAS = FORMATS["keras"]
+RESNET = Path("examples/resnet50-keras.json").read_bytes()
+MODEL = functional(entry(), dense("d", "x"))  # 4·3 + 3
+DOCUMENTS = [counted[0] for counted in COUNTED.values()]
+
+
+def forget() -> None:
+    LEAVES.clear()
+    evaluate._RESULTS.clear()  # noqa: SLF001
+
+
+def outcome(raw: bytes) -> object:
+    """What is counted of a document's JSON, or every problem that it has."""
+    try:
+        report = count(read(Source.from_json(raw), KERAS))
+    except NotJSON as error:
+        return str(error)
+    except Problems as refused:
+        return tuple((problem.pointer, problem.code, problem.detail) for problem in refused.problems)
+    return report.root, report.warnings, report.weights_by_dtype, report.buffers_by_dtype
+
+
+def report(raw: bytes | Document) -> Report:
+    """The count of a document whose layers were read before."""
+    raw = raw if isinstance(raw, bytes) else json.dumps(raw).encode()
+    for _ in range(2):
+        read(Source.from_json(raw), KERAS)
+    return count(read(Source.from_json(raw), KERAS))
+
+
+@pytest.mark.parametrize(("payload", "trainable", "frozen"), COUNTED.values(), ids=COUNTED)
+def test_counted(payload: Document, trainable: int, frozen: int) -> None:
+    assert numbers(report(payload)) == (trainable, frozen)
+
+
+def test_a_published_model() -> None:
+    assert sum(numbers(report(RESNET))) == 25_636_712
+
+
+def policy(name: str) -> Document:
+    return {"module": "keras", "class_name": "DTypePolicy", "config": {"name": name}, "registered_name": None}
+
+
+def test_layers_that_are_called_like_a_dtype() -> None:
+    """A layer's name is never taken for the same word elsewhere in its config."""
+    layers = [entry()]
+    for name in ("float32", "float16", "float64", "d"):
+        inner = "float16" if name == "d" else name
+        layers.append(dense(name, layers[-1]["name"], units=4, dtype=policy(inner)))
+    odd = dense("odd", "d", units=4)
+    odd["config"]["name"] = "d"
+    sizes = {row.name: row.totals.bytes for row in report(functional(*layers, odd)).root.children if row.tensors}
+    assert sizes == {"float32": 80, "float16": 40, "float64": 160, "d": 40, "odd": 80}  # 4·4 + 4 elements
+
+
+@pytest.mark.parametrize("first", ["float16", "float32"])
+def test_layers_that_differ_in_dtype_only(first: str) -> None:
+    """Whatever stands first in the config: 15 elements of 2 and of 4 bytes."""
+    second = "float32" if first == "float16" else "float16"
+    for name in (first, second, first):
+        item = dense("float16", "x")
+        config = {"dtype": policy(name), "name": "float16", "units": 3}
+        assert report(functional(entry(), {**item, "name": name, "config": config})).root.totals.bytes == (
+            30 if name == "float16" else 60
+        )
+
+
+def test_a_long_config_is_read_each_time() -> None:
+    assert numbers(report(functional(entry(), dense("d", "x", kernel_initializer="x" * MAX_KEY_BYTES)))) == (15, 0)
+
+
+def test_layers_that_differ_in_one_argument() -> None:
+    units = {f"d{n}": n for n in range(1, 9)}
+    ends = [[name, 0, 0] for name in units]
+    model = functional(entry(), *(dense(name, "x", units=n) for name, n in units.items()), outputs=ends)
+    rows = {row.name: row for row in report(model).root.children}
+    assert {name: rows[name].totals.trainable for name in units} == {name: 5 * n for name, n in units.items()}
+
+
+def changed(**members: Any) -> Document:
+    """The model, with a layer that has these members, or lacks them where they are None."""
+    first, last = MODEL["config"]["layers"]
+    item = {**last, **members}
+    return functional(first, {name: value for name, value in item.items() if value is not None})
+
+
+def nested(levels: int) -> Document:
+    return MODEL if levels == 0 else functional(entry(), called(nested(levels - 1), "m", "x"))
+
+
+NOT_JSON: dict[str, bytes] = {
+    "no UTF-8": json.dumps(MODEL).encode().replace(b'"Dense"', b'"Dense\xff"'),
+    "Latin-1": json.dumps(functional(entry(), dense("é", "x")), ensure_ascii=False).encode("latin-1"),
+    "NaN": json.dumps(functional(entry(), dense("d", "x", units=3, rate=float("nan")))).encode(),
+    "half of it": json.dumps(MODEL).encode()[:-40],
+    "more after it": json.dumps(MODEL).encode() + b"{}",
+    "nothing": b"",
+    "very deep lists": json.dumps(MODEL).encode().replace(b'"units": 3', b'"units": ' + b"[" * 100_000),
+}
+
+
+@pytest.mark.parametrize("raw", NOT_JSON.values(), ids=NOT_JSON)
+def test_not_json(raw: bytes) -> None:
+    for _ in range(3):
+        with pytest.raises(NotJSON):
+            read(Source.from_json(raw), KERAS)
+
+
+REFUSED: dict[str, Document] = {
+    "no class": changed(class_name=None),
+    "no config": changed(config=None),
+    "a config that is no object": changed(config=[]),
+    "a name that is no string": changed(name=1),
+    "a flag that is none": changed(config={"name": "d", "units": 3, "trainable": 1}),
+    "nodes that are no list": changed(inbound_nodes={}),
+    "a node that is none": changed(inbound_nodes=[1]),
+    "no layers": {**MODEL, "config": {**MODEL["config"], "layers": []}},
+    "a flag that is none, of the model": functional(entry(), dense("d", "x"), trainable="yes"),
+    "no inputs": {**MODEL, "config": {k: v for k, v in MODEL["config"].items() if k != "input_layers"}},
+    "inputs that are no references": functional(entry(), dense("d", "x"), inputs=[["x", 0]]),
+    "too many models in models": nested(50),
+}
+
+
+@pytest.mark.parametrize("payload", REFUSED.values(), ids=REFUSED)
+def test_refused(payload: Document) -> None:
+    for _ in range(3):
+        with pytest.raises(Problems):
+            report(payload)
+
+
+COUNTED_HERE: dict[str, tuple[Document | bytes, int]] = {
+    "a member that is not known": ({**MODEL, "more": 1}, 15),
+    "a member of a layer that is not known": (changed(more=1), 15),
+    "a member of the model's config that is not known": (functional(entry(), dense("d", "x"), more=1), 15),
+    "another alphabet": (json.dumps(functional(entry(), dense("é", "x")), ensure_ascii=False).encode(), 15),
+    "no spaces": (json.dumps(MODEL, separators=(",", ":")).encode(), 15),
+    "a sequence as Keras 1 wrote it": ({**sequential(), "config": [entry(), dense()]}, 15),
+    "Keras 2": (changed(inbound_nodes=[[["x", 0, 0, {}]]]), 15),
+    "a list of one call's tensors": (changed(inbound_nodes=[node(([tensor("x")],))]), 15),
+    "an argument that is null": (changed(inbound_nodes=[node("x", mask=None)]), 15),
+    "by name": (changed(inbound_nodes=[{"args": [], "kwargs": {"inputs": tensor("x")}}]), 15),
+}
+
+
+@pytest.mark.parametrize(("payload", "total"), COUNTED_HERE.values(), ids=COUNTED_HERE)
+def test_written_otherwise(payload: Document | bytes, total: int) -> None:
+    assert sum(numbers(report(payload))) == total
+
+
+ODD_NODES: dict[str, list[Any]] = {
+    "nothing": [],
+    "a flag": [node("x", training=True)],
+    "two calls": [node("x"), node("x")],
+    "two arguments": [node(("x", "x"))],
+    "a list": [node(([tensor("x"), tensor("x")],))],
+    "a list in a list": [node(([[tensor("x")]],))],
+    "a shape of another length": [node(tensor("x", shape=(None, 4, 4)))],
+    "an axis that is no number": [node(tensor("x", shape=(None, 4.0)))],
+    "an axis that is too long": [node(tensor("x", shape=(None, 2**41)))],
+    "a call that is none": [node(tensor("x", call=-1))],
+    "a call that is not there": [node(tensor("x", call=1))],
+    "a layer that is not there": [node("y")],
+    "a layer without a name": [node(tensor(None))],  # type: ignore[arg-type]
+    "no tensor": [node(({"class_name": "__numpy__", "config": {"value": 1.0, "dtype": "float32"}},))],
+}
+
+
+@pytest.mark.parametrize("nodes", ODD_NODES.values(), ids=ODD_NODES)
+@pytest.mark.parametrize("item", [dense("d"), layer("Add", "add")], ids=["Dense", "Add"])
+def test_odd_calls_are_read_alike_before_and_after(nodes: list[Any], item: Document) -> None:
+    raw = json.dumps(functional(entry(), {**item, "inbound_nodes": nodes})).encode()
+    forget()
+    first = outcome(raw)
+    assert [outcome(raw) for _ in range(3)] == [first] * 3
+
+
+@st.composite
+def shuffled(draw: st.DrawFn, document: Any) -> Any:
+    """The document with the members of its objects in any order."""
+    if isinstance(document, dict):
+        return {name: draw(shuffled(document[name])) for name in draw(st.permutations(list(document)))}
+    return [draw(shuffled(item)) for item in document] if isinstance(document, list) else document
+
+
+@st.composite
+def written(draw: st.DrawFn) -> bytes:
+    """A document with any JSON in any place, its members in any order, with spaces or without."""
+    document = draw(altered(DOCUMENTS))
+    if draw(st.booleans()):
+        document = draw(shuffled(document))
+    separators = draw(st.sampled_from([None, (",", ":")]))
+    return json.dumps(document, separators=separators, ensure_ascii=draw(st.booleans())).encode(errors="replace")
+
+
+@given(written(), written())
+def test_what_was_read_before_changes_nothing(first: bytes, second: bytes) -> None:
+    forget()
+    expected = outcome(second)
+    for _ in range(3):
+        outcome(first)
+        assert outcome(second) == expected
+
+
+@given(written())
+def test_what_the_reader_refuses_has_a_problem(raw: bytes) -> None:
+    """The reader accepts; the schema only explains: a refusal always says something."""
+    assert outcome(raw) != ()
