@@ -15,25 +15,27 @@ from paramcount.schema.registry import FRAMEWORKS, LAYERS
 from tests.cases import Case, cases, is_shape, shape
 
 CASES = [case for framework in FRAMEWORKS for case in cases(framework)]
-BUILT_IN = [name for name, kind in LAYERS.items() if kind.origin.startswith("paramcount.")]
+BUILT_IN = [name for name, layer_type in LAYERS.items() if layer_type.origin.startswith("paramcount.")]
 
 
 def document(case: Case) -> Document:
     """A model of one layer, called on the inputs of a case."""
-    framework, _, kind = case.type.partition(".")
-    fed: list[Any] = []
+    framework, _, class_name = case.type.partition(".")
+    inputs: list[Any] = []
 
-    def refs(value: Any) -> Any:
+    def to_refs(value: Any) -> Any:
         if is_shape(value):
-            fed.append(shape(value))
-            return Ref(f"input_{len(fed) - 1}")
-        return [refs(one) for one in value] if isinstance(value, list) else {k: refs(v) for k, v in value.items()}
+            inputs.append(shape(value))
+            return Ref(f"input_{len(inputs) - 1}")
+        return [to_refs(one) for one in value] if isinstance(value, list) else {k: to_refs(v) for k, v in value.items()}
 
-    call = Call(tuple(refs(value) for value in case.inputs), {n: refs(v) for n, v in case.kwargs.items()} | case.flags)
-    layer = Layer("it", kind, config=case.config, calls=(call,))
-    names = tuple(f"input_{index}" for index in range(len(fed)))
+    call = Call(
+        tuple(to_refs(value) for value in case.inputs), {n: to_refs(v) for n, v in case.kwargs.items()} | case.flags
+    )
+    layer = Layer("it", class_name, config=case.config, calls=(call,))
+    names = tuple(f"input_{index}" for index in range(len(inputs)))
     root = Layer("", "Model", children=(layer,), graph=Graph(names, Ref("it")))
-    return Document(root, "keras", framework, inputs=tuple(fed), read_nested_layer=read_nested_layer)
+    return Document(root, "keras", framework, inputs=tuple(inputs), read_nested_layer=read_nested_layer)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if not case.error], ids=lambda case: case.id)
@@ -50,12 +52,19 @@ def test_layer(case: Case) -> None:
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.error], ids=lambda case: case.id)
 def test_refused(case: Case) -> None:
-    with pytest.raises(Problems) as refused:
+    with pytest.raises(Problems) as raised:
         count(document(case))
-    told = [f"{error.pointer.rpartition('/')[2]} {error.detail}".strip() for error in refused.value.problems]
-    assert any(case.error in line for line in told), told
+    messages = [f"{problem.pointer.rpartition('/')[2]} {problem.detail}".strip() for problem in raised.value.problems]
+    assert any(case.error in message for message in messages), messages
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_layer_has_a_case(name: str) -> None:
     assert any(case.type == name and not case.error for case in CASES), f"write a case for {name} in tests/layers"
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_layer_names_its_source(name: str) -> None:
+    summary, _, source = LAYERS[name].doc.partition("Source: ")
+    assert summary.strip(), f"say in a few words what {name} does"
+    assert source.endswith("."), f"end the docstring of {name} with its source: 'Source: keras.layers.Dense.'"

@@ -1,13 +1,16 @@
-"""keras.layers, one module a family; source of every formula: the layer's `build` and `compute_output_shape`."""
+"""keras.layers, one module a family; source of every formula: the layer's `build` and `compute_output_shape`.
 
-from paramcount.layers.keras import (
+The order of the import is that of the layer types in the API's contract.
+"""
+
+from paramcount.layers.keras import (  # isort: skip
     activation,
     applications,
+    core,
+    einsum,
     attention,
     augmentation,
     convolution,
-    core,
-    einsum,
     embedding,
     merging,
     normalization,

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from paramcount import Axes, Formula, Input, Number, ShapeMismatch, Tensor, UnknownShape, layer, require
-from paramcount.layers.keras.shapes import at_least
+from paramcount.layers.keras.shapes import as_list, require_min_rank
 from paramcount.schema.validator import shown
 
 
 @layer("keras.Activation", ignores="activation")
 def activation(inputs: Input) -> Formula:
-    """A function of each element; it owns nothing. Source: keras.layers.Activation."""
+    """A function of each element. No parameters. Source: keras.layers.Activation."""
     yield from ()
     return inputs
 
 
 @layer("keras.ELU", ignores="alpha")
 def elu(inputs: Input) -> Formula:
-    """x, or α(eˣ - 1) below zero; it owns nothing. Source: keras.layers.ELU."""
+    """x, or α(eˣ - 1) below zero. No parameters. Source: keras.layers.ELU."""
     yield from ()
     return inputs
 
 
 @layer("keras.LeakyReLU")
 def leaky_relu(inputs: Input, negative_slope: Number = 0.3) -> Formula:
-    """x, or a share of it below zero; it owns nothing. Source: keras.layers.LeakyReLU."""
+    """x, or negative_slope · x below zero. No parameters. Source: keras.layers.LeakyReLU."""
     yield from ()
     require(negative_slope >= 0, "must be at least 0", "negative_slope")
     return inputs
@@ -31,9 +31,9 @@ def leaky_relu(inputs: Input, negative_slope: Number = 0.3) -> Formula:
 
 @layer("keras.PReLU", ignores="alpha_initializer alpha_regularizer alpha_constraint")
 def prelu(inputs: Input, shared_axes: Axes | None = None) -> Formula:
-    """A slope for every element of the input, but along shared axes. Source: keras.layers.PReLU."""
-    shape = list(at_least(inputs, 1)[1:])
-    for axis in [] if shared_axes is None else shared_axes if isinstance(shared_axes, list) else [shared_axes]:
+    """max(0, x) + α · min(0, x): α has the input's shape, 1 along shared axes. Source: keras.layers.PReLU."""
+    shape = list(require_min_rank(inputs, 1)[1:])
+    for axis in as_list(shared_axes):
         if not -len(shape) <= axis - 1 < len(shape):  # as Python indexes: 0 is the last axis
             raise ShapeMismatch(f"shares an axis {axis} of its input, which has {len(inputs)}")
         shape[axis - 1] = 1
@@ -48,7 +48,7 @@ def prelu(inputs: Input, shared_axes: Axes | None = None) -> Formula:
 def relu(
     inputs: Input, max_value: Number | None = None, negative_slope: Number = 0.0, threshold: Number = 0.0
 ) -> Formula:
-    """max(x, 0), with bounds; it owns nothing. Source: keras.layers.ReLU."""
+    """max(x, 0), with bounds. No parameters. Source: keras.layers.ReLU."""
     yield from ()
     require(max_value is None or max_value >= 0, "must be at least 0", "max_value")
     require(negative_slope >= 0, "must be at least 0", "negative_slope")
@@ -58,6 +58,6 @@ def relu(
 
 @layer("keras.Softmax", ignores="axis")
 def softmax(inputs: Input) -> Formula:
-    """e^x / Σ e^x; it owns nothing. Source: keras.layers.Softmax."""
+    """e^x / Σ e^x. No parameters. Source: keras.layers.Softmax."""
     yield from ()
     return inputs

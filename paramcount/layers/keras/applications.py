@@ -7,13 +7,13 @@ from paramcount import Dim, Formula, Input, Tensor, layer
 
 @layer("keras.LayerScale", ignores="init_values")
 def layer_scale(x: Input, projection_dim: Dim) -> Formula:
-    """A factor for every channel; Keras gives it no name. Source: keras.src.applications.convnext.LayerScale."""
+    """Scales every channel by a weight that has no name. Source: keras.src.applications.convnext.LayerScale."""
     yield Tensor("variable", (projection_dim,))
     return x
 
 
 @layer("keras.StochasticDepth", ignores="drop_path_rate")
 def stochastic_depth(x: Input) -> Formula:
-    """Drops whole branches; it owns nothing. Source: keras.src.applications.convnext.StochasticDepth."""
+    """Randomly drops the whole input of an example. Source: keras.src.applications.convnext.StochasticDepth."""
     yield from ()
     return x

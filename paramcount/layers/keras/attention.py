@@ -21,7 +21,14 @@ from paramcount import (
 )
 from paramcount.layers.keras.common import BIAS, KERNEL
 from paramcount.layers.keras.einsum import einsum_dense
-from paramcount.layers.keras.shapes import Shapes, at_least, each, of_rank
+from paramcount.layers.keras.shapes import (
+    Shapes,
+    as_list,
+    require_either,
+    require_min_rank,
+    require_rank,
+    require_shapes,
+)
 from paramcount.model.tensors import Dimensions, Output
 from paramcount.schema.validator import shown
 
@@ -29,16 +36,17 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _MULTIHEAD = f"dropout sliding_window flash_attention seed {KERNEL} {BIAS}"
 
 
-def _query_and_value(inputs: Shapes) -> tuple[Dimensions, Dimensions, Dimensions]:
-    """[query, value] or [query, value, key]. Source: keras.layers.Attention._validate_inputs."""
+def _query_value_key(inputs: Shapes) -> tuple[Dimensions, Dimensions, Dimensions]:
+    """The shapes of query, value and key; the key is the value if not given. Source: Attention._validate_inputs."""
     if len(inputs) not in (2, 3):
         raise ShapeMismatch(f"takes [query, value] or [query, value, key], not {len(inputs)} inputs")
-    query, value, key = (at_least(shape, 2) for shape in (*each(inputs), *each(inputs)[1:2])[:3])
-    return query, value, key
+    query, value, *keys = (require_min_rank(shape, 2) for shape in require_shapes(inputs))
+    return query, value, keys[0] if keys else value
 
 
-def _attended(inputs: Shapes, return_attention_scores: bool) -> Output:
-    query, value, key = _query_and_value(inputs)
+def _output(inputs: Shapes, return_attention_scores: bool) -> Output:
+    """The attended values, and where they are returned the scores."""
+    query, value, key = _query_value_key(inputs)
     output = (*query[:-1], value[-1])
     return [output, (*query[:-1], key[-2])] if return_attention_scores else output
 
@@ -47,9 +55,9 @@ def _attended(inputs: Shapes, return_attention_scores: bool) -> Output:
 def attention(
     inputs: Inputs, use_scale: Flag = False, score_mode: Text = "dot", return_attention_scores: CallFlag = False
 ) -> Formula:
-    """A scalar or two at most. Source: keras.layers.Attention."""
-    require(score_mode in ("dot", "concat"), f'must be "dot" or "concat", not {shown(score_mode)}', "score_mode")
-    output = _attended(inputs, return_attention_scores)
+    """Dot-product attention: softmax(QKᵀ) V; at most two scalars train. Source: keras.layers.Attention."""
+    require_either(score_mode, "dot", "concat", "score_mode")
+    output = _output(inputs, return_attention_scores)
     if use_scale:
         yield Tensor("scale", ())
     if score_mode == "concat":
@@ -61,12 +69,12 @@ def attention(
 def additive_attention(
     inputs: Inputs, use_scale: Flag = True, score_mode: Text = "dot", return_attention_scores: CallFlag = False
 ) -> Formula:
-    """A scale as long as the query's last axis. Source: keras.layers.AdditiveAttention."""
-    require(score_mode in ("dot", "concat"), f'must be "dot" or "concat", not {shown(score_mode)}', "score_mode")
-    query, _, _ = _query_and_value(inputs)
+    """Attention scored by Σ scale · tanh(Q + K). Source: keras.layers.AdditiveAttention."""
+    require_either(score_mode, "dot", "concat", "score_mode")
+    query, _, _ = _query_value_key(inputs)
     if use_scale:
         yield Tensor("scale", (axis_length(query),))
-    return _attended(inputs, return_attention_scores)
+    return _output(inputs, return_attention_scores)
 
 
 @layer("keras.MultiHeadAttention", ignores=_MULTIHEAD)
@@ -84,40 +92,44 @@ def multi_head_attention(
     quantization_mode: Text | None = None,
     return_attention_scores: CallFlag = False,
 ) -> Formula:
-    """Projections to the heads and back, each with its bias. Source: keras.layers.MultiHeadAttention."""
+    """Projects query, key and value to `num_heads` heads, and back. Source: keras.layers.MultiHeadAttention."""
     key = value if key is None else key
     if any(not 2 <= len(shape) <= 20 for shape in (query, value, key)) or value[1:-1] != key[1:-1]:
         raise ShapeMismatch(f"takes a value and a key alike but for their last axis: {shown(value)}, {shown(key)}")
     rank = len(value) + 1
-    axes = [] if attention_axes is None else attention_axes if isinstance(attention_axes, list) else [attention_axes]
-    fits = all(-rank <= (axis if axis >= 0 else rank - 1 + axis) < rank for axis in axes)
+    fits = all(-rank <= (axis if axis >= 0 else rank - 1 + axis) < rank for axis in as_list(attention_axes))
     require(fits, f"must be axes of a value of {len(value)}", "attention_axes")
     depth = value_dim or key_dim
-    wide = [output_shape] if isinstance(output_shape, int) else output_shape or [axis_length(query)]
+    output_axes = as_list(output_shape) or [axis_length(query)]
 
-    def project(shape: Dimensions, after: list[int], summed: int = 1) -> Formula:
-        equation, bias = _projection(len(shape) - summed, summed, len(after))
-        whole = [*(None,) * (len(shape) - summed - 1), *after]
-        return einsum_dense(shape, equation, whole, bias if use_bias else None, quantization_mode=quantization_mode)
+    def project(shape: Dimensions, new_axes: list[int], summed: int = 1) -> Formula:
+        equation, bias_axes = _projection(len(shape) - summed, summed, len(new_axes))
+        partial = [*(None,) * (len(shape) - summed - 1), *new_axes]
+        axes = bias_axes if use_bias else None
+        return einsum_dense(shape, equation, partial, axes, quantization_mode=quantization_mode)
 
     heads = yield from inside("query", project(query, [num_heads, key_dim]))
     yield from inside("key", project(key, [num_heads, key_dim]))
     if use_gate:
         yield from inside("gate", project(query, [num_heads, depth]))
     yield from inside("value", project(value, [num_heads, depth]))
-    yield from inside("attention_output", project((*heads[:-1], depth), wide, 2))
-    output = (*query[:-1], *wide) if output_shape else query
+    yield from inside("attention_output", project((*heads[:-1], depth), output_axes, 2))
+    output = (*query[:-1], *output_axes) if output_shape else query
     return [output, (query[0], num_heads, query[1], query[1])] if return_attention_scores else output
 
 
-def _projection(free: int, summed: int, made: int) -> tuple[str, str]:
-    """Source: keras.src.layers.attention.multi_head_attention._build_proj_equation."""
-    require(free + summed + made <= len(_LETTERS), "makes more axes than an equation has letters", "output_shape")
-    kept, bound, new = _LETTERS[:free], _LETTERS[free : free + summed], _LETTERS[free + summed : free + summed + made]
-    return f"{kept}{bound},{bound}{new}->{kept}{new}", new
+def _projection(free: int, summed: int, new: int) -> tuple[str, str]:
+    """The equation that sums the last axes of an input and adds new ones, and the letters of the new ones.
+
+    Source: keras.src.layers.attention.multi_head_attention._build_proj_equation.
+    """
+    rank = free + summed
+    require(rank + new <= len(_LETTERS), "makes more axes than an equation has letters", "output_shape")
+    kept, bound, added = _LETTERS[:free], _LETTERS[free:rank], _LETTERS[rank : rank + new]
+    return f"{kept}{bound},{bound}{added}->{kept}{added}", added
 
 
-def _grouped(
+def _group_query(
     query: Dimensions,
     value: Dimensions,
     key: Dimensions,
@@ -131,8 +143,9 @@ def _grouped(
     """Source: keras.layers.GroupQueryAttention.build."""
     width = axis_length(query)
 
-    def project(shape: Dimensions, equation: str, after: list[int | None], bias: str) -> Formula:
-        return einsum_dense(shape, equation, after, bias if use_bias else None, quantization_mode=quantization_mode)
+    def project(shape: Dimensions, equation: str, partial: list[int | None], bias_axes: str) -> Formula:
+        axes = bias_axes if use_bias else None
+        return einsum_dense(shape, equation, partial, axes, quantization_mode=quantization_mode)
 
     queries: list[int | None] = [None, num_query_heads, head_dim]
     keys: list[int | None] = [None, num_key_value_heads, head_dim]
@@ -159,14 +172,14 @@ def group_query_attention(
     quantization_mode: Text | None = None,
     return_attention_scores: CallFlag = False,
 ) -> Formula:
-    """Several query heads share a key and a value. Source: keras.layers.GroupQueryAttention."""
-    even = num_query_heads % num_key_value_heads == 0
-    require(even, f"must divide the {num_query_heads} query heads", "num_key_value_heads")
+    """Attention with fewer key and value heads than query heads. Source: keras.layers.GroupQueryAttention."""
+    divides = num_query_heads % num_key_value_heads == 0
+    require(divides, f"must divide the {num_query_heads} query heads", "num_key_value_heads")
     key = value if key is None else key
-    query, value, key = (of_rank(shape, 3) for shape in (query, value, key))
+    query, value, key = (require_rank(shape, 3) for shape in (query, value, key))
     if query[-1] != value[-1] or value[1:-1] != key[1:-1]:
         raise ShapeMismatch(f"takes inputs that agree, not {shown(query)}, {shown(value)} and {shown(key)}")
-    output = yield from _grouped(
+    output = yield from _group_query(
         query, value, key, head_dim, num_query_heads, num_key_value_heads, use_bias, use_gate, quantization_mode
     )
     return [output, (query[0], num_query_heads, query[1], key[1])] if return_attention_scores else output

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from paramcount import Anything, CallFlag, Dim, Flag, Formula, Input, Size, Tensor, Text, layer
 from paramcount.layers.keras.common import EMBEDDINGS
-from paramcount.layers.keras.quantization import Quantization, lora, quantization
-from paramcount.layers.keras.shapes import at_least
-
-_MODES = ("int8", "int4")
+from paramcount.layers.keras.quantization import EMBEDDING_MODES, Quantization, lora_tensors, parse_quantization
+from paramcount.layers.keras.shapes import require_min_rank
 
 
-def _table(rows: int, width: int, how: Quantization, lora_rank: int | None) -> Formula:
+def _embeddings(rows: int, width: int, quantization: Quantization, lora_rank: int | None) -> Formula:
     """A vector for each of `rows` tokens. Source: keras.src.layers.core.embedding.Embedding.build."""
-    if how.mode == "int8":
+    if quantization.mode == "int8":
         yield Tensor("embeddings", (rows, width), dtype="I8", trainable=False)
         yield Tensor("embeddings_scale", (rows,), "buffer")
-    elif how.mode == "int4":
-        scale = (rows,) if how.block == -1 else (rows, how.blocks(width))
+    elif quantization.mode == "int4":
+        scale = (rows, quantization.block_count(width)) if quantization.has_blocks else (rows,)
         yield Tensor("embeddings", (rows, (width + 1) // 2), dtype="I8", trainable=False)
         yield Tensor("embeddings_scale", scale, "buffer")
-        if how.block != -1:
+        if quantization.has_blocks:
             yield Tensor("embeddings_zero", scale, "buffer", "I8")
             yield Tensor("g_idx", (width,), "buffer", "F32")
     else:
         yield Tensor("embeddings", (rows, width), trainable=not lora_rank)
-    yield from lora("embeddings", (rows,), lora_rank, width)
+    yield from lora_tensors("embeddings", (rows,), lora_rank, width)
 
 
 @layer("keras.Embedding", ignores=f"mask_zero weights lora_alpha {EMBEDDINGS}")
@@ -37,8 +35,8 @@ def embedding(
     quantization_mode: Text | None = None,
 ) -> Formula:
     """A vector for each token. Source: keras.layers.Embedding."""
-    how = quantization(quantization_mode, quantization_config, _MODES)
-    yield from _table(input_dim, output_dim, how, lora_rank)
+    quantization = parse_quantization(quantization_mode, quantization_config, EMBEDDING_MODES)
+    yield from _embeddings(input_dim, output_dim, quantization, lora_rank)
     return (*inputs, output_dim)
 
 
@@ -53,25 +51,25 @@ def reversible_embedding(
     quantization_mode: Text | None = None,
     reverse: CallFlag = False,
 ) -> Formula:
-    """A vector for each token, and back: with the same table, or with one of its own.
+    """A vector for each token, and with `reverse` a logit for each token; both by one table if `tie_weights`.
 
     Source: keras.layers.ReversibleEmbedding.
     """
-    how = quantization(quantization_mode, quantization_config, _MODES)
-    yield from _table(input_dim, output_dim, how, lora_rank)
+    quantization = parse_quantization(quantization_mode, quantization_config, EMBEDDING_MODES)
+    yield from _embeddings(input_dim, output_dim, quantization, lora_rank)
     if not tie_weights:
-        yield from _back(input_dim, output_dim, how)
-    return (*at_least(inputs, 1)[:-1], input_dim) if reverse else (*inputs, output_dim)
+        yield from _reverse_embeddings(input_dim, output_dim, quantization)
+    return (*require_min_rank(inputs, 1)[:-1], input_dim) if reverse else (*inputs, output_dim)
 
 
-def _back(rows: int, width: int, how: Quantization) -> Formula:
-    """The table of the way back, in the same number of bits."""
-    if not how.mode:
+def _reverse_embeddings(rows: int, width: int, quantization: Quantization) -> Formula:
+    """The second, transposed table, in the same number of bits."""
+    if not quantization.mode:
         yield Tensor("reverse_embeddings", (width, rows))
         return
-    scale = (rows,) if how.block == -1 else (how.blocks(width), rows)
-    kept = width if how.mode == "int8" else (width + 1) // 2
-    yield Tensor("reverse_embeddings", (kept, rows), dtype="I8", trainable=False)
+    scale = (quantization.block_count(width), rows) if quantization.has_blocks else (rows,)
+    packed_width = width if quantization.mode == "int8" else (width + 1) // 2
+    yield Tensor("reverse_embeddings", (packed_width, rows), dtype="I8", trainable=False)
     yield Tensor("reverse_embeddings_scale", scale, "buffer")
-    if how.block != -1:
+    if quantization.has_blocks:
         yield Tensor("reverse_embeddings_zero", scale, "buffer")

@@ -1,16 +1,26 @@
-"""Merging several inputs: keras.layers.merging. No layer of this family owns anything."""
+"""Merging several inputs: keras.layers.merging. No layer of this family has tensors."""
 
 from __future__ import annotations
 
 from paramcount import Axes, Formula, Inputs, Int, ShapeMismatch, layer, require
-from paramcount.layers.keras.shapes import Shapes, at_least, each
+from paramcount.layers.keras.shapes import Shapes, require_min_rank, require_shapes
+from paramcount.layers.variants import layer_variant
 from paramcount.model.tensors import Dimensions
 from paramcount.schema.validator import shown
 
+_ELEMENTWISE = {
+    "Add": "The sum of its inputs, element by element.",
+    "Subtract": "The first of two inputs less the second, element by element.",
+    "Multiply": "The product of its inputs, element by element.",
+    "Average": "The mean of its inputs, element by element.",
+    "Maximum": "The maximum of its inputs, element by element.",
+    "Minimum": "The minimum of its inputs, element by element.",
+}
 
-def _elementwise(inputs: Shapes) -> Dimensions:
-    """What inputs make together that broadcast against each other. Source: keras.src.layers.merging.base_merge."""
-    shapes = [at_least(shape, 1) for shape in each(inputs)]
+
+def _broadcast_inputs(inputs: Shapes) -> Dimensions:
+    """The shape to which all inputs broadcast. Source: keras.src.layers.merging.base_merge."""
+    shapes = [require_min_rank(shape, 1) for shape in require_shapes(inputs)]
     batches = {shape[0] for shape in shapes} - {None}
     if len(batches) > 1:
         raise ShapeMismatch(f"takes inputs of one batch size, not {', '.join(map(shown, shapes[:8]))}")
@@ -23,9 +33,9 @@ def _elementwise(inputs: Shapes) -> Dimensions:
 def _broadcast(one: Dimensions, other: Dimensions) -> Dimensions:
     if len(one) < len(other):
         one, other = other, one
-    apart = len(one) - len(other)
-    lengths = list(one[:apart])
-    for i, j in zip(one[apart:], other, strict=True):
+    extra_axes = len(one) - len(other)
+    lengths = list(one[:extra_axes])
+    for i, j in zip(one[extra_axes:], other, strict=True):
         if i is None or j is None:
             lengths.append(None)
         elif i == 1:
@@ -37,55 +47,29 @@ def _broadcast(one: Dimensions, other: Dimensions) -> Dimensions:
     return tuple(lengths)
 
 
-@layer("keras.Add")
-def add(inputs: Inputs) -> Formula:
-    """The sum. Source: keras.layers.Add."""
-    yield from ()
-    return _elementwise(inputs)
-
-
-@layer("keras.Subtract")
-def subtract(inputs: Inputs) -> Formula:
-    """The difference of two. Source: keras.layers.Subtract."""
-    yield from ()
+def _require_two(inputs: Shapes) -> None:
     if len(inputs) != 2:
         raise ShapeMismatch(f"takes two inputs, not {len(inputs)}")
-    return _elementwise(inputs)
 
 
-@layer("keras.Multiply")
-def multiply(inputs: Inputs) -> Formula:
-    """The product. Source: keras.layers.Multiply."""
-    yield from ()
-    return _elementwise(inputs)
+def _register_elementwise(name: str, summary: str) -> None:
+    @layer_variant(f"keras.{name}", summary)
+    def merge(inputs: Inputs) -> Formula:
+        yield from ()
+        if name == "Subtract":
+            _require_two(inputs)
+        return _broadcast_inputs(inputs)
 
 
-@layer("keras.Average")
-def average(inputs: Inputs) -> Formula:
-    """The mean. Source: keras.layers.Average."""
-    yield from ()
-    return _elementwise(inputs)
-
-
-@layer("keras.Maximum")
-def maximum(inputs: Inputs) -> Formula:
-    """The largest. Source: keras.layers.Maximum."""
-    yield from ()
-    return _elementwise(inputs)
-
-
-@layer("keras.Minimum")
-def minimum(inputs: Inputs) -> Formula:
-    """The smallest. Source: keras.layers.Minimum."""
-    yield from ()
-    return _elementwise(inputs)
+for _name, _summary in _ELEMENTWISE.items():
+    _register_elementwise(_name, _summary)
 
 
 @layer("keras.Concatenate")
 def concatenate(inputs: Inputs, axis: Int = -1) -> Formula:
-    """One after the other along an axis; the others are equal. Source: keras.layers.Concatenate."""
+    """Joins its inputs along an axis; the other axes are equal. Source: keras.layers.Concatenate."""
     yield from ()
-    shapes = each(inputs)
+    shapes = require_shapes(inputs)
     rank = len(shapes[0])
     if any(len(shape) != rank for shape in shapes) or not -rank <= axis < rank:
         raise ShapeMismatch(f"takes inputs alike but for axis {axis}, not {', '.join(map(shown, shapes[:8]))}")
@@ -100,11 +84,10 @@ def concatenate(inputs: Inputs, axis: Int = -1) -> Formula:
 
 @layer("keras.Dot", ignores="normalize")
 def dot(inputs: Inputs, axes: Axes) -> Formula:
-    """The sum of products along an axis of each. Source: keras.layers.Dot."""
+    """The sum of products along one axis of each of two inputs. Source: keras.layers.Dot."""
     yield from ()
-    if len(inputs) != 2:
-        raise ShapeMismatch(f"takes two inputs, not {len(inputs)}")
-    shapes = [at_least(shape, 1) for shape in each(inputs)]
+    _require_two(inputs)
+    shapes = [require_min_rank(shape, 1) for shape in require_shapes(inputs)]
     along = axes if isinstance(axes, list) else [axes % len(shape) if axes < 0 else axes for shape in shapes]
     require(len(along) == 2, "must be an integer or a list of two", "axes")
     if any(not -len(shape) <= axis < len(shape) for axis, shape in zip(along, shapes, strict=True)):

@@ -15,13 +15,13 @@ from paramcount import (
     ShapeMismatch,
     Tensor,
     axis_length,
+    inside,
     layer,
     require,
 )
 from paramcount.layers.keras.common import BETA, GAMMA
-from paramcount.layers.keras.parts import named, run
-from paramcount.layers.keras.shapes import at_least, axes_lengths
-from paramcount.model.tensors import Dimensions
+from paramcount.layers.keras.shapes import as_list, axis_lengths, require_axis, require_min_rank
+from paramcount.model.layers import Call
 from paramcount.schema.validator import shown
 
 
@@ -34,7 +34,7 @@ def batch_normalization(
     inputs: Input, axis: Axes = -1, center: Flag = True, scale: Flag = True, renorm: Flag = False
 ) -> Formula:
     """gamma and beta train; the moving statistics never do. Source: keras.layers.BatchNormalization."""
-    axes = axis if isinstance(axis, list) else [axis]  # a list of one is how tf.keras writes it
+    axes = as_list(axis)  # a list of one is how tf.keras writes it
     require(len(axes) == 1, "must be one axis", "axis")
     shape = (axis_length(inputs, axes[0]),)
     if scale:
@@ -55,7 +55,7 @@ def layer_normalization(
     inputs: Input, axis: Axes = -1, center: Flag = True, scale: Flag = True, rms_scaling: Flag = False
 ) -> Formula:
     """gamma and beta span the normalised axes. Source: keras.layers.LayerNormalization."""
-    shape = axes_lengths(inputs, axis)
+    shape = axis_lengths(inputs, axis)
     if scale or rms_scaling:
         yield Tensor("gamma", shape)
     if center and not rms_scaling:
@@ -66,7 +66,7 @@ def layer_normalization(
 @layer("keras.RMSNormalization", ignores="epsilon")
 def rms_normalization(x: Input, axis: Axes = -1) -> Formula:
     """One scale over the normalised axes. Source: keras.layers.RMSNormalization."""
-    yield Tensor("scale", axes_lengths(x, axis))
+    yield Tensor("scale", axis_lengths(x, axis))
     return x
 
 
@@ -74,7 +74,7 @@ def rms_normalization(x: Input, axis: Axes = -1) -> Formula:
 def group_normalization(
     inputs: Input, groups: Int = 32, axis: Int = -1, center: Flag = True, scale: Flag = True
 ) -> Formula:
-    """gamma and beta span the channels, however many groups they make. Source: keras.layers.GroupNormalization."""
+    """gamma and beta span the channels, whatever the groups. Source: keras.layers.GroupNormalization."""
     require(groups > 0 or groups == -1, "must be at least 1, or -1 for a group a channel", "groups")
     length = axis_length(inputs, axis)
     if groups > 0 and (length < groups or length % groups):
@@ -88,63 +88,57 @@ def group_normalization(
 
 @layer("keras.UnitNormalization")
 def unit_normalization(inputs: Input, axis: Axes = -1) -> Formula:
-    """x / |x|; it owns nothing. Source: keras.layers.UnitNormalization."""
+    """x / |x|. No parameters. Source: keras.layers.UnitNormalization."""
     yield from ()
-    for number in axis if isinstance(axis, list) else [axis]:
-        _in_bounds(inputs, number)
+    for number in as_list(axis):
+        require_axis(inputs, number)
     return inputs
-
-
-def _in_bounds(shape: Dimensions, axis: int) -> None:
-    if not -len(shape) <= axis < len(shape):
-        raise ShapeMismatch(f"needs an axis {axis} of its input, which has {len(shape)}")
 
 
 @layer("keras.SpectralNormalization")
 def spectral_normalization(inputs: Input, layer: Part, power_iterations: Int = 1) -> Formula:
     """The wrapped layer, and a vector as long as its kernel's last axis. Source: keras.layers.SpectralNormalization."""
     require(power_iterations >= 1, "must be at least 1", "power_iterations")
-    at_least(inputs, 1)
-    tensors, output = run(layer, inputs)
+    require_min_rank(inputs, 1)
+    tensors, output = layer.ask(layer.layer, Call((inputs,)))
     kernels = [tensor for tensor in tensors if tensor.name in ("kernel", "embeddings")]
     require(len(kernels) == 1, "must have a kernel or embeddings", "layer")
-    packed = str((layer.layer.config or {}).get("quantization_mode", "")).startswith("int4")
-    require(not packed, "must not be packed in four bits", "layer")
-    yield from named(layer, tensors)
+    is_packed = str((layer.layer.config or {}).get("quantization_mode", "")).startswith("int4")
+    require(not is_packed, "must not be packed in four bits", "layer")
+    yield from inside(layer.layer.name, tensors)
     yield Tensor("vector_u", (1, kernels[0].shape[-1]), "buffer")
     return output
 
 
 @layer("keras.Normalization", ignores="invert")
 def normalization(inputs: Input, axis: Anything = -1, mean: Anything = None, variance: Anything = None) -> Formula:
-    """mean, variance and a count, unless the first two are given. Source: keras.layers.Normalization."""
-    axes = [] if axis is None else axis if isinstance(axis, list) else [axis]
-    whole = len(axes) <= 64 and all(isinstance(number, int) and not isinstance(number, bool) for number in axes)
-    require(whole, f"must be an integer, a list of integers, or null, not {shown(axis)}", "axis")
+    """(x - mean) / √variance; both are buffers unless the config states them. Source: keras.layers.Normalization."""
+    axes = as_list(axis)
+    are_axes = len(axes) <= 64 and all(isinstance(number, int) and not isinstance(number, bool) for number in axes)
+    require(are_axes, f"must be an integer, a list of integers, or null, not {shown(axis)}", "axis")
     require((mean is None) == (variance is None), "is given with variance, or not at all", "mean")
     for number in axes:
-        _in_bounds(inputs, number)
-    kept = sorted(number % len(inputs) for number in axes)
-    shape = tuple(axis_length(inputs, number) for number in kept)
+        require_axis(inputs, number)
+    shape = axis_lengths(inputs, [number % len(inputs) for number in axes])
     if mean is None:
         yield Tensor("mean", shape, "buffer")
         yield Tensor("variance", shape, "buffer")
         yield Tensor("count", (), "buffer", "I32")
     else:
-        _broadcast(mean, shape, "mean")
-        _broadcast(variance, shape, "variance")
+        _require_broadcast(mean, shape, "mean")
+        _require_broadcast(variance, shape, "variance")
     return inputs
 
 
-def _broadcast(value: Any, shape: tuple[int, ...], argument: str) -> None:
-    """A constant must have a value a channel, or one for all."""
+def _require_broadcast(value: Any, shape: tuple[int, ...], argument: str) -> None:
+    """Refuse a constant, a number or nested lists of numbers, that does not broadcast to a shape."""
     if isinstance(value, dict):  # a serialized array
         return
-    given = []
+    lengths = []
     while isinstance(value, list):
-        given.append(len(value))
+        lengths.append(len(value))
         value = value[0] if value else 0.0
-    fits = len(given) <= len(shape) and all(
-        size in (1, length) for size, length in zip(reversed(given), reversed(shape), strict=False)
+    fits = len(lengths) <= len(shape) and all(
+        size in (1, length) for size, length in zip(reversed(lengths), reversed(shape), strict=False)
     )
-    require(fits, f"of shape {shown(tuple(given))} does not fit axes of {shown(shape)}", argument)
+    require(fits, f"of shape {shown(tuple(lengths))} does not fit axes of {shown(shape)}", argument)

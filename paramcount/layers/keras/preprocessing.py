@@ -21,23 +21,38 @@ from paramcount import (
     layer,
     require,
 )
-from paramcount.layers.keras.parts import named, run
-from paramcount.layers.keras.shapes import channels, channels_first, each, image, of_rank, over_space, spatial, window
+from paramcount.layers.keras.nested import nested_formula
+from paramcount.layers.keras.shapes import (
+    channel_count,
+    channels_first,
+    image_shape,
+    require_either,
+    require_one_of,
+    require_rank,
+    require_shapes,
+    spatial_lengths,
+    window_count,
+)
+from paramcount.layers.variants import layer_variant
 from paramcount.model.tensors import Dimensions, Output
 from paramcount.schema.validator import shown
+
+MAX_OOV_TOKENS = 1_000_000
+"""The bound on `num_oov_indices`, since each makes a token to compare."""
 
 _MODES = ("int", "one_hot", "multi_hot", "count")
 _OLD_MODES = {"binary": "multi_hot", "tf-idf": "tf_idf"}
 
 
-def _mode(output_mode: str, *known: str) -> str:
+def _require_mode(output_mode: str, *modes: str) -> str:
+    """Return the mode by its present name."""
     mode = _OLD_MODES.get(output_mode, output_mode)
-    require(mode in known, f"must be one of {', '.join(known)}, not {shown(output_mode)}", "output_mode")
+    require_one_of(mode, modes, "output_mode", stated=output_mode)
     return mode
 
 
-def _encoded(inputs: Dimensions, mode: str, depth: int | None) -> Dimensions:
-    """One of `depth` for each category, or the sum over the last axis."""
+def _encode(inputs: Dimensions, mode: str, depth: int | None) -> Dimensions:
+    """The shape after encoding: `depth` numbers for each category (one_hot), or for all of the last axis."""
     if mode == "one_hot" and not (len(inputs) > 1 and inputs[-1] == 1):
         return (*inputs, depth)
     return (*inputs[:-1], depth)
@@ -45,48 +60,48 @@ def _encoded(inputs: Dimensions, mode: str, depth: int | None) -> Dimensions:
 
 @layer("keras.Rescaling", ignores="scale offset")
 def rescaling(inputs: Input) -> Formula:
-    """x · scale + offset; it owns nothing. Source: keras.layers.Rescaling."""
+    """x · scale + offset. No parameters. Source: keras.layers.Rescaling."""
     yield from ()
     return inputs
 
 
 @layer("keras.CategoryEncoding", ignores="sparse")
 def category_encoding(inputs: Input, num_tokens: Dim, output_mode: Text = "multi_hot") -> Formula:
-    """Numbers as vectors of zeros and ones. Source: keras.layers.CategoryEncoding."""
+    """Encodes integers as vectors of length `num_tokens`. Source: keras.layers.CategoryEncoding."""
     yield from ()
-    return _encoded(inputs, _mode(output_mode, "one_hot", "multi_hot", "count"), num_tokens)
+    return _encode(inputs, _require_mode(output_mode, "one_hot", "multi_hot", "count"), num_tokens)
 
 
 @layer("keras.Discretization", ignores="epsilon sparse")
 def discretization(
     inputs: Input, bin_boundaries: Anything = None, num_bins: Size | None = None, output_mode: Text = "int"
 ) -> Formula:
-    """Numbers as the bins they fall in. Source: keras.layers.Discretization."""
+    """Maps numbers to the bins in which they fall. Source: keras.layers.Discretization."""
     yield from ()
     require(bin_boundaries is None or isinstance(bin_boundaries, list), "must be a list", "bin_boundaries")
     require((num_bins is None) != (bin_boundaries is None), "is given, or bin_boundaries; not both", "num_bins")
-    mode = _mode(output_mode, *_MODES)
+    mode = _require_mode(output_mode, *_MODES)
     depth = num_bins if bin_boundaries is None else len(bin_boundaries) + 1
     if mode == "int":
         return inputs
     if mode == "one_hot":
-        return _encoded(inputs, mode, depth)
+        return _encode(inputs, mode, depth)
     return (inputs[0], *inputs[2:], depth) if len(inputs) >= 2 else (depth,)
 
 
 @layer("keras.Hashing", ignores="mask_value salt sparse")
 def hashing(inputs: Input, num_bins: Dim, output_mode: Text = "int") -> Formula:
-    """Anything as one of so many bins. Source: keras.layers.Hashing."""
+    """Hashes categories to `num_bins` bins. Source: keras.layers.Hashing."""
     yield from ()
-    return inputs if _mode(output_mode, *_MODES) == "int" else (*inputs[:-1], num_bins)
+    return inputs if _require_mode(output_mode, *_MODES) == "int" else (*inputs[:-1], num_bins)
 
 
 @layer("keras.HashedCrossing", ignores="sparse")
 def hashed_crossing(inputs: Inputs, num_bins: Dim, output_mode: Text = "int") -> Formula:
-    """Pairs of features as one of so many bins. Source: keras.layers.HashedCrossing."""
+    """Hashes pairs of features to `num_bins` bins. Source: keras.layers.HashedCrossing."""
     yield from ()
-    mode = _mode(output_mode, "int", "one_hot")
-    shapes = each(inputs)
+    mode = _require_mode(output_mode, "int", "one_hot")
+    shapes = require_shapes(inputs)
     if len(shapes) != 2 or not all(shapes) or shapes[0][-1] != shapes[1][-1]:
         raise ShapeMismatch("takes two inputs of one shape")
     if mode == "int":
@@ -94,68 +109,52 @@ def hashed_crossing(inputs: Inputs, num_bins: Dim, output_mode: Text = "int") ->
     return (*shapes[0], num_bins) if shapes[0][-1] != 1 else (*shapes[0][:-1], num_bins)
 
 
-def _looked_up(inputs: Dimensions, mode: str, depth: int | None) -> Dimensions:
-    """Source: keras.src.layers.preprocessing.index_lookup.IndexLookup.compute_output_shape."""
-    return inputs if mode == "int" else _encoded(inputs, mode, depth)
+def _look_up(inputs: Dimensions, mode: str, depth: int | None) -> Dimensions:
+    """The shape after a lookup. Source: keras.src.layers.preprocessing.index_lookup.IndexLookup."""
+    return inputs if mode == "int" else _encode(inputs, mode, depth)
 
 
 def _depth(
     vocabulary: Any, max_tokens: int | None, pad: bool, oov: list[Any], vocabulary_size: int | None
 ) -> int | None:
-    """How long a vector that stands for a token is; unknown before the vocabulary is."""
+    """The length of the vector of a token; None while the vocabulary is unknown.
+
+    `oov` are the tokens for words out of the vocabulary, with which it may begin.
+    """
     require(not pad or max_tokens is not None, "needs max_tokens", "pad_to_max_tokens")
     require(max_tokens is None or max_tokens > 1, "must be above 1", "max_tokens")
     if pad:
         return max_tokens
     if not isinstance(vocabulary, list) or not vocabulary:
         return vocabulary_size
-    special = vocabulary[: len(oov)] == oov
-    return len(vocabulary) if special else len(oov) + len(vocabulary)
+    begins_with_oov = vocabulary[: len(oov)] == oov
+    return len(vocabulary) if begins_with_oov else len(oov) + len(vocabulary)
 
 
 _LOOKUP = "idf_weights sparse salt oov_method has_input_vocabulary mask_token invert"
 
 
-@layer("keras.IntegerLookup", ignores=f"vocabulary_dtype {_LOOKUP}")
-def integer_lookup(
-    inputs: Input,
-    max_tokens: Size | None = None,
-    num_oov_indices: Size = 1,
-    oov_token: Anything = -1,
-    vocabulary: Anything = None,
-    output_mode: Text = "int",
-    pad_to_max_tokens: Flag = False,
-    vocabulary_size: Size | None = None,
-) -> Formula:
-    """Whole numbers as their places in a vocabulary. Source: keras.layers.IntegerLookup."""
-    yield from ()
-    mode = _mode(output_mode, *_MODES, "tf_idf")
-    oov = _unseen(oov_token, num_oov_indices)
-    return _looked_up(inputs, mode, _depth(vocabulary, max_tokens, pad_to_max_tokens, oov, vocabulary_size))
+def _register_lookup(name: str, summary: str, default_oov_token: int | str, argument: str) -> None:
+    @layer_variant(f"keras.{name}", summary, f"{argument} {_LOOKUP}")
+    def look_up(
+        inputs: Input,
+        max_tokens: Size | None = None,
+        num_oov_indices: Size = 1,
+        oov_token: Anything = default_oov_token,
+        vocabulary: Anything = None,
+        output_mode: Text = "int",
+        pad_to_max_tokens: Flag = False,
+        vocabulary_size: Size | None = None,
+    ) -> Formula:
+        yield from ()
+        mode = _require_mode(output_mode, *_MODES, "tf_idf")
+        require(num_oov_indices <= MAX_OOV_TOKENS, f"must be at most {MAX_OOV_TOKENS}", "num_oov_indices")
+        oov = [oov_token] * num_oov_indices
+        return _look_up(inputs, mode, _depth(vocabulary, max_tokens, pad_to_max_tokens, oov, vocabulary_size))
 
 
-@layer("keras.StringLookup", ignores=f"encoding {_LOOKUP}")
-def string_lookup(
-    inputs: Input,
-    max_tokens: Size | None = None,
-    num_oov_indices: Size = 1,
-    oov_token: Anything = "[UNK]",  # noqa: S107
-    vocabulary: Anything = None,
-    output_mode: Text = "int",
-    pad_to_max_tokens: Flag = False,
-    vocabulary_size: Size | None = None,
-) -> Formula:
-    """Words as their places in a vocabulary. Source: keras.layers.StringLookup."""
-    yield from ()
-    mode = _mode(output_mode, *_MODES, "tf_idf")
-    oov = _unseen(oov_token, num_oov_indices)
-    return _looked_up(inputs, mode, _depth(vocabulary, max_tokens, pad_to_max_tokens, oov, vocabulary_size))
-
-
-def _unseen(oov_token: Any, count: int) -> list[Any]:
-    """The tokens at the start of a vocabulary that stand for words that are not in it."""
-    require(count <= 1_000_000, "must be at most 1000000", "num_oov_indices")
-    return [oov_token] * count
+_register_lookup("IntegerLookup", "Maps integers to their indices in a vocabulary.", -1, "vocabulary_dtype")
+_register_lookup("StringLookup", "Maps strings to their indices in a vocabulary.", "[UNK]", "encoding")
 
 
 @layer("keras.TextVectorization", ignores="standardize ngrams idf_weights sparse ragged encoding has_input_vocabulary")
@@ -169,24 +168,23 @@ def text_vectorization(
     vocabulary: Anything = None,
     vocabulary_size: Size | None = None,
 ) -> Formula:
-    """Text as the numbers of its words. Source: keras.layers.TextVectorization."""
+    """Maps the words of texts to indices or encodes them. Source: keras.layers.TextVectorization."""
     yield from ()
-    mode = _mode(output_mode, "int", "one_hot", "multi_hot", "count", "tf_idf")
+    mode = _require_mode(output_mode, "int", "one_hot", "multi_hot", "count", "tf_idf")
     if mode == "int":
         return (inputs[0] if inputs else None, output_sequence_length)
     require(output_sequence_length is None, 'is for the output_mode "int" only', "output_sequence_length")
     depth = _depth(vocabulary, max_tokens, pad_to_max_tokens, ["[UNK]"], vocabulary_size)
     words = (*inputs, 1) if split is None and len(inputs) <= 1 else inputs if split is None else (*inputs, None)
-    return _looked_up(words, mode, depth)
+    return _look_up(words, mode, depth)
 
 
 @layer("keras.Pipeline")
 def pipeline(inputs: Inputs, layers: Parts) -> Formula:
-    """Layers one after the other. Source: keras.layers.Pipeline."""
+    """Applies layers one after the other. Source: keras.layers.Pipeline."""
     output: Output = inputs[0] if len(inputs) == 1 else inputs
     for part in layers:
-        tensors, output = run(part, output)
-        yield from named(part, tensors)
+        output = yield from nested_formula(part, output)
     return output
 
 
@@ -203,23 +201,22 @@ def stft_spectrogram(
 ) -> Formula:
     """The Fourier transform as two convolutions, whose kernels train. Source: keras.layers.STFTSpectrogram."""
     modes = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
-    require(mode in modes, f"must be one of {', '.join(modes)}, not {shown(mode)}", "mode")
-    require(padding in ("valid", "same"), f'must be "valid" or "same", not {shown(padding)}', "padding")
+    require_one_of(mode, modes, "mode")
+    require_either(padding, "valid", "same", "padding")
     step = frame_step or frame_length // 2
     require(1 <= step <= frame_length, f"must be between 1 and {frame_length}", "frame_step")
     length = fft_length or 2 ** ceil(log2(frame_length))
     require(length >= frame_length, f"must be at least {frame_length}", "fft_length")
     first = channels_first(data_format)
-    depth = channels(of_rank(inputs, 3), first)
-    shape = over_space(inputs, first, lambda _, size: window(size, frame_length, step, padding))
+    channels = channel_count(require_rank(inputs, 3), first)
+    (steps,) = spatial_lengths(inputs, first, lambda _, size: window_count(size, frame_length, step, padding))
     for name, other in (("real_kernel", "imag"), ("imag_kernel", "real")):
         if mode != other:
             yield Tensor(name, (frame_length, 1, length // 2 + 1))
     frequencies = (length // 2 + 1) * (2 if mode == "stft" else 1)
-    (steps,) = spatial(shape, first)
     if not expand_dims:
-        return image(inputs[0], [steps], frequencies * depth, first)
-    return (inputs[0], depth, steps, frequencies) if first else (inputs[0], steps, frequencies, depth)
+        return image_shape(inputs[0], [steps], frequencies * channels, first)
+    return (inputs[0], channels, steps, frequencies) if first else (inputs[0], steps, frequencies, channels)
 
 
 @layer(
@@ -233,7 +230,7 @@ def mel_spectrogram(
     sequence_length: Int | None = None,
     num_mel_bins: Size = 128,
 ) -> Formula:
-    """Sound as bands over time; it owns nothing. Source: keras.layers.MelSpectrogram."""
+    """The mel bands of sound over time. No parameters. Source: keras.layers.MelSpectrogram."""
     yield from ()
     require(fft_length >= (sequence_length or fft_length), "must be at least sequence_length", "fft_length")
     if len(inputs) not in (1, 2):

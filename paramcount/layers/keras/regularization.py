@@ -1,63 +1,58 @@
-"""Dropout and noise: keras.layers.regularization. They change no shape and own nothing that is counted."""
+"""Dropout and noise: keras.layers.regularization. They change no shape and have no tensors."""
 
 from __future__ import annotations
 
 from paramcount import Formula, Input, Number, layer, require
-from paramcount.layers.keras.shapes import of_rank
-from paramcount.model.tensors import Dimensions
+from paramcount.layers.keras.common import SPATIAL_AXES
+from paramcount.layers.keras.shapes import require_rank
+from paramcount.layers.variants import layer_variant
 
-
-def _unchanged(inputs: Dimensions, share: float, argument: str) -> Formula:
-    """The seed generator's state is no weight."""
-    yield from ()
-    require(0 <= share <= 1, "must be between 0 and 1", argument)
-    return inputs
+_DROPOUTS = (
+    ("Dropout", "Sets random elements to zero.", "noise_shape seed"),
+    ("AlphaDropout", "Drops random elements and keeps the mean and the variance.", "noise_shape seed"),
+    ("GaussianDropout", "Multiplies elements by Gaussian noise of mean 1.", "seed"),
+)
+"""Class, summary and ignored constructor arguments."""
 
 
 @layer("keras.ActivityRegularization", ignores="l1 l2")
 def activity_regularization(inputs: Input) -> Formula:
-    """Adds to the loss only. Source: keras.layers.ActivityRegularization."""
+    """Adds a penalty on its input to the loss. Source: keras.layers.ActivityRegularization."""
     yield from ()
     return inputs
 
 
-@layer("keras.Dropout", ignores="noise_shape seed")
-def dropout(inputs: Input, rate: Number) -> Formula:
-    """Drops elements. Source: keras.layers.Dropout."""
-    return (yield from _unchanged(inputs, rate, "rate"))
+def _require_fraction(value: float, argument: str) -> None:
+    require(0 <= value <= 1, "must be between 0 and 1", argument)
 
 
-@layer("keras.AlphaDropout", ignores="noise_shape seed")
-def alpha_dropout(inputs: Input, rate: Number) -> Formula:
-    """Drops elements, keeping mean and variance. Source: keras.layers.AlphaDropout."""
-    return (yield from _unchanged(inputs, rate, "rate"))
+def _register_dropout(name: str, summary: str, ignores: str, rank: int | None = None) -> None:
+    """A layer with a `rate`; `rank` counts all axes of its input, where only that many are taken.
+
+    The state of its seed generator is no weight.
+    """
+
+    @layer_variant(f"keras.{name}", summary, ignores)
+    def dropout(inputs: Input, rate: Number) -> Formula:
+        yield from ()
+        if rank is not None:
+            require_rank(inputs, rank)
+        _require_fraction(rate, "rate")
+        return inputs
 
 
-@layer("keras.GaussianDropout", ignores="seed")
-def gaussian_dropout(inputs: Input, rate: Number) -> Formula:
-    """Multiplies by noise. Source: keras.layers.GaussianDropout."""
-    return (yield from _unchanged(inputs, rate, "rate"))
+for _row in _DROPOUTS:
+    _register_dropout(*_row)
 
 
 @layer("keras.GaussianNoise", ignores="seed")
 def gaussian_noise(inputs: Input, stddev: Number) -> Formula:
-    """Adds noise. Source: keras.layers.GaussianNoise."""
-    return (yield from _unchanged(inputs, stddev, "stddev"))
+    """Adds Gaussian noise of mean 0. Source: keras.layers.GaussianNoise."""
+    yield from ()
+    _require_fraction(stddev, "stddev")
+    return inputs
 
 
-@layer("keras.SpatialDropout1D", ignores="seed")
-def spatial_dropout1d(inputs: Input, rate: Number) -> Formula:
-    """Drops whole channels. Source: keras.layers.SpatialDropout1D."""
-    return (yield from _unchanged(of_rank(inputs, 3), rate, "rate"))
-
-
-@layer("keras.SpatialDropout2D", ignores="data_format seed")
-def spatial_dropout2d(inputs: Input, rate: Number) -> Formula:
-    """Drops whole channels. Source: keras.layers.SpatialDropout2D."""
-    return (yield from _unchanged(of_rank(inputs, 4), rate, "rate"))
-
-
-@layer("keras.SpatialDropout3D", ignores="data_format seed")
-def spatial_dropout3d(inputs: Input, rate: Number) -> Formula:
-    """Drops whole channels. Source: keras.layers.SpatialDropout3D."""
-    return (yield from _unchanged(of_rank(inputs, 5), rate, "rate"))
+for _axes, _words in SPATIAL_AXES.items():
+    _ignores = "seed" if _axes == 1 else "data_format seed"
+    _register_dropout(f"SpatialDropout{_axes}D", f"Sets whole channels over {_words} to zero.", _ignores, _axes + 2)

@@ -1,4 +1,4 @@
-"""What Keras' layers make of their arguments and of the shapes that reach them: keras.src.ops.operation_utils."""
+"""Checks of Keras' arguments and of the shapes that reach a layer: keras.src.ops.operation_utils."""
 
 from __future__ import annotations
 
@@ -11,94 +11,83 @@ from paramcount.schema.signature import MAX_DIMENSION
 from paramcount.schema.validator import shown
 
 Shapes = Sequence[Any]
+"""The shapes of a list of inputs; each may be None (unknown), or a list or dict of shapes."""
+
+
+def is_length(value: Any, minimum: int = 0) -> bool:
+    """Return whether a value is an integer, not a bool, from `minimum` to MAX_DIMENSION."""
+    return isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= MAX_DIMENSION
+
+
+def as_list(value: int | list[int] | None) -> list[int]:
+    """Return an argument that is one integer, a list or null as a list."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def require_one_of(value: str | None, choices: Sequence[str], argument: str, stated: Any = None) -> None:
+    """Refuse a value that is none of the choices; the message cites `stated` where the config had another spelling."""
+    cited = value if stated is None else stated
+    require(value in choices, f"must be one of {', '.join(choices)}, not {shown(cited)}", argument)
+
+
+def require_either(value: str, first: str, second: str, argument: str) -> None:
+    """Refuse a value that is neither of two."""
+    require(value in (first, second), f'must be "{first}" or "{second}", not {shown(value)}', argument)
 
 
 def per_axis(value: int | list[int], rank: int, argument: str) -> tuple[int, ...]:
-    """One number for every spatial axis (keras.src.utils.argument_validation.standardize_tuple)."""
+    """One number for every spatial axis. Source: keras.src.utils.argument_validation.standardize_tuple."""
     if isinstance(value, int):
         return (value,) * rank
     require(len(value) == rank, f"must be an integer or a list of {rank}, not {shown(value)}", argument)
     return tuple(value)
 
 
-def pairs(value: Any, rank: int, argument: str) -> tuple[tuple[int, int], ...]:
-    """What is cut off or added before and after every spatial axis: 1, [1, 2] or [[1, 1], [0, 2]]."""
-    if _is_size(value):
-        return ((value, value),) * rank
-    ok = isinstance(value, list) and len(value) == rank
-    require(ok, f"must be an integer or a list of {rank}, not {shown(value)}", argument)
-    return tuple(pair(item, argument) for item in value)
+def edge_sizes(value: Any, rank: int, argument: str) -> tuple[tuple[int, int], ...]:
+    """How much to crop or pad before and after every spatial axis.
+
+    Two or three axes take 1 or [[1, 1], [0, 2]], one axis takes 1 or [1, 2].
+    """
+    if rank == 1 or is_length(value):
+        return (_edge_pair(value, argument),) * rank
+    is_list = isinstance(value, list) and len(value) == rank
+    require(is_list, f"must be an integer or a list of {rank}, not {shown(value)}", argument)
+    return tuple(_edge_pair(item, argument) for item in value)
 
 
-def pair(value: Any, argument: str) -> tuple[int, int]:
-    """Before and after one axis."""
-    if _is_size(value):
+def _edge_pair(value: Any, argument: str) -> tuple[int, int]:
+    if is_length(value):
         return value, value
-    ok = isinstance(value, list) and len(value) == 2 and all(map(_is_size, value))
-    require(ok, f"must be an integer of at least 0 or a pair of such, not {shown(value)}", argument)
+    is_pair = isinstance(value, list) and len(value) == 2 and all(map(is_length, value))
+    require(is_pair, f"must be an integer of at least 0 or a pair of such, not {shown(value)}", argument)
     return value[0], value[1]
 
 
-def _is_size(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_DIMENSION
-
-
 def channels_first(data_format: str | None) -> bool:
-    """Whether the channel axis is axis 1; where nothing is said, it is the last, as Keras has it by default."""
-    known = (None, "channels_last", "channels_first")
-    require(
-        data_format in known, f'must be "channels_last" or "channels_first", not {shown(data_format)}', "data_format"
-    )
+    """Return whether the channel axis is axis 1; without a data format it is the last, Keras' default."""
+    if data_format is not None:
+        require_either(data_format, "channels_last", "channels_first", "data_format")
     return data_format == "channels_first"
 
 
-def of_rank(shape: Dimensions, rank: int) -> Dimensions:
-    """The shape, if it has that many axes; the batch's is one of them."""
+def require_rank(shape: Dimensions, rank: int) -> Dimensions:
+    """Return the shape if it has `rank` axes, the batch axis included; else raise ShapeMismatch."""
     if len(shape) != rank:
         raise ShapeMismatch(f"takes an input of {rank} axes, not {shown(shape)}")
     return shape
 
 
-def at_least(shape: Dimensions, rank: int) -> Dimensions:
-    """The shape, if it has that many axes or more."""
+def require_min_rank(shape: Dimensions, rank: int) -> Dimensions:
+    """Return the shape if it has at least `rank` axes, the batch axis included; else raise ShapeMismatch."""
     if len(shape) < rank:
         raise ShapeMismatch(f"takes an input of at least {rank} axes, not {shown(shape)}")
     return shape
 
 
-def channels(shape: Dimensions, first: bool) -> int:
-    """The length of the channel axis, which sizes weights."""
-    return axis_length(shape, 1 if first else -1)
-
-
-def spatial(shape: Dimensions, first: bool) -> Dimensions:
-    """The axes between batch and channels."""
-    return shape[2:] if first else shape[1:-1]
-
-
-def image(batch: int | None, between: Sequence[int | None], depth: int | None, first: bool) -> Dimensions:
-    """A shape of batch, spatial axes and channels, in the order of its data format."""
-    return (batch, depth, *between) if first else (batch, *between, depth)
-
-
-def over_space(shape: Dimensions, first: bool, length: Callable[[int, int], int]) -> Dimensions:
-    """The shape with every spatial axis that is known made `length(its number, its length)` long."""
-    between = [size if size is None else length(axis, size) for axis, size in enumerate(spatial(shape, first))]
-    return image(shape[0], between, shape[1] if first else shape[-1], first)
-
-
-def window(size: int, window_size: int, stride: int, padding: str) -> int:
-    """How many windows fit on an axis. Source: compute_conv_output_shape, compute_pooling_output_shape."""
-    if padding != "valid":
-        return (size - 1) // stride + 1
-    count = (size - window_size) // stride + 1
-    if count <= 0:
-        raise ShapeMismatch(f"its window of {window_size} does not fit on an axis of {size}")
-    return count
-
-
-def each(inputs: Shapes) -> list[Dimensions]:
-    """The shapes of a list of inputs, all known."""
+def require_shapes(inputs: Shapes) -> list[Dimensions]:
+    """Return the shapes of a flat list of inputs; raise UnknownShape or ShapeMismatch if it is not one."""
     for shape in inputs:
         if shape is None:
             raise UnknownShape("the shape of one of its inputs is not known")
@@ -109,6 +98,52 @@ def each(inputs: Shapes) -> list[Dimensions]:
     return list(inputs)
 
 
-def axes_lengths(shape: Dimensions, axis: int | list[int]) -> tuple[int, ...]:
-    """The lengths of the axes that a normalisation's weights span, in ascending order as they are written."""
-    return tuple(axis_length(shape, number) for number in (sorted(axis) if isinstance(axis, list) else [axis]))
+def require_axis(shape: Dimensions, axis: int) -> None:
+    """Raise ShapeMismatch if the shape has no such axis."""
+    if not -len(shape) <= axis < len(shape):
+        raise ShapeMismatch(f"needs an axis {axis} of its input, which has {len(shape)}")
+
+
+def channel_axis(first: bool) -> int:
+    """The index of the channel axis."""
+    return 1 if first else -1
+
+
+def channel_count(shape: Dimensions, first: bool) -> int:
+    """The length of the channel axis, which sizes weights. Raises UnknownShape where it is open."""
+    return axis_length(shape, channel_axis(first))
+
+
+def spatial_axes(shape: Dimensions, first: bool) -> Dimensions:
+    """The axes between batch and channels."""
+    return shape[2:] if first else shape[1:-1]
+
+
+def image_shape(batch: int | None, spatial: Sequence[int | None], channels: int | None, first: bool) -> Dimensions:
+    """A shape of batch, spatial axes and channels, in the order of the data format."""
+    return (batch, channels, *spatial) if first else (batch, *spatial, channels)
+
+
+def spatial_lengths(shape: Dimensions, first: bool, length: Callable[[int, int], int]) -> list[int | None]:
+    """`length(axis, size)` of every spatial axis, axes counted from 0; an open axis stays open."""
+    return [size if size is None else length(axis, size) for axis, size in enumerate(spatial_axes(shape, first))]
+
+
+def map_spatial_axes(shape: Dimensions, first: bool, length: Callable[[int, int], int]) -> Dimensions:
+    """The shape with every spatial axis `length(axis, size)` long."""
+    return image_shape(shape[0], spatial_lengths(shape, first, length), shape[channel_axis(first)], first)
+
+
+def window_count(size: int, window_size: int, stride: int, padding: str) -> int:
+    """How many windows fit on an axis. Source: compute_conv_output_shape, compute_pooling_output_shape."""
+    if padding != "valid":
+        return (size - 1) // stride + 1
+    count = (size - window_size) // stride + 1
+    if count <= 0:
+        raise ShapeMismatch(f"its window of {window_size} does not fit on an axis of {size}")
+    return count
+
+
+def axis_lengths(shape: Dimensions, axis: int | list[int]) -> tuple[int, ...]:
+    """The lengths of the axes that a normalization's weights span; a list of axes is sorted as Keras sorts it."""
+    return tuple(axis_length(shape, number) for number in sorted(as_list(axis)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from paramcount import Formula, Input, Part, ShapeMismatch, Text, layer, require
-from paramcount.layers.keras.parts import named, run
-from paramcount.layers.keras.shapes import at_least
+from paramcount.layers.keras.nested import nested_formula
+from paramcount.layers.keras.shapes import require_min_rank, require_one_of
 from paramcount.model.layers import NestedLayer
 from paramcount.model.tensors import Output
 from paramcount.schema.validator import shown
@@ -17,10 +17,9 @@ _MERGES = ("concat", "sum", "mul", "ave")
 
 @layer("keras.TimeDistributed")
 def time_distributed(inputs: Input, layer: Part) -> Formula:
-    """One layer for every step. Source: keras.layers.TimeDistributed."""
-    sequence = at_least(inputs, 3)
-    tensors, output = run(layer, (sequence[0], *sequence[2:]))
-    yield from named(layer, tensors)
+    """Applies one layer to every step of a sequence. Source: keras.layers.TimeDistributed."""
+    sequence = require_min_rank(inputs, 3)
+    output = yield from nested_formula(layer, (sequence[0], *sequence[2:]))
     if output is None:
         return None
     if not isinstance(output, tuple) or not output:
@@ -32,42 +31,40 @@ def time_distributed(inputs: Input, layer: Part) -> Formula:
 def bidirectional(
     sequences: Input, layer: Part, merge_mode: Text | None = "concat", backward_layer: Part | None = None
 ) -> Formula:
-    """A recurrent layer forwards, and one like it, or another, backwards. Source: keras.layers.Bidirectional."""
-    require(
-        merge_mode in (*_MERGES, None), f"must be one of {', '.join(_MERGES)}, not {shown(merge_mode)}", "merge_mode"
-    )
-    _check(layer, "layer")
-    backward = _renamed(layer, "backward_")
-    if backward_layer is not None:
+    """A recurrent layer forwards, and its copy or another one backwards. Source: keras.layers.Bidirectional."""
+    if merge_mode is not None:
+        require_one_of(merge_mode, _MERGES, "merge_mode")
+    _require_recurrent(layer, "layer")
+    if backward_layer is None:
+        backward = _prefix_name(layer, "backward_")
+    else:
         backward = backward_layer
-        _check(backward, "backward_layer")
-        opposed = bool(_argument(layer, "go_backwards")) != bool(_argument(backward, "go_backwards"))
-        require(opposed, "must go the other way", "backward_layer")
+        _require_recurrent(backward, "backward_layer")
+        opposite = _flag(layer, "go_backwards") != _flag(backward, "go_backwards")
+        require(opposite, "must go the other way", "backward_layer")
         for name in ("stateful", "return_sequences", "return_state"):
-            alike = bool(_argument(layer, name)) == bool(_argument(backward, name))
-            require(alike, f"must have the same {name} as the forward layer", "backward_layer")
-    forward = _renamed(layer, "forward_")
-    tensors, output = run(forward, sequences)
-    yield from named(forward, tensors)
-    behind, _ = run(backward, sequences)
-    yield from named(backward, behind)
-    return _merged(output, merge_mode, bool(_argument(layer, "return_state")))
+            same = _flag(layer, name) == _flag(backward, name)
+            require(same, f"must have the same {name} as the forward layer", "backward_layer")
+    output = yield from nested_formula(_prefix_name(layer, "forward_"), sequences)
+    yield from nested_formula(backward, sequences)
+    return _merge(output, merge_mode, _flag(layer, "return_state"))
 
 
-def _check(part: NestedLayer, argument: str) -> None:
-    kind = part.layer.type.rpartition(".")[2]
-    require(kind in _RECURRENT, f"must be a recurrent layer, not {shown(kind)}", argument)
+def _require_recurrent(part: NestedLayer, argument: str) -> None:
+    class_name = part.layer.type.rpartition(".")[2]
+    require(class_name in _RECURRENT, f"must be a recurrent layer, not {shown(class_name)}", argument)
 
 
-def _argument(part: NestedLayer, name: str) -> Any:
-    return (part.layer.config or {}).get(name, False)
+def _flag(part: NestedLayer, name: str) -> bool:
+    config: Any = part.layer.config or {}
+    return bool(config.get(name, False))
 
 
-def _renamed(part: NestedLayer, prefix: str) -> NestedLayer:
+def _prefix_name(part: NestedLayer, prefix: str) -> NestedLayer:
     return part._replace(layer=part.layer._replace(name=prefix + part.layer.name.removeprefix(prefix)))
 
 
-def _merged(output: Output, merge_mode: str | None, return_state: bool) -> Output:
+def _merge(output: Output, merge_mode: str | None, return_state: bool) -> Output:
     """Source: Bidirectional.compute_output_shape."""
     if output is None:
         return None

@@ -7,11 +7,12 @@ from typing import Annotated
 from marshmallow import fields, validate
 
 from paramcount import Dim, Flag, Formula, Part, Size, Tensor, inside, layer, require
-from paramcount.layers.torch.linear import FACTORY, linear
+from paramcount.layers.torch.common import FACTORY, MAX_STACKED_LAYERS
+from paramcount.layers.torch.linear import linear
 from paramcount.layers.torch.normalization import layer_norm
 
-Depth = Annotated[int, fields.Integer(strict=True, validate=validate.Range(0, 1000))]
-"""How many layers are stacked; bounded, since each has tensors of its own."""
+Depth = Annotated[int, fields.Integer(strict=True, validate=validate.Range(0, MAX_STACKED_LAYERS))]
+"""The number of layers of a stack, which may be empty."""
 
 _LAYER_IGNORED = f"dropout activation layer_norm_eps batch_first norm_first {FACTORY}"
 
@@ -25,7 +26,7 @@ def multihead_attention(
     kdim: Dim | None = None,
     vdim: Dim | None = None,
 ) -> Formula:
-    """Projections of queries, keys and values: one weight if these are alike. Source: torch.nn.MultiheadAttention."""
+    """Projects queries, keys and values; one weight if equally wide. Source: torch.nn.MultiheadAttention."""
     require(embed_dim % num_heads == 0, f"must be divisible by num_heads, {num_heads}", "embed_dim")
     kdim, vdim = kdim or embed_dim, vdim or embed_dim
     if kdim == vdim == embed_dim:
@@ -43,7 +44,7 @@ def multihead_attention(
 
 
 def _feedforward(d_model: int, dim_feedforward: int, bias: bool, norms: int) -> Formula:
-    """What follows the attention in either layer, and the norms of all."""
+    """The two linear layers after the attention, and all norms of a transformer layer."""
     yield from inside("linear1", linear(d_model, dim_feedforward, bias))
     yield from inside("linear2", linear(dim_feedforward, d_model, bias))
     for number in range(1, norms + 1):
@@ -60,7 +61,7 @@ def encoder_layer(d_model: Dim, nhead: Dim, dim_feedforward: Size = 2048, bias: 
 
 @layer("torch.TransformerDecoderLayer", ignores=_LAYER_IGNORED)
 def decoder_layer(d_model: Dim, nhead: Dim, dim_feedforward: Size = 2048, bias: Flag = True) -> Formula:
-    """As the encoder's, with a second attention, to the encoder. Source: torch.nn.TransformerDecoderLayer."""
+    """Self-attention, attention to the encoder, then two linear layers. Source: torch.nn.TransformerDecoderLayer."""
     require(d_model % nhead == 0, f"must be divisible by nhead, {nhead}", "d_model")
     yield from inside("self_attn", multihead_attention(d_model, nhead, bias))
     yield from inside("multihead_attn", multihead_attention(d_model, nhead, bias))
@@ -68,7 +69,7 @@ def decoder_layer(d_model: Dim, nhead: Dim, dim_feedforward: Size = 2048, bias: 
 
 
 def _stack(block: Formula, num_layers: int, norm: Formula | None) -> Formula:
-    """Copies of a layer, and the norm after the last."""
+    """`num_layers` copies of a layer, and the norm after the last."""
     tensors = tuple(block)
     for number in range(num_layers):
         yield from inside(f"layers.{number}", tensors)
@@ -78,13 +79,13 @@ def _stack(block: Formula, num_layers: int, norm: Formula | None) -> Formula:
 
 @layer("torch.TransformerEncoder", ignores="enable_nested_tensor mask_check")
 def encoder(encoder_layer: Part, num_layers: Depth, norm: Part | None = None) -> Formula:
-    """`num_layers` copies of a layer. Source: torch.nn.TransformerEncoder."""
+    """A stack of `num_layers` copies of a layer. Source: torch.nn.TransformerEncoder."""
     yield from _stack(encoder_layer(), num_layers, norm and norm())
 
 
 @layer("torch.TransformerDecoder")
 def decoder(decoder_layer: Part, num_layers: Depth, norm: Part | None = None) -> Formula:
-    """`num_layers` copies of a layer. Source: torch.nn.TransformerDecoder."""
+    """A stack of `num_layers` copies of a layer. Source: torch.nn.TransformerDecoder."""
     yield from _stack(decoder_layer(), num_layers, norm and norm())
 
 

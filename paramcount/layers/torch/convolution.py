@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from paramcount import Dim, Dims, Flag, Formula, Size, Tensor, layer, require
-from paramcount.layers.torch.linear import FACTORY
+from paramcount import Dim, Dims, Flag, Formula, Size, Tensor, require
+from paramcount.layers.torch.common import FACTORY
+from paramcount.layers.variants import layer_variant
 
 _IGNORED = f"stride padding dilation padding_mode {FACTORY}"
 
@@ -29,20 +30,22 @@ def convolution(
 
 
 def _register(axes: int) -> None:
-    """The convolution over so many axes, and its transpose."""
+    """Register the convolution over 1 to 3 axes and its transpose."""
 
-    @layer(f"torch.Conv{axes}d", ignores=_IGNORED)
-    def straight(
+    @layer_variant(f"torch.Conv{axes}d", "Convolution: weight (out, in / groups, *kernel).", _IGNORED)
+    def convolve(
         in_channels: Size, out_channels: Size, kernel_size: Dims, groups: Dim = 1, bias: Flag = True
     ) -> Formula:
-        """Weight (out, in / groups, *kernel). Source: torch.nn.modules.conv._ConvNd."""
         yield from convolution(axes, in_channels, out_channels, kernel_size, groups, bias)
 
-    @layer(f"torch.ConvTranspose{axes}d", ignores=f"output_padding {_IGNORED}")
-    def transposed(
+    @layer_variant(
+        f"torch.ConvTranspose{axes}d",
+        "Transpose of a convolution: weight (in, out / groups, *kernel).",
+        f"output_padding {_IGNORED}",
+    )
+    def transpose(
         in_channels: Size, out_channels: Size, kernel_size: Dims, groups: Dim = 1, bias: Flag = True
     ) -> Formula:
-        """Weight (in, out / groups, *kernel). Source: torch.nn.modules.conv._ConvTransposeNd."""
         yield from convolution(axes, in_channels, out_channels, kernel_size, groups, bias, transposed=True)
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from paramcount import Dim, Flag, Formula, Size, Tensor, layer
-
-FACTORY = "device dtype"
-"""Arguments of every module with parameters, which change no shape."""
+from paramcount.layers.torch.common import FACTORY
 
 
 @layer("torch.Linear", ignores=FACTORY)
@@ -27,5 +25,5 @@ def bilinear(in1_features: Dim, in2_features: Size, out_features: Size, bias: Fl
 
 @layer("torch.PReLU", ignores=f"init {FACTORY}")
 def prelu(num_parameters: Size = 1) -> Formula:
-    """max(0, x) + a·min(0, x): one slope for all channels, or one a channel. Source: torch.nn.PReLU."""
+    """max(0, x) + a·min(0, x), with one slope or one a channel. Source: torch.nn.PReLU."""
     yield Tensor("weight", (num_parameters,))

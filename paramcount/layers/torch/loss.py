@@ -1,23 +1,24 @@
-"""Modules of torch.nn.modules.loss that own something; the others are in parameterless."""
+"""Modules of torch.nn.modules.loss with tensors; the others are in parameterless."""
 
 from __future__ import annotations
 
 from math import prod
 
 from paramcount import Anything, Flag, Formula, Shape, Size, Tensor, inside, layer, require
-from paramcount.layers.torch.linear import FACTORY, linear
+from paramcount.layers.torch.common import FACTORY
+from paramcount.layers.torch.linear import linear
 
 _REDUCTION = "size_average reduce reduction"
 
 
-def _given(name: str, values: Anything) -> Formula:
-    """A tensor that is given to a loss, as nested lists of numbers, is a buffer."""
+def _constant(name: str, values: Anything) -> Formula:
+    """A buffer for a constant of the config, a number or nested lists of numbers; nothing for null."""
     if values is not None:
         yield Tensor(name, _shape(values, name), "buffer")
 
 
 def _shape(values: Anything, name: str) -> tuple[int, ...]:
-    """The shape of nested lists of numbers."""
+    """The shape of nested lists of numbers; refuses rows of unequal length."""
     shape: list[int] = []
     level = [values]
     while level and isinstance(level[0], list):
@@ -35,23 +36,23 @@ def _shape(values: Anything, name: str) -> tuple[int, ...]:
 @layer("torch.NLLLoss", ignores=f"ignore_index {_REDUCTION}")
 @layer("torch.NLLLoss2d", ignores=f"ignore_index {_REDUCTION}")
 def weighted_loss(weight: Anything = None) -> Formula:
-    """The weight of each class, where given, is a buffer. Source: torch.nn.modules.loss._WeightedLoss."""
-    yield from _given("weight", weight)
+    """A loss whose class weights, if any, are a buffer. Source: torch.nn.modules.loss._WeightedLoss."""
+    yield from _constant("weight", weight)
 
 
 @layer("torch.MultiMarginLoss", ignores=f"p margin {_REDUCTION}")
 def multi_margin_loss(weight: Anything = None) -> Formula:
-    """The weight of each class, one axis. Source: torch.nn.MultiMarginLoss."""
-    for tensor in _given("weight", weight):
+    """A margin loss whose class weights, if any, are a buffer of one axis. Source: torch.nn.MultiMarginLoss."""
+    for tensor in _constant("weight", weight):
         require(len(tensor.shape) == 1, "must have one axis", "weight")
         yield tensor
 
 
 @layer("torch.BCEWithLogitsLoss", ignores=_REDUCTION)
 def bce_with_logits_loss(weight: Anything = None, pos_weight: Anything = None) -> Formula:
-    """Both weights, where given, are buffers. Source: torch.nn.BCEWithLogitsLoss."""
-    yield from _given("weight", weight)
-    yield from _given("pos_weight", pos_weight)
+    """Binary cross entropy of logits; both weights, if any, are buffers. Source: torch.nn.BCEWithLogitsLoss."""
+    yield from _constant("weight", weight)
+    yield from _constant("pos_weight", pos_weight)
 
 
 @layer("torch.LinearCrossEntropyLoss", ignores=f"reduction ignore_index label_smoothing options {FACTORY}")
@@ -62,8 +63,8 @@ def linear_cross_entropy_loss(
     bias: Flag = False,
     weight: Anything = None,
 ) -> Formula:
-    """A linear layer with as many outputs as classes times `out_features`. Source: torch.nn.LinearCrossEntropyLoss."""
-    for tensor in _given("weight", weight):
+    """A linear layer of num_classes · ∏ out_features outputs. Source: torch.nn.LinearCrossEntropyLoss."""
+    for tensor in _constant("weight", weight):
         require(tensor.shape == (num_classes,), f"must be {num_classes} numbers", "weight")
         yield tensor
     yield from inside("linear", linear(in_features, prod(out_features or (), start=num_classes), bias))

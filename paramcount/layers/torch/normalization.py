@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from paramcount import Dim, Dims, Flag, Formula, Size, Tensor, layer, require
-from paramcount.layers.torch.linear import FACTORY
+from paramcount.layers.torch.common import FACTORY
 
 
 def affine_parameters(shape: tuple[int, ...], affine: bool, bias: bool = True) -> Formula:
-    """A scale, and unless `bias` is off a shift."""
+    """With `affine` a scale, and with `bias` a shift."""
     if affine:
         yield Tensor("weight", shape)
         if bias:
@@ -25,7 +25,7 @@ def _running_statistics(num_features: int) -> Formula:
 @layer("torch.BatchNorm3d", ignores=f"eps momentum {FACTORY}")
 @layer("torch.SyncBatchNorm", ignores=f"eps momentum process_group {FACTORY}")
 def batch_norm(num_features: Size, affine: Flag = True, track_running_stats: Flag = True, bias: Flag = True) -> Formula:
-    """Scale and shift a channel; statistics are buffers. Source: torch.nn.modules.batchnorm._NormBase."""
+    """Scales and shifts each channel; statistics are buffers. Source: torch.nn.modules.batchnorm._NormBase."""
     yield from affine_parameters((num_features,), affine, bias)
     if track_running_stats:
         yield from _running_statistics(num_features)
@@ -37,7 +37,7 @@ def batch_norm(num_features: Size, affine: Flag = True, track_running_stats: Fla
 def instance_norm(
     num_features: Size, affine: Flag = False, track_running_stats: Flag = False, bias: Flag = True
 ) -> Formula:
-    """As batch norm, of which nothing is on by default. Source: torch.nn.modules.instancenorm._InstanceNorm."""
+    """As batch norm, all tensors off by default. Source: torch.nn.modules.instancenorm._InstanceNorm."""
     yield from affine_parameters((num_features,), affine, bias)
     if track_running_stats:
         yield from _running_statistics(num_features)
@@ -45,20 +45,20 @@ def instance_norm(
 
 @layer("torch.GroupNorm", ignores=f"eps {FACTORY}")
 def group_norm(num_groups: Dim, num_channels: Size, affine: Flag = True, bias: Flag = True) -> Formula:
-    """Scale and shift a channel. Source: torch.nn.GroupNorm."""
+    """Scales and shifts each channel. Source: torch.nn.GroupNorm."""
     require(num_channels % num_groups == 0, f"must be divisible by num_groups, {num_groups}", "num_channels")
     yield from affine_parameters((num_channels,), affine, bias)
 
 
 @layer("torch.LayerNorm", ignores=f"eps {FACTORY}")
 def layer_norm(normalized_shape: Dims, elementwise_affine: Flag = True, bias: Flag = True) -> Formula:
-    """Scale and shift an element of the normalized axes. Source: torch.nn.LayerNorm."""
+    """Scales and shifts each element of the normalized axes. Source: torch.nn.LayerNorm."""
     yield from affine_parameters(_shape(normalized_shape), elementwise_affine, bias)
 
 
 @layer("torch.RMSNorm", ignores=f"eps {FACTORY}")
 def rms_norm(normalized_shape: Dims, elementwise_affine: Flag = True) -> Formula:
-    """Scale an element of the normalized axes; there is no shift. Source: torch.nn.RMSNorm."""
+    """Scales each element of the normalized axes; has no shift. Source: torch.nn.RMSNorm."""
     yield from affine_parameters(_shape(normalized_shape), elementwise_affine, bias=False)
 
 

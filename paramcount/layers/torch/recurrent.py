@@ -7,19 +7,20 @@ from typing import Annotated
 from marshmallow import fields, validate
 
 from paramcount import Dim, Flag, Formula, Size, Tensor, layer, require
-from paramcount.layers.torch.linear import FACTORY
+from paramcount.layers.torch.common import FACTORY, MAX_STACKED_LAYERS
+from paramcount.layers.variants import layer_variant
 
-Depth = Annotated[int, fields.Integer(strict=True, validate=validate.Range(1, 1000))]
-"""How many layers are stacked; bounded, since each has tensors of its own."""
+Depth = Annotated[int, fields.Integer(strict=True, validate=validate.Range(1, MAX_STACKED_LAYERS))]
+"""The number of layers of a stack."""
 
 _IGNORED = f"batch_first dropout {FACTORY}"
 _GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 
 
-def _stacked(
+def _stack(
     gates: int, input_size: int, hidden_size: int, num_layers: int, bias: bool, bidirectional: bool, proj_size: int = 0
 ) -> Formula:
-    """Two biases a gate set (cuDNN's form); a layer above the first sees the outputs of both directions.
+    """Two biases a direction (cuDNN's form); a layer above the first takes the outputs of both directions.
 
     Source: torch.nn.modules.rnn.RNNBase.
     """
@@ -44,7 +45,7 @@ def rnn(
     input_size: Dim, hidden_size: Dim, num_layers: Depth = 1, bias: Flag = True, bidirectional: Flag = False
 ) -> Formula:
     """h = tanh(W_ih x + b_ih + W_hh h + b_hh). Source: torch.nn.RNN."""
-    yield from _stacked(_GATES["RNN"], input_size, hidden_size, num_layers, bias, bidirectional)
+    yield from _stack(_GATES["RNN"], input_size, hidden_size, num_layers, bias, bidirectional)
 
 
 @layer("torch.GRU", ignores=_IGNORED)
@@ -52,7 +53,7 @@ def gru(
     input_size: Dim, hidden_size: Dim, num_layers: Depth = 1, bias: Flag = True, bidirectional: Flag = False
 ) -> Formula:
     """Three gates, 3h(x + h + 2) a layer. Source: torch.nn.GRU."""
-    yield from _stacked(_GATES["GRU"], input_size, hidden_size, num_layers, bias, bidirectional)
+    yield from _stack(_GATES["GRU"], input_size, hidden_size, num_layers, bias, bidirectional)
 
 
 @layer("torch.LSTM", ignores=_IGNORED)
@@ -64,14 +65,15 @@ def lstm(
     bidirectional: Flag = False,
     proj_size: Size = 0,
 ) -> Formula:
-    """Four gates, 4h(x + h + 2) a layer; `proj_size` narrows what recurs. Source: torch.nn.LSTM."""
-    yield from _stacked(_GATES["LSTM"], input_size, hidden_size, num_layers, bias, bidirectional, proj_size)
+    """Four gates, 4h(x + h + 2) a layer; `proj_size` projects the hidden state. Source: torch.nn.LSTM."""
+    yield from _stack(_GATES["LSTM"], input_size, hidden_size, num_layers, bias, bidirectional, proj_size)
 
 
 def _register_cell(name: str, gates: int, ignores: str = "") -> None:
-    @layer(f"torch.{name}Cell", ignores=f"{ignores} {FACTORY}")
+    summary = f"One step of one {name} layer; its tensors have no suffix."
+
+    @layer_variant(f"torch.{name}Cell", summary, f"{ignores} {FACTORY}")
     def cell(input_size: Size, hidden_size: Size, bias: Flag = True) -> Formula:
-        """One step of one layer, without suffixes. Source: torch.nn.modules.rnn.RNNCellBase."""
         yield Tensor("weight_ih", (gates * hidden_size, input_size))
         yield Tensor("weight_hh", (gates * hidden_size, hidden_size))
         if bias:

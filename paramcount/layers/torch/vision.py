@@ -1,17 +1,17 @@
-"""Small modules of torchvision and timm whose printed form tells all that they own, and that torch.nn does not have."""
+"""Modules of torchvision and timm that torch.nn lacks; their printed form states all that decides their tensors."""
 
 from __future__ import annotations
 
 from paramcount import Dim, Dims, Flag, Formula, Size, Tensor, layer
+from paramcount.layers.torch.common import FACTORY
 from paramcount.layers.torch.convolution import convolution
-from paramcount.layers.torch.linear import FACTORY
 
 _SCALED_IGNORED = f"stride padding dilation gamma eps gain_init {FACTORY}"
 
 
 @layer("torch.FrozenBatchNorm2d", ignores="eps")
 def frozen_batch_norm(num_features: Size) -> Formula:
-    """A batch norm that is all buffers, without a counter. Source: torchvision.ops.FrozenBatchNorm2d."""
+    """Batch norm whose four tensors are buffers, without a counter. Source: torchvision.ops.FrozenBatchNorm2d."""
     for name in ("weight", "bias", "running_mean", "running_var"):
         yield Tensor(name, (num_features,), "buffer")
 
@@ -21,6 +21,6 @@ def frozen_batch_norm(num_features: Size) -> Formula:
 def scaled_convolution(
     in_channels: Size, out_channels: Size, kernel_size: Dims, groups: Dim = 1, bias: Flag = True
 ) -> Formula:
-    """A convolution whose standardised weight has a gain an output channel. Source: timm.layers.ScaledStdConv2d."""
+    """Convolution by a standardized weight, with a gain an output channel. Source: timm.layers.ScaledStdConv2d."""
     yield from convolution(2, in_channels, out_channels, kernel_size, groups, bias)
     yield Tensor("gain", (out_channels, 1, 1, 1))
