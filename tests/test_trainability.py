@@ -211,8 +211,15 @@ def test_positions_are_bounded() -> None:
     payload = {"framework": "keras", "input_shape": [3], "layers": [block]}
     document = read(payload, FORMATS["native"])
     with pytest.raises(Problems) as raised:
-        count(document, options(*((f"first:{number}:nobody", False) for number in range(1000))), Limits())
+        count(document, options(*((f"first:{number}:*", False) for number in range(1000))), Limits())
     assert [error.code for error in raised.value.problems] == ["too_large"]
+
+
+def test_rules_that_match_nothing_cost_no_more_for_their_number() -> None:
+    block = {"type": "Block", "name": "0-9999", "repeat": 10_000, "layers": [{"type": "Dense", "units": 3}]}
+    document = read({"framework": "keras", "input_shape": [3], "layers": [block]}, FORMATS["native"])
+    report = count(document, options(*((f"first:{number}:nobody", False) for number in range(100))), Limits())
+    assert [warning.code for warning in report.warnings] == ["unused_rule"] * 100
 
 
 def test_rules_are_bounded() -> None:

@@ -339,7 +339,7 @@ class _Walk:
             prefix = f"{path}." if path else ""
             for index, tensor in enumerate(tensors):
                 flag = tensor.trainable or has_formula
-                decided = self.rules.decide(prefix + tensor.name, trainability, flag, layer_types=tensor.layer_types)
+                decided = self.rules.decide(prefix + tensor.name, trainability, flag, owner_types=tensor.layer_types)
                 if reasons[index] is not DESIGN:
                     reasons[index] = self._reason(decided)
         return reasons

@@ -8,31 +8,25 @@ from math import inf
 from time import monotonic
 from typing import NamedTuple
 
-from paramcount.counting import globs
+from paramcount.counting.globs import GlobSet
 from paramcount.model import block_ranges
 from paramcount.model.errors import TooLarge
 from paramcount.model.layers import Layer
 from paramcount.model.tensors import FreezeReason
 
-MAX_GLOB_CHARACTERS = 100_000
-"""How many characters the rules of one request may have: compiling takes some 15 µs for each."""
-
-MAX_POSITION_CHECKS = 2_000_000
-"""How often rules that choose by position may look at a layer."""
-
-MAX_MATCH_STEPS = 50_000_000
-"""How many steps one look may take, the characters of a path times those of all globs: some hundred milliseconds."""
+MAX_POSITION_MATCHES = 2_000_000
+"""How often rules that choose by position may match a layer."""
 
 _SELECTOR = re.compile(
-    r"(?:(?P<which>first|last|all-but-first|all-but-last):(?P<count>[0-9]{1,9})(?::|\Z))?"
+    r"(?:(?P<position>first|last|all-but-first|all-but-last):(?P<count>[0-9]{1,9})(?::|\Z))?"
     r"(?P<by_type>type:)?(?P<glob>.*)",
     re.DOTALL,
 )
-_POSITION = re.compile(r"(?:first|last|all-but-first|all-but-last):(?![0-9]{1,9}(?::|\Z))")
+_UNNUMBERED_POSITION = re.compile(r"(?:first|last|all-but-first|all-but-last):(?![0-9]{1,9}(?::|\Z))")
 
 
 class Rule(NamedTuple):
-    """Whether what is matched trains; a layer's verdict holds for everything beneath it.
+    """Whether what is matched trains; what holds for a layer holds for everything beneath it.
 
     `match` is a glob over the dotted paths of layers and tensors (`*` spans dots, a component `0-9,12` is each of these
     indices), or `type:GLOB` over the types of layers. Before either may stand `first:N`, `last:N`, `all-but-first:N` or
@@ -45,8 +39,8 @@ class Rule(NamedTuple):
 
 def find_rule_problem(match: str) -> str:
     """What is wrong with the `match` of a rule; '' where nothing is."""
-    found = _POSITION.match(match)
-    return f'"{found[0]}" needs a number of layers, as in "{found[0]}10"' if found else ""
+    unnumbered = _UNNUMBERED_POSITION.match(match)
+    return f'"{unnumbered[0]}" needs a number of layers, as in "{unnumbered[0]}10"' if unnumbered else ""
 
 
 class Trainability(NamedTuple):
@@ -59,42 +53,38 @@ class Trainability(NamedTuple):
 FROZEN = Trainability(FreezeReason("document"))
 
 
-class _Matcher:
-    """A rule, compiled."""
+class _ParsedRule:
+    """A rule in its parts."""
 
     def __init__(self, index: int, rule: Rule) -> None:
-        found = _SELECTOR.fullmatch(rule.match)
-        assert found
-        self.verdict = Trainability(None if rule.trainable else FreezeReason("rule", index, rule.match), index)
-        self.which, self.number = found["which"] or "", int(found["count"] or 0)
-        self.by_type = found["by_type"] is not None
-        self.pattern = globs.compiled(found["glob"] or ("*" if self.which else ""))
-        self.chosen: frozenset[str] = frozenset()  # the paths of the layers meant, where their position decides
-
-    def names(self, path: str, kinds: Iterable[str]) -> bool:
-        """Whether the path, or one of the types, matches."""
-        if not self.by_type:
-            return self.pattern.fullmatch(path) is not None
-        return any(self.pattern.fullmatch(name) for kind in kinds for name in (kind, kind.rpartition(".")[2]))
+        parts = _SELECTOR.fullmatch(rule.match)
+        assert parts
+        self.trainability = Trainability(None if rule.trainable else FreezeReason("rule", index, rule.match), index)
+        self.position, self.count = parts["position"] or "", int(parts["count"] or 0)
+        self.is_by_type = parts["by_type"] is not None
+        self.glob = parts["glob"] or ("*" if self.position else "")
+        self.chosen: frozenset[str] = frozenset()  # with a position: the paths of the layers that are meant
 
     def choose(self, paths: list[str]) -> None:
-        """Of the layers that are named, in order, those that are meant."""
-        cut = self.number if self.which.endswith("first") else max(0, len(paths) - self.number)
-        before = self.which in ("first", "all-but-last")
-        self.chosen = frozenset(paths[:cut] if before else paths[cut:])
+        """Choose by position among the paths of the layers that match, in order."""
+        cut = self.count if self.position.endswith("first") else max(0, len(paths) - self.count)
+        takes_start = self.position in ("first", "all-but-last")
+        self.chosen = frozenset(paths[:cut] if takes_start else paths[cut:])
 
 
 class Rules:
-    """Rules; `prepare` comes before `decide`. `unused` are those that have matched nothing yet."""
+    """The rules of one request. `prepare` comes before `decide`; `unused` are those that matched nothing yet."""
 
-    def __init__(self, rules: Iterable[Rule] = (), until: float = inf) -> None:
+    def __init__(self, rules: Iterable[Rule] = (), deadline: float = inf) -> None:
+        """`deadline` is by the monotonic clock."""
         self._rules = tuple(rules)
-        self._until = until  # by the monotonic clock
-        self._length = sum(len(rule.match) for rule in self._rules)
+        self._deadline = deadline
         self._used: set[int] = set()
-        self._matchers: list[_Matcher] = []
-        self._others: list[_Matcher] = []
-        self._any_glob = re.compile("")
+        self._parsed: list[_ParsedRule] = []
+        self._by_path: list[int] = []  # rules whose globs are over paths, then those over types
+        self._by_type: list[int] = []
+        self._path_globs = self._type_globs = GlobSet(())
+        self._of_types: dict[str, list[int]] = {}  # the rules that match a type
 
     def __bool__(self) -> bool:
         return bool(self._rules)
@@ -103,81 +93,80 @@ class Rules:
     def unused(self) -> tuple[Rule, ...]:
         return tuple([rule for index, rule in enumerate(self._rules) if index not in self._used])
 
-    def prepare(self, root: Layer, copies: int) -> None:
-        """Compile the rules, and settle which layers are the first or last ones; at most `copies` of a block are told
-        apart. Raises TooLarge."""
-        if self._length > MAX_GLOB_CHARACTERS:
-            raise TooLarge(f"has rules of more than {MAX_GLOB_CHARACTERS:,} characters")
-        self._matchers = [_Matcher(index, rule) for index, rule in enumerate(self._rules)]
-        # Most paths match no glob at all, and one expression of all of them says so at once.
-        globbing = [matcher for matcher in self._matchers if not matcher.which and not matcher.by_type]
-        self._others = [matcher for matcher in self._matchers if matcher.which or matcher.by_type]
-        self._any_glob = re.compile("|".join(f"(?:{matcher.pattern.pattern})" for matcher in globbing), re.DOTALL)
-        self._choose(root, copies)
+    def prepare(self, root: Layer, max_copies: int) -> None:
+        """Compile the rules, and find which layers are the first or last ones.
 
-    def _choose(self, root: Layer, copies: int) -> None:
-        positional = tuple(matcher for matcher in self._matchers if matcher.which)
-        found: dict[_Matcher, list[str]] = {matcher: [] for matcher in positional}
-        looks = 0
-        waiting = [(positional, root, "")] if positional else []
-        while waiting:
-            asking, layer, path = waiting.pop()
-            self._look(path)
-            still: list[_Matcher] = []
-            for matcher in asking:
-                if path and matcher.names(path, (layer.type,)):
-                    found[matcher].append(path)
-                else:
-                    still.append(matcher)
-            looks += len(asking)
-            if looks > MAX_POSITION_CHECKS:
-                raise TooLarge(
-                    "has too many layers for so many rules of first and last ones", layer.pointer, "too_large"
-                )
-            if still:
+        At most `max_copies` of a block are told apart. Raises TooLarge.
+        """
+        self._parsed = [_ParsedRule(index, rule) for index, rule in enumerate(self._rules)]
+        self._by_path = [index for index, rule in enumerate(self._parsed) if not rule.is_by_type]
+        self._by_type = [index for index, rule in enumerate(self._parsed) if rule.is_by_type]
+        self._path_globs = GlobSet([self._parsed[index].glob for index in self._by_path])
+        self._type_globs = GlobSet([self._parsed[index].glob for index in self._by_type])
+        self._choose_positions(root, max_copies)
+
+    def _choose_positions(self, root: Layer, max_copies: int) -> None:
+        positional = frozenset(index for index, rule in enumerate(self._parsed) if rule.position)
+        matched: dict[int, list[str]] = {index: [] for index in positional}
+        match_count = 0
+        pending = [(positional, root, "")] if positional else []
+        while pending:
+            open_rules, layer, path = pending.pop()
+            hits = [index for index in self._matches(path, (layer.type,)) if index in open_rules] if path else []
+            for index in hits:
+                matched[index].append(path)
+            match_count += len(hits)
+            if match_count > MAX_POSITION_MATCHES:
+                excess = "has too many layers for so many rules of first and last ones"
+                raise TooLarge(excess, layer.pointer, "too_large")
+            if still_open := open_rules.difference(hits) if hits else open_rules:
                 prefix = f"{path}." if path else ""
-                beneath = [each for child in layer.children for each in _copies(child, copies)]
-                waiting += [(tuple(still), child, prefix + child.name) for child in reversed(beneath)]
-        for matcher, paths in found.items():
-            matcher.choose(paths)
+                children = [copy for child in layer.children for copy in _copies(child, max_copies)]
+                pending += [(still_open, child, prefix + child.name) for child in reversed(children)]
+        for index, paths in matched.items():
+            self._parsed[index].choose(paths)
 
-    def _look(self, path: str) -> None:
-        """Refuse a path that is too long for so many rules, or that comes too late."""
-        if len(path) * self._length > MAX_MATCH_STEPS:
-            raise TooLarge(f"has a path of {len(path):,} characters, too long for rules of {self._length:,} characters")
-        if monotonic() > self._until:
+    def _matches(self, path: str, types: Iterable[str]) -> list[int]:
+        """The rules whose glob matches the path, or one of the types. Raises TooLarge."""
+        if monotonic() > self._deadline:
             raise TooLarge("has rules that take too long to match")
+        matches = [self._by_path[index] for index in self._path_globs.match(path)] if self._by_path else []
+        if self._by_type:
+            for layer_type in types:
+                if layer_type not in self._of_types:
+                    names = (layer_type, layer_type.rpartition(".")[2])
+                    indices = {index for name in names for index in self._type_globs.match(name)}
+                    self._of_types[layer_type] = [self._by_type[index] for index in indices]
+                matches += self._of_types[layer_type]
+        return matches
 
     def decide(
         self,
         path: str,
         inherited: Trainability,
         flag: bool = True,
-        kind: str | None = None,
-        layer_types: tuple[str, ...] = (),
+        layer_type: str | None = None,
+        owner_types: tuple[str, ...] = (),
     ) -> Trainability:
-        """Whether what stands at `path`: a layer of type `kind`, or a tensor of `layer_types`.
+        """Whether what stands at `path` trains: a layer of `layer_type`, or a tensor of nested `owner_types`.
 
-        `flag` is the document's own word on it. Raises TooLarge.
+        `flag` is what the document says of it. Raises TooLarge.
         """
-        self._look(path)
-        verdict = inherited if flag or inherited.rule >= 0 else FROZEN
-        kinds = layer_types if kind is None else (kind,)
-        for matcher in self._matchers if self._any_glob.fullmatch(path) else self._others:
-            index = matcher.verdict.rule
-            if index in self._used and index < verdict.rule:
+        trainability = inherited if flag or inherited.rule >= 0 else FROZEN
+        for index in self._matches(path, owner_types if layer_type is None else (layer_type,)):
+            rule = self._parsed[index]
+            if rule.position and (layer_type is None or path not in rule.chosen):
                 continue
-            if kind is not None and path in matcher.chosen if matcher.which else matcher.names(path, kinds):
-                self._used.add(index)
-                if index > verdict.rule:
-                    verdict = matcher.verdict
-        return verdict
+            self._used.add(index)
+            if index > trainability.rule:
+                trainability = rule.trainability
+        return trainability
 
 
 NO_RULES = Rules()
 
 
-def _copies(layer: Layer, most: int) -> list[Layer]:
+def _copies(layer: Layer, max_copies: int) -> list[Layer]:
     """A layer, or each of its copies where their names tell them apart."""
-    names = block_ranges.expand(layer.name, most) if layer.repeat > 1 else []
+    names = block_ranges.expand(layer.name, max_copies) if layer.repeat > 1 else []
     return [layer._replace(name=name, repeat=1) for name in names] if len(names) == layer.repeat else [layer]

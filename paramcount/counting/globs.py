@@ -1,12 +1,23 @@
-"""Globs over dotted paths, as regular expressions that take time in proportion to path times glob."""
+"""Globs over dotted paths, matched together in time linear in the path (RE2)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fnmatch import translate
 
+import re2
+
 from paramcount.model import block_ranges
+from paramcount.model.errors import TooLarge
+
+MAX_GLOB_CHARACTERS = 100_000
+"""How many characters all globs of one set may have."""
+
+MAX_MATCH_STEPS = 50_000_000
+"""The characters of a path times those of all globs: what one match may take, some hundred milliseconds at worst."""
+
+_MAX_MEMORY_BYTES = 32 * 2**20
 
 # A star; a class such as [!ab]; indices between dots that name more than one ("0-9,12"); else a character.
 _TOKENS = re.compile(
@@ -15,41 +26,76 @@ _TOKENS = re.compile(
     r"|(?P<one>.)",
     re.DOTALL,
 )
-_CLASS = re.compile(r"\(\?s:(.*)\)\\[Zz]", re.DOTALL)
+_TRANSLATED = re.compile(r"\(\?s:(.*)\)\\[Zz]", re.DOTALL)
+_ESCAPED_OR_BRACKET = re.compile(r"\\.|\[", re.DOTALL)  # RE2 would read [: as a class of POSIX
+_NOTHING = r"[^\x00-\x{10FFFF}]"
 
 
-def compiled(glob: str) -> re.Pattern[str]:
-    """What `fullmatch` finds as fnmatch would: `*` and `?` span dots; a component "0-9,12" stands for each index."""
-    chunks = [""]
-    for token in _TOKENS.finditer(glob):
-        if token.lastgroup == "star":
-            chunks.append("")
-        elif token.lastgroup == "indices":
-            chunks[-1] += f"(?:{'|'.join((re.escape(token[0]), *_indices(token[0])))})"
-        elif token.lastgroup == "set":
-            found = _CLASS.fullmatch(translate(token[0]))
-            assert found
-            chunks[-1] += found[1]
-        else:
-            chunks[-1] += "." if token[0] == "?" else re.escape(token[0])
-    first, *rest = chunks
-    if not rest:
-        return re.compile(first, re.DOTALL)
-    # As in fnmatch: what stands between two stars is taken where it is found first, and never looked for again.
-    *inner, last = rest
-    return re.compile(first + "".join(f"(?>.*?{chunk})" for chunk in inner) + ".*" + last, re.DOTALL)
+class GlobSet:
+    """Globs as fnmatch has them (`*` and `?` span dots), in which a component "0-9,12" stands for each index."""
+
+    def __init__(self, globs: Sequence[str]) -> None:
+        """Raises TooLarge for more than MAX_GLOB_CHARACTERS."""
+        self._size, self._count = sum(map(len, globs)), len(globs)
+        if self._size > MAX_GLOB_CHARACTERS:
+            raise TooLarge(f"has rules of more than {MAX_GLOB_CHARACTERS:,} characters")
+        options = re2.Options()
+        options.dot_nl, options.log_errors, options.max_mem = True, False, _MAX_MEMORY_BYTES
+        self._set = re2.Set.FullMatchSet(options)
+        try:
+            for glob in globs:
+                self._set.Add(_encode(translate_glob(glob)))
+            self._set.Add(".*")  # matches whatever there is, so that a match that ran out of memory is noticed
+            self._set.Compile()
+        except re2.error:
+            raise TooLarge("has rules that take too much memory") from None
+
+    def match(self, path: str) -> list[int]:
+        """The indices of the globs that match, ascending. Raises TooLarge for more than MAX_MATCH_STEPS."""
+        if len(path) * self._size > MAX_MATCH_STEPS:
+            raise TooLarge(f"has a path of {len(path):,} characters, too long for rules of {self._size:,} characters")
+        matches = self._set.Match(_encode(path))
+        if not matches or self._count not in matches:
+            raise TooLarge("has rules that take too much memory")
+        return sorted(index for index in matches if index < self._count)
 
 
-def _indices(text: str) -> Iterator[str]:
+def _encode(text: str) -> bytes:
+    """UTF-8; a lone surrogate, which a command line may bring, as what it stands for."""
+    return text.encode(errors="surrogatepass") if text.isascii() else text.encode("utf-8", "replace")
+
+
+def translate_glob(glob: str) -> str:
+    """A glob as a regular expression of RE2."""
+    return "".join(map(_translate_token, _TOKENS.finditer(glob)))
+
+
+def _translate_token(token: re.Match[str]) -> str:
+    if token.lastgroup == "star":
+        return ".*"
+    if token.lastgroup == "indices":
+        return f"(?:{'|'.join((re2.escape(token[0]), *_translate_indices(token[0])))})"
+    if token.lastgroup == "set":
+        translated = _TRANSLATED.fullmatch(translate(token[0]))
+        assert translated
+        if translated[1] == "(?!)":  # a range that is empty
+            return _NOTHING
+        if translated[1][0] != "[":
+            return translated[1]
+        return "[" + _ESCAPED_OR_BRACKET.sub(lambda part: r"\[" if part[0] == "[" else part[0], translated[1][1:])
+    return "." if token[0] == "?" else str(re2.escape(token[0]))
+
+
+def _translate_indices(name: str) -> Iterator[str]:
     """Expressions that match each number in a list of indices."""
-    for first, last in block_ranges.parse(text):
-        yield from _range(first, last)
+    for first, last in block_ranges.parse(name):
+        yield from _translate_range(first, last)
 
 
-def _range(first: int, last: int) -> Iterator[str]:
+def _translate_range(first: int, last: int) -> Iterator[str]:
     """Expressions, two a digit at most, for the numbers from `first` to `last`: 7 to 123 is [7-9], [1-9][0-9], ..."""
     while first <= last:
-        # The widest run from `first` in which all but one digit is settled or free: 30 to 99 is [3-9][0-9].
+        # The widest run from `first` in which all but one digit is fixed or free: 30 to 99 is [3-9][0-9].
         free = 0
         while first % 10 ** (free + 1) == 0 and first and first + 10 ** (free + 1) - 1 <= last:
             free += 1
