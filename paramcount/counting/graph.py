@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from itertools import islice, zip_longest
 from typing import Any, Final
 
@@ -12,12 +13,12 @@ from paramcount.model.tensors import Dimensions, Output
 from paramcount.schema.validator import MAX_PROBLEMS, shown
 
 FAILED: Final = object()
-"""The output of a layer whose problem is told already: whoever is fed by it keeps quiet."""
+"""The output of a layer whose problem is reported already: the layers that it feeds report nothing."""
 
 Run = Callable[[Layer, Call], Output]
 
 
-_NOTHING = Call()
+_NO_INPUTS = Call()
 
 _Node = tuple[str, int]
 """A call of a layer: its name, and which."""
@@ -40,12 +41,12 @@ def refs(structure: Any) -> list[Ref]:
     if isinstance(structure, Ref):
         return [structure]
     if isinstance(structure, list | dict):
-        within = structure.values() if isinstance(structure, dict) else structure
-        return [ref for item in within for ref in refs(item)]
+        items = structure.values() if isinstance(structure, dict) else structure
+        return [ref for item in items for ref in refs(item)]
     return []
 
 
-def feeders(call: Call) -> list[Ref]:
+def input_refs(call: Call) -> list[Ref]:
     """The refs in a call's arguments."""
     if len(call.args) == 1 and not call.kwargs:
         (only,) = call.args
@@ -54,24 +55,24 @@ def feeders(call: Call) -> list[Ref]:
 
 
 def duplicates(parent: Layer) -> list[InvalidGraph]:
-    """Names that several children have: nobody could tell them apart."""
+    """A problem for each child whose name another has."""
     if len({child.name for child in parent.children}) == len(parent.children):
         return []
-    known: set[str] = set()
-    found = []
+    names: set[str] = set()
+    problems = []
     for child in parent.children:
-        if child.name in known:
-            found.append(InvalidGraph(f'the name "{child.name}" is used twice', child.pointer, "duplicate_name"))
-        known.add(child.name)
-    return found
+        if child.name in names:
+            problems.append(InvalidGraph(f'the name "{child.name}" is used twice', child.pointer, "duplicate_name"))
+        names.add(child.name)
+    return problems
 
 
 def _missing_inputs(parent: Layer, graph: Graph) -> Iterator[ArchitectureError]:
-    """References to what is not there."""
+    """A problem for each reference to what is not there."""
     calls = dict.fromkeys(graph.inputs, 1) | {child.name: len(child.calls) or 1 for child in parent.children}
     for child in parent.children:
         for call in child.calls:
-            for ref in feeders(call):
+            for ref in input_refs(call):
                 if not 0 <= ref.call < calls.get(ref.layer, 0):
                     yield _missing(ref, calls, child.pointer)
     for ref in refs(graph.outputs):
@@ -86,112 +87,107 @@ def _missing(ref: Ref, calls: Mapping[str, int], pointer: str) -> InvalidGraph:
     return InvalidGraph(detail, pointer, "missing_input")
 
 
-def evaluate(parent: Layer, given: Call, run: Run) -> Output:
-    """What `parent` returns for the inputs `given`; `run` is asked for every call of every child, feeders first.
+def evaluate(parent: Layer, call: Call, run: Run) -> Output:
+    """What `parent` returns for a call of it; `run` is asked for every call of every child, after those that feed it.
 
     `parent` has no duplicates. Raises Problems where it refers to what is not there, InvalidGraph on a cycle.
     """
     graph = parent.graph
     assert graph is not None
-    it = _Evaluation(parent, graph, given, run)
+    evaluation = _Evaluation(parent, graph, call, run)
     try:
         for child in parent.children:  # nearly all documents write them after what feeds them
             for index in range(len(child.calls) or 1):
-                it.values[child.name, index] = run(child, it.fed(child, index))
-        return it.swap(graph.outputs)
-    except _Missing:
+                evaluation.run(child, index)
+        return evaluation.resolve(graph.outputs)
+    except _NotThereYet:
         if problems := list(islice(_missing_inputs(parent, graph), MAX_PROBLEMS)):
             raise Problems(problems) from None
-    for child in parent.children:
-        for index in range(len(child.calls) or 1):
-            it.settle((child.name, index))
-    return it.swap(graph.outputs)
+    evaluation.run_in_order()
+    return evaluation.resolve(graph.outputs)
 
 
-class _Missing(Exception):
-    """A call comes before what feeds it."""
+class _NotThereYet(Exception):
+    """A call is written before what feeds it."""
 
 
 class _Evaluation:
-    """What the children of a layer return, and how one call is fed by another."""
+    """What the children of a layer return, and how one call feeds another."""
 
-    def __init__(self, parent: Layer, graph: Graph, given: Call, run: Run) -> None:
-        self.children = {child.name: child for child in parent.children}
-        self.bound = dict(zip(graph.inputs, flatten([*given.args, *given.kwargs.values()]), strict=False))
-        self.values: dict[_Node, Output] = {
-            (name, 0): _entry(self.bound.get(name), stated)
+    def __init__(self, parent: Layer, graph: Graph, call: Call, run: Run) -> None:
+        self._children = {child.name: child for child in parent.children}
+        self._inputs = dict(zip(graph.inputs, flatten([*call.args, *call.kwargs.values()]), strict=False))
+        self._outputs: dict[_Node, Output] = {
+            (name, 0): _fill_in(self._inputs.get(name), stated)
             for name, stated in zip_longest(graph.inputs, graph.stated)
-            if name not in self.children
+            if name not in self._children
         }
-        self.run = run
+        self._run = run
 
-    def fed(self, child: Layer, index: int) -> Call:
-        """A call as it is performed. Raises _Missing."""
-        call = _NOTHING
+    def run(self, child: Layer, index: int) -> None:
+        """Perform one call of a child. Raises _NotThereYet."""
+        self._outputs[child.name, index] = self._run(child, self._bind_call(child, index))
+
+    def run_in_order(self) -> None:
+        """Perform the other calls, each after those that feed it. Raises InvalidGraph on a cycle."""
+        sorter: TopologicalSorter[_Node] = TopologicalSorter()
+        for child in self._children.values():
+            for index in range(len(child.calls) or 1):
+                feeding = [(ref.layer, ref.call) for ref in input_refs(child.calls[index])] if child.calls else []
+                sorter.add((child.name, index), *feeding, *([(child.name, index - 1)] if index else []))
+        try:
+            order = [*sorter.static_order()]
+        except CycleError as error:
+            name, _ = error.args[1][0]
+            raise InvalidGraph(f'the layers feed each other in a circle through "{name}"', code="cycle") from None
+        for name, index in order:
+            if (name, index) not in self._outputs:
+                self.run(self._children[name], index)
+
+    def _bind_call(self, child: Layer, index: int) -> Call:
+        """A call with the outputs that its refs stand for. Raises _NotThereYet."""
+        call = _NO_INPUTS
         if child.calls:  # what an input refers to must be there too
             args, kwargs = child.calls[index]
-            named = {key: self.swap(arg) for key, arg in kwargs.items()} if kwargs else kwargs
-            call = Call((self.swap(args[0]),) if len(args) == 1 else tuple(map(self.swap, args)), named)
-        entry = self.bound.get(child.name)
+            named = {name: self.resolve(arg) for name, arg in kwargs.items()} if kwargs else kwargs
+            call = Call((self.resolve(args[0]),) if len(args) == 1 else tuple(map(self.resolve, args)), named)
+        entry = self._inputs.get(child.name)
         return call if entry is None else Call((entry,))
 
-    def swap(self, structure: Any) -> Output:
-        """The structure with each ref replaced by what it stands for; flags stay, and anything else is None."""
+    def resolve(self, structure: Any) -> Output:
+        """The structure with each ref replaced by the output that it stands for; flags stay, anything else is None."""
         if isinstance(structure, Ref):
-            layer, call, output, stated = structure
             try:
-                found = self.values[layer, call]
+                returned = self._outputs[structure.layer, structure.call]
             except KeyError:
-                raise _Missing from None
-            return found if output == 0 and type(found) is tuple else _pick(found, output, stated, layer)
+                raise _NotThereYet from None
+            if structure.output == 0 and type(returned) is tuple:
+                return returned
+            return _pick(returned, structure)
         if isinstance(structure, list):
-            return [self.swap(item) for item in structure]
+            return [self.resolve(item) for item in structure]
         if isinstance(structure, dict):
-            return {key: self.swap(item) for key, item in structure.items()}
+            return {name: self.resolve(item) for name, item in structure.items()}
         return structure if isinstance(structure, bool) else None
 
-    def settle(self, wanted: _Node) -> None:
-        """Perform `wanted` after all that it needs, without recursion."""
-        stack, waiting = [wanted], set()
-        while stack:
-            node = stack[-1]
-            if node in self.values:
-                stack.pop()
-            elif not (first := self._missing(*node)):
-                child = self.children[node[0]]
-                self.values[stack.pop()] = self.run(child, self.fed(child, node[1]))
-            elif node in waiting:
-                raise InvalidGraph(f'the layers feed each other in a circle through "{node[0]}"', code="cycle")
-            else:
-                waiting.add(node)
-                stack += first
 
-    def _missing(self, name: str, index: int) -> list[_Node]:
-        """What must be performed before a call."""
-        calls = self.children[name].calls
-        found = [(ref.layer, ref.call) for ref in feeders(calls[index])] if calls else []
-        if index:
-            found.append((name, index - 1))
-        return [node for node in found if node not in self.values]
+def _fill_in(entering: Output, stated: Dimensions | None) -> Output:
+    """The shape that enters an input, its open axes filled in by what the document states. Raises InvalidGraph."""
+    if stated is None or not isinstance(entering, tuple):
+        return stated if entering is None else entering
+    pairs = list(zip(entering[1:], stated[1:], strict=False))  # the batch may have any length
+    if len(entering) != len(stated) or any(a != b for a, b in pairs if a is not None and b is not None):
+        raise InvalidGraph(f"expects {shown(stated)}, not {shown(entering)}", code="shape_mismatch")
+    return (*entering[:1], *(b if a is None else a for a, b in pairs))
 
 
-def _entry(given: Output, stated: Dimensions | None) -> Output:
-    """What reaches an input of which the document says something: it fits, and what it leaves open is filled in."""
-    if stated is None or not isinstance(given, tuple):
-        return stated if given is None else given
-    pairs = list(zip(given[1:], stated[1:], strict=False))  # the batch may have any length
-    if len(given) != len(stated) or any(a != b for a, b in pairs if a is not None and b is not None):
-        raise InvalidGraph(f"expects {shown(stated)}, not {shown(given)}", code="shape_mismatch")
-    return (*given[:1], *(b if a is None else a for a, b in pairs))
-
-
-def _pick(found: Output, output: int | None, stated: Dimensions | None, layer: str) -> Output:
+def _pick(returned: Output, ref: Ref) -> Output:
     """One output of what a layer returned, or what the document states where that is not known."""
-    if found is FAILED or found is None:
-        return found if stated is None else stated
-    if output is None or (output == 0 and isinstance(found, tuple)):
-        return found
-    outputs = list(flatten(found))
-    if output >= len(outputs):
-        raise InvalidGraph(f'"{layer}" has {len(outputs)} outputs, not {output + 1}', code="missing_input")
-    return outputs[output]
+    if returned is FAILED or returned is None:
+        return returned if ref.stated is None else ref.stated
+    if ref.output is None or (ref.output == 0 and isinstance(returned, tuple)):
+        return returned
+    outputs = list(flatten(returned))
+    if ref.output >= len(outputs):
+        raise InvalidGraph(f'"{ref.layer}" has {len(outputs)} outputs, not {ref.output + 1}', code="missing_input")
+    return outputs[ref.output]

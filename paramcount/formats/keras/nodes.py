@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from paramcount.counting.graph import feeders, refs
+from paramcount.counting.graph import input_refs, refs
 from paramcount.model.errors import ArchitectureError, InvalidDocument, token
 from paramcount.model.layers import Call, Graph, Layer, Ref
 from paramcount.schema.signature import MAX_DIMENSION
@@ -136,7 +136,7 @@ def layers_in_use(children: list[Layer], graph: Graph) -> set[str]:
         if name not in found:
             found.add(name)
             for call in calls.get(name, ()):
-                waiting += [ref.layer for ref in feeders(call)]
+                waiting += [ref.layer for ref in input_refs(call)]
     return found
 
 
