@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 
 from paramcount.adapters.modules import Module, guessed, template, transposed
-from paramcount.formats.huggingface.blueprints import blueprint, index
-from paramcount.formats.huggingface.composing import chosen, fitting
-from paramcount.formats.huggingface.configs import scope_of
+from paramcount.formats.huggingface.blueprints import load_blueprint, load_index
+from paramcount.formats.huggingface.configs import resolve_fields
+from paramcount.formats.huggingface.submodels import find_submodels, fit_blueprint
 from paramcount.model.document import Document
 from paramcount.model.errors import InvalidDocument
 from paramcount.model.layers import Layer
@@ -92,7 +92,7 @@ def base_of(document: Document, payload: Any, form: str) -> Base:
         detail = "adapts PyTorch models: a Hugging Face config, a `tensors` document with parameters, or print(model)"
         raise InvalidDocument(detail, "", "unsupported_format")
     name = document.root.type
-    types = index().classes.get(name, [])
+    types = load_index().classes.get(name, [])
     stated = payload.get("model_type") if form == "huggingface" else None
     model_type = stated if stated in types else _own_type(name, types)
     printed = form in ("torch", "native")
@@ -100,12 +100,12 @@ def base_of(document: Document, payload: Any, form: str) -> Base:
     config: Mapping[str, Any] = {}
     aliases: Mapping[str, str] = {}
     if form == "huggingface":
-        own = blueprint(model_type, name)
-        for path, kind in chosen(payload, own):
-            within = own.within[path]
-            record = _put(record, within.at, _records().get(f"{kind}/{within.takes[kind]}"))
-        found = fitting(own, payload)
-        config, aliases = scope_of(payload, found), found.family.aliases
+        own = load_blueprint(model_type, name)
+        for path, kind in find_submodels(payload, own):
+            slot = own.submodel_slots[path]
+            record = _put(record, slot.prefix, _records().get(f"{kind}/{slot.accepts[kind]}"))
+        found = fit_blueprint(own, payload)
+        config, aliases = resolve_fields(payload, found), found.family.aliases
     if record is None:
         return Base(model_type or CUSTOM, printed=printed, config=config, aliases=aliases)
     return Base(

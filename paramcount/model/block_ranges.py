@@ -31,4 +31,9 @@ def expand(name: str, max_blocks: int) -> list[str]:
 def format(indices: Iterable[int]) -> str:  # noqa: A001 # block_ranges.format is its name
     """[0, 1, 2, 5] -> '0-2,5'; the indices ascend."""
     runs = [[index for _, index in run] for _, run in groupby(enumerate(indices), lambda pair: pair[1] - pair[0])]
-    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+    return format_runs((run[0], run[-1]) for run in runs)
+
+
+def format_runs(runs: Iterable[tuple[int, int]]) -> str:
+    """[(0, 2), (5, 5)] -> '0-2,5'; the inverse of `parse`."""
+    return ",".join([str(first) if first == last else f"{first}-{last}" for first, last in runs])

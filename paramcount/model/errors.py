@@ -40,8 +40,8 @@ class UnknownFormat(ArchitectureError):
 class UnknownLayer(ArchitectureError):
     code = "unknown_layer"
 
-    def __init__(self, detail: str, name: str) -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str, name: str, pointer: str = "") -> None:
+        super().__init__(detail, pointer)
         self.name = name
 
 

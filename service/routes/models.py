@@ -71,12 +71,12 @@ class ModelDetail(Strict):
 
 @models.get("/v1/models")
 def list_models() -> Response:
-    return Response(orjson.dumps(catalogue.models()), content_type=JSON)
+    return Response(orjson.dumps(catalogue.list_models()), content_type=JSON)
 
 
 @models.get("/v1/models/<name>")
 def show_model(name: str) -> Response:
     try:
-        return Response(orjson.dumps(catalogue.model(name)), content_type=JSON)
+        return Response(orjson.dumps(catalogue.describe_model(name)), content_type=JSON)
     except UnknownLayer as error:
         raise HTTPProblem(HTTPStatus.NOT_FOUND, sentence(error.detail)) from None

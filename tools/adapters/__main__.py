@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from paramcount.formats.huggingface.blueprints import known
+from paramcount.formats.huggingface.blueprints import iterate_classes
 from tools.adapters.kinds import record
 from tools.adapters.targets import targets
 
@@ -22,7 +22,7 @@ def main() -> int:
     _write("targets.json", targets())
     path = _DATA / "kinds.json"
     kinds = json.loads(path.read_text()) if wanted and path.exists() else {}
-    for model_type, name in sorted(known()):
+    for model_type, name in sorted(iterate_classes()):
         if not wanted or name in wanted or model_type in wanted:
             print(model_type, name, flush=True)
             kinds[f"{model_type}/{name}"] = record(model_type, name)

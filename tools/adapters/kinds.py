@@ -12,8 +12,8 @@ from transformers.pytorch_utils import Conv1D
 
 from paramcount.adapters.modules import guessed
 from paramcount.adapters.prompting import SIZES
-from paramcount.formats.huggingface.blueprints import Blueprint, blueprint
-from paramcount.formats.huggingface.configs import scope_of
+from paramcount.formats.huggingface.blueprints import Blueprint, load_blueprint, load_record
+from paramcount.formats.huggingface.configs import resolve_fields
 from paramcount.model.layers import Layer
 from paramcount.model.tensors import Tensor
 from tools.blueprints.framework import config_class, limit, model_class, torch
@@ -34,7 +34,7 @@ def record(model_type: str, name: str) -> Record | None:
     The kinds of modules other than service guesses, modules that no config brought, those that are another one, and
     experts that are multiplied from the left.
     """
-    known = blueprint(model_type, name)
+    known = load_blueprint(model_type, name)
     seen = _Seen(_modules_of(known))
     seeds = dict(SEEDS.get(model_type, {}))
     if not seen.add(model_type, name, seeds):
@@ -54,14 +54,14 @@ def _unlike(model_type: str, known: Blueprint, changes: Mapping[str, Any]) -> li
     given = payload(fields_of(cls), changes)
     theirs = cls.from_dict(given).to_dict()
     theirs = theirs.get("text_config") or theirs
-    ours = scope_of({**given, "model_type": model_type, "architectures": [known.name]}, known)
+    ours = resolve_fields({**given, "model_type": model_type, "architectures": [known.name]}, known)
     part = "text_config." if any(path.startswith("text_config.") for path in ours) else ""
     return [name for name in SIZES if theirs.get(name) != ours.get(part + name)]
 
 
 def _alternatives(known: Blueprint) -> Iterator[tuple[str, Any]]:
     """Other values of fields that may bring modules which the defaults leave out."""
-    words = sorted(set(_WORD.findall(" ".join(known.family.records[known.name]["tensors"] + _texts(known)))))
+    words = sorted(set(_WORD.findall(" ".join(_record_of(known)["tensors"] + _texts(known)))))
     for path in known.fields:
         default = known.family.defaults.get(path)
         if isinstance(default, bool):
@@ -73,8 +73,12 @@ def _alternatives(known: Blueprint) -> Iterator[tuple[str, Any]]:
 
 
 def _texts(known: Blueprint) -> list[str]:
-    found = known.family.records[known.name]
+    found = _record_of(known)
     return [*found["given"], *found["assumed"], *found["rules"]]
+
+
+def _record_of(known: Blueprint) -> Record:
+    return dict(load_record(known.family.model_type)["classes"][known.name])
 
 
 class _Seen:

@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from paramcount.formats.huggingface.blueprints import blueprint, family, known
+from paramcount.formats.huggingface.blueprints import iterate_classes, load_blueprint, load_family
 from tools.blueprints import parts
 from tools.blueprints.checking import check, sample
 from tools.blueprints.compiler import Result
@@ -27,7 +27,7 @@ def main() -> int:
     cache = Cache(options.cache)
     wanted = [pair for pair in pairs() if not options.names or pair[0] in options.names or pair[1] in options.names]
     if options.check is not None:
-        shipped = set(known())
+        shipped = set(iterate_classes())
         asked = [pair for pair in wanted if pair in shipped] if options.names else sample(options.check, options.seed)
         return _check(asked, options.seconds, options.seed)
     if options.parts:
@@ -101,10 +101,10 @@ def _write(cache: Cache, data: Path, *, everything: bool) -> list[str]:
 
 def _parts(wanted: list[tuple[str, str]], cache: Cache, data: Path) -> int:
     """What ships is taken as it is; what was looked into already is not again."""
-    shipped = set(known())
+    shipped = set(iterate_classes())
     for model_type, name in wanted:
-        if (model_type, name) in shipped and family(model_type).auto and cache.within(model_type, name) is None:
-            found = parts.within(blueprint(model_type, name))
+        if (model_type, name) in shipped and load_family(model_type).auto and cache.within(model_type, name) is None:
+            found = parts.within(load_blueprint(model_type, name))
             cache.put_within(model_type, name, found)
             print(f"{model_type} {name}: {found}", flush=True)
     _write(cache, data, everything=False)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from paramcount.formats.huggingface.blueprints import Blueprint, blueprint, known
+from paramcount.formats.huggingface.blueprints import Blueprint, iterate_classes, load_blueprint
 from paramcount.formats.huggingface.expressions import parse
 from tools.blueprints import gate
 from tools.blueprints.drawing import Drawer
@@ -43,12 +43,12 @@ class Checked(NamedTuple):
 
 def sample(number: int, seed: int) -> list[tuple[str, str]]:
     """Some of the classes that ship."""
-    return random.Random(seed).sample(sorted(known()), number)
+    return random.Random(seed).sample(sorted(iterate_classes()), number)
 
 
 def check(model_type: str, name: str, seconds: float, seed: int) -> Checked:
     """Ask the gate about a shipped class: of its own config, and of random ones. Raises CannotBuild."""
-    found = blueprint(model_type, name)
+    found = load_blueprint(model_type, name)
     explorer = Explorer(model_type, name, seconds, seed=seed)
     start = payload(explorer.fields, explorer.start)
     truth = explorer.plain(explorer.start)
@@ -62,7 +62,7 @@ def check(model_type: str, name: str, seconds: float, seed: int) -> Checked:
         return Checked(2, 0, f"its own config with another {' or '.join(sorted(other))}")
     if unseen := _unseen(found, start, truth, random.Random(seed)):
         return Checked(0, 0, f"the gate does not see that {unseen}")
-    if found.fixed:
+    if found.defaults_only:
         return Checked(2, 0, "")
     explorer.shrink()
     explorer.explore()
@@ -82,7 +82,7 @@ def check(model_type: str, name: str, seconds: float, seed: int) -> Checked:
 
 def _unseen(found: Blueprint, config: dict[str, Any], truth: dict[str, Found], chance: random.Random) -> str:
     """A fault in the blueprint that the gate does not see; empty: it sees each."""
-    always = [entry for entry in found.entries if entry.shape and not entry.guard.fields and not entry.guard.indices]
+    always = [entry for entry in found.entries if entry.shape and not entry.guard.fields and not entry.guard.axes]
     for entry in chance.sample(always, min(FAULTS, len(always))):
         larger = replace(entry, shape=(parse(f"({entry.shape[0].text}) + 1"), *entry.shape[1:]))
         for fault, instead in ((f"{entry.name} is larger", [larger]), (f"{entry.name} is missing", [])):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from paramcount.formats.huggingface.configs import ABSENT, AS_DERIVED, kind
+from paramcount.formats.huggingface.configs import ABSENT, DERIVED, kind_of
 from paramcount.formats.huggingface.expressions import parse
 from paramcount.formats.huggingface.functions import digest
 from tools.blueprints import assumptions, records
@@ -104,7 +104,7 @@ class Draft:
             self.failures += learner.failures
             ruled |= more
             kinds = self._kinds((needed - ruled) | records.read_by(learned) | asked)
-            more = {path for path, letters in kinds.items() if AS_DERIVED in letters} - ruled
+            more = {path for path, letters in kinds.items() if DERIVED in letters} - ruled
             if not more:
                 break
         lines = [records.rule_line(entry) for entry in learned]
@@ -137,9 +137,9 @@ class Draft:
         if self.stated is not None or path not in self.derives:
             return found
         for letter in found:
-            distinct = {str(one) for one in values if kind(one) == letter}
-            if letter not in (kind(default), "n", ABSENT) and len(distinct) < _TWICE:
-                found = found.replace(letter, "").rstrip(AS_DERIVED) + AS_DERIVED
+            distinct = {str(one) for one in values if kind_of(one) == letter}
+            if letter not in (kind_of(default), "n", ABSENT) and len(distinct) < _TWICE:
+                found = found.replace(letter, "").rstrip(DERIVED) + DERIVED
         return found
 
     def _pins(self) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from paramcount.formats.huggingface.blocks import Builder, tensors
-from paramcount.formats.huggingface.blueprints import Blueprint, family_of, read
-from paramcount.formats.huggingface.configs import scope_of
-from paramcount.formats.huggingface.planning import plan
+from paramcount.formats.huggingface.blocks import Builder, expand_tensors
+from paramcount.formats.huggingface.blueprints import Blueprint, parse_blueprint, parse_family
+from paramcount.formats.huggingface.configs import resolve_fields
+from paramcount.formats.huggingface.plans import plan
 from paramcount.model.errors import ArchitectureError, Problems
 from tools.blueprints.phases import Found
 from tools.blueprints.records import Record
@@ -18,20 +18,20 @@ REFUSED = "refused: "
 
 def blueprint(model_type: str, name: str, shared: Record, record: Record) -> Blueprint:
     """The blueprint that records make, as the service reads them."""
-    return read(family_of(model_type, shared, {name: record}), name)
+    return parse_blueprint(parse_family(model_type, shared), name, record)
 
 
 def difference(found: Blueprint, payload: Mapping[str, Any], truth: Mapping[str, Found]) -> str:
     """'' where the service counts exactly what the framework builds; `refused: ...` where it does not count."""
     try:
-        scope = scope_of(payload, found)
+        scope = resolve_fields(payload, found)
         root = Builder(scope).build(plan(found.entries), "")
     except Problems as problems:
         return REFUSED + "; ".join(problem.detail for problem in problems.problems)
     except ArchitectureError as problem:
         return REFUSED + problem.detail
     ours: dict[str, Found] = {}
-    for name, tensor in tensors(root):
+    for name, tensor in expand_tensors(root):
         if name in ours:
             return f"{name} twice"
         buffer = tensor.dtype if tensor.role == "buffer" else ""

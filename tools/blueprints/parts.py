@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from paramcount.formats.huggingface.blueprints import Blueprint, Within, blueprint, known
-from paramcount.formats.huggingface.composing import composed
+from paramcount.formats.huggingface.blueprints import Blueprint, SubmodelSlot, iterate_classes, load_blueprint
+from paramcount.formats.huggingface.submodels import compose
 from tools.blueprints import gate, moves
 from tools.blueprints.framework import config_class, limit, model_class, torch
 from tools.blueprints.phases import Found
@@ -49,7 +49,7 @@ def within(found: Blueprint) -> dict[str, dict[str, Any]]:
         takes = {}
         for kind in _alike(default):
             here = _place(found, path, kind)
-            if here is not None and here[0] == at and _verified(found, path, kind, Within(at, {kind: here[1]})):
+            if here is not None and here[0] == at and _verified(found, path, kind, SubmodelSlot(at, {kind: here[1]})):
                 takes[kind] = here[1]
         if takes:
             said[path] = {"at": at, "takes": takes}
@@ -83,17 +83,17 @@ def _place(found: Blueprint, path: str, kind: str) -> tuple[str, str] | None:
         if name and own is not None and getattr(module, "config", None) is own
     ]
     outermost = [place for place in places if not any(place[0].startswith(o[0]) for o in places if o != place)]
-    if len(outermost) != 1 or (kind, outermost[0][1]) not in set(known()):
+    if len(outermost) != 1 or (kind, outermost[0][1]) not in set(iterate_classes()):
         return None
     return outermost[0]
 
 
-def _verified(found: Blueprint, path: str, kind: str, place: Within) -> bool:
+def _verified(found: Blueprint, path: str, kind: str, place: SubmodelSlot) -> bool:
     """Whether transformers builds what is counted, of the default and of other numbers."""
     config_cls, model_cls = config_class(found.family.model_type), model_class(found.family.model_type, found.name)
     compare = partial(_difference, found, path, kind, place)
     counted = 0
-    for number, changes in enumerate(_changes(kind, place.takes[kind])):
+    for number, changes in enumerate(_changes(kind, place.accepts[kind])):
         for tied in (None, True, False) if number == 0 else (None,):
             config = _config(found, path, kind, **changes)
             if tied is not None:
@@ -112,16 +112,16 @@ def _verified(found: Blueprint, path: str, kind: str, place: Within) -> bool:
 
 
 def _difference(
-    found: Blueprint, path: str, kind: str, place: Within, config: dict[str, Any], truth: Mapping[str, Found]
+    found: Blueprint, path: str, kind: str, place: SubmodelSlot, config: dict[str, Any], truth: Mapping[str, Found]
 ) -> str:
-    return gate.difference(composed(replace(found, within={path: place}), ((path, kind),)), config, truth)
+    return gate.difference(compose(replace(found, submodel_slots={path: place}), ((path, kind),)), config, truth)
 
 
 def _changes(kind: str, name: str) -> Iterator[dict[str, Any]]:
     """None; a decoder, for what can be one; then other numbers of layers, and twice the size of all else that a class's
     own config says in numbers."""
     yield {}
-    found = blueprint(kind, name)
+    found = load_blueprint(kind, name)
     defaults = found.family.defaults
     yield {flag: True for flag in ("is_decoder", "add_cross_attention") if flag in defaults}
     numbers = {

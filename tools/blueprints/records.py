@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from paramcount.formats.huggingface.configs import KINDS, kind
+from paramcount.formats.huggingface.configs import KINDS, kind_of
 from paramcount.formats.huggingface.functions import digest
 from tools.blueprints.learning import Learned
 from tools.blueprints.raw import Fields, is_part
@@ -90,7 +90,7 @@ def read_by(entries: Iterable[Learned]) -> set[str]:
 
 def kinds_of(values: Iterable[Any]) -> str:
     """The kinds of value that were verified, in the order of KINDS."""
-    found = {kind(value) for value in values}
+    found = {kind_of(value) for value in values}
     return "".join(letter for letter in KINDS if letter in found)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from marshmallow import INCLUDE, Schema, fields, validate
 
-from paramcount.formats.huggingface.blueprints import blueprint, index
-from paramcount.formats.huggingface.building import built
-from paramcount.formats.huggingface.composing import fitting
-from paramcount.formats.huggingface.warnings import differences
+from paramcount.formats.huggingface.blueprints import load_blueprint, load_index
+from paramcount.formats.huggingface.models import build_model
+from paramcount.formats.huggingface.submodels import fit_blueprint
+from paramcount.formats.huggingface.warnings import warn_of_checkpoints
 from paramcount.model.document import Document
 from paramcount.model.dtypes import DTYPE_NAMES
 from paramcount.model.errors import InvalidDocument, UnknownLayer, did_you_mean
@@ -56,74 +56,98 @@ def _claims(payload: Any) -> bool:
     )
 
 
-def _as_base(payload: Mapping[str, Any]) -> Document:
-    """A config whose class is code beside it, as transformers' own class of its model type: that with the same head,
-    or else its base class."""
+def _read_as_base(payload: Mapping[str, Any]) -> Document:
+    """Read a config whose class is code beside it as transformers' own class of its model type: the one with the same
+    head, or else the base class."""
     name, model_type = next(iter(payload.get("architectures") or ()), ""), payload.get("model_type") or ""
-    known = index()
-    if name in known.classes or not payload.get("auto_map") or model_type not in known.bases:
+    index = load_index()
+    if name in index.classes or not payload.get("auto_map") or model_type not in index.bases:
         return huggingface(payload)
     head = "For" + name.rpartition("For")[2] if "For" in name else ""
-    alike = [own for own, types in known.classes.items() if model_type in types and head and own.endswith(head)]
-    own = alike[0] if len(alike) == 1 else known.bases[model_type]
-    document = huggingface({**payload, "architectures": [own], "auto_map": None})
-    detail = f"its class is code beside it (auto_map), which is never run: counted as {own}, as was asked"
+    same_head = [
+        known for known, types in index.classes.items() if model_type in types and head and known.endswith(head)
+    ]
+    base = same_head[0] if len(same_head) == 1 else index.bases[model_type]
+    document = huggingface({**payload, "architectures": [base], "auto_map": None})
+    detail = f"its class is code beside it (auto_map), which is never run: counted as {base}, as was asked"
     return document._replace(warnings=(*document.warnings, ReportWarning("remote_code", "", detail, exact=False)))
 
 
-@reader("huggingface", claims=_claims, schema=HuggingFaceConfig, example=_EXAMPLE, base=_as_base)
+@reader("huggingface", claims=_claims, schema=HuggingFaceConfig, example=_EXAMPLE, base=_read_as_base)
 def huggingface(payload: Mapping[str, Any]) -> Document:
     """A config.json of transformers: what the class named in `architectures` builds from it, exactly as it would."""
-    model_type, name, warnings = _chosen(payload)
-    found = fitting(blueprint(model_type, name), payload)
-    root, said, _, counts = built(found, _dtype(payload), payload)
-    version = ReportWarning("blueprint", "", f"{name} of transformers {index().version}")
-    told = (version, *warnings, *said.warnings, *differences(payload, fused=said.fused))
-    return Document(root, "torch", "torch", warnings=told, roles=said.roles, counts=counts)
+    choice = _choose_class(payload)
+    blueprint = fit_blueprint(load_blueprint(choice.model_type, choice.name), payload)
+    model = build_model(blueprint, _read_dtype(payload), payload)
+    version = ReportWarning("blueprint", "", f"{choice.name} of transformers {load_index().version}")
+    notes = model.notes
+    differences = warn_of_checkpoints(payload, has_fused_experts=notes.has_fused_experts)
+    warnings = (version, *choice.warnings, *notes.warnings, *differences)
+    return Document(model.root, "torch", "torch", warnings=warnings, roles=notes.roles, counts=model.counts)
 
 
-def _chosen(payload: Mapping[str, Any]) -> tuple[str, str, tuple[ReportWarning, ...]]:
-    """The model type and the class that a config names."""
-    known = index()
+class _Choice(NamedTuple):
+    """The class that a config is counted as, and what there is to say about that."""
+
+    model_type: str
+    name: str
+    warnings: tuple[ReportWarning, ...]
+
+
+def _choose_class(payload: Mapping[str, Any]) -> _Choice:
+    """The class that a config names, or else the base class of its model type. Raises ArchitectureError."""
     model_type, architectures = payload.get("model_type"), payload.get("architectures")
     if architectures:
-        name, said = _own(architectures[0], model_type, payload)
-        types = known.classes[name]
-        if model_type is None and len(types) == 1:
-            model_type = types[0]
-        if model_type not in types:
-            if payload.get("auto_map"):
-                raise _remote_code()
-            detail = f"{name} takes a config of model_type {' or '.join(types)}"
-            raise InvalidDocument(detail, "/model_type", "unknown_model_type")
-        return model_type, name, (*said, *_several(architectures))
+        return _choose_architecture(architectures, model_type, payload)
     if model_type is None:
         raise InvalidDocument('names no model: it has neither "architectures" nor a "model_type"', "", "required")
-    if model_type not in known.bases:
+    index = load_index()
+    if model_type not in index.bases:
         if payload.get("auto_map"):
             raise _remote_code()
-        detail = f'"{model_type[:100]}" is no model_type that is known{did_you_mean(model_type, known.bases)}'
-        raise _unknown(detail, model_type, "/model_type")
-    name = known.bases[model_type]
-    if name not in known.classes:
-        raise _unknown(_why(name), name, "/model_type")
-    return model_type, name, (ReportWarning("base_class", "", f"no architectures: counted as {name}, the base class"),)
+        detail = f'"{model_type[:100]}" is no model_type that is known{did_you_mean(model_type, index.bases)}'
+        raise UnknownLayer(detail, model_type, "/model_type")
+    name = index.bases[model_type]
+    if name not in index.classes:
+        raise UnknownLayer(_explain_refusal(name), name, "/model_type")
+    warning = ReportWarning("base_class", "", f"no architectures: counted as {name}, the base class")
+    return _Choice(model_type, name, (warning,))
 
 
-def _own(name: str, model_type: str | None, payload: Mapping[str, Any]) -> tuple[str, tuple[ReportWarning, ...]]:
+def _choose_architecture(architectures: list[str], model_type: str | None, payload: Mapping[str, Any]) -> _Choice:
+    """The first of the architectures. Raises ArchitectureError where it is unknown, or not of the model type."""
+    name, warnings = _find_class(architectures[0], model_type, payload)
+    types = load_index().classes[name]
+    if model_type is None and len(types) == 1:
+        model_type = types[0]
+    if model_type not in types:
+        if payload.get("auto_map"):
+            raise _remote_code()
+        detail = f"{name} takes a config of model_type {' or '.join(types)}"
+        raise InvalidDocument(detail, "/model_type", "unknown_model_type")
+    if len(set(architectures)) > 1:
+        detail = f"counted as the first of {', '.join(architectures[:10])}"
+        warnings = (*warnings, ReportWarning("several_architectures", "", detail))
+    return _Choice(model_type, name, warnings)
+
+
+def _find_class(name: str, model_type: str | None, payload: Mapping[str, Any]) -> tuple[str, tuple[ReportWarning, ...]]:
     """transformers' own class of a name, which it prefers to code beside the config. Raises ArchitectureError."""
-    known = index()
-    if name in known.classes:
+    index = load_index()
+    if name in index.classes:
         if payload.get("auto_map"):
             detail = f"auto_map names code beside the config, which is never run: counted as transformers' own {name}"
             return name, (ReportWarning("remote_code", "", detail),)
         return name, ()
-    alike = [own for own, types in known.classes.items() if model_type in types and own.lower() == name.lower()]
-    if alike:  # older code spelt it otherwise: MPTForCausalLM
-        return alike[0], (ReportWarning("other_name", "", f"{name[:100]} is counted as {alike[0]}"),)
-    if payload.get("auto_map") and name not in known.refused:
+    same_letters = [
+        known for known, types in index.classes.items() if model_type in types and known.lower() == name.lower()
+    ]
+    if same_letters:  # older code spelt it otherwise: MPTForCausalLM
+        current = same_letters[0]
+        return current, (ReportWarning("other_name", "", f"{name[:100]} is counted as {current}"),)
+    if payload.get("auto_map") and name not in index.refused:
         raise _remote_code()
-    raise _unknown(_why(name), name, "/architectures/0")
+    raise UnknownLayer(_explain_refusal(name), name, "/architectures/0")
 
 
 def _remote_code() -> InvalidDocument:
@@ -134,27 +158,15 @@ def _remote_code() -> InvalidDocument:
     return InvalidDocument(detail, "/auto_map", "remote_code")
 
 
-def _several(architectures: list[str]) -> tuple[ReportWarning, ...]:
-    if len(set(architectures)) == 1:
-        return ()
-    return (ReportWarning("several_architectures", "", f"counted as the first of {', '.join(architectures[:10])}"),)
+def _explain_refusal(name: str) -> str:
+    """The reason why a class cannot be counted."""
+    index = load_index()
+    if name in index.refused:
+        return f"{name} of transformers {index.version} has no verified blueprint: {index.refused[name]}"
+    return f'"{name[:100]}" is no known class of transformers {index.version}{did_you_mean(name, index.classes)}'
 
 
-def _unknown(detail: str, name: str, pointer: str) -> UnknownLayer:
-    error = UnknownLayer(detail, name)
-    error.pointer = pointer
-    return error
-
-
-def _why(name: str) -> str:
-    """Why a class cannot be counted."""
-    known = index()
-    if name in known.refused:
-        return f"{name} of transformers {known.version} has no verified blueprint: {known.refused[name]}"
-    return f'"{name[:100]}" is no known class of transformers {known.version}{did_you_mean(name, known.classes)}'
-
-
-def _dtype(payload: Mapping[str, Any]) -> str:
+def _read_dtype(payload: Mapping[str, Any]) -> str:
     stated = payload.get("dtype") or payload.get("torch_dtype")
     return DTYPE_NAMES.get(stated.removeprefix("torch."), "") if isinstance(stated, str) else ""
 

@@ -1,4 +1,4 @@
-"""The compiled blueprints: what each class of transformers builds from its config, read from the data when asked for.
+"""The compiled blueprints: which tensors each class of transformers builds, loaded from `data/` on first use.
 
 A line of a class's `tensors` reads
 
@@ -15,14 +15,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from paramcount.formats.huggingface.expressions import INDICES, Expression, parse
 
-HOLES = tuple(f"{{{name}}}" for name in INDICES)
-"""What stands for the index of a block in the name of an entry; a word may stand before it: expert_{i}."""
+INDEX_PLACEHOLDERS = tuple(f"{{{name}}}" for name in INDICES)
+"""The placeholders of block indices in an entry's name, by axis; a word may stand before one: expert_{i}."""
 
 TRUE = parse("True")
 _LINE = re.compile(
@@ -30,29 +30,27 @@ _LINE = re.compile(
     r"(?: tied to (?P<tied>.+?))?(?P<frozen> frozen)?(?: buffer (?P<buffer>\w+))?"
 )
 _RULE = re.compile(r"(?P<name>\S+) = (?P<value>.+?)(?: for (?P<counts>.+?))?(?: where (?P<guard>.+))?")
-_HOLE = re.compile(r"\{((?:[^{}]|\{[^{}]*\})+)\}")
+_BRACED = re.compile(r"\{((?:[^{}]|\{[^{}]*\})+)\}")
 _SEPARATOR = "; "
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """Tensors of one name, with {i}, {j} where the blocks' indices go: their shape, how many, and where they are."""
+    """The tensors of one name template: their shape, how many blocks hold them, and which of those."""
 
-    name: str
+    name: str  # with {i}, {j} for the indices of blocks
     steps: tuple[str, ...]  # of its name
     shape: tuple[Expression, ...]
-    counts: tuple[Expression, ...]
-    guard: Expression
-    tied: tuple[
-        str | int | Expression, ...
-    ]  # the name of the tensor that it is: text, own indices, what follows of them
+    counts: tuple[Expression, ...]  # the number of blocks of each axis
+    guard: Expression  # holds where the tensor exists
+    tied: tuple[str | int | Expression, ...]  # name of the tensor it is tied to: text, axes of indices, expressions
     frozen: bool
     buffer: str  # its dtype; empty: a weight
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """A field that the config's class derives: one value, or a list of `count` values."""
+    """A field that the config's class derives: one value, or a list of as many as `counts` says."""
 
     name: str
     value: Expression
@@ -66,21 +64,21 @@ class Blueprint:
 
     name: str
     family: Family
-    fields: Mapping[str, str]  # the fields that matter, each with the kinds of value that were verified
-    given: tuple[Expression, ...]  # what is assumed of the config as given
-    assumed: tuple[Expression, ...]  # what is assumed once derived fields are there
+    fields: Mapping[str, str]  # the fields that the count depends on, each with the kinds of value that were verified
+    stated_assumptions: tuple[Expression, ...]  # hold of the config before fields are derived
+    derived_assumptions: tuple[Expression, ...]  # hold once fields are derived
     rules: tuple[Rule, ...]
     entries: tuple[Entry, ...]
-    fixed: bool  # every config that it takes makes the same model
-    within: Mapping[str, Within]  # configs inside that may be of other model types
+    defaults_only: bool  # no config but the default one was verified
+    submodel_slots: Mapping[str, SubmodelSlot]  # by the path of a config inside
 
 
 @dataclass(frozen=True, slots=True)
-class Within:
-    """What of a model is built as a config inside says."""
+class SubmodelSlot:
+    """The part of a model that a config inside describes, and the model types that may replace the default there."""
 
-    at: str  # how its tensors' names begin
-    takes: Mapping[str, str]  # the model types that were verified there, each with the class that is built
+    prefix: str  # of its tensors' names
+    accepts: Mapping[str, str]  # the model types that were verified there, each with the class that is built
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,18 +87,16 @@ class Family:
 
     model_type: str
     defaults: Mapping[str, Any]
-    parts: Mapping[str, Mapping[str, Any]]  # configs inside: how defaults differ where one is given
+    parts: Mapping[str, Mapping[str, Any]]  # configs inside: the defaults that change where one is stated
     aliases: Mapping[str, str]
-    auto: frozenset[str]  # configs inside whose class follows from their own model_type
-    flat: str  # the config inside that takes its fields from the config around it, where it is not given
-    records: Mapping[str, Mapping[str, Any]]
+    auto: frozenset[str]  # configs inside whose class is chosen by their own model_type
+    flat: str  # the config inside whose fields may stand in the outer config instead
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
-    """What is known: classes with their model types, base classes, and what could not be compiled, with the reason."""
+class Index(NamedTuple):
+    """The classes and their model types, the base class of each model type, and why a class has no blueprint."""
 
-    version: str
+    version: str  # of transformers
     classes: Mapping[str, list[str]]
     bases: Mapping[str, str]
     refused: Mapping[str, str]
@@ -110,53 +106,67 @@ _DATA = files("paramcount.formats.huggingface") / "data"
 
 
 @lru_cache(maxsize=1)
-def index() -> Index:
-    found = orjson.loads((_DATA / "index.json").read_bytes())
-    return Index(found["transformers"], found["classes"], found["bases"], found["refused"])
+def load_index() -> Index:
+    """Load the index of all classes; it takes 1.5 ms, and every config needs it."""
+    record = orjson.loads((_DATA / "index.json").read_bytes())
+    return Index(record["transformers"], record["classes"], record["bases"], record["refused"])
+
+
+def load_record(model_type: str) -> Mapping[str, Any]:
+    """Load what `data/` says of a model type: its config class, and under "classes" the record of each class."""
+    record: Mapping[str, Any] = orjson.loads((_DATA / f"{model_type}.json").read_bytes())
+    return record
+
+
+def load_family(model_type: str) -> Family:
+    """Load the config class of a model type that the index lists."""
+    return parse_family(model_type, load_record(model_type))
 
 
 @lru_cache(maxsize=256)
-def family(model_type: str) -> Family:
-    """The family of a model type that the index names."""
-    found = orjson.loads((_DATA / f"{model_type}.json").read_bytes())
-    return family_of(model_type, found, found["classes"])
+def load_blueprint(model_type: str, name: str) -> Blueprint:
+    """Load the blueprint of a class that the index lists."""
+    record = load_record(model_type)
+    return parse_blueprint(parse_family(model_type, record), name, record["classes"][name])
 
 
-def family_of(model_type: str, found: Mapping[str, Any], records: Mapping[str, Mapping[str, Any]]) -> Family:
-    """The family that its part of the data says."""
-    auto, flat = frozenset(found.get("auto", found["parts"])), found.get("flat", "")
-    return Family(model_type, found["defaults"], found["parts"], found["aliases"], auto, flat, records)
+def iterate_classes() -> Iterator[tuple[str, str]]:
+    """Yield (model type, class) for every class and each model type that it accepts."""
+    for name, model_types in load_index().classes.items():
+        for model_type in model_types:
+            yield model_type, name
 
 
-@lru_cache(maxsize=256)
-def blueprint(model_type: str, name: str) -> Blueprint:
-    """The blueprint of a class that the index names."""
-    return read(family(model_type), name)
+def parse_family(model_type: str, record: Mapping[str, Any]) -> Family:
+    """The config class that a record of `data/` describes."""
+    auto, flat = frozenset(record.get("auto", record["parts"])), record.get("flat", "")
+    return Family(model_type, record["defaults"], record["parts"], record["aliases"], auto, flat)
 
 
-def read(found: Family, name: str) -> Blueprint:
-    """The blueprint that a record is."""
-    record = found.records[name]
+def parse_blueprint(family: Family, name: str, record: Mapping[str, Any]) -> Blueprint:
+    """The blueprint that the record of a class describes."""
     return Blueprint(
         name,
-        found,
+        family,
         record["fields"],
         tuple(map(parse, record["given"])),
         tuple(map(parse, record["assumed"])),
-        tuple(map(_rule, record["rules"])),
-        tuple(map(_entry, record["tensors"])),
+        tuple(map(_parse_rule, record["rules"])),
+        tuple(map(_parse_entry, record["tensors"])),
         record.get("fixed", False),
-        {path: Within(**found) for path, found in record.get("within", {}).items()},
+        {path: SubmodelSlot(slot["at"], slot["takes"]) for path, slot in record.get("within", {}).items()},
     )
 
 
-def hole(step: str) -> tuple[str, int] | None:
-    """The word before the index in a step of a name, and of which axis that is: ("expert_", 1) of expert_{j}."""
-    width = len(HOLES[0])
-    return (step[:-width], HOLES.index(step[-width:])) if step.endswith(HOLES) else None
+def index_placeholder(step: str) -> tuple[str, int] | None:
+    """The word before the index in one step of a name, and the index's axis: ("expert_", 1) of expert_{j}."""
+    width = len(INDEX_PLACEHOLDERS[0])
+    if not step.endswith(INDEX_PLACEHOLDERS):
+        return None
+    return step[:-width], INDEX_PLACEHOLDERS.index(step[-width:])
 
 
-def _entry(line: str) -> Entry:
+def _parse_entry(line: str) -> Entry:
     match = _LINE.fullmatch(line)
     assert match is not None, line
     shape = match["shape"]
@@ -164,35 +174,29 @@ def _entry(line: str) -> Entry:
         match["name"],
         tuple(match["name"].split(".")),
         tuple(map(parse, shape.split(_SEPARATOR))) if shape else (),
-        _counts(match["counts"]),
+        _parse_counts(match["counts"]),
         parse(match["guard"]) if match["guard"] else TRUE,
-        tuple(_tied(match["tied"])) if match["tied"] else (),
+        tuple(_parse_tied_name(match["tied"])) if match["tied"] else (),
         match["frozen"] is not None,
         match["buffer"] or "",
     )
 
 
-def _tied(name: str) -> Iterator[str | int | Expression]:
-    for place, part in enumerate(_HOLE.split(name)):
-        if place % 2 == 0:
+def _parse_tied_name(name: str) -> Iterator[str | int | Expression]:
+    """Yield text and braced parts by turns: layers.{i}.w -> 'layers.', 0, '.w'."""
+    for position, part in enumerate(_BRACED.split(name)):
+        if position % 2 == 0:
             yield part
         else:
             yield INDICES.index(part) if part in INDICES else parse(part)
 
 
-def _rule(line: str) -> Rule:
+def _parse_rule(line: str) -> Rule:
     match = _RULE.fullmatch(line)
     assert match is not None, line
     guard = parse(match["guard"]) if match["guard"] else TRUE
-    return Rule(match["name"], parse(match["value"]), _counts(match["counts"]), guard)
+    return Rule(match["name"], parse(match["value"]), _parse_counts(match["counts"]), guard)
 
 
-def _counts(text: str | None) -> tuple[Expression, ...]:
+def _parse_counts(text: str | None) -> tuple[Expression, ...]:
     return tuple(map(parse, text.split(_SEPARATOR))) if text else ()
-
-
-def known() -> Iterator[tuple[str, str]]:
-    """Every class, with a model type that it takes."""
-    for name, model_types in index().classes.items():
-        for model_type in model_types:
-            yield model_type, name

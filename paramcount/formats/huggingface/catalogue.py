@@ -1,66 +1,66 @@
-"""What is known of the classes: for a person who wants to see which there are and what sizes them."""
+"""The catalogue of classes whose configs can be counted: which there are, and which fields size them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from paramcount.formats.huggingface.blueprints import Blueprint, blueprint, index
-from paramcount.formats.huggingface.configs import AS_DERIVED, KINDS, LABELS
+from paramcount.formats.huggingface.blueprints import Blueprint, load_blueprint, load_index
+from paramcount.formats.huggingface.configs import DERIVED, LABELS, describe_kinds
 from paramcount.model.errors import UnknownLayer, did_you_mean
 
 
-def models() -> dict[str, Any]:
+def list_models() -> dict[str, Any]:
     """Every class that has a blueprint, and those that have none, with the reason."""
-    known = index()
+    index = load_index()
     return {
-        "transformers": known.version,
-        "models": [{"name": name, "model_types": types} for name, types in known.classes.items()],
-        "refused": [{"name": name, "reason": reason} for name, reason in known.refused.items()],
+        "transformers": index.version,
+        "models": [{"name": name, "model_types": types} for name, types in index.classes.items()],
+        "refused": [{"name": name, "reason": reason} for name, reason in index.refused.items()],
     }
 
 
-def model(name: str) -> dict[str, Any]:
-    """One class: what its config says, for each model type that it takes. Raises UnknownLayer."""
-    known = index()
-    if name not in known.classes:
-        reason = known.refused.get(name)
+def describe_model(name: str) -> dict[str, Any]:
+    """One class, with its config for each model type that it accepts. Raises UnknownLayer."""
+    index = load_index()
+    if name not in index.classes:
+        reason = index.refused.get(name)
         detail = (
             f"has no verified blueprint: {reason}"
             if reason
-            else f"is no known class{did_you_mean(name, known.classes)}"
+            else f"is no known class{did_you_mean(name, index.classes)}"
         )
         raise UnknownLayer(f'"{name[:100]}" {detail}', name)
     return {
         "name": name,
-        "transformers": known.version,
-        "configs": [_config(kind, name) for kind in known.classes[name]],
+        "transformers": index.version,
+        "configs": [_describe_config(model_type, name) for model_type in index.classes[name]],
     }
 
 
-def _config(model_type: str, name: str) -> dict[str, Any]:
-    found = blueprint(model_type, name)
-    members = list(_fields(model_type, name))
+def _describe_config(model_type: str, name: str) -> dict[str, Any]:
+    blueprint = load_blueprint(model_type, name)
+    assumptions = (*blueprint.stated_assumptions, *blueprint.derived_assumptions)
     return {
         "model_type": model_type,
-        "members": members,
-        "only_defaults": found.fixed,
-        "assumed": [] if found.fixed else list(dict.fromkeys(e.text for e in (*found.given, *found.assumed))),
-        "example": {"architectures": [name], "model_type": model_type, **_numbers(found)},
+        "members": list(_describe_fields(blueprint)),
+        "only_defaults": blueprint.defaults_only,
+        "assumed": [] if blueprint.defaults_only else list(dict.fromkeys(one.text for one in assumptions)),
+        "example": {"architectures": [name], "model_type": model_type, **_default_integers(blueprint)},
     }
 
 
-def _numbers(found: Blueprint) -> dict[str, int]:
-    """The numbers that size the class by default, as far as they stand in the config itself."""
-    defaults = {path: found.family.defaults.get(path) for path in found.fields if "." not in path and path != LABELS}
+def _default_integers(blueprint: Blueprint) -> dict[str, int]:
+    """The default integers that size the class, of the config itself and not of those inside."""
+    paths = [path for path in blueprint.fields if "." not in path and path != LABELS]
+    defaults = {path: blueprint.family.defaults.get(path) for path in paths}
     return {path: value for path, value in defaults.items() if type(value) is int}
 
 
-def _fields(model_type: str, name: str) -> Iterator[dict[str, Any]]:
-    """The fields that matter, with the values that they may have and what they are where they are absent."""
-    found = blueprint(model_type, name)
-    for path, kinds in found.fields.items():
-        values = " or ".join(KINDS[letter] for letter in kinds if letter in KINDS)
-        if AS_DERIVED in kinds:
+def _describe_fields(blueprint: Blueprint) -> Iterator[dict[str, Any]]:
+    """Yield the fields that the count depends on, with the values they may have and their defaults."""
+    for path, kinds in blueprint.fields.items():
+        values = describe_kinds(kinds)
+        if DERIVED in kinds:
             values += " or what the class derives"
-        yield {"field": path, "values": values, "default": found.family.defaults.get(path)}
+        yield {"field": path, "values": values, "default": blueprint.family.defaults.get(path)}

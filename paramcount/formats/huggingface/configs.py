@@ -1,4 +1,4 @@
-"""A config.json as its class reads it: defaults, other names of a field, configs inside, what is derived."""
+"""A config.json as its class reads it: defaults, aliases, configs inside, derived fields."""
 
 from __future__ import annotations
 
@@ -6,29 +6,31 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from paramcount.formats.huggingface.blueprints import Blueprint, Rule
-from paramcount.formats.huggingface.expressions import Scope, count, value_or_none, violated
-from paramcount.formats.huggingface.places import each, where
+from paramcount.formats.huggingface.expressions import Scope, evaluate, evaluate_count, is_violated
+from paramcount.formats.huggingface.index_sets import indices_where, iterate
 from paramcount.model.errors import ArchitectureError, InvalidConfig, InvalidDocument, Problems, TooLarge, token
+from paramcount.schema.signature import MAX_DIMENSION
 from paramcount.schema.validator import shown
 
-MAX_DIMENSION = 2**40
-LONGEST = 100_000
-"""How many layers may differ from each other."""
+MAX_LIST_ITEMS = 100_000
+"""How many items a list of a config may have; most have one for each layer."""
 
-LONGEST_TEXT = 1000
-"""How many characters a text may have that something follows from."""
+MAX_TEXT_CHARS = 1000
+"""How many characters a text may have that the count depends on."""
 
 LABELS = "num_labels"
 
-AGAIN = "_dict"
-AS_DERIVED = "="
-"""Among the kinds of a field: it may be stated, if it is stated as the class derives it."""
+DUPLICATE_SUFFIX = "_dict"
+"""Ends the name of a config inside that is stated a second time: CLIP's text_config_dict."""
+
+DERIVED = "="
+"""Among the kinds of a field: it may be stated only as the class derives it."""
 
 ABSENT = "a"
 """Among the kinds of a field: it may be left out, which is not the same as null."""
 
 PER_LAYER = "per_layer_config"
-"""What single layers say otherwise than the config around them, by the layer: {"5": {"head_dim": 512}}."""
+"""The member that overrides the config for single layers, by their index: {"5": {"head_dim": 512}}."""
 
 KINDS = {
     "i": "an integer", "f": "a number", "b": "true or false", "s": "a string", "n": "null",
@@ -37,8 +39,8 @@ KINDS = {
 }  # fmt: skip
 
 
-def kind(value: Any) -> str:
-    """The kind of a value, in one letter of KINDS."""
+def kind_of(value: Any) -> str:
+    """The kind of a value, as a letter of KINDS."""
     if value is None:
         return "n"
     if isinstance(value, bool):
@@ -51,7 +53,7 @@ def kind(value: Any) -> str:
         return "s"
     if isinstance(value, dict):
         return "d"
-    kinds = {"L" if isinstance(item, list) else kind(item) for item in value}
+    kinds = {"L" if isinstance(item, list) else kind_of(item) for item in value}
     if not kinds:
         return "E"
     if kinds == {"i"}:
@@ -61,59 +63,62 @@ def kind(value: Any) -> str:
     return {"b": "B", "s": "S"}.get(kinds.pop(), "L") if len(kinds) == 1 else "L"
 
 
-def scope_of(payload: Mapping[str, Any], blueprint: Blueprint) -> dict[str, Any]:
-    """Every field that matters by its dotted path, as the config's class has it once it derived what it derives.
+def resolve_fields(payload: Mapping[str, Any], blueprint: Blueprint) -> dict[str, Any]:
+    """Return all fields of a config by dotted path, derived ones included.
 
-    Raises Problems with all that was never verified.
+    Raises Problems where the config is not within what was verified of the blueprint.
     """
-    return Given(payload, blueprint).scope()
+    return ConfigFields(payload, blueprint).resolve()
 
 
-class Given:
-    """The fields of a config as they are stated, by their dotted paths, or else as their class has them by default."""
+class ConfigFields:
+    """The fields of a config by dotted path: those that it states, over the defaults of its class."""
 
     def __init__(self, payload: Mapping[str, Any], blueprint: Blueprint) -> None:
         self.blueprint = blueprint
         self.fields: dict[str, Any] = dict(blueprint.family.defaults)
-        self.pointers: dict[str, str] = {}
+        self.pointers: dict[str, str] = {}  # of the stated fields
         self.problems: list[ArchitectureError] = []
-        self.repeated: dict[str, Mapping[str, Any]] = {}  # configs inside that are stated twice, as CLIP's once were
+        self.duplicates: dict[str, Mapping[str, Any]] = {}  # configs inside that are stated a second time
         self.layers: dict[str, Mapping[str, Mapping[str, Any]]] = {}  # configs of single layers
-        self.echoes: dict[str, Any] = {}  # fields stated that the class derives: they must be what it derives
+        self.restated_derived: dict[str, Any] = {}  # stated fields that must equal what the class derives
         self._read(payload, "", "")
 
-    def essence(self, asked: Iterable[str], optional: Iterable[str]) -> tuple[Any, ...] | None:
-        """What follows from the fields that are `asked`, and from whether those that are `optional` are stated, follows
-        from this; None where more must be looked at."""
-        if self.problems or self.repeated or not self.layers.keys() <= self.blueprint.fields.keys():
-            return None
-        return [*map(self.fields.get, asked)], [path in self.pointers for path in optional], self.echoes
+    def cache_key(self, used: Iterable[str], optional: Iterable[str]) -> tuple[Any, ...] | None:
+        """A key of plain data: configs with equal keys resolve to the same values of the `used` fields.
 
-    def scope(self) -> dict[str, Any]:
-        """Every field that matters, once the class derived what it derives. Raises Problems as `scope_of` does."""
+        `optional` are the fields for which absent is not the same as null. None where a config is too unusual.
+        """
+        if self.problems or self.duplicates or not self.layers.keys() <= self.blueprint.fields.keys():
+            return None
+        is_stated = [path in self.pointers for path in optional]
+        return [*map(self.fields.get, used)], is_stated, self.restated_derived
+
+    def resolve(self) -> dict[str, Any]:
+        """Return all fields, derived ones included. Raises Problems with everything that was not verified."""
         self._check()
         if self.problems:
             raise Problems(self.problems)
-        found = derived(self.blueprint, self.fields)
+        fields = derive_fields(self.blueprint, self.fields)
         problems = [
-            _unverified(f"the value that the class derives, {shown(found.get(path))}", self.pointers.get(path, ""))
-            for path, value in self.echoes.items()
-            if found.get(path) != value
+            _unverified(f"the value that the class derives, {shown(fields.get(path))}", self.pointers.get(path, ""))
+            for path, value in self.restated_derived.items()
+            if fields.get(path) != value
         ]
         if problems:
             raise Problems(problems)
-        return found
+        return fields
 
     def _read(self, config: Mapping[str, Any], prefix: str, pointer: str) -> None:
-        """Take in the members of a config, at `prefix` among the fields and at `pointer` in the document."""
+        """Take in the members of a config; `prefix` begins their paths, `pointer` is the config's in the document."""
         aliases, flat = self.blueprint.family.aliases, self.blueprint.family.flat
         if flat and not prefix and config.get(flat) is None:
-            self._flat(config, f"{flat}.")
+            self._read_flat(config, f"{flat}.")
         fields, parts = self.fields, self.blueprint.family.parts
         for key, value in config.items():
             path = prefix + key
             if key == PER_LAYER:
-                self._layers(path, value, pointer + token(key))
+                self._read_layers(path, value, pointer + token(key))
             elif (
                 path in fields
                 and path not in parts
@@ -123,168 +128,179 @@ class Given:
             ):
                 fields[path], self.pointers[path] = value, f"{pointer}/{key}"
             elif path not in fields and path in aliases:
-                self._alias(config, aliases[path], value, pointer + token(key))
+                self._read_alias(config, aliases[path], value, pointer + token(key))
             elif path in parts:
-                self._part(path, value, pointer + token(key))
+                self._read_part(path, value, pointer + token(key))
             elif isinstance(value, dict) and "." not in key:
-                self._object(key, path, value, pointer + token(key))
-        if type(stated := config.get(LABELS)) is int:  # its labels are made anew
+                self._read_object(key, path, value, pointer + token(key))
+        if type(stated := config.get(LABELS)) is int:  # the class makes as many labels anew
             self._set(prefix + LABELS, stated, pointer + token(LABELS))
-            self.echoes[prefix + LABELS] = stated  # a class that sets it by itself was verified with labels only
+            self.restated_derived[prefix + LABELS] = stated  # a class that sets it itself was verified with labels only
 
-    def _flat(self, config: Mapping[str, Any], prefix: str) -> None:
-        """The members that belong to a config inside, where that is not given."""
-        inside = {key: value for key, value in config.items() if prefix + key in self.fields and key not in self.fields}
-        if inside:
+    def _read_flat(self, config: Mapping[str, Any], prefix: str) -> None:
+        """Take in the members that belong to a config inside, where that is not stated."""
+        members = {
+            key: value for key, value in config.items() if prefix + key in self.fields and key not in self.fields
+        }
+        if members:
             self.fields.update(self.blueprint.family.parts[prefix[:-1]])
-            self._read(inside, prefix, "")
+            self._read(members, prefix, "")
 
-    def _set(self, path: str, value: Any, where: str) -> None:
-        self.fields[path] = _plain(value)
-        self.pointers[path] = where
+    def _set(self, path: str, value: Any, pointer: str) -> None:
+        self.fields[path] = _decode_float(value)
+        self.pointers[path] = pointer
 
-    def _object(self, key: str, path: str, value: Mapping[str, Any], where: str) -> None:
-        """A member that is an object, and no config inside: labels, a number that JSON has not, or just members."""
-        if path.removesuffix(AGAIN) in self.blueprint.family.parts:
-            self.repeated[path] = value
+    def _read_object(self, key: str, path: str, value: Mapping[str, Any], pointer: str) -> None:
+        """Take in an object that is no config inside: labels, a number that JSON cannot write, or just members."""
+        if path.removesuffix(DUPLICATE_SUFFIX) in self.blueprint.family.parts:
+            self.duplicates[path] = value
             return
         if "__float__" in value:
-            self._set(path, value, where)
+            self._set(path, value, pointer)
             return
-        if path in self.blueprint.within:  # null by default; what was verified in its place is put before
-            self._other_type(path, value.get("model_type"), where)
+        if path in self.blueprint.submodel_slots:  # null by default; a verified submodel is in the blueprint already
+            self._refuse_model_type(path, value.get("model_type"), pointer)
             return
         if key == "id2label":
-            self._set(path.removesuffix(key) + LABELS, len(value), where)
+            self._set(path.removesuffix(key) + LABELS, len(value), pointer)
             return
         for name, item in value.items():
             if f"{path}.{name}" in self.fields:
-                self._set(f"{path}.{name}", item, where + token(name))
+                self._set(f"{path}.{name}", item, pointer + token(name))
         if path in self.blueprint.fields:
-            self._set(path, value, where)
+            self._set(path, value, pointer)
 
-    def _alias(self, config: Mapping[str, Any], real: str, value: Any, where: str) -> None:
-        """Another name of a field. The class sets it last, after it derived others from the field's default."""
-        stated = real.rpartition(".")[2]
-        if stated in config and config[stated] == value:
+    def _read_alias(self, config: Mapping[str, Any], path: str, value: Any, pointer: str) -> None:
+        """Take in a field under another name. The class sets it last, after it derived others from the default."""
+        name = path.rpartition(".")[2]
+        if name in config and config[name] == value:
             return
-        if any(real in rule.value.fields or real in rule.guard.fields for rule in self.blueprint.rules):
-            detail = f"is another name of {real}, from which other fields are derived: state {real}"
-            self.problems.append(InvalidConfig(detail, where, "unverified"))
-        elif real in self.fields:
-            self._set(real, value, where)
+        if any(path in rule.value.fields or path in rule.guard.fields for rule in self.blueprint.rules):
+            detail = f"is another name of {path}, from which other fields are derived: state {path}"
+            self.problems.append(InvalidConfig(detail, pointer, "unverified"))
+        elif path in self.fields:
+            self._set(path, value, pointer)
 
-    def _part(self, path: str, value: Any, where: str) -> None:
-        """A config inside the config."""
+    def _read_part(self, path: str, value: Any, pointer: str) -> None:
+        """Take in a config inside the config."""
         if value is None and self.fields.get(path) is not None:
             return
         if not isinstance(value, dict):
             if value is not None or self.fields.get(path) is not None:
-                self.problems.append(InvalidDocument(f"must be an object, not {shown(value)}", where, "type"))
+                self.problems.append(InvalidDocument(f"must be an object, not {shown(value)}", pointer, "type"))
             return
         if self.fields.get(path) is None:
-            self.problems.append(_unverified(f"{path} is not null", where))
+            self.problems.append(_unverified(f"{path} is not null", pointer))
             return
-        changes = self.blueprint.family.parts[path]
+        changed_defaults = self.blueprint.family.parts[path]
         expected = self.fields[path]
         stated = value.get("model_type", expected)
         if stated != expected and path in self.blueprint.family.auto:
-            self._other_type(path, stated, where, expected)
+            self._refuse_model_type(path, stated, pointer, expected)
             return
-        self.fields.update(changes)
-        self._read(value, f"{path}.", where)
+        self.fields.update(changed_defaults)
+        self._read(value, f"{path}.", pointer)
 
-    def _layers(self, path: str, value: Any, where: str) -> None:
-        """What single layers say otherwise: null and {} say that none does, where a class would derive some itself."""
+    def _read_layers(self, path: str, value: Any, pointer: str) -> None:
+        """Take in the configs of single layers; null and {} say that there are none, not even derived ones."""
         try:
-            layers = {str(int(layer)): dict(own.items()) for layer, own in (value or {}).items()}
+            layers = {str(int(layer)): dict(config.items()) for layer, config in (value or {}).items()}
         except (AttributeError, TypeError, ValueError):
-            self.problems.append(InvalidDocument("must be an object of objects by layer", where, "type"))
+            self.problems.append(InvalidDocument("must be an object of objects by layer", pointer, "type"))
             return
         self.layers[path] = layers
-        self._set(path, layers, where)
+        self._set(path, layers, pointer)
 
-    def _differing(self, path: str) -> Iterator[str]:
-        """What matters and is stated otherwise by single layers."""
-        matter = {field for one in (*self.blueprint.given, *self.blueprint.assumed) for field in one.fields}
+    def _find_overrides(self, path: str) -> Iterator[str]:
+        """Yield the names that single layers override with another value, where the count depends on them."""
+        blueprint = self.blueprint
+        assumptions = (*blueprint.stated_assumptions, *blueprint.derived_assumptions)
+        used = {field for assumption in assumptions for field in assumption.fields}
         prefix = path.removesuffix(PER_LAYER)
-        for own in self.layers[path].values():
-            for name, value in own.items():
-                real = self.blueprint.family.aliases.get(prefix + name, prefix + name)
-                known = real in matter or real in self.blueprint.fields
-                if (known and value != self.fields.get(real)) or (name == "skip" and value):
+        for config in self.layers[path].values():
+            for name, value in config.items():
+                field = blueprint.family.aliases.get(prefix + name, prefix + name)
+                is_used = field in used or field in blueprint.fields
+                if (is_used and value != self.fields.get(field)) or (name == "skip" and value):
                     yield name
 
-    def _other_type(self, path: str, stated: Any, where: str, *expected: str) -> None:
-        """A config inside is of a model type that was not verified there."""
-        within = self.blueprint.within.get(path)
-        known = " or ".join(sorted((*expected, *(within.takes if within else ()))))
-        self.problems.append(_unverified(f"{path} of model_type {known}, not {shown(stated)}", where + "/model_type"))
+    def _refuse_model_type(self, path: str, stated: Any, pointer: str, *expected: str) -> None:
+        """Add the problem of a config inside whose model type was not verified there."""
+        slot = self.blueprint.submodel_slots.get(path)
+        accepted = " or ".join(sorted((*expected, *(slot.accepts if slot else ()))))
+        detail = f"{path} of model_type {accepted}, not {shown(stated)}"
+        self.problems.append(_unverified(detail, f"{pointer}/model_type"))
 
     def _check(self) -> None:
-        """Everything that the blueprint depends on must be of a kind, and within what, was verified."""
+        """Add a problem for every field whose kind or value was not verified."""
         for path, kinds in self.blueprint.fields.items():
-            value = self.fields.get(path)
-            found = ABSENT if value is None and ABSENT in kinds and path not in self.pointers else kind(value)
-            if AS_DERIVED in kinds and found not in kinds:
-                self.echoes[path] = value
-                self.fields[path] = self.blueprint.family.defaults.get(path)
-            elif found not in kinds and not (found == "i" and "f" in kinds) and not (found == "I" and "F" in kinds):
-                where = self.pointers.get(path, "")
-                self.problems.append(InvalidConfig(_must_be(path, kinds, value), where, "type"))
-            elif bound := _exceeded(value):
-                self.problems.append(InvalidConfig(f"must {bound}", self.pointers.get(path, ""), "maximum"))
-        for path, config in self.repeated.items():
-            self._same(path, config)
+            self._check_kind(path, kinds)
+        for path, config in self.duplicates.items():
+            self._check_duplicate(path, config)
         for path in sorted(self.layers.keys() - self.blueprint.fields.keys()):
-            for name in dict.fromkeys(self._differing(path)):
+            for name in dict.fromkeys(self._find_overrides(path)):
                 self.problems.append(_unverified(f"layers of one {name}", self.pointers[path]))
         if not self.problems:
             self.problems += (
-                _unverified(assumption.text, self._pointer(assumption.fields))
-                for assumption in self.blueprint.given
-                if violated(assumption, self.fields)
+                _unverified(assumption.text, self._find_pointer(assumption.fields))
+                for assumption in self.blueprint.stated_assumptions
+                if is_violated(assumption, self.fields)
             )
 
-    def _same(self, path: str, config: Mapping[str, Any]) -> None:
-        """A config inside that is stated again replaces the first one, so the two must say the same."""
-        part = path.removesuffix(AGAIN)
-        again = {**self.blueprint.family.defaults, **self.blueprint.family.parts[part]}
-        again |= {f"{part}.{key}": _plain(value) for key, value in config.items()}
+    def _check_kind(self, path: str, kinds: str) -> None:
+        """Check one field; one that restates a derived field is compared later, in `resolve`."""
+        value = self.fields.get(path)
+        kind = ABSENT if value is None and ABSENT in kinds and path not in self.pointers else kind_of(value)
+        if DERIVED in kinds and kind not in kinds:
+            self.restated_derived[path] = value
+            self.fields[path] = self.blueprint.family.defaults.get(path)
+        elif kind not in kinds and not (kind == "i" and "f" in kinds) and not (kind == "I" and "F" in kinds):
+            detail = f"{path} must be {describe_kinds(kinds)}, not {shown(value)}"
+            self.problems.append(InvalidConfig(detail, self.pointers.get(path, ""), "type"))
+        elif bound := _find_exceeded_bound(value):
+            self.problems.append(InvalidConfig(f"must {bound}", self.pointers.get(path, ""), "maximum"))
+
+    def _check_duplicate(self, path: str, config: Mapping[str, Any]) -> None:
+        """Check that a config inside that is stated twice says the same twice: the second replaces the first."""
+        part = path.removesuffix(DUPLICATE_SUFFIX)
+        second = {**self.blueprint.family.defaults, **self.blueprint.family.parts[part]}
+        second |= {f"{part}.{key}": _decode_float(value) for key, value in config.items()}
         fields = [
             field
             for field, kinds in self.blueprint.fields.items()
             if field.startswith(f"{part}.") and field.rpartition(".")[2] != LABELS
             and (ABSENT not in kinds or field.removeprefix(f"{part}.") in config)
         ]  # fmt: skip
-        if any(again.get(field) != self.fields.get(field) for field in fields):
+        if any(second.get(field) != self.fields.get(field) for field in fields):
             self.problems.append(_unverified(f"a {path} that says the same as {part}", f"/{path}"))
 
-    def _pointer(self, paths: frozenset[str]) -> str:
+    def _find_pointer(self, paths: frozenset[str]) -> str:
+        """The pointer of the first of these fields that is stated."""
         return next((self.pointers[path] for path in sorted(paths) if path in self.pointers), "")
+
+
+def describe_kinds(kinds: str) -> str:
+    """The kinds of a field in words: an integer or null."""
+    return " or ".join(KINDS[letter] for letter in kinds if letter in KINDS)
 
 
 def _unverified(detail: str, pointer: str) -> ArchitectureError:
     return InvalidConfig(f"was verified against transformers only for {detail}", pointer, "unverified")
 
 
-def _must_be(path: str, kinds: str, value: Any) -> str:
-    return f"{path} must be {' or '.join(KINDS[letter] for letter in kinds if letter in KINDS)}, not {shown(value)}"
-
-
-def _exceeded(value: Any) -> str:
-    """What a value that is beyond all bounds must do instead."""
+def _find_exceeded_bound(value: Any) -> str:
+    """The bound that a value exceeds, as the end of "must ..."; empty where there is none."""
     if isinstance(value, list):
-        if len(value) > LONGEST:
-            return f"have at most {LONGEST:,} items"
-        return next(filter(None, map(_exceeded, value)), "")
+        if len(value) > MAX_LIST_ITEMS:
+            return f"have at most {MAX_LIST_ITEMS:,} items"
+        return next(filter(None, map(_find_exceeded_bound, value)), "")
     if isinstance(value, str):
-        return f"have at most {LONGEST_TEXT:,} characters" if len(value) > LONGEST_TEXT else ""
+        return f"have at most {MAX_TEXT_CHARS:,} characters" if len(value) > MAX_TEXT_CHARS else ""
     return f"be within ±{MAX_DIMENSION:,}" if isinstance(value, int) and abs(value) > MAX_DIMENSION else ""
 
 
-def _plain(value: Any) -> Any:
-    """transformers writes what JSON has no number for as {"__float__": "Infinity"}."""
+def _decode_float(value: Any) -> Any:
+    """Decode a number that JSON cannot write, as transformers writes it: {"__float__": "Infinity"}."""
     if isinstance(value, dict) and value.keys() == {"__float__"}:
         try:
             return float(value["__float__"])
@@ -293,30 +309,31 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def derived(blueprint: Blueprint, given: Scope) -> dict[str, Any]:
-    """The fields once the config's class has derived what it derives. Raises Problems where that was never verified."""
-    fields = dict(given)
+def derive_fields(blueprint: Blueprint, stated: Scope) -> dict[str, Any]:
+    """Return the fields with those that the config's class derives. Raises Problems for unverified ones, TooLarge."""
+    fields = dict(stated)
     for rule in blueprint.rules:
         fields[rule.name.partition("[")[0]] = None
     for rule in blueprint.rules:
-        _apply(rule, given, fields)
-    problems = [_unverified(found.text, "") for found in blueprint.assumed if violated(found, fields)]
-    if problems:
-        raise Problems(problems)
+        _apply(rule, stated, fields)
+    violated = [assumption for assumption in blueprint.derived_assumptions if is_violated(assumption, fields)]
+    if violated:
+        raise Problems([_unverified(assumption.text, "") for assumption in violated])
     return fields
 
 
-def _apply(rule: Rule, given: Scope, fields: dict[str, Any]) -> None:
-    if rule.name.endswith("[]"):  # how long a list is
-        length = count(rule.value, given, ()) if rule.guard.truth(given, ()) else -1
-        if length > LONGEST:
-            raise TooLarge(f"at most {LONGEST:,} layers may differ from each other, not {length:,}")
+def _apply(rule: Rule, stated: Scope, fields: dict[str, Any]) -> None:
+    """Write what a rule derives into `fields`: a list's length (`kinds[]`), a value, or the items of a list."""
+    if rule.name.endswith("[]"):
+        length = evaluate_count(rule.value, stated, ()) if rule.guard.truth(stated, ()) else -1
+        if length > MAX_LIST_ITEMS:
+            raise TooLarge(f"at most {MAX_LIST_ITEMS:,} layers may differ from each other, not {length:,}")
         if length >= 0:
             fields[rule.name[:-2]] = [None] * length
     elif not rule.counts:
-        if rule.guard.truth(given, ()):
-            fields[rule.name] = value_or_none(rule.value, given, ())
+        if rule.guard.truth(stated, ()):
+            fields[rule.name] = evaluate(rule.value, stated, ())
     elif isinstance(items := fields[rule.name.partition("[")[0]], list):
-        length = min(count(rule.counts[0], given, ()), len(items))
-        for at in each(where(rule.guard, 0, length, given, ())):
-            items[at] = value_or_none(rule.value, given, (at,))
+        length = min(evaluate_count(rule.counts[0], stated, ()), len(items))
+        for index in iterate(indices_where(rule.guard, 0, length, stated, ())):
+            items[index] = evaluate(rule.value, stated, (index,))

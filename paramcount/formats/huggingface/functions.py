@@ -1,4 +1,4 @@
-"""The functions and operators of the closed language of blueprints, and what it means that there is no value."""
+"""The functions and operators of the blueprint language, and the errors that mean "no value"."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
-MAX_DIMENSION = 2**63
-"""The largest number that is reckoned with."""
+MAX_NUMBER = 2**63
+"""The largest magnitude that an operand may have."""
 
-_STEEPEST = 64
+_MAX_EXPONENT = 64
 
 ACTIVATIONS = frozenset(
     [
@@ -41,7 +41,7 @@ ACTIVATIONS = frozenset(
         "tanh",
     ]
 )
-"""transformers.activations.ACT2FN, but for those that hold parameters (prelu, xielu)."""
+"""The names of transformers.activations.ACT2FN, without those that hold parameters (prelu, xielu)."""
 
 
 class Unknown(Exception):
@@ -49,22 +49,23 @@ class Unknown(Exception):
 
 
 NO_VALUE = (Unknown, TypeError, ZeroDivisionError, OverflowError, AttributeError, ValueError, LookupError)
+"""The errors by which an expression says that it has no value."""
 
 
 def _power(base: Any, exponent: Any) -> Any:
-    if abs(exponent) > _STEEPEST or abs(base) > MAX_DIMENSION:
+    if abs(exponent) > _MAX_EXPONENT or abs(base) > MAX_NUMBER:
         raise Unknown
     return base**exponent
 
 
-def _alike(left: Any, right: Any) -> bool:
-    """Equality of values of one kind: whether 64 is "auto" is no question that a class could have meant."""
+def _equal(left: Any, right: Any) -> bool:
+    """Return whether two values are equal. Raises Unknown where one is text and the other is not: 64 == "auto"."""
     if isinstance(left, str) != isinstance(right, str):
         raise Unknown
     return bool(left == right)
 
 
-_UNTOLD = frozenset(
+_UNDIGESTED = frozenset(
     [
         "id2label",
         "label2id",
@@ -80,60 +81,60 @@ _UNTOLD = frozenset(
         "chunk_size_feed_forward",
     ]
 )
+"""Members of a config that size no tensor."""
 
 
 def digest(config: Any) -> str:
-    """A hash of what matters in a config."""
-    told = (
-        {name: value for name, value in config.items() if name not in _UNTOLD} if isinstance(config, dict) else config
-    )
-    return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+    """A hash of a config without the members that size no tensor: 16 hexadecimal digits of SHA-256."""
+    if isinstance(config, dict):
+        config = {name: value for name, value in config.items() if name not in _UNDIGESTED}
+    return sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _split(text: str, separator: str, place: int) -> str:
-    return text.split(separator)[place]
+def _split(text: str, separator: str, position: int) -> str:
+    return text.split(separator)[position]
 
 
-def _letter(text: str, place: int) -> str:
-    return text[place]
+def _letter(text: str, position: int) -> str:
+    return text[position]
 
 
-def _times(kinds: list[Any]) -> int:
-    """How many layers GPT-Neo's [[["global", "local"], 12]] is; -1 where it is nothing of that form."""
+def _count_parts(text: str, separator: str) -> int:
+    return text.count(separator) + 1
+
+
+def _count_layers(patterns: list[Any]) -> int:
+    """The number of layers that GPT-Neo's [[["global", "local"], 12]] describes: 24; -1 for any other form."""
     try:
-        return sum(len(words) * number if type(number) is int else -1 for words, number in kinds)
+        return sum(len(words) * times if type(times) is int else -1 for words, times in patterns)
     except (TypeError, ValueError):
         return -1
 
 
 def _count(words: list[Any], word: str) -> int:
-    """How many of a list are a word."""
+    """How often a list holds a word."""
     return words.count(word)
 
 
-def _nth(words: list[Any], word: str, number: int) -> int:
-    """The place of the n-th of those."""
-    places = [place for place, found in enumerate(words) if found == word]
-    if not 0 <= number < len(places):
+def _find_nth(words: list[Any], word: str, number: int) -> int:
+    """The position of the word's occurrence `number`, counted from 0. Raises Unknown where there are fewer."""
+    positions = [position for position, item in enumerate(words) if item == word]
+    if not 0 <= number < len(positions):
         raise Unknown
-    return places[number]
+    return positions[number]
 
 
-def _own(layers: Mapping[str, Mapping[str, Any]], layer: int, name: str, otherwise: int) -> int:
-    """What the config of a layer says, and else the one around it."""
-    found = layers.get(str(layer), {}).get(name, otherwise)
-    if type(found) is not int:
+def _layer_override(layers: Mapping[str, Mapping[str, Any]], layer: int, name: str, default: int) -> int:
+    """The integer that the config of one layer states under `name`, or else `default`."""
+    value = layers.get(str(layer), {}).get(name, default)
+    if type(value) is not int:
         raise Unknown
-    return found
+    return value
 
 
-def _overridden(layers: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """What the configs of layers say."""
-    return {name for own in layers.values() for name in own}
-
-
-def _parts(text: str, separator: str) -> int:
-    return text.count(separator) + 1
+def _overridden_names(layers: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """The names of all fields that the configs of single layers state."""
+    return {name for config in layers.values() for name in config}
 
 
 ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -142,13 +143,14 @@ ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
-    ast.Eq: _alike, ast.NotEq: lambda a, b: not _alike(a, b), ast.In: lambda item, items: item in items,
+    ast.Eq: _equal, ast.NotEq: lambda a, b: not _equal(a, b), ast.In: lambda item, items: item in items,
 }  # fmt: skip
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "len": len, "sum": sum, "max": max, "min": min, "int": int, "float": float, "round": round, "abs": abs,
     "ceil": math.ceil, "floor": math.floor, "sqrt": math.sqrt, "log": math.log, "log2": math.log2, "gcd": math.gcd,
-    "bit_length": int.bit_length, "lower": str.lower, "split": _split, "parts": _parts, "startswith": str.startswith,
-    "contains": operator.contains, "digest": digest, "is_activation": ACTIVATIONS.__contains__,
-    "count": _count, "nth": _nth, "letter": _letter, "times": _times, "own": _own, "overridden": _overridden,
+    "bit_length": int.bit_length, "lower": str.lower, "split": _split, "parts": _count_parts,
+    "startswith": str.startswith, "contains": operator.contains, "digest": digest,
+    "is_activation": ACTIVATIONS.__contains__, "count": _count, "nth": _find_nth, "letter": _letter,
+    "times": _count_layers, "own": _layer_override, "overridden": _overridden_names,
     "only": lambda items, allowed: set(items) <= set(allowed),
 }  # fmt: skip

@@ -1,103 +1,114 @@
-"""What a reader of the count must know: what is active per token, what embeds, where checkpoints differ."""
+"""Notes on a counted model: the purposes of its weights, its inactive experts, and where checkpoints differ."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from paramcount.formats.huggingface.blocks import Builder, Stands
+from paramcount.formats.huggingface.blocks import Builder, CountedWeight
 from paramcount.formats.huggingface.expressions import Scope
+from paramcount.formats.huggingface.purposes import FUSED
 from paramcount.model.report import ReportWarning, WeightRoles
 
-_CHOSEN = (
+_EXPERTS_PER_TOKEN_FIELDS = (
     "num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_top_k", "top_k_experts", "moe_k", "top_k",
     "num_selected_experts", "router_top_k", "experts_per_token", "expert_top_k", "num_experts_per_layer",
 )  # fmt: skip
-"""The fields that hold how many experts a token visits, by the names that configs have for it."""
+"""The fields that say how many experts a token visits; authors of models have no common name for it."""
 
-_BY_DESIGN = {"switch_transformers": 1, "nllb-moe": 2}
-"""How many experts a token visits where no field says so (SwitchTransformersTop1Router, NllbMoeTop2Router)."""
+_EXPERTS_PER_TOKEN = {"switch_transformers": 1, "nllb-moe": 2}
+"""How many experts a token visits, by model type: the router's code says so, and no field does
+(SwitchTransformersTop1Router, NllbMoeTop2Router)."""
 
-_MORE_LAYERS = ("num_nextn_predict_layers", "mtp_num_hidden_layers")
+_UNBUILT_LAYER_FIELDS = ("num_nextn_predict_layers", "mtp_num_hidden_layers")
+"""The fields that count multi-token-prediction layers: checkpoints hold them, and the class does not build them."""
+
 _ALWAYS_TIED = frozenset(("t5", "mt5", "longt5"))
+"""The model types whose code ties lm_head to the embeddings, though configs say that it does not."""
 
 
-class Said(NamedTuple):
-    """What there is to say about a tree."""
+class ModelNotes(NamedTuple):
+    """What there is to say about a model beside its tensors."""
 
     roles: WeightRoles | None
     warnings: tuple[ReportWarning, ...]
-    fused: bool  # the experts of a layer are one tensor
+    has_fused_experts: bool  # the experts of a layer are one tensor
 
 
-def said(builder: Builder, model_type: str) -> Said:
-    """What the weights of a tree are for."""
+def describe(builder: Builder, model_type: str) -> ModelNotes:
+    """Sum up the weights of a built model by purpose."""
     inputs = heads = 0
-    experts, fused = [], False
-    for each in builder.weights:
-        embeds, is_head, axis = each.purpose
-        size = each.tensor.size * each.times
-        inputs += size * embeds
-        heads += size * is_head
-        if axis is not None and (held := _held(each, axis, builder)):
-            experts.append((size, held))
-            fused = fused or axis < 0
+    experts: list[tuple[int, int]] = []  # (elements, how many experts share them)
+    has_fused = False
+    for weight in builder.weights:
+        size = weight.tensor.size * weight.copies
+        inputs += size * weight.purpose.embeds_tokens
+        heads += size * weight.purpose.is_head
+        if expert_count := _count_experts(weight, builder):
+            experts.append((size, expert_count))
+            has_fused = has_fused or weight.purpose.expert_axis == FUSED
     if not experts:
-        return Said(WeightRoles(inputs, heads) if inputs else None, (), fused)
-    idle = _idle(_chosen(builder.scope) or _BY_DESIGN.get(model_type), experts)
-    unknown = "a mixture of experts, but no field says how many a token visits"
-    warnings = () if idle is not None else (ReportWarning("active_unknown", "", unknown),)
-    return Said(WeightRoles(inputs, heads, idle), warnings, fused)
+        return ModelNotes(WeightRoles(inputs, heads) if inputs else None, (), has_fused)
+    visited = _find_experts_per_token(builder.scope) or _EXPERTS_PER_TOKEN.get(model_type)
+    inactive = _count_inactive(visited, experts)
+    warnings: tuple[ReportWarning, ...] = ()
+    if inactive is None:
+        detail = "a mixture of experts, but no field says how many a token visits"
+        warnings = (ReportWarning("active_unknown", "", detail),)
+    return ModelNotes(WeightRoles(inputs, heads, inactive), warnings, has_fused)
 
 
-def _held(each: Stands, axis: int, builder: Builder) -> int:
-    """Among how many experts a tensor's elements are divided; 0 where it is one for all of them."""
-    if axis >= 0:
-        return builder.count(each.entry.counts[axis])
-    return each.tensor.shape[0] if len(each.tensor.shape) > 1 else 0
+def _count_experts(weight: CountedWeight, builder: Builder) -> int:
+    """How many experts share the elements of a weight; 0 where it belongs to none, or to all of them alike."""
+    axis, shape = weight.purpose.expert_axis, weight.tensor.shape
+    if axis is None:
+        return 0
+    if axis != FUSED:
+        return builder.count(weight.entry.counts[axis])
+    return shape[0] if len(shape) > 1 else 0
 
 
-def _idle(chosen: int | None, experts: list[tuple[int, int]]) -> int | None:
-    """The elements of the experts that a token does not visit; None where nobody knows how many it does."""
-    if chosen is None or any(not 0 < chosen <= held for _, held in experts):
+def _count_inactive(visited: int | None, experts: list[tuple[int, int]]) -> int | None:
+    """Count the elements of the experts that a token does not visit; None where it is not known how many it visits."""
+    if visited is None or any(not 0 < visited <= expert_count for _, expert_count in experts):
         return None
-    return sum(size // held * (held - chosen) for size, held in experts)
+    return sum(size // expert_count * (expert_count - visited) for size, expert_count in experts)
 
 
-def of_experts(fields: Iterable[str]) -> list[str]:
-    """Those that may say how many experts a token visits."""
-    return [field for field in fields if field.rpartition(".")[2] in _CHOSEN]
+def find_expert_fields(paths: Iterable[str]) -> list[str]:
+    """Those of some fields that may say how many experts a token visits."""
+    return [path for path in paths if path.rpartition(".")[2] in _EXPERTS_PER_TOKEN_FIELDS]
 
 
-def _chosen(fields: Scope) -> int | None:
-    """How many experts a token visits."""
-    held = [(field.rpartition(".")[2], fields[field]) for field in of_experts(fields)]
-    for name in _CHOSEN:
-        values = {value for own, value in held if own == name and _is_count(value)}
+def _find_experts_per_token(fields: Scope) -> int | None:
+    """The number of experts that a token visits, where the config states one number and not several."""
+    stated = [(path.rpartition(".")[2], fields[path]) for path in find_expert_fields(fields)]
+    for name in _EXPERTS_PER_TOKEN_FIELDS:
+        values = {value for stated_name, value in stated if stated_name == name and _is_integer(value)}
         if len(values) == 1:
             return int(values.pop())
     return None
 
 
-def _is_count(value: Any) -> bool:
+def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def differences(payload: Mapping[str, Any], *, fused: bool) -> Iterator[ReportWarning]:
-    """Where files of weights hold more, or other names, than the class builds."""
+def warn_of_checkpoints(payload: Mapping[str, Any], *, has_fused_experts: bool) -> Iterator[ReportWarning]:
+    """Yield a warning for everything that checkpoints hold otherwise than the class builds it."""
     if payload.get("model_type") in _ALWAYS_TIED and payload.get("tie_word_embeddings") is False:
         detail = (
             "transformers ties lm_head to the embeddings whatever tie_word_embeddings says; "
             "checkpoints hold a separate lm_head, which is not counted"
         )
         yield ReportWarning("checkpoint_differs", "lm_head.weight", detail)
-    if fused:
+    if has_fused_experts:
         detail = (
             "the experts of a layer are one tensor here; checkpoints may hold one for each expert: "
             "equal totals, other names"
         )
         yield ReportWarning("checkpoint_differs", "", detail)
-    if any(isinstance(payload.get(name), int) and payload[name] for name in _MORE_LAYERS):
+    if any(isinstance(payload.get(name), int) and payload[name] for name in _UNBUILT_LAYER_FIELDS):
         detail = (
             "checkpoints may hold multi-token-prediction layers, which the class does not build: they are not counted"
         )

@@ -1,0 +1,163 @@
+"""Models inside a model: a config inside that names another model type puts that one's blueprint into the outer."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from paramcount.formats.huggingface.blueprints import Blueprint, Entry, Family, Rule, load_blueprint, load_family
+from paramcount.formats.huggingface.expressions import INDICES, Expression, parse_node
+
+Submodels = tuple[tuple[str, str], ...]
+"""(path, model type) of the configs inside that are not of the default model type."""
+
+Renaming = Callable[[str], str]
+"""From the path of a field to its new path."""
+
+
+def find_submodels(payload: Mapping[str, Any], blueprint: Blueprint) -> Submodels:
+    """The configs inside whose model type is not the default, and was verified in its place."""
+    submodels = []
+    for path, slot in blueprint.submodel_slots.items():
+        if not isinstance(config := payload.get(path), Mapping):
+            continue
+        unstated = next(iter(slot.accepts)) if blueprint.family.defaults[path] is None else None
+        model_type = config.get("model_type", unstated)
+        if isinstance(model_type, str) and model_type in slot.accepts:
+            submodels.append((path, model_type))
+    return tuple(submodels)
+
+
+def fit_blueprint(blueprint: Blueprint, payload: Mapping[str, Any]) -> Blueprint:
+    """The blueprint with the submodels that a config names."""
+    return compose(blueprint, find_submodels(payload, blueprint)) if blueprint.submodel_slots else blueprint
+
+
+@lru_cache(maxsize=256)
+def compose(blueprint: Blueprint, submodels: Submodels) -> Blueprint:
+    """The blueprint with submodels in their slots; it takes 4 ms or so to make."""
+    for path, model_type in submodels:
+        slot = blueprint.submodel_slots[path]
+        submodel = load_blueprint(model_type, slot.accepts[model_type])
+        blueprint = insert_submodel(blueprint, path, slot.prefix, submodel)
+    return blueprint
+
+
+def insert_submodel(outer: Blueprint, path: str, tensor_prefix: str, inner: Blueprint) -> Blueprint:
+    """Replace the tensors of a blueprint under a prefix, and its config at `path`, by those of another blueprint."""
+    prefix = f"{path}."
+
+    def rename_inner(name: str) -> str:
+        return prefix + name
+
+    def rename_outer(name: str) -> str:
+        field = name.removeprefix(prefix)
+        is_alias = field not in inner.family.defaults and name.startswith(prefix)
+        return prefix + inner.family.aliases.get(field, field) if is_alias else name
+
+    entries = [
+        _move_entry(entry, rename_outer, "") for entry in outer.entries if not entry.name.startswith(tensor_prefix)
+    ]
+    rules = [_move_rule(rule, rename_outer) for rule in outer.rules if not rule.name.startswith(prefix)]
+    default = outer.family.defaults[path]
+    declared = set(map(rename_inner, load_family(default).defaults)) if default else {path}
+    stated, derived = (  # those about declared fields only are the default submodel's
+        [_move(assumption, rename_outer) for assumption in assumptions if not assumption.fields <= declared]
+        for assumptions in (outer.stated_assumptions, outer.derived_assumptions)
+    )
+    used = {
+        name for expression in (*_iterate_expressions(entries, rules), *stated, *derived) for name in expression.fields
+    }
+    fields = {rename_outer(name): kinds for name, kinds in outer.fields.items() if name != path}
+    fields = {name: kinds for name, kinds in fields.items() if name in used or not name.startswith(prefix)}
+    return replace(
+        outer,
+        family=_merge_families(outer.family, path, inner.family, used),
+        fields=fields | {rename_inner(name): kinds for name, kinds in inner.fields.items()},
+        stated_assumptions=(*stated, *(_move(assumption, rename_inner) for assumption in inner.stated_assumptions)),
+        derived_assumptions=(*derived, *(_move(assumption, rename_inner) for assumption in inner.derived_assumptions)),
+        rules=(*rules, *(_move_rule(rule, rename_inner) for rule in inner.rules)),
+        entries=(*entries, *(_move_entry(entry, rename_inner, tensor_prefix) for entry in inner.entries)),
+        defaults_only=outer.defaults_only and inner.defaults_only,
+    )
+
+
+def _iterate_expressions(entries: Iterable[Entry], rules: Iterable[Rule]) -> Iterator[Expression]:
+    for entry in entries:
+        yield from (*entry.shape, *entry.counts, entry.guard)
+    for rule in rules:
+        yield from (rule.value, *rule.counts, rule.guard)
+
+
+def _merge_families(outer: Family, path: str, inner: Family, used: set[str]) -> Family:
+    """The outer config class with the inner one for its config at `path`; `used` fields that it lacks are null."""
+    prefix = f"{path}."
+
+    def merge(outer_values: Mapping[str, Any], inner_values: Mapping[str, Any]) -> dict[str, Any]:
+        kept = {name: value for name, value in outer_values.items() if name != path and not name.startswith(prefix)}
+        return kept | {prefix + name: value for name, value in inner_values.items()}
+
+    parts = {part: {prefix + name: value for name, value in changed.items()} for part, changed in inner.parts.items()}
+    return replace(
+        outer,
+        defaults={name: None for name in used if name.startswith(prefix)}
+        | merge(outer.defaults, inner.defaults)
+        | {path: inner.model_type},
+        parts=merge(outer.parts, parts) | {path: {}},
+        aliases=merge(outer.aliases, {alias: prefix + name for alias, name in inner.aliases.items()}),
+        auto=frozenset(part for part in outer.auto if not part.startswith(prefix))
+        | {prefix + part for part in inner.auto},
+        flat="" if outer.flat == path else outer.flat,
+    )
+
+
+def _move_entry(entry: Entry, rename: Renaming, tensor_prefix: str) -> Entry:
+    """An entry with its fields renamed, under a prefix."""
+    tied = tuple(_move(part, rename) if isinstance(part, Expression) else part for part in entry.tied)
+    return replace(
+        entry,
+        steps=(*tensor_prefix.split(".")[:-1], *entry.steps),
+        shape=tuple(_move(length, rename) for length in entry.shape),
+        counts=tuple(_move(count, rename) for count in entry.counts),
+        guard=_move(entry.guard, rename),
+        tied=(tensor_prefix, *tied) if tied else (),
+    )
+
+
+def _move_rule(rule: Rule, rename: Renaming) -> Rule:
+    """A rule with its fields renamed."""
+    name, bracket, index = rule.name.partition("[")
+    return Rule(
+        rename(name) + bracket + index,
+        _move(rule.value, rename),
+        tuple(_move(count, rename) for count in rule.counts),
+        _move(rule.guard, rename),
+    )
+
+
+def _move(expression: Expression, rename: Renaming) -> Expression:
+    """An expression with its fields renamed."""
+    if all(rename(name) == name for name in expression.fields):
+        return expression
+    return parse_node(_FieldRenamer(rename).visit(expression.node))
+
+
+class _FieldRenamer(ast.NodeTransformer):
+    def __init__(self, rename: Renaming) -> None:
+        self.rename = rename
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return node if node.id in INDICES else self._rename_field(node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        return self._rename_field(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        node.args = [self.visit(arg) for arg in node.args]
+        return node
+
+    def _rename_field(self, node: ast.expr) -> ast.expr:
+        return ast.parse(self.rename(ast.unparse(node)), mode="eval").body

@@ -1,0 +1,84 @@
+"""Configs inside a config, of other model types or none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.formats.huggingface.configs import GEMMA4, count_config, find_row, list_problems
+
+LLAVA: dict[str, Any] = {
+    "architectures": ["LlavaForConditionalGeneration"],
+    "model_type": "llava",
+    "text_config": {
+        "model_type": "qwen2", "hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 24,
+        "num_attention_heads": 14, "num_key_value_heads": 2, "vocab_size": 152000, "tie_word_embeddings": True,
+    },
+    "vision_config": {
+        "model_type": "siglip_vision_model", "hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layers": 26,
+        "num_attention_heads": 16, "image_size": 384, "patch_size": 14,
+    },
+}  # fmt: skip
+
+
+def test_a_config_inside_may_be_of_another_model_type() -> None:
+    """As many as transformers 5.23 builds: its Qwen2 has biases, its Llama, which is LLaVA's own, has none."""
+    report = count_config(LLAVA)
+    assert report.exact
+    assert report.root.totals.trainable == 908_913_008
+    biased = find_row(report.root, "model.language_model.layers.0-23.self_attn.q_proj")
+    assert [tensor.shape for tensor in biased.tensors] == [(896, 896), (896,)]
+    assert find_row(report.root, "lm_head").tensors[0].tied_to == "model.language_model.embed_tokens.weight"
+
+
+@pytest.mark.parametrize(
+    ("part", "pointer", "code"),
+    [
+        ({"model_type": "qwen2", "hidden_size": "896"}, "/text_config/hidden_size", "type"),
+        ({"model_type": "qwen2", "hidden_size": None}, "/text_config/hidden_size", "type"),
+        ({"model_type": "vit"}, "/text_config/model_type", "unverified"),
+        ({"model_type": "mine"}, "/text_config/model_type", "unverified"),
+        ({"model_type": 7}, "/text_config/model_type", "unverified"),
+        ({"model_type": ["qwen2"]}, "/text_config/model_type", "unverified"),
+        ([], "/text_config", "type"),
+    ],
+)
+def test_refused_inside(part: Any, pointer: str, code: str) -> None:
+    assert (pointer, code) in [problem[:2] for problem in list_problems(LLAVA | {"text_config": part})]
+
+
+def test_a_refused_model_type_inside_lists_the_known_ones() -> None:
+    assert " or llama or " in list_problems(LLAVA | {"text_config": {"model_type": "mine"}})[0][2]
+
+
+@pytest.mark.parametrize(
+    ("parts", "total"),
+    [
+        ({}, 4_628_569_344),
+        ({"vision_config": None}, 4_628_569_344),
+        ({"vision_config": {}}, 4_797_113_600),
+        ({"vision_config": {"model_type": "gemma4_vision"}, "audio_config": {}}, 5_104_297_504),
+    ],
+)
+def test_a_config_inside_may_be_there_or_not(parts: dict[str, Any], total: int) -> None:
+    """As many as transformers 5.23 builds, of the layers of which some share what others keep."""
+    report = count_config(GEMMA4 | parts)
+    assert report.root.totals.trainable == total
+    assert find_row(report.root, "model.language_model.layers.4,9,14.self_attn.k_proj").tensors[0].shape == (512, 1536)
+
+
+@pytest.mark.parametrize(
+    ("part", "pointer", "code"),
+    [
+        ({"hidden_size": None}, "/vision_config/hidden_size", "type"),
+        ({"model_type": "siglip_vision_model"}, "/vision_config/model_type", "unverified"),
+        ({"model_type": None}, "/vision_config/model_type", "unverified"),
+        ({"model_type": ["gemma4_vision"]}, "/vision_config/model_type", "unverified"),
+        ({"head_dim": 63}, "/vision_config/head_dim", "unverified"),
+        ([], "/vision_config", "type"),
+        (7, "/vision_config", "type"),
+    ],
+)
+def test_refused_where_a_config_may_be_there(part: Any, pointer: str, code: str) -> None:
+    assert (pointer, code) in [problem[:2] for problem in list_problems(GEMMA4 | {"vision_config": part})]
