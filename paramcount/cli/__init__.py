@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns its exit status. What the one imports, the other does without."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["serve"]:
-        return _serve(given[1:])
+    """Run a command; returns its exit status. Only what a command needs is imported."""
+    command = list(sys.argv[1:] if arguments is None else arguments)
+    if command[:1] == ["serve"]:
+        return _serve(command[1:])
     from paramcount.cli.commands import run  # noqa: PLC0415
 
-    return run(given)
+    return run(command)
 
 
 def _serve(arguments: list[str]) -> int:

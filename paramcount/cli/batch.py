@@ -17,8 +17,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
-from paramcount.cli import options as asking
-from paramcount.cli.terminal import EXIT_ERROR, FAILED, print_error, progress
+from paramcount.cli.documents import count_files, failed_checks, unreadable_file
+from paramcount.cli.options import LINES, Parser, add_checks, add_counting, add_detail, load_request, stated_members
+from paramcount.cli.terminal import EXIT_CHECK_FAILED, EXIT_ERROR, print_error, progress
 from paramcount.model.budget import Limits
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report
@@ -33,161 +34,164 @@ _TOTALS = ("total", "trainable", "frozen", "buffers", "bytes")
 _COLUMNS = ("file", "line", "id", "name", "format", "convention", "exact", *_TOTALS, "problem")
 
 
-class _Told(NamedTuple):
-    """One model: where it stands, its report or problem, and which checks do not hold for it."""
+class _Answer(NamedTuple):
+    """One model: the file and line that hold it, its report or problem, and which checks do not hold for it."""
 
-    place: dict[str, Any]  # file; line, of a file of lines
-    answer: dict[str, Any]
+    location: dict[str, Any]  # file; line, of a file of lines
+    members: dict[str, Any]
     failures: tuple[str, ...] = ()
 
     @property
-    def where(self) -> str:
-        return ":".join(map(str, self.place.values()))
+    def location_text(self) -> str:
+        return ":".join(map(str, self.location.values()))
 
     @property
     def problems(self) -> list[str]:
         """A line a problem; none of a report."""
-        if "status" not in self.answer:
+        if "status" not in self.members:
             return []
-        errors = self.answer["errors"] or [{"pointer": "", "detail": self.answer["detail"]}]
-        return [f"{self.where}{'#' * bool(e['pointer'])}{e['pointer']}: {e['detail']}" for e in errors]
+        errors = self.members["errors"] or [{"pointer": "", "detail": self.members["detail"]}]
+        name = self.location_text
+        return [f"{name}{'#' * bool(error['pointer'])}{error['pointer']}: {error['detail']}" for error in errors]
 
 
 OPERANDS = "FILE..."
 
 
-def add_options(parser: asking.Parser) -> None:
+def add_options(parser: Parser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", help="models, or envelopes a line")
     parser.add_argument(
         "--as",
         choices=_WRITERS,
         default="json",
-        dest="form",
+        dest="media",
         help="json (the default), a report or a problem a line, as /v1/batch answers; text or csv, a line of totals",
     )
-    asking.add_counting(parser)
-    asking.add_detail(parser)
-    asking.add_checks(parser)
+    add_counting(parser)
+    add_detail(parser)
+    add_checks(parser)
 
 
-def run(asked: argparse.Namespace, limits: Limits) -> int:
-    batch = _Batch(asked, limits)  # what is wrong with the options is told once
+def run(args: argparse.Namespace, limits: Limits) -> int:
+    batch = _Batch(args, limits)  # which refuses wrong options before anything is read
     status = 0
-    write = _WRITERS[asked.form]()
-    with progress(_count(asked.files)) as bar:
-        for told in batch.all():
-            write(told)
-            if problems := told.problems:
+    write = _WRITERS[args.media]()
+    with progress(_count_models(args.files)) as bar:
+        for answer in batch.answers():
+            write(answer)
+            if problems := answer.problems:
                 status = EXIT_ERROR
-                if asked.form != "json":
+                if args.media != "json":
                     print_error(*problems)
-            elif told.failures:
-                status = status or FAILED
-                print_error(*(f"{told.where}: {line}" for line in told.failures))
+            elif answer.failures:
+                status = status or EXIT_CHECK_FAILED
+                print_error(*(f"{answer.location_text}: {line}" for line in answer.failures))
             bar.update()
     return status
 
 
 class _Batch:
-    def __init__(self, asked: argparse.Namespace, limits: Limits) -> None:
-        self.asked, self.limits = asked, limits
-        rules = [rule._asdict() for rule in asked.rules]
-        self.defaults = asking.members(asked) | ({"trainable": rules} if rules else {})
-        if asked.format:
-            self.defaults["format"] = asked.format
-        self.options = asking.options(asked, asked.rules, asked.adapter)
-        if asked.adapter:
-            self.defaults["adapter"] = self.options.adapter
+    def __init__(self, args: argparse.Namespace, limits: Limits) -> None:
+        self.args, self.limits = args, limits
+        rules = [rule._asdict() for rule in args.rules]
+        self.defaults = stated_members(args) | ({"trainable": rules} if rules else {})
+        if args.format:
+            self.defaults["format"] = args.format
+        self.request = load_request(args, args.rules, args.adapter)
+        if args.adapter:
+            self.defaults["adapter"] = self.request.adapter
         self.failures: tuple[str, ...] = ()
 
-    def all(self) -> Iterator[_Told]:
-        """Every model of every file."""
-        for name in self.asked.files:
-            place = {"file": os.fsencode(name).decode(errors="replace")}
+    def answers(self) -> Iterator[_Answer]:
+        """The answer of every model of every file."""
+        for name in self.args.files:
+            location = {"file": os.fsencode(name).decode(errors="replace")}
             if name == "-":
-                yield from self._lines(place, sys.stdin.buffer)
-            elif name.endswith(asking.LINES):
+                yield from self._lines(location, sys.stdin.buffer)
+            elif name.endswith(LINES):
                 try:
                     with Path(name).open("rb") as file:
-                        yield from self._lines(place, file)
+                        yield from self._lines(location, file)
                 except OSError as error:
-                    yield _Told(place, payload_problem(asking.unreadable(error)))
+                    yield _Answer(location, payload_problem(unreadable_file(error)))
             else:
-                yield self._file(place, name)
+                yield self._file(location, name)
 
-    def _lines(self, place: dict[str, Any], file: BinaryIO) -> Iterator[_Told]:
-        most = self.limits.max_body_bytes
-        for number, line in enumerate(read_lines(file.readline, most), 1):
+    def _lines(self, location: dict[str, Any], file: BinaryIO) -> Iterator[_Answer]:
+        max_bytes = self.limits.max_body_bytes
+        for number, line in enumerate(read_lines(file.readline, max_bytes), 1):
             if line is None:
-                yield _Told(place | {"line": number}, long_line_problem(most))
+                yield _Answer(location | {"line": number}, long_line_problem(max_bytes))
             elif line.strip():
                 self.failures = ()
-                answer = answer_line(line, self._envelope)
-                yield _Told(place | {"line": number}, answer, self.failures)
+                members = answer_line(line, self._envelope)
+                yield _Answer(location | {"line": number}, members, self.failures)
 
-    def _envelope(self, given: Any) -> dict[str, Any]:
-        """The report of an envelope. Raises Problems."""
-        request = load_envelope(self.defaults | given if isinstance(given, dict) else given)
-        return self._answered(count_envelope(request, self.limits), request)
+    def _envelope(self, members: Any) -> dict[str, Any]:
+        """The report of an envelope. Raises Problems or NotJSON."""
+        request = load_envelope(self.defaults | members if isinstance(members, dict) else members)
+        return self._to_json(count_envelope(request, self.limits), request)
 
-    def _file(self, place: dict[str, Any], name: str) -> _Told:
+    def _file(self, location: dict[str, Any], name: str) -> _Answer:
         self.failures = ()
         try:
-            counted = asking.attempt([name], self.asked.format, self.options, self.limits)
-            return _Told(place, self._answered(counted, self.options), self.failures)
+            report = count_files([name], self.args.format, self.request, self.limits)
+            return _Answer(location, self._to_json(report, self.request), self.failures)
         except Problems as problems:
-            return _Told(place, payload_problem(problems))
+            return _Answer(location, payload_problem(problems))
 
-    def _answered(self, counted: Report, options: CountRequest) -> dict[str, Any]:
-        self.failures = tuple(asking.failures(counted, self.asked))
-        return to_json(counted, options, self.limits)
+    def _to_json(self, report: Report, request: CountRequest) -> dict[str, Any]:
+        self.failures = tuple(failed_checks(report, self.args))
+        return to_json(report, request, self.limits)
 
 
-def _count(names: Sequence[str]) -> int | None:
+def _count_models(names: Sequence[str]) -> int | None:
     """How many models there are, where that can be known before."""
     if "-" in names:
         return None
     try:
-        return sum(_lines(Path(name)) if name.endswith(asking.LINES) else 1 for name in names)
+        return sum(_count_lines(Path(name)) if name.endswith(LINES) else 1 for name in names)
     except OSError:
         return None
 
 
-def _lines(path: Path) -> int:
+def _count_lines(path: Path) -> int:
     with path.open("rb") as file:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
 
 
-def _as_json() -> Callable[[_Told], None]:
-    def write(told: _Told) -> None:
-        line = orjson.dumps(told.place | told.answer, option=orjson.OPT_APPEND_NEWLINE)
+def _json_writer() -> Callable[[_Answer], None]:
+    def write(answer: _Answer) -> None:
+        line = orjson.dumps(answer.location | answer.members, option=orjson.OPT_APPEND_NEWLINE)
         sys.stdout.write(line.decode())
 
     return write
 
 
-def _as_text() -> Callable[[_Told], None]:
-    sys.stdout.write("".join(f"{name:>18}" for name in _TOTALS[:3]) + "  model\n")
+def _text_writer() -> Callable[[_Answer], None]:
+    columns = ("total", "trainable", "frozen")
+    sys.stdout.write("".join(f"{name:>18}" for name in columns) + "  model\n")
 
-    def write(told: _Told) -> None:
-        if not told.problems:
-            totals, name = told.answer["totals"], printable(told.answer["name"])
-            exact = "" if told.answer["exact"] else "  NOT EXACT"
-            numbers = "".join(f"{totals[column]:>18,}" for column in _TOTALS[:3])
-            sys.stdout.write(f"{numbers}  {told.where}{f' ({name})' if name else ''}{exact}\n")
+    def write(answer: _Answer) -> None:
+        if not answer.problems:
+            totals, name = answer.members["totals"], printable(answer.members["name"])
+            exact = "" if answer.members["exact"] else "  NOT EXACT"
+            numbers = "".join(f"{totals[column]:>18,}" for column in columns)
+            sys.stdout.write(f"{numbers}  {answer.location_text}{f' ({name})' if name else ''}{exact}\n")
 
     return write
 
 
-def _as_csv() -> Callable[[_Told], None]:
+def _csv_writer() -> Callable[[_Answer], None]:
     writer = csv.writer(sys.stdout)
     writer.writerow(_COLUMNS)
 
-    def write(told: _Told) -> None:
-        row = told.place | told.answer | told.answer.get("totals", {}) | {"problem": "; ".join(told.problems)}
+    def write(answer: _Answer) -> None:
+        problem = "; ".join(answer.problems)
+        row = answer.location | answer.members | answer.members.get("totals", {}) | {"problem": problem}
         writer.writerow(cell(str(row.get(column, ""))) for column in _COLUMNS)
 
     return write
 
 
-_WRITERS = {"json": _as_json, "text": _as_text, "csv": _as_csv}
+_WRITERS = {"json": _json_writer, "text": _text_writer, "csv": _csv_writer}

@@ -23,19 +23,19 @@ exit status: 0, all is well; 1, a check that was asked for does not hold (--max-
 """
 
 
-def run(given: Sequence[str]) -> int:
+def run(arguments: Sequence[str]) -> int:
     """Run a command; returns its exit status."""
-    asked = _parser().parse_args(given)
+    args = _parser().parse_args(arguments)
     if isinstance(sys.stdout, TextIOWrapper):  # names are in any script, lines as each form has them, on any system
         sys.stdout.reconfigure(encoding=None if sys.stdout.isatty() else "utf-8", errors="replace", newline="\n")
     try:
         load_plugins()
-        status: int = asked.run(asked, from_environment(Limits))
+        status: int = args.run(args, from_environment(Limits))
         sys.stdout.flush()
     except (RegistrationError, InvalidSetting) as error:
         return print_error(str(error))
-    except CommandError as trouble:
-        return print_error(*trouble.lines)
+    except CommandError as error:
+        return print_error(*error.lines)
     except BrokenPipeError:  # whoever reads has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _layers(_asked: argparse.Namespace, _limits: Limits) -> int:
+def _layers(_args: argparse.Namespace, _limits: Limits) -> int:
     for name, kind in LAYERS.items():
         sys.stdout.write(f"{name:40} {kind.doc.partition(chr(10))[0]}\n")
     return 0

@@ -12,8 +12,9 @@ import sys
 
 import orjson
 
-from paramcount.cli import options as asking
-from paramcount.cli.terminal import FAILED, CommandError, coloured, columns, print_error
+from paramcount.cli.documents import count_or_exit, failed_checks, inexact_reasons, problem_lines
+from paramcount.cli.options import LINES, Parser, add_checks, add_colour, add_counting, add_detail, load_request
+from paramcount.cli.terminal import EXIT_CHECK_FAILED, CommandError, color_table, print_error, terminal_width
 from paramcount.model.budget import Limits
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report
@@ -21,7 +22,7 @@ from paramcount.rendering.exports import EXPORTS
 from paramcount.requests.count import render, to_json
 from paramcount.requests.envelope import CountRequest
 
-FORMS = {
+MEDIA_TYPES = {
     "text": "text/plain",
     "json": "application/json",
     "markdown": "text/markdown",
@@ -32,41 +33,43 @@ FORMS = {
 OPERANDS = "FILE..."
 
 
-def add_options(parser: asking.Parser) -> None:
+def add_options(parser: Parser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", help="what to count; - is standard input")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--as", choices=FORMS, default="text", dest="form", help="how to show it: text is the default")
-    form.add_argument("--export", choices=EXPORTS, help="as a registry of models takes it (JSON)")
-    asking.add_colour(parser)
-    asking.add_counting(parser)
-    asking.add_detail(parser)
-    asking.add_checks(parser)
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument(
+        "--as", choices=MEDIA_TYPES, default="text", dest="media", help="how to show it: text is the default"
+    )
+    shape.add_argument("--export", choices=EXPORTS, help="as a registry of models takes it (JSON)")
+    add_colour(parser)
+    add_counting(parser)
+    add_detail(parser)
+    add_checks(parser)
 
 
-def run(asked: argparse.Namespace, limits: Limits) -> int:
-    if lines := [name for name in asked.files if name.endswith(asking.LINES)]:
+def run(args: argparse.Namespace, limits: Limits) -> int:
+    if lines := [name for name in args.files if name.endswith(LINES)]:
         raise CommandError(f"{lines[0]}: holds a model a line, which is for paramcount batch")
-    options = asking.options(asked, asked.rules, asked.adapter)
-    counted = asking.counted(asked.files, asked.format, options, limits)
+    request = load_request(args, args.rules, args.adapter)
+    report = count_or_exit(args.files, args.format, request, limits)
     try:
-        sys.stdout.write(_shown(counted, asked, options, limits))
+        sys.stdout.write(_render(report, args, request, limits))
     except Problems as problems:
-        raise CommandError(*asking.told(asked.files[0], problems)) from None
-    checked = asked.max_total is not None or asked.max_trainable is not None
-    if checked and not counted.exact and not asked.exact:
-        print_error(f"{asked.files[0]}: only what could be seen is checked (--exact fails): {asking.unseen(counted)}")
-    failed = asking.failures(counted, asked)
-    return print_error(*(f"{asked.files[0]}: {line}" for line in failed), status=FAILED) if failed else 0
+        raise CommandError(*problem_lines(args.files[0], problems)) from None
+    has_limits = args.max_total is not None or args.max_trainable is not None
+    if has_limits and not report.exact and not args.exact:
+        print_error(f"{args.files[0]}: only what could be seen is checked (--exact fails): {inexact_reasons(report)}")
+    failures = failed_checks(report, args)
+    return print_error(*(f"{args.files[0]}: {line}" for line in failures), status=EXIT_CHECK_FAILED) if failures else 0
 
 
-def _shown(counted: Report, asked: argparse.Namespace, options: CountRequest, limits: Limits) -> str:
+def _render(report: Report, args: argparse.Namespace, request: CountRequest, limits: Limits) -> str:
     """The report in the form that was asked for. Raises Problems."""
-    if asked.export:
-        return _json(EXPORTS[asked.export](counted))
-    if asked.form == "json":
-        return _json(to_json(counted, options, limits))
-    rendered = render(counted, options, limits, FORMS[asked.form], columns())
-    return coloured(rendered, asked.color) if asked.form == "text" else rendered
+    if args.export:
+        return _json(EXPORTS[args.export](report))
+    if args.media == "json":
+        return _json(to_json(report, request, limits))
+    text = render(report, request, limits, MEDIA_TYPES[args.media], terminal_width())
+    return color_table(text, args.color) if args.media == "text" else text
 
 
 def _json(data: object) -> str:

@@ -1,4 +1,4 @@
-"""What a terminal is told: colours where it shows them, complaints, and how far long work has come."""
+"""What a terminal shows: colours where it can, errors, and how far long work has come."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-FAILED = 1
+EXIT_CHECK_FAILED = 1
 """The exit status when a check that was asked for does not hold."""
 
 EXIT_ERROR = 2
@@ -30,7 +30,7 @@ _COLOURS = (
 
 
 class CommandError(Exception):
-    """What cannot be done, and why, a line a problem."""
+    """A command that cannot be carried out, and why, a line a problem."""
 
     def __init__(self, *lines: str) -> None:
         super().__init__(*lines)
@@ -38,22 +38,23 @@ class CommandError(Exception):
 
 
 def print_error(*lines: str, status: int = EXIT_ERROR) -> int:
-    """Say on standard error what is wrong; returns the exit status."""
+    """Print what is wrong on standard error; returns the exit status."""
     for line in lines:
-        tqdm.write(_painted(f"paramcount: {line}", _RED) if _shows(sys.stderr) else f"paramcount: {line}", sys.stderr)
+        message = f"paramcount: {line}"
+        tqdm.write(_paint(message, _RED) if _shows_color(sys.stderr) else message, sys.stderr)
     return status
 
 
-def columns() -> int:
+def terminal_width() -> int:
     """How wide a table may be: as the terminal, or COLUMNS."""
     return shutil.get_terminal_size((120, 24)).columns
 
 
-def coloured(text: str, when: str) -> str:
+def color_table(text: str, when: str) -> str:
     """A table with colours, where `when` ("auto", "always", "never") and standard output have it so."""
-    if when == "never" or (when == "auto" and not _shows(sys.stdout)):
+    if when == "never" or (when == "auto" and not _shows_color(sys.stdout)):
         return text
-    return "\n".join(map(_line, text.split("\n")))
+    return "\n".join(map(_color_line, text.split("\n")))
 
 
 def progress(total: int | None) -> tqdm[Any]:
@@ -62,17 +63,17 @@ def progress(total: int | None) -> tqdm[Any]:
     return tqdm(total=total, unit=" models", disable=hidden, leave=False, delay=0.5)
 
 
-def _shows(stream: TextIO) -> bool:
+def _shows_color(stream: TextIO) -> bool:
     """Whether a stream shows colours (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _line(line: str) -> str:
+def _color_line(line: str) -> str:
     for pattern, colour in _COLOURS:
         if pattern.match(line):
-            return _painted(line, colour)
+            return _paint(line, colour)
     return line
 
 
-def _painted(text: str, colour: str) -> str:
+def _paint(text: str, colour: str) -> str:
     return f"\x1b[{colour}m{text}\x1b[0m"

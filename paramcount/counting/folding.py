@@ -1,4 +1,4 @@
-"""Rows of alike blocks, folded into one."""
+"""Fold the rows of equal blocks into one."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from paramcount.model.report import Row
 
 
 def fold(rows: Sequence[Row]) -> list[Row]:
-    """The rows of a block's copies, those that are alike folded into one under all their indices."""
-    alike: dict[object, list[Row]] = {}
+    """The rows of a block's copies, equal ones folded into one under all their indices."""
+    groups: dict[object, list[Row]] = {}
     for row in rows:
-        alike.setdefault(_essence(row, len(row.path)), []).append(row)
-    return [_folded(group) for group in alike.values()]
+        groups.setdefault(_content(row, len(row.path)), []).append(row)
+    return [_fold_group(group) for group in groups.values()]
 
 
-def _essence(row: Row, prefix: int) -> object:
-    """All of a row but where it stands."""
+def _content(row: Row, prefix_length: int) -> object:
+    """All of a row but the path of the block."""
     return (
-        row.path[prefix:],
+        row.path[prefix_length:],
         row.type,
         row.repeat,
         row.summary.tensors,
-        tuple(_essence(child, prefix) for child in row.children),
+        tuple(_content(child, prefix_length) for child in row.children),
     )
 
 
-def _folded(group: Sequence[Row]) -> Row:
+def _fold_group(group: Sequence[Row]) -> Row:
     first = group[0]
     if len(group) == 1:
         return first
     name = block_ranges.format(int(row.name) for row in group)
     parent = first.path.removesuffix(first.name)
-    row = _moved(first, first.path, parent + name)
+    row = _move(first, first.path, parent + name)
     return row._replace(name=name, repeat=len(group), totals=first.totals * len(group))
 
 
-def _moved(row: Row, before: str, after: str) -> Row:
+def _move(row: Row, before: str, after: str) -> Row:
     """The row, and all beneath it, under another path."""
-    children = tuple(_moved(child, before, after) for child in row.children)
+    children = tuple(_move(child, before, after) for child in row.children)
     return row._replace(path=after + row.path[len(before) :], children=children)

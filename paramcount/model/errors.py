@@ -73,10 +73,10 @@ class Problems(ExceptionGroup[ArchitectureError]):
     """Every problem of a payload at once."""
 
     def __new__(cls, problems: Iterable[ArchitectureError]) -> Problems:
-        found = list(problems)
-        for problem in found:  # what was caught would keep its frames, and with them all that was read
+        members = list(problems)
+        for problem in members:  # what was caught would keep its frames, and with them all that was read
             problem.__traceback__ = problem.__context__ = None
-        return super().__new__(cls, "the payload has problems", found)
+        return super().__new__(cls, "the payload has problems", members)
 
     @property
     def problems(self) -> tuple[ArchitectureError, ...]:

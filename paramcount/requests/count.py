@@ -70,8 +70,8 @@ def compare_envelopes(
     for side, request in (("before", before), ("after", after)):
         try:
             reports.append(count_side(request))
-        except Problems as found:
-            problems += prefix_pointers(f"/{side}", found).problems
+        except Problems as refused:
+            problems += prefix_pointers(f"/{side}", refused).problems
     if problems:
         raise Problems(problems)
     try:

@@ -28,8 +28,8 @@ def components(schemas: Mapping[str, SchemaLike]) -> dict[str, Any]:
     spec = new_spec()
     for name, schema in schemas.items():
         spec.components.schema(name, schema=schema)
-    found: dict[str, Any] = spec.to_dict()["components"]["schemas"]
-    return found
+    schemas_by_name: dict[str, Any] = spec.to_dict()["components"]["schemas"]
+    return schemas_by_name
 
 
 def json_schema(name: str, schema: SchemaLike) -> dict[str, Any]:

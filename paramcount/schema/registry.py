@@ -161,7 +161,7 @@ def load_plugins() -> None:
     if LAYERS.closed:
         return
     load_built_ins()
-    for entry_point in sorted(entry_points(group=PLUGINS), key=lambda found: found.name):
+    for entry_point in sorted(entry_points(group=PLUGINS), key=lambda entry: entry.name):
         try:
             entry_point.load()
         except Exception as error:

@@ -117,8 +117,8 @@ class Signature:
     @cached_property
     def json_schema(self) -> dict[str, Any]:
         """What a config may be."""
-        found: dict[str, Any] = components({"it": self.schema})["it"]
-        return found
+        schema: dict[str, Any] = components({"config": self.schema})["config"]
+        return schema
 
     @cached_property
     def _validator(self) -> Validator:
@@ -142,10 +142,10 @@ class Signature:
         """The shapes of a call, by the names of the formula's inputs."""
         if self._only and len(args) == 1 and not kwargs and isinstance(args[0], tuple):
             return {self._only: args[0]}
-        given = dict(zip(self._names, args, strict=False)) | kwargs  # type: ignore[operator]
-        bound: dict[str, Any] = {name: given[name] for name in self.flags if isinstance(given.get(name), bool)}
+        shapes = dict(zip(self._names, args, strict=False)) | kwargs  # type: ignore[operator]
+        bound: dict[str, Any] = {name: shapes[name] for name in self.flags if isinstance(shapes.get(name), bool)}
         for parameter in self.inputs:
-            shape = given.get(parameter.name)
+            shape = shapes.get(parameter.name)
             if shape is None:
                 if parameter.required:
                     raise UnknownShape(f'the shape of its input "{parameter.name}" is not known: state an input shape')

@@ -12,10 +12,10 @@ import jsonschema_rs
 from paramcount.model.errors import ArchitectureError, InvalidDocument, did_you_mean, token
 
 MAX_PROBLEMS = 100
-"""How many problems of one payload are told at once."""
+"""How many problems of one payload an answer holds."""
 
-LARGE = 50_000
-"""From how many values on only the first problem of a payload is told: each costs kilobytes, wherever it stands."""
+MAX_VALUES_WITH_ALL_PROBLEMS = 50_000
+"""Of a payload with more values only the first problem is reported: each costs kilobytes, wherever it is."""
 
 _TYPES = {"integer": "an integer", "array": "a list", "object": "an object", "boolean": "true or false",
           "string": "a string", "number": "a number", "null": "null"}  # fmt: skip
@@ -53,16 +53,15 @@ class Validator:
         try:
             if self._compiled.is_valid(instance):
                 return []
-            found = list(islice(self._errors(instance), MAX_PROBLEMS))
+            errors = list(islice(self._errors(instance), MAX_PROBLEMS))
         except ValueError:  # jsonschema-rs stops at 255 levels, be it sooner or later
             return [self._error("is nested too deeply", pointer, "too_large")]
-        return [
-            told for error in found for told in self._explain(error, pointer + "".join(map(token, error.instance_path)))
-        ]
+        located = ((error, pointer + "".join(map(token, error.instance_path))) for error in errors)
+        return [problem for error, error_pointer in located for problem in self._explain(error, error_pointer)]
 
     def _errors(self, instance: Any) -> Iterator[Any]:
         """What the validator finds; of a large instance the first alone, since it makes all before it gives any."""
-        if _values(instance) <= LARGE:
+        if _values(instance) <= MAX_VALUES_WITH_ALL_PROBLEMS:
             return iter(self._compiled.iter_errors(instance))
         try:
             self._compiled.validate(instance)
@@ -72,34 +71,34 @@ class Validator:
 
     def _explain(self, error: Any, pointer: str) -> Iterator[ArchitectureError]:
         keyword, kind = error.kind.name, error.kind.as_dict()
-        where = self._at(error.schema_path[:-1])
+        subschema = self._subschema(error.schema_path[:-1])
         if keyword in ("additionalProperties", "unevaluatedProperties"):
             for name in kind["unexpected"]:
-                detail = f"is not known here{did_you_mean(name, where.get('properties', ()))}"
+                detail = f"is not known here{did_you_mean(name, subschema.get('properties', ()))}"
                 yield self._error(detail, pointer + token(name), "unknown_member")
         elif keyword == "required":
             yield self._error("is required", pointer + token(kind["property"]), "required")
         else:
-            yield self._error(_detail(keyword, kind, where, error), pointer, keyword)
+            yield self._error(_detail(keyword, kind, subschema, error), pointer, keyword)
 
-    def _at(self, path: Sequence[str | int]) -> Any:
+    def _subschema(self, path: Sequence[str | int]) -> Any:
         """The part of the schema at `path`, references followed."""
-        found: Any = self.schema
+        subschema: Any = self.schema
         for step in path:
             if step == "$ref":
-                step_path = found["$ref"].removeprefix("#/").split("/")
-                found = self._at(step_path)
+                reference = subschema["$ref"].removeprefix("#/").split("/")
+                subschema = self._subschema(reference)
             else:
-                found = found[step]
-        return found
+                subschema = subschema[step]
+        return subschema
 
 
-def _detail(keyword: str, kind: Mapping[str, Any], where: Mapping[str, Any], error: Any) -> str:
+def _detail(keyword: str, kind: Mapping[str, Any], subschema: Mapping[str, Any], error: Any) -> str:
     value = shown(error.instance)
     if keyword == "type":
         return f"must be {' or '.join(_TYPES[name] for name in kind['types'])}, not {value}"
-    if keyword in ("anyOf", "oneOf") and "description" in where:
-        return f"must be {where['description']}, not {value}"
+    if keyword in ("anyOf", "oneOf") and "description" in subschema:
+        return f"must be {subschema['description']}, not {value}"
     if keyword == "enum":
         return f"must be one of {', '.join(map(shown, kind['options']))}, not {value}"
     if keyword in _BOUNDS:
@@ -108,9 +107,9 @@ def _detail(keyword: str, kind: Mapping[str, Any], where: Mapping[str, Any], err
 
 
 def _values(instance: Any) -> int:
-    """How many values there are inside lists and objects, counted up to a little over LARGE."""
+    """How many values there are inside lists and objects, counted up to a little over MAX_VALUES_WITH_ALL_PROBLEMS."""
     count, waiting = 0, [instance]
-    while waiting and count <= LARGE:
+    while waiting and count <= MAX_VALUES_WITH_ALL_PROBLEMS:
         value = waiting.pop()
         if isinstance(value, dict | list):
             count += len(value)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from paramcount.cli.terminal import coloured
+from paramcount.cli.terminal import color_table
 from paramcount.rendering.exports import EXPORTS
 from tests.cli.conftest import Run, header
 
@@ -166,8 +166,8 @@ def test_checks_of_what_is_not_wholly_seen(run: Run) -> None:
 
 def test_colours() -> None:
     text = "Trainable  5\n"
-    assert coloured(text, "always") == "\x1b[32mTrainable  5\x1b[0m\n"
-    assert coloured(text, "auto") == coloured(text, "never") == text  # nobody's terminal
+    assert color_table(text, "always") == "\x1b[32mTrainable  5\x1b[0m\n"
+    assert color_table(text, "auto") == color_table(text, "never") == text  # nobody's terminal
 
 
 @pytest.mark.parametrize(("variables", "colours"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])

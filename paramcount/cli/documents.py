@@ -1,0 +1,103 @@
+"""Count what files hold, and say what cannot be read or does not hold."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from paramcount.adapters import AdapterProblems
+from paramcount.cli.terminal import CommandError
+from paramcount.formats.detect import detect
+from paramcount.formats.files import open_source, read_stream
+from paramcount.formats.source import NotJSON, Source
+from paramcount.model.budget import Limits
+from paramcount.model.errors import InvalidDocument, Problems, UnknownFormat
+from paramcount.model.report import Report
+from paramcount.rendering.fields import total_fields
+from paramcount.requests.count import count_document, prefix_pointers
+from paramcount.requests.envelope import CountRequest, check_rules
+
+
+def read_adapter(name: str) -> Any:
+    """The adapter_config.json at a path, or in the folder there. Raises CommandError."""
+    path = Path(name)
+    if path.is_dir():
+        path /= "adapter_config.json"
+    try:
+        with path.open("rb") as file:
+            adapter = read_stream(file).value
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}") from None
+    except Problems as problems:
+        raise CommandError(*problem_lines(str(path), problems)) from None
+    except NotJSON as error:
+        raise CommandError(f"{path}: is not JSON: {error}") from None
+    if not isinstance(adapter, dict):
+        raise CommandError(f"{path}: an adapter_config.json is an object")
+    return adapter
+
+
+def open_document(paths: Sequence[str]) -> Source:
+    """What files, or standard input, hold. Raises OSError or Problems."""
+    return read_stream(sys.stdin.buffer) if list(paths) == ["-"] else open_source(*paths)
+
+
+def count_files(paths: Sequence[str], format_name: str | None, request: CountRequest, limits: Limits) -> Report:
+    """The count of what files hold. Raises Problems."""
+    try:
+        source = open_document(paths)
+        check_rules(request.options.rules, limits.max_rules)
+        return count_document(source, detect(source, format_name), request, limits)
+    except AdapterProblems as problems:
+        raise prefix_pointers("/adapter", problems) from None
+    except OSError as error:
+        raise unreadable_file(error, *paths) from None
+    except UnknownFormat as error:
+        raise Problems([error]) from None
+    except NotJSON as error:
+        raise Problems([InvalidDocument(f"is not JSON: {error}", code="not_json")]) from None
+
+
+def count_or_exit(paths: Sequence[str], format_name: str | None, request: CountRequest, limits: Limits) -> Report:
+    """The count of what files hold. Raises CommandError."""
+    try:
+        return count_files(paths, format_name, request, limits)
+    except Problems as problems:
+        name = "standard input" if list(paths) == ["-"] else " ".join(paths)
+        raise CommandError(*problem_lines(name, problems)) from None
+
+
+def unreadable_file(error: OSError, *named: str) -> Problems:
+    """The problem of a file that cannot be read; the message repeats none of the names in `named`."""
+    name = os.fsdecode(error.filename) if error.filename else ""
+    detail = error.strerror or str(error)
+    return Problems([InvalidDocument(f"{name}: {detail}" if name not in ("", *named) else detail, code="unreadable")])
+
+
+def problem_lines(name: str, problems: Problems) -> list[str]:
+    """A line for each problem of the file of that name."""
+    return [f"{name}{'#' * bool(error.pointer)}{error.pointer}: {error.detail}" for error in problems.problems]
+
+
+def failed_checks(report: Report, args: argparse.Namespace) -> list[str]:
+    """A line for each check of the options (--max-total, --max-trainable, --exact) that does not hold."""
+    totals = total_fields(report.root.totals, report.convention)
+    lines = []
+    for name, verb in (("total", "are there"), ("trainable", "train")):
+        limit = getattr(args, f"max_{name}")
+        count: int = totals[name]  # type: ignore[literal-required]
+        if limit is not None and count > limit:
+            lines.append(f"{count:,} parameters {verb}, more than the {limit.normalize():,f} of --max-{name}")
+    if args.exact and not report.exact:
+        lines.append(f"the count is not exact, as --exact asks: {inexact_reasons(report)}")
+    return lines
+
+
+def inexact_reasons(report: Report) -> str:
+    """What could not be seen, and so is not in the totals."""
+    warnings = (warning for warning in report.warnings if not warning.exact)
+    return "; ".join(f"{warning.path or warning.code}: {warning.detail}" for warning in warnings)[:500]
