@@ -14,18 +14,19 @@ from paramcount.rendering.svg import as_svg
 from paramcount.rendering.text import as_text
 
 Renderer = Callable[[Report, Detail, int], str]
-"""Renders a report, given how much to tell and how many levels of layers."""
+"""Renders a report with so much detail, and so many levels of layers."""
 
 
-def _tables(render: Callable[[Report, int], str]) -> Renderer:
-    """A renderer that knows depths only: of the totals alone there are none."""
+def _without_detail(render: Callable[[Report, int], str]) -> Renderer:
+    """Return the renderer of a form that has no details but the depth: 0 for the totals alone."""
     return lambda report, detail, depth: render(report, 0 if detail == "totals" else depth)
 
 
 RENDERERS: Mapping[str, Renderer] = {
-    "application/json": lambda *asked: orjson.dumps(as_json(*asked)).decode(),
-    "text/plain": _tables(as_text),
-    "text/markdown": _tables(as_markdown),
-    "text/csv": _tables(as_csv),
-    "image/svg+xml": _tables(as_svg),
+    "application/json": lambda report, detail, depth: orjson.dumps(as_json(report, detail, depth)).decode(),
+    "text/plain": _without_detail(as_text),
+    "text/markdown": _without_detail(as_markdown),
+    "text/csv": _without_detail(as_csv),
+    "image/svg+xml": _without_detail(as_svg),
 }
+"""The renderers of a report, by media type."""

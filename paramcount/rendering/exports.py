@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from paramcount.model.report import Report
-from paramcount.rendering.fields import printable, total_fields
+from paramcount.rendering.fields import TotalFields, TotalName, printable, total_fields
 
-KUBEFLOW_LARGEST = 999_999_999
-"""The largest integer that Kubeflow's registry holds as one; a larger one is told as a string."""
+MAX_KUBEFLOW_INTEGER = 999_999_999
+"""The largest integer that Kubeflow's registry holds as one; a larger one is exported as a string."""
 
 Export = Callable[[Report], dict[str, Any]]
 
 
 def huggingface(report: Report) -> dict[str, Any]:
     """The `safetensors` member of a model on the Hub: the elements of its files by dtype, buffers included."""
-    found = dict(Counter(report.weights_by_dtype) + Counter(report.buffers_by_dtype))
-    return {"safetensors": {"parameters": found, "total": sum(found.values())}}
+    elements = dict(Counter(report.weights_by_dtype) + Counter(report.buffers_by_dtype))
+    return {"safetensors": {"parameters": elements, "total": sum(elements.values())}}
 
 
 def mlflow(report: Report) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def mlflow(report: Report) -> dict[str, Any]:
 
 def wandb(report: Report) -> dict[str, Any]:
     """For wandb.run.summary.update(_) or wandb.config.update(_): transformers' own key, and others beside it."""
-    keys = {
+    keys: dict[TotalName, str] = {
         "total": "num_parameters",
         "trainable": "num_trainable_parameters",
         "frozen": "num_frozen_parameters",
@@ -53,7 +53,7 @@ def _kubeflow_text(text: str) -> dict[str, str]:
 
 
 def _kubeflow_number(number: int) -> dict[str, str]:
-    if number > KUBEFLOW_LARGEST:
+    if number > MAX_KUBEFLOW_INTEGER:
         return _kubeflow_text(str(number))
     return {"metadataType": "MetadataIntValue", "int_value": str(number)}
 
@@ -74,10 +74,10 @@ EXPORTS: Mapping[str, Export] = {
 
 
 def _about(report: Report) -> dict[str, str]:
-    """What the numbers are of, and whether they are exact."""
-    told = {"format": report.format, "convention": report.convention, "exact": str(report.exact).lower()}
-    return told | ({"model": printable(report.root.name)[:250]} if report.root.name else {})
+    """Return what was counted, and whether the numbers are exact."""
+    about = {"format": report.format, "convention": report.convention, "exact": str(report.exact).lower()}
+    return about | ({"model": printable(report.root.name)[:250]} if report.root.name else {})
 
 
-def _numbers(report: Report) -> dict[str, int]:
-    return {**total_fields(report.root.totals, report.convention)}  # type: ignore[dict-item]
+def _numbers(report: Report) -> TotalFields:
+    return total_fields(report.root.totals, report.convention)

@@ -1,10 +1,10 @@
-"""What every form of a report says: totals in its convention, and how a row's number comes about."""
+"""The fields that every rendering of a report shares: totals in its convention, freeze reasons, rows, explanations."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import NotRequired, TypedDict
+from typing import Literal, NamedTuple, NotRequired, TypedDict, get_args
 from unicodedata import category
 
 from paramcount.model.report import Report, Row
@@ -13,28 +13,17 @@ from paramcount.model.tensors import Convention, FreezeReason, Output, Tensor, T
 NO_LIMIT = 1_000_000
 """A depth that no report has."""
 
+TotalName = Literal["total", "trainable", "frozen", "buffers", "bytes"]
 
-class TotalFields(TypedDict):
-    """Elements, and the bytes they take; total = trainable + frozen."""
+TOTALS: tuple[TotalName, ...] = get_args(TotalName)
+"""The names of the totals, in the order of every table."""
 
-    total: int
-    trainable: int
-    frozen: int
-    buffers: int
-    bytes: int
-
-
-class FrozenBy(TypedDict):
-    """How many elements are frozen for one reason; `rule` and `match` are of the request's rule that says so."""
-
-    by: str
-    rule: NotRequired[int]
-    match: NotRequired[str]
-    count: int
+TotalFields = dict[TotalName, int]
+"""Elements, and the bytes they take; total = trainable + frozen."""
 
 
 def total_fields(totals: Totals, convention: Convention) -> TotalFields:
-    """The totals as a convention counts them: torch leaves buffers out, the others count them as frozen."""
+    """Return the totals as a convention counts them: torch leaves buffers out, the others count them as frozen."""
     trainable, frozen, buffers, size_bytes, buffer_bytes = totals
     if convention != "torch":
         frozen += buffers
@@ -49,11 +38,11 @@ def total_fields(totals: Totals, convention: Convention) -> TotalFields:
 
 
 def by_dtype(report: Report) -> Mapping[str, int]:
-    """The elements of `total`, by dtype."""
-    found = dict(report.weights_by_dtype)
+    """Return the elements of `total` by dtype."""
+    elements = dict(report.weights_by_dtype)
     for dtype, count in report.buffers_by_dtype.items() if report.convention != "torch" else ():
-        found[dtype] = found.get(dtype, 0) + count
-    return {dtype: count for dtype, count in found.items() if count}
+        elements[dtype] = elements.get(dtype, 0) + count
+    return {dtype: count for dtype, count in elements.items() if count}
 
 
 class Embedding(TypedDict):
@@ -65,7 +54,7 @@ class Embedding(TypedDict):
 
 
 class Active(TypedDict):
-    """The weights that one token meets: all of them but the routed experts that it does not visit."""
+    """The weights that one token uses: all but the routed experts that it skips."""
 
     total: int
     without_input_embedding: int
@@ -73,94 +62,108 @@ class Active(TypedDict):
 
 
 def embedding(report: Report) -> Embedding | None:
-    """What embeds, where the document's format knows."""
-    if report.roles is None:
+    """Return the embedding weights; None where the format does not know them."""
+    if (roles := report.roles) is None:
         return None
-    found, total = report.roles, report.root.totals.trainable + report.root.totals.frozen
-    return {"input": found.embedding, "output": found.lm_head, "non_embedding": total - found.embedding}
+    total = report.root.totals.trainable + report.root.totals.frozen
+    return {"input": roles.embedding, "output": roles.lm_head, "non_embedding": total - roles.embedding}
 
 
 def active(report: Report) -> Active | None:
-    """What is active for a token, of a mixture of experts.
+    """Return the weights of a mixture of experts that are active for one token; None for any other model.
 
     There is no agreed definition, so three figures: with both embeddings, without those at the input, without either.
     """
-    if report.roles is None or report.roles.inactive_experts is None:
+    if (roles := report.roles) is None or roles.inactive_experts is None:
         return None
-    found = report.roles
-    total = report.root.totals.trainable + report.root.totals.frozen - report.roles.inactive_experts
-    without = total - found.embedding
-    return {"total": total, "without_input_embedding": without, "without_embeddings": without - found.lm_head}
+    total = report.root.totals.trainable + report.root.totals.frozen - roles.inactive_experts
+    without_input = total - roles.embedding
+    return {
+        "total": total,
+        "without_input_embedding": without_input,
+        "without_embeddings": without_input - roles.lm_head,
+    }
 
 
 def role_lines(report: Report) -> Iterator[tuple[str, int, str]]:
-    """The lines that a person reads of both: a heading, a number, what it is."""
-    if (found := embedding(report)) is not None:
-        tied = f", {found['output']:,} more at the output" if found["output"] else ""
-        yield "Embedding", found["input"], f"of tokens{tied}; {found['non_embedding']:,} others"
-    if (met := active(report)) is not None:
-        yield (
-            "Active",
-            met["total"],
-            (
-                "for a token: without the routed experts that it does not visit; "
-                f"{met['without_input_embedding']:,} without input embeddings"
-            ),
-        )
+    """Yield a line for `embedding` and one for `active`: heading, number, note."""
+    if (embeds := embedding(report)) is not None:
+        output = f", {embeds['output']:,} more at the output" if embeds["output"] else ""
+        yield "Embedding", embeds["input"], f"of tokens{output}; {embeds['non_embedding']:,} others"
+    if (routed := active(report)) is not None:
+        without_input = f"{routed['without_input_embedding']:,} without input embeddings"
+        note = f"for a token: without the routed experts that it does not visit; {without_input}"
+        yield "Active", routed["total"], note
 
 
-class Frozen:
-    """Why the rows of a report are frozen; what is told of a row adds up to its `frozen`."""
+class FrozenBy(TypedDict):
+    """How many elements are frozen for one reason; `rule` and `match` are of the request's rule."""
+
+    by: str
+    rule: NotRequired[int]
+    match: NotRequired[str]
+    count: int
+
+
+class FrozenElements:
+    """The frozen elements of each row of a report by reason; those of a row add up to its `frozen`."""
 
     def __init__(self, report: Report) -> None:
-        self._buffers = report.convention != "torch"
-        self._found: dict[int, Mapping[FreezeReason, int]] = {}
-        self._gather(report.root)
+        self._count_buffers = report.convention != "torch"
+        self._by_row: dict[int, Mapping[FreezeReason, int]] = {}
+        self._add(report.root)
 
     def of(self, row: Row) -> list[FrozenBy]:
-        """The reasons: rules in their order, then the document, then the layers' own design."""
-        found = self._found.get(id(row))
-        return [_told(reason, found[reason]) for reason in sorted(found, key=_place)] if found else []
+        """Return the reasons: rules in their order, then the document, then the layers' own design."""
+        if not (counts := self._by_row.get(id(row))):
+            return []
+        return [_frozen_by(reason, counts[reason]) for reason in sorted(counts, key=_reason_order)]
 
-    def _gather(self, row: Row) -> Mapping[FreezeReason, int]:
-        if not row.totals.frozen and not (self._buffers and row.totals.buffers):
+    def _add(self, row: Row) -> Mapping[FreezeReason, int]:
+        """Record a row's elements by reason, after those of its children; rows without any are left out."""
+        if not row.totals.frozen and not (self._count_buffers and row.totals.buffers):
             return {}
-        found: dict[FreezeReason, int] = {}
+        counts: dict[FreezeReason, int] = {}
         for tensor in row.tensors:
-            if tensor.frozen_by and not tensor.tied_to and (self._buffers or tensor.role == "weight"):
-                found[tensor.frozen_by] = found.get(tensor.frozen_by, 0) + tensor.size
+            if tensor.frozen_by and not tensor.tied_to and (self._count_buffers or tensor.role == "weight"):
+                counts[tensor.frozen_by] = counts.get(tensor.frozen_by, 0) + tensor.size
         for child in row.children:
-            for reason, count in self._gather(child).items():
-                found[reason] = found.get(reason, 0) + count
+            for reason, count in self._add(child).items():
+                counts[reason] = counts.get(reason, 0) + count
         if row.repeat > 1:
-            found = {reason: count * row.repeat for reason, count in found.items()}
-        self._found[id(row)] = found
-        return found
+            counts = {reason: count * row.repeat for reason, count in counts.items()}
+        self._by_row[id(row)] = counts
+        return counts
 
 
-def _place(reason: FreezeReason) -> tuple[int, int]:
+def _reason_order(reason: FreezeReason) -> tuple[int, int]:
     return ("rule", "adapter", "document", "design").index(reason.by), reason.rule
 
 
-def _told(reason: FreezeReason, count: int) -> FrozenBy:
+def _frozen_by(reason: FreezeReason, count: int) -> FrozenBy:
     if reason.by == "rule":
         return {"by": reason.by, "rule": reason.rule, "match": reason.match, "count": count}
     return {"by": reason.by, "count": count}
 
 
-def phrase(found: FrozenBy) -> str:
-    """A reason as a person reads it: "rule 0", "document"."""
-    return f"{found['by']} {found['rule']}" if "rule" in found else found["by"]
+def reason_name(frozen: FrozenBy) -> str:
+    """Return a reason as a person reads it: "rule 0", "document"."""
+    return f"{frozen['by']} {frozen['rule']}" if "rule" in frozen else frozen["by"]
+
+
+def reason_names(reasons: list[FrozenBy]) -> str:
+    """Return the reasons as one text: "rule 0, design"."""
+    return ", ".join(map(reason_name, reasons))
 
 
 def explanation(row: Row) -> str:
-    """How a row's number comes about: "kernel 7×7×3×64 + bias 64"."""
-    own = " + ".join(map(_term, row.tensors))
+    """Return how a row's number comes about: "kernel 7×7×3×64 + bias 64"."""
+    terms = " + ".join(map(_term, row.tensors))
     if row.children:
-        own = f"{own} + what is beneath" if own else ""
+        terms = f"{terms} + what is beneath" if terms else ""
     if row.repeat == 1:
-        return own
-    return f"{row.repeat:,} × ({own})" if own else f"{row.repeat:,} × what is beneath"
+        return terms
+    return f"{row.repeat:,} × ({terms})" if terms else f"{row.repeat:,} × what is beneath"
 
 
 def _term(tensor: Tensor) -> str:
@@ -168,51 +171,64 @@ def _term(tensor: Tensor) -> str:
     return f"{tensor.name} {size} (tied to {tensor.tied_to})" if tensor.tied_to else f"{tensor.name} {size}"
 
 
-def first_rows(report: Report) -> tuple[Row, ...]:
-    """The rows that a reader begins with: the root's children, and before them what it owns itself."""
-    return parts(report.root) or (report.root,)
-
-
-def parts(row: Row) -> tuple[Row, ...]:
-    """What makes up one copy of a row with children: these, after a row of what it owns itself."""
-    if not row.children or not row.tensors:
-        return row.children
-    own = row._replace(name="", type="(own)", repeat=1, totals=row.own_totals, children=(), output=None)
-    return (own, *row.children)
-
-
-def walk(report: Report, depth: int) -> Iterator[tuple[int, Row]]:
-    """The rows in the order of the document, `depth` levels of them, each with its level from 0."""
-
-    def beneath(rows: tuple[Row, ...], level: int) -> Iterator[tuple[int, Row]]:
-        for row in rows if level < depth else ():
-            yield level, row
-            yield from beneath(row.children, level + 1)
-
-    return beneath(first_rows(report), 0)
-
-
-def shape(output: Output) -> str:
-    """(None, 112, 112, 64) as a person writes it: ?×112×112×64."""
+def shape_text(output: Output) -> str:
+    """Return an output shape as a person writes it: ?×112×112×64 for (None, 112, 112, 64)."""
     if isinstance(output, tuple):
         return "×".join("?" if size is None else str(size) for size in output) or "scalar"
     if isinstance(output, list):
-        return ", ".join(map(shape, output))
+        return ", ".join(map(shape_text, output))
     if isinstance(output, dict):
-        return ", ".join(f"{name}: {shape(value)}" for name, value in output.items())
+        return ", ".join(f"{name}: {shape_text(value)}" for name, value in output.items())
     return ""
+
+
+def first_rows(report: Report) -> tuple[Row, ...]:
+    """Return the rows of the first level: the root's parts, or the root where it has none."""
+    return part_rows(report.root) or (report.root,)
+
+
+def part_rows(row: Row) -> tuple[Row, ...]:
+    """Return what adds up to one copy of a row: a row of its own tensors, if it has any, then its children."""
+    if not row.children or not row.tensors:
+        return row.children
+    tensors = row._replace(name="", type="(own)", repeat=1, totals=row.own_totals, children=(), output=None)
+    return (tensors, *row.children)
+
+
+class TreeRow(NamedTuple):
+    """A row, and its way down the tree: for each level below the first, whether it is the last branch there."""
+
+    row: Row
+    last: tuple[bool, ...]
+
+    @property
+    def level(self) -> int:
+        """Its level, from 0."""
+        return len(self.last)
+
+
+def walk(report: Report, depth: int) -> Iterator[TreeRow]:
+    """Yield `depth` levels of the rows in the order of the document."""
+    pending = [TreeRow(row, ()) for row in reversed(first_rows(report))] if depth > 0 else []
+    while pending:
+        tree_row = pending.pop()
+        yield tree_row
+        row, last = tree_row
+        if row.children and len(last) + 1 < depth:
+            pending.append(TreeRow(row.children[-1], (*last, True)))
+            pending += [TreeRow(child, (*last, False)) for child in row.children[-2::-1]]
 
 
 _INVISIBLE = re.compile("[\u200b-\u200f\u061c\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
 
 
 def printable(text: str) -> str:
-    """Text of a payload on one line, without what a terminal or a browser would obey: controls, directions, joiners.
+    """Return a client's text on one line, without what a terminal or a browser obeys: controls, directions, joiners.
 
-    A mark that begins it stands on a dotted circle, and not on what happens to be before.
+    A mark that begins it is put on a dotted circle, so that it does not join what is before it.
     """
     if text.isascii() and text.isprintable():
         return text
-    seen = _INVISIBLE.sub("", text)
-    shown = "".join(character if character.isprintable() else "\ufffd" for character in seen)
+    visible = _INVISIBLE.sub("", text)
+    shown = "".join(character if character.isprintable() else "\ufffd" for character in visible)
     return f"◌{shown}" if shown and category(shown[0]).startswith("M") else shown

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, cast
 
-from paramcount.model.report import Report, Row
+from paramcount.model.report import Report, ReportWarning, Row
 from paramcount.model.tensors import Tensor
 from paramcount.rendering.fields import (
     NO_LIMIT,
-    Frozen,
     FrozenBy,
+    FrozenElements,
     TotalFields,
     active,
     by_dtype,
@@ -20,29 +20,37 @@ from paramcount.rendering.fields import (
 
 Detail = Literal["totals", "layers", "tensors"]
 
+MAX_CACHED_EXPLANATION_CHARACTERS = 200
+"""The longest explanation of fragments that are cached: it names every tensor that is cached with it."""
+
 
 def as_json(report: Report, detail: Detail = "layers", depth: int = NO_LIMIT) -> dict[str, Any]:
-    """The report; rows deeper than `depth` are left out."""
-    root, rows = report.root, _RowWriter(report, detail)
-    shown = root.children if detail != "totals" and depth > 0 else ()
-    shares = {"embedding": embedding(report), "active": active(report)}
+    """Return the report's members; rows deeper than `depth` are left out."""
+    root, writer = report.root, _RowWriter(report, detail)
+    layers = root.children if detail != "totals" and depth > 0 else ()
+    roles = {"embedding": embedding(report), "active": active(report)}
     return {
         "name": root.name,
         "format": report.format,
         "convention": report.convention,
         "exact": report.exact,
         "totals": total_fields(root.totals, report.convention),
-        "frozen_by": rows.frozen.of(root),
+        "frozen_by": writer.frozen.of(root),
         "by_dtype": by_dtype(report),
         "tensors": [_tensor(tensor) for tensor in root.tensors] if detail == "tensors" else [],
-        "layers": [rows.render(row, depth) for row in shown],
-        "warnings": [{"code": n.code, "path": n.path, "detail": n.detail} for n in report.warnings],
-        **{name: found for name, found in shares.items() if found is not None},
+        "layers": [writer.render(row, depth) for row in layers],
+        "warnings": [warning_as_json(warning) for warning in report.warnings],
+        **{name: weights for name, weights in roles.items() if weights is not None},
     }
 
 
+def warning_as_json(warning: ReportWarning) -> dict[str, str]:
+    """Return a warning's members."""
+    return {"code": warning.code, "path": warning.path, "detail": warning.detail}
+
+
 class _Fragments(NamedTuple):
-    """What a row says of its own tensors alone; equal layers share it."""
+    """The members of a row that follow from its tensors alone; equal layers share them."""
 
     totals: TotalFields
     frozen_by: list[FrozenBy]
@@ -50,21 +58,17 @@ class _Fragments(NamedTuple):
     tensors: list[dict[str, Any]]
 
 
-MAX_CACHED_EXPLANATION = 200
-"""How many characters the explanation of a kept fragment may have: it names all that is kept with it."""
-
-
 class _RowWriter:
-    """The rows of one report; what a layer without any beneath it has is made once for all that are equal."""
+    """Renders the rows of one report; equal layers without children share their fragments."""
 
     def __init__(self, report: Report, detail: Detail) -> None:
-        self.frozen = Frozen(report)
+        self.frozen = FrozenElements(report)
         self._convention, self._with_tensors = report.convention, detail == "tensors"
 
     def render(self, row: Row, depth: int) -> dict[str, Any]:
         fragments = self._make(row) if row.children or row.repeat > 1 else self._get_or_make(row)
         children = [self.render(child, depth - 1) for child in row.children] if row.children and depth > 1 else ()
-        rendered = {
+        members = {
             "path": row.path,
             "name": row.name,
             "type": row.type,
@@ -76,17 +80,17 @@ class _RowWriter:
             "children": children,
         }
         if self._with_tensors:
-            rendered["tensors"] = fragments.tensors
-        return rendered
+            members["tensors"] = fragments.tensors
+        return members
 
     def _get_or_make(self, row: Row) -> _Fragments:
-        kept, key = row.summary.rendered, (self._convention, self._with_tensors)
-        if kept is None:
+        cached, key = row.summary.rendered, (self._convention, self._with_tensors)
+        if cached is None:
             return self._make(row)
-        if (fragments := kept.get(key)) is None:
+        if (fragments := cached.get(key)) is None:
             fragments = self._make(row)
-            if len(fragments.explanation) <= MAX_CACHED_EXPLANATION:
-                kept[key] = fragments
+            if len(fragments.explanation) <= MAX_CACHED_EXPLANATION_CHARACTERS:
+                cached[key] = fragments
         return cast("_Fragments", fragments)
 
     def _make(self, row: Row) -> _Fragments:
@@ -95,7 +99,7 @@ class _RowWriter:
 
 
 def _tensor(tensor: Tensor) -> dict[str, Any]:
-    rendered: dict[str, Any] = {
+    members: dict[str, Any] = {
         "name": tensor.name,
         "shape": tensor.shape,
         "dtype": tensor.dtype,
@@ -104,5 +108,5 @@ def _tensor(tensor: Tensor) -> dict[str, Any]:
         "role": tensor.role,
     }
     if tensor.tied_to:
-        rendered["tied_to"] = tensor.tied_to
-    return rendered
+        members["tied_to"] = tensor.tied_to
+    return members

@@ -1,29 +1,31 @@
-"""Problems as RFC 9457 has them: all of a payload's errors at once, as JSON-able data."""
+"""Problems with the members of RFC 9457: all errors of a payload at once, as JSON-able data."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from http import HTTPStatus
+from http import HTTPStatus  # only for the titles of statuses
 from typing import Any
 
 from paramcount.model.errors import ArchitectureError, Problems
 from paramcount.schema.validator import MAX_PROBLEMS
 
+INVALID_PAYLOAD_STATUS = 422
+
 
 def members(status: int, detail: str, errors: Iterable[ArchitectureError] = ()) -> dict[str, Any]:
-    """A problem's members."""
+    """Return the members of a problem; without a `type` of its own, its title is that of the status."""
     return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": int(status),
         "detail": detail,
-        "errors": [{"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in errors],
+        "errors": [{"pointer": error.pointer, "code": error.code, "detail": error.detail} for error in errors],
     }
 
 
-def payload_problem(error: Problems) -> dict[str, Any]:
-    """The members of the problem of a payload."""
-    found = error.problems[:MAX_PROBLEMS]
-    count = "one problem" if len(found) == 1 else f"{len(found)} problems"
-    more = " (and there may be more)" if len(found) == MAX_PROBLEMS else ""
-    return members(HTTPStatus.UNPROCESSABLE_ENTITY, f"The payload has {count}{more}.", found)
+def payload_problem(problems: Problems) -> dict[str, Any]:
+    """Return the members of the problem of an invalid payload, with at most MAX_PROBLEMS errors."""
+    errors = problems.problems[:MAX_PROBLEMS]
+    count = "one problem" if len(errors) == 1 else f"{len(errors)} problems"
+    more = " (and there may be more)" if len(errors) == MAX_PROBLEMS else ""
+    return members(INVALID_PAYLOAD_STATUS, f"The payload has {count}{more}.", errors)

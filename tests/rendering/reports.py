@@ -36,8 +36,8 @@ NAMES = (
 
 
 def report(payload: Any, *rules: tuple[str, bool], **options: Any) -> Report:
-    found = Options(rules=tuple(Rule(*rule) for rule in rules), **options)
-    return count(read(payload, detect(payload)), found)
+    counting = Options(rules=tuple(Rule(*rule) for rule in rules), **options)
+    return count(read(payload, detect(payload)), counting)
 
 
 def dense(name: str, units: int = 3, **members: Any) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def model(*layers: Any, name: str = "model") -> dict[str, Any]:
     return {"framework": "keras", "name": name, "input_shape": [3], "layers": list(layers)}
 
 
-def odd() -> Report:
+def with_difficult_names() -> Report:
     """Every odd name, of layers that are alike in size."""
     return report(model(*(dense(name) for name in NAMES), name="".join(NAMES)))
 
@@ -71,7 +71,7 @@ def keras_resnet(*rules: tuple[str, bool]) -> Report:
 ALL: dict[str, Report] = {
     "one": report(model(dense("only"))),
     "nothing": report(model({"type": "Activation", "activation": "relu"})),
-    "odd": odd(),
+    "odd": with_difficult_names(),
     "deep": deep(95),
     "wide": wide(3000),
     "frozen": keras_resnet(("*", False), ("predictions", True)),

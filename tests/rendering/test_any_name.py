@@ -22,14 +22,14 @@ names = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.text
 models = st.dictionaries(names, st.tuples(st.lists(st.integers(0, 50), max_size=3), st.booleans()), max_size=12)
 
 
-def counted(model: dict[str, Any]) -> Report:
+def count_tensors(model: dict[str, Any]) -> Report:
     return report({"parameters": {name: {"shape": s, "requires_grad": flag} for name, (s, flag) in model.items()}})
 
 
 @settings(max_examples=60)
 @given(models)
 def test_a_picture_is_xml(model: Any) -> None:
-    shown = counted(model)
+    shown = count_tensors(model)
     root = ET.fromstring(as_svg(shown))
     heights = [
         (float(rect.get("x", 0)), float(rect.get("y", 0)), float(rect.get("height", 0)))
@@ -45,7 +45,7 @@ def test_a_picture_is_xml(model: Any) -> None:
 @settings(max_examples=60)
 @given(models, st.integers(40, 160))
 def test_a_table_is_straight(model: Any, columns: int) -> None:
-    lines = as_text(counted(model), columns=columns).split("\n")
+    lines = as_text(count_tensors(model), columns=columns).split("\n")
     table = [line for line in lines if line.startswith(("┌", "├", "└", "│"))]
     assert len({width(line) for line in table}) == 1
 
@@ -53,7 +53,7 @@ def test_a_table_is_straight(model: Any, columns: int) -> None:
 @settings(max_examples=60)
 @given(models)
 def test_csv_has_its_cells(model: Any) -> None:
-    shown = counted(model)
+    shown = count_tensors(model)
     rows = list(csv.reader(StringIO(RENDERERS["text/csv"](shown, "layers", 99), newline=""), strict=True))
     assert {len(row) for row in rows} == {13}
     assert int(rows[1][6]) == total_fields(shown.root.totals, shown.convention)["total"]
@@ -63,7 +63,7 @@ def test_csv_has_its_cells(model: Any) -> None:
 @settings(max_examples=60)
 @given(models)
 def test_markdown_has_its_cells(model: Any) -> None:
-    text = RENDERERS["text/markdown"](counted(model), "layers", 99)
+    text = RENDERERS["text/markdown"](count_tensors(model), "layers", 99)
     for line in text.split("\n"):
         if line.startswith("|"):
             assert line.count("|") in (6, 9), line

@@ -48,22 +48,22 @@ def test_wandb() -> None:
 
 
 def test_kubeflow_holds_large_numbers_as_strings() -> None:
-    found = EXPORTS["kubeflow"](ALL["large"])["customProperties"]
-    assert found["parameters_trainable"] == {"metadataType": "MetadataIntValue", "int_value": "999999999"}
-    assert found["parameters_total"] == {"metadataType": "MetadataStringValue", "string_value": "1000000000"}
-    assert found["paramcount_exact"] == {"metadataType": "MetadataStringValue", "string_value": "true"}
+    exported = EXPORTS["kubeflow"](ALL["large"])["customProperties"]
+    assert exported["parameters_trainable"] == {"metadataType": "MetadataIntValue", "int_value": "999999999"}
+    assert exported["parameters_total"] == {"metadataType": "MetadataStringValue", "string_value": "1000000000"}
+    assert exported["paramcount_exact"] == {"metadataType": "MetadataStringValue", "string_value": "true"}
 
 
 def test_cyclonedx() -> None:
-    found = EXPORTS["cyclonedx"](keras_resnet())["properties"]
-    assert {"name": "paramcount:parameters:total", "value": "25636712"} in found
-    assert {"name": "paramcount:model", "value": "resnet50"} in found
+    exported = EXPORTS["cyclonedx"](keras_resnet())["properties"]
+    assert {"name": "paramcount:parameters:total", "value": "25636712"} in exported
+    assert {"name": "paramcount:model", "value": "resnet50"} in exported
 
 
 @pytest.mark.parametrize("export", EXPORTS)
 @pytest.mark.parametrize("name", ALL)
 def test_every_report_can_be_exported(export: str, name: str) -> None:
-    found = EXPORTS[export](ALL[name])
-    text = json.dumps(found, allow_nan=False)
+    exported = EXPORTS[export](ALL[name])
+    text = json.dumps(exported, allow_nan=False)
     assert "\\u0000" not in text
     assert "\\u202e" not in text

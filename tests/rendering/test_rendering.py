@@ -16,7 +16,7 @@ from paramcount.counting.count import count
 from paramcount.formats.detect import read
 from paramcount.model.report import Report
 from paramcount.rendering import RENDERERS
-from paramcount.rendering.fields import Frozen, total_fields
+from paramcount.rendering.fields import FrozenElements, total_fields
 from paramcount.rendering.json import as_json
 from paramcount.rendering.svg import as_svg
 from paramcount.rendering.text import as_text
@@ -44,7 +44,7 @@ def boxes(shown: Report, depth: int = 1000) -> list[tuple[str, str]]:
 @everything
 @pytest.mark.parametrize("media", RENDERERS)
 @pytest.mark.parametrize("detail", ["totals", "layers", "tensors"])
-def test_every_form_says_the_total(media: str, detail: Any, shown: Report) -> None:
+def test_every_form_has_the_total(media: str, detail: Any, shown: Report) -> None:
     rendered = RENDERERS[media](shown, detail, 3)
     total = total_fields(shown.root.totals, shown.convention)["total"]
     assert f"{total:,}" in rendered or f"{total}" in rendered
@@ -56,9 +56,9 @@ def test_fragments_that_say_much_are_not_kept() -> None:
         """How many fragments the second of two equal layers finds kept."""
         layer = {f"{name}{number}": {"shape": [2]} for number in range(tensors)}
         parameters = {f"{path}.{tensor}": entry for path in "ab" for tensor, entry in layer.items()}
-        found = count(read({"parameters": parameters}, FORMATS["tensors"]))
-        assert as_json(found)["layers"][0]["totals"]["total"] == 2 * tensors
-        return len(found.root.children[0].summary.rendered or ())
+        counted = count(read({"parameters": parameters}, FORMATS["tensors"]))
+        assert as_json(counted)["layers"][0]["totals"]["total"] == 2 * tensors
+        return len(counted.root.children[0].summary.rendered or ())
 
     assert kept(1000, "w") == 0
     assert kept(1, "w" * 1000) == 0
@@ -74,11 +74,11 @@ def test_no_form_lets_controls_through(media: str, shown: Report) -> None:
 
 @everything
 def test_why_it_is_frozen_adds_up(shown: Report) -> None:
-    frozen = Frozen(shown)
+    frozen = FrozenElements(shown)
 
     def check(row: Any) -> None:
-        told = sum(found["count"] for found in frozen.of(row))
-        assert told == total_fields(row.totals, shown.convention)["frozen"]
+        elements = sum(reason["count"] for reason in frozen.of(row))
+        assert elements == total_fields(row.totals, shown.convention)["frozen"]
         for child in row.children:
             check(child)
 
@@ -89,7 +89,7 @@ def test_why_it_is_frozen_by_convention() -> None:
     layers = [dense("a", trainable=False), dense("b"), {"type": "BatchNormalization"}]
     for convention, design in (("keras", [{"by": "design", "count": 6}]), ("torch", [])):
         shown = report(model(*layers), ("b.bias", False), convention=convention)
-        assert Frozen(shown).of(shown.root) == [
+        assert FrozenElements(shown).of(shown.root) == [
             {"by": "rule", "rule": 0, "match": "b.bias", "count": 3},
             {"by": "document", "count": 12},
             *design,
@@ -196,10 +196,10 @@ def test_a_picture_is_well_formed_and_bounded(shown: Report) -> None:
 
 
 def test_a_picture_of_many_layers_gathers_them() -> None:
-    found = boxes(wide(100_000))
-    assert 20 <= len(found) <= 41
-    assert found[0][1] == "2,500 layers: layer_0 … layer_2499"
-    assert found[0][0].startswith("2,500 layers: layer_0 … layer_2499\n250,000 parameters, 2.5 % of all")
+    drawn = boxes(wide(100_000))
+    assert 20 <= len(drawn) <= 41
+    assert drawn[0][1] == "2,500 layers: layer_0 … layer_2499"
+    assert drawn[0][0].startswith("2,500 layers: layer_0 … layer_2499\n250,000 parameters, 2.5 % of all")
 
 
 def test_a_chain_is_one_box() -> None:
@@ -235,7 +235,7 @@ def test_what_is_frozen_is_hatched() -> None:
 
 def test_two_pictures_on_a_page_do_not_meet() -> None:
     ids = [re.findall(r'id="([^"]+)"', as_svg(shown)) for shown in ALL.values()]
-    flat = [each for found in ids for each in found]
+    flat = [each for of_one in ids for each in of_one]
     assert len(flat) == len(set(flat))
 
 
@@ -257,7 +257,7 @@ def test_a_narrow_tree_is_drawn_narrower_and_stays_a_tree() -> None:
     ]
 
 
-def test_many_reasons_are_told_a_line_each() -> None:
+def test_many_reasons_have_a_line_each() -> None:
     rules = [(f"a{number}*", False) for number in range(30)]
     shown = report({"parameters": {f"a{number:02}.w": {"shape": [3]} for number in range(30)}}, *rules)
     lines = as_text(shown).splitlines()
