@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from paramcount.analysis.conventions import DEFINITIONS, KINDS
+from paramcount.analysis.conventions import DEFINITIONS, ITEM_KINDS
 from paramcount.requests.schemas import CONVENTIONS, Strict
 
 
@@ -91,7 +91,7 @@ class Training(Strict):
 class Item(Strict):
     """Tensors that the same views count."""
 
-    kind = fields.String(required=True, validate=validate.OneOf(KINDS))
+    kind = fields.String(required=True, validate=validate.OneOf(ITEM_KINDS))
     name = fields.String(
         required=True, metadata={"description": "of buffers, their own; of tied ones, that of what they are tied to"}
     )

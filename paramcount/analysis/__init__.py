@@ -1,1 +1,1 @@
-"""What a report, or two, tell beyond the count."""
+"""Results derived from reports: comparisons, views by convention, the memory of training."""

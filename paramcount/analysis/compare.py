@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict, deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,19 +17,16 @@ from paramcount.model.tensors import Convention, Tensor, Totals
 MAX_MATCH_STEPS = 2_000_000
 """How many pairs of layers one comparison may look at."""
 
-Likeness = Literal["name and shape", "shape", "name and layout", "layout"]
-"""In what two layers of other paths are alike; of another layout are the axes of what is the same."""
-
-Kind = Literal["added", "removed", "renamed", "resized", "frozen", "unfrozen", "tied", "untied", "converted"]
+ChangeKind = Literal["added", "removed", "renamed", "resized", "frozen", "unfrozen", "tied", "untied", "converted"]
 
 
 class Change(NamedTuple):
-    """What became of a layer (of all that is beneath it too, where it was added or removed)."""
+    """How a layer changed; one that was added or removed stands for all its children too."""
 
-    path: str  # where it is now; of one that is gone, where it was
-    was: str  # where it was, if it is a renamed one
+    path: str  # in the second report; of a removed layer, in the first
+    was: str  # the path in the first report, where it was renamed
     type: str
-    kinds: dict[Kind, int]  # each with the elements that it concerns; of `resized`, how many there are more
+    kinds: dict[ChangeKind, int]  # each with the elements that it concerns; of `resized`, how many there are more
     before: Totals
     after: Totals
     detail: str = ""
@@ -37,7 +35,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two reports and what is different, in one convention; the changes add up to the difference of the totals."""
+    """Two reports and their changes, in one convention; the changes add up to the difference of the totals."""
 
     before: Report
     after: Report
@@ -45,257 +43,293 @@ class Comparison:
     changes: tuple[Change, ...]
 
 
-class _Part(NamedTuple):
-    """A layer at a place: `copies` of it in one parent, `times` in the model."""
+class MatchLevel(NamedTuple):
+    """What two layers of different paths must have in common to be one renamed layer, beside their copies."""
+
+    by_name: bool  # the last component of the path
+    by_layout: bool  # only the kernels' shapes, in whatever order of axes; else every tensor's shape and role
+
+
+_MATCH_LEVELS = (MatchLevel(by_name=True, by_layout=False), MatchLevel(by_name=False, by_layout=False))
+_MATCH_LEVELS_ACROSS_FRAMEWORKS = (  # each has an order of axes of its own
+    MatchLevel(by_name=True, by_layout=True),
+    MatchLevel(by_name=False, by_layout=True),
+)
+
+
+class _Placed(NamedTuple):
+    """A row at a path, and how many copies of it the model holds."""
 
     row: Row
     path: str
     copies: int
-    times: int
 
-    def beneath(self, row: Row, name: str, copies: int) -> _Part:
+    def child(self, row: Row, name: str, copies: int) -> _Placed:
         path = f"{self.path}.{name}" if self.path else name
-        return _Part(row, path, copies, self.times * copies)
+        return _Placed(row, path, self.copies * copies)
 
     @property
-    def own(self) -> Totals:
-        return self.row.own_totals * self.times
+    def tensor_totals(self) -> Totals:
+        """The totals of its tensors alone, in all copies."""
+        return self.row.own_totals * self.copies
 
     @property
-    def all(self) -> Totals:
-        return self.row.totals // self.row.repeat * self.times
+    def totals(self) -> Totals:
+        """The totals of it and its children, in all copies."""
+        return self.row.totals // self.row.repeat * self.copies
 
 
 @dataclass(slots=True)
-class _Lost:
-    """A layer that the other report has nothing for by its path, and those in it that own tensors."""
+class _Unmatched:
+    """A layer that the other report has nothing for by its path, and the layers in it that own tensors."""
 
-    part: _Part
-    owners: list[_Part]
-    matched: set[int] = field(default_factory=set)
+    layer: _Placed
+    owners: list[_Placed]
+    matched: set[int] = field(default_factory=set)  # the indices of owners that are renamed ones
+
+    def remaining(self) -> list[int]:
+        """Return the indices of the owners without a match."""
+        return [index for index in range(len(self.owners)) if index not in self.matched]
 
 
 def compare(before: Report, after: Report) -> Comparison:
-    """What is different in `after`. Where the conventions differ, both are counted as Keras counts.
+    """Compare two reports. Where the conventions differ, both are counted as Keras counts.
 
     Raises TooLarge.
     """
-    walk = _Walk()
-    walk.pair(_Part(before.root, "", 1, 1), _Part(after.root, "", 1, 1))
-    walk.rename("name and shape")
-    walk.rename("shape")
-    if before.framework != after.framework:  # which each have axes in an order of their own
-        walk.rename("name and layout")
-        walk.rename("layout")
-    changes = [*walk.changes, *walk.left(walk.removed, "removed"), *walk.left(walk.added, "added")]
+    matcher = _Matcher()
+    matcher.pair(_Placed(before.root, "", 1), _Placed(after.root, "", 1))
+    levels = _MATCH_LEVELS + (_MATCH_LEVELS_ACROSS_FRAMEWORKS if before.framework != after.framework else ())
+    for level in levels:
+        matcher.match_renamed(level)
+    changes = (
+        *matcher.changes,
+        *_list_unmatched(matcher.removed, "removed"),
+        *_list_unmatched(matcher.added, "added"),
+    )
     convention = before.convention if before.convention == after.convention else "keras"
-    return Comparison(before, after, convention, tuple(changes))
+    return Comparison(before, after, convention, changes)
 
 
-class _Walk:
+class _Matcher:
+    """Pairs the layers of two reports, and collects the changes of each pair and what has no pair."""
+
     def __init__(self) -> None:
         self.steps = 0
         self.changes: list[Change] = []
-        self.removed: list[_Lost] = []
-        self.added: list[_Lost] = []
+        self.removed: list[_Unmatched] = []
+        self.added: list[_Unmatched] = []
 
     def _step(self) -> None:
         self.steps += 1
         if self.steps > MAX_MATCH_STEPS:
-            raise TooLarge(
-                f"differ in more than the {MAX_MATCH_STEPS:,} pairs of layers that one comparison may look at"
-            )
+            limit = f"{MAX_MATCH_STEPS:,} pairs of layers that one comparison may look at"
+            raise TooLarge(f"differ in more than the {limit}")
 
-    def pair(self, before: _Part, after: _Part) -> None:
-        """Compare what two layers own, and whatever is beneath both."""
+    def pair(self, before: _Placed, after: _Placed) -> None:
+        """Compare the tensors of two layers, and their children by name."""
         self._step()
-        if change := _change(before, after):
+        if change := _compare_tensors(before, after):
             self.changes.append(change)
-        for old, new in _matched(before, after):
+        for old, new in _match_children(before, after):
             self._step()
             if old and new:
                 self.pair(old, new)
             elif old:
-                self.removed.append(_Lost(old, list(self._owners(old))))
+                self.removed.append(_Unmatched(old, self._list_owners(old)))
             elif new:
-                self.added.append(_Lost(new, list(self._owners(new))))
+                self.added.append(_Unmatched(new, self._list_owners(new)))
 
-    def _owners(self, part: _Part) -> Iterator[_Part]:
-        self._step()
-        if part.row.tensors:
-            yield part
-        for child in part.row.children:
-            yield from self._owners(part.beneath(child, child.name, child.repeat))
+    def _list_owners(self, layer: _Placed) -> list[_Placed]:
+        owners = []
+        for row, copies in layer.row.walk():
+            self._step()
+            if row.tensors:
+                path = layer.path + row.path.removeprefix(layer.row.path)
+                owners.append(_Placed(row, path, layer.copies * copies // layer.row.repeat))
+        return owners
 
-    def rename(self, alike: Likeness) -> None:
-        """Match what is gone with what is new, in order."""
-        waiting: dict[Hashable, deque[tuple[_Lost, int]]] = defaultdict(deque)
-        for lost in self.added:
-            for index in _open(lost):
-                waiting[_likeness(lost.owners[index], alike)].append((lost, index))
-        for lost in self.removed:
-            for index in _open(lost):
-                if found := waiting.get(_likeness(lost.owners[index], alike)):
-                    new, place = found.popleft()
-                    lost.matched.add(index)
-                    new.matched.add(place)
-                    change = _change(lost.owners[index], new.owners[place], alike)
+    def match_renamed(self, level: MatchLevel) -> None:
+        """Match what was removed with what was added, in order."""
+        candidates: dict[Hashable, deque[tuple[_Unmatched, int]]] = defaultdict(deque)
+        for added in self.added:
+            for index in added.remaining():
+                candidates[_match_key(added.owners[index], level)].append((added, index))
+        for removed in self.removed:
+            for index in removed.remaining():
+                owner = removed.owners[index]
+                if queue := candidates.get(_match_key(owner, level)):
+                    added, added_index = queue.popleft()
+                    removed.matched.add(index)
+                    added.matched.add(added_index)
+                    change = _compare_tensors(owner, added.owners[added_index], level)
                     assert change
                     self.changes.append(change)
 
-    @staticmethod
-    def left(losses: Iterable[_Lost], kind: Literal["added", "removed"]) -> Iterator[Change]:
-        """What has no match: a layer with all that is beneath, where none of that has one either."""
-        for lost in losses:
-            whole = not lost.matched
-            parts = [lost.part] if whole else [lost.owners[index] for index in _open(lost)]
-            for part in parts:
-                totals = part.all if whole else part.own
-                size = totals.trainable + totals.frozen + totals.buffers
-                sides = (Totals(), totals) if kind == "added" else (totals, Totals())
-                if lost.owners:
-                    yield Change(part.path, "", part.row.type, {kind: size}, *sides)
+
+def _list_unmatched(layers: Iterable[_Unmatched], kind: Literal["added", "removed"]) -> Iterator[Change]:
+    """Yield a change for each layer without a match; for each of its owners, where others of them have one."""
+    for unmatched in layers:
+        if not unmatched.owners:
+            continue
+        if unmatched.matched:
+            owners = [unmatched.owners[index] for index in unmatched.remaining()]
+            changed = [(owner, owner.tensor_totals) for owner in owners]
+        else:
+            changed = [(unmatched.layer, unmatched.layer.totals)]
+        for layer, totals in changed:
+            before, after = (Totals(), totals) if kind == "added" else (totals, Totals())
+            yield Change(layer.path, "", layer.row.type, {kind: _elements(totals)}, before, after)
 
 
-def _open(lost: _Lost) -> list[int]:
-    return [index for index in range(len(lost.owners)) if index not in lost.matched]
-
-
-def _likeness(part: _Part, alike: Likeness) -> Hashable:
-    tensors = part.row.tensors
-    name = part.path.rpartition(".")[2] if alike.startswith("name") else ""
-    if alike.endswith("shape"):
-        return part.times, tuple((tensor.shape, tensor.role) for tensor in tensors), name
+def _match_key(layer: _Placed, level: MatchLevel) -> Hashable:
+    """Return what is equal of two layers that match at that level."""
+    tensors = layer.row.tensors
+    name = layer.path.rpartition(".")[2] if level.by_name else ""
+    if not level.by_layout:
+        return layer.copies, tuple((tensor.shape, tensor.role) for tensor in tensors), name
     # The kernels, which one layer has in any framework; where there are none, the vectors.
-    shapes = [_layout(tensor) for tensor in tensors]
-    rank = 2 if any(len(shape) > 1 for shape in shapes) else 1
-    return part.times, tuple(sorted(shape for shape in shapes if len(shape) >= rank)), name
+    layouts = [_layout(tensor) for tensor in tensors]
+    min_rank = 2 if any(len(layout) > 1 for layout in layouts) else 1
+    return layer.copies, tuple(sorted(layout for layout in layouts if len(layout) >= min_rank)), name
 
 
 def _layout(tensor: Tensor) -> tuple[int, ...]:
-    """A shape in whatever order of axes."""
+    """Return a shape without its order of axes."""
     return tuple(sorted(tensor.shape))
 
 
-def _matched(before: _Part, after: _Part) -> Iterator[tuple[_Part | None, _Part | None]]:
-    """The children of two layers, side by side: by name, blocks by their indices, however these are folded."""
-    old, new = _Children(before.row.children), _Children(after.row.children)
-    for name in dict.fromkeys((*old.named, *new.named)):
-        pair = old.named.get(name), new.named.get(name)
-        yield _side(before, pair[0], name), _side(after, pair[1], name)
-    runs: dict[tuple[int, int], tuple[Row | None, Row | None, list[tuple[int, int]]]] = {}
-    for (first, left), (end, _) in pairwise(_sweep(old.blocks, new.blocks)):
-        if any(left):
-            runs.setdefault((id(left[0]), id(left[1])), (*left, []))[2].append((first, end - 1))
-    for one, other, spans in runs.values():
-        name = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
-        copies = sum(last - first + 1 for first, last in spans)
-        yield _side(before, one, name, copies), _side(after, other, name, copies)
+class _Block(NamedTuple):
+    """A run of equal blocks."""
+
+    first: int
+    last: int
+    row: Row
 
 
-def _side(parent: _Part, row: Row | None, name: str, copies: int = 0) -> _Part | None:
-    return row and parent.beneath(row, name, copies or row.repeat)
-
-
-class _Children:
-    """Layers by name, and blocks by the indices that they have."""
+class _ChildIndex:
+    """The children of a layer: blocks by their indices, all others by name."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
-        self.blocks: list[tuple[int, int, Row]] = []
+        self.blocks: list[_Block] = []
         self.named: dict[str, Row] = {}
         for row in rows:
-            spans = block_ranges.parse(row.name)
-            if spans and sum(last - first + 1 for first, last in spans) == row.repeat:
-                self.blocks += [(*span, row) for span in spans]
+            ranges = block_ranges.parse(row.name)
+            if ranges and sum(last - first + 1 for first, last in ranges) == row.repeat:
+                self.blocks += [_Block(first, last, row) for first, last in ranges]
             else:
                 self.named[row.name] = row
-        self.blocks.sort(key=lambda block: block[:2])
-        if any(one[1] >= other[0] for one, other in pairwise(self.blocks)):  # no two are the same block
+        self.blocks.sort(key=lambda block: (block.first, block.last))
+        if any(block.last >= following.first for block, following in pairwise(self.blocks)):  # an index twice
             self.named, self.blocks = {row.name: row for row in rows}, []
 
-
-def _sweep(
-    old: list[tuple[int, int, Row]], new: list[tuple[int, int, Row]]
-) -> Iterator[tuple[int, tuple[Row | None, Row | None]]]:
-    """From which index on the two sides have which blocks."""
-    events: dict[int, list[Row | Literal["same"] | None]] = {}
-    for side, blocks in enumerate((old, new)):
-        for first, last, row in blocks:
-            events.setdefault(first, ["same", "same"])[side] = row
-            end = events.setdefault(last + 1, ["same", "same"])
-            if end[side] == "same":
-                end[side] = None
-    here: list[Row | None] = [None, None]
-    for index in sorted(events):
-        for side, found in enumerate(events[index]):
-            if found != "same":
-                here[side] = found
-        yield index, (here[0], here[1])
+    def block_at(self, index: int) -> Row | None:
+        """Return the row of the block with that index."""
+        position = bisect_right(self.blocks, index, key=lambda block: block.first) - 1
+        return self.blocks[position].row if position >= 0 and index <= self.blocks[position].last else None
 
 
-def _change(before: _Part, after: _Part, alike: Likeness | None = None) -> Change | None:
-    """What became of the tensors that two matched layers own; None where nothing did."""
-    kinds: dict[Kind, int] = defaultdict(int)
-    tensors: dict[str, int] = defaultdict(int)
-    old, new = before.own, after.own
-    if alike:
-        kinds["renamed"] = _size(new)
+def _match_children(before: _Placed, after: _Placed) -> Iterator[tuple[_Placed | None, _Placed | None]]:
+    """Yield the children of two layers side by side: by name, blocks by their indices, however these are folded."""
+    old, new = _ChildIndex(before.row.children), _ChildIndex(after.row.children)
+    for name in dict.fromkeys((*old.named, *new.named)):
+        old_row, new_row = old.named.get(name), new.named.get(name)
+        yield (
+            old_row and before.child(old_row, name, old_row.repeat),
+            new_row and after.child(new_row, name, new_row.repeat),
+        )
+    for old_row, new_row, ranges in _match_blocks(old, new):
+        name = block_ranges.format_runs(ranges)
+        copies = sum(last - first + 1 for first, last in ranges)
+        yield old_row and before.child(old_row, name, copies), new_row and after.child(new_row, name, copies)
+
+
+def _match_blocks(old: _ChildIndex, new: _ChildIndex) -> Iterator[tuple[Row | None, Row | None, list[tuple[int, int]]]]:
+    """Yield each pair of rows that blocks of the same indices have, and the ranges of these indices."""
+    pairs: dict[tuple[int, int], tuple[Row | None, Row | None, list[tuple[int, int]]]] = {}
+    bounds = sorted({bound for block in (*old.blocks, *new.blocks) for bound in (block.first, block.last + 1)})
+    for first, end in pairwise(bounds):
+        old_row, new_row = old.block_at(first), new.block_at(first)
+        if old_row or new_row:
+            _, _, ranges = pairs.setdefault((id(old_row), id(new_row)), (old_row, new_row, []))
+            ranges.append((first, end - 1))
+    yield from pairs.values()
+
+
+def _compare_tensors(before: _Placed, after: _Placed, level: MatchLevel | None = None) -> Change | None:
+    """Compare the tensors that two matched layers own; None where nothing changed. A level: they were renamed."""
+    kinds: dict[ChangeKind, int] = defaultdict(int)
+    resized: dict[str, int] = defaultdict(int)
+    before_totals, after_totals = before.tensor_totals, after.tensor_totals
+    if level:
+        kinds["renamed"] = _elements(after_totals)
     details = []
-    for one, other in _tensor_pairs(before.row.tensors, after.row.tensors, alike):
-        if more := _counted(other) * after.times - _counted(one) * before.times:
-            tensors[(other or one or _NOTHING).name] += more
-        if one is None or other is None or _differ(one, other, alike):
-            details.append(f"{(other or one or _NOTHING).name} {_shape(one)} → {_shape(other)}")
-        if one and other:
-            for kind in _fates(one, other):
-                kinds[kind] += other.size * min(before.times, after.times)
-    if details or (before.times != after.times and (before.row.tensors or after.row.tensors)):
-        kinds["resized"] = _size(new) - _size(old)
-        details += [f"{before.times:,} → {after.times:,} copies"] * (before.times != after.times)
+    for old, new in _pair_tensors(before.row.tensors, after.row.tensors, level):
+        name = (new or old or _NO_TENSOR).name
+        if more := _counted_elements(new) * after.copies - _counted_elements(old) * before.copies:
+            resized[name] += more
+        if old is None or new is None or _is_resized(old, new, level):
+            details.append(f"{name} {_shape(old)} → {_shape(new)}")
+        if old and new:
+            for kind in _tensor_changes(old, new):
+                kinds[kind] += new.size * min(before.copies, after.copies)
+    other_copies = before.copies != after.copies and bool(before.row.tensors or after.row.tensors)
+    if other_copies:
+        details.append(f"{before.copies:,} → {after.copies:,} copies")
+    if details:
+        kinds["resized"] = _elements(after_totals) - _elements(before_totals)
     if not kinds:
         return None
-    was = before.path if alike else ""
-    resized = dict(tensors) if "resized" in kinds else {}
-    return Change(after.path, was, after.row.type, dict(kinds), old, new, "; ".join(details), resized)
+    return Change(
+        path=after.path,
+        was=before.path if level else "",
+        type=after.row.type,
+        kinds=dict(kinds),
+        before=before_totals,
+        after=after_totals,
+        detail="; ".join(details),
+        tensors=dict(resized) if "resized" in kinds else {},
+    )
 
 
-def _counted(tensor: Tensor | None) -> int:
-    """The elements of a tensor that are counted where it stands."""
+def _counted_elements(tensor: Tensor | None) -> int:
+    """Return the elements of a tensor that are counted in its layer."""
     return 0 if tensor is None or tensor.tied_to else tensor.size
 
 
-def _differ(one: Tensor, other: Tensor, alike: Likeness | None) -> bool:
-    return _layout(one) != _layout(other) if alike and alike.endswith("layout") else one.shape != other.shape
+def _is_resized(old: Tensor, new: Tensor, level: MatchLevel | None) -> bool:
+    return _layout(old) != _layout(new) if level and level.by_layout else old.shape != new.shape
 
 
-_NOTHING = Tensor("", ())
+_NO_TENSOR = Tensor("", ())
 
 
-def _fates(one: Tensor, other: Tensor) -> Iterator[Kind]:
-    if bool(one.tied_to) != bool(other.tied_to):
-        yield "tied" if other.tied_to else "untied"
-    if one.dtype != other.dtype:
+def _tensor_changes(old: Tensor, new: Tensor) -> Iterator[ChangeKind]:
+    if bool(old.tied_to) != bool(new.tied_to):
+        yield "tied" if new.tied_to else "untied"
+    if old.dtype != new.dtype:
         yield "converted"
-    if one.trainable != other.trainable and one.role == other.role and not other.tied_to:
-        yield "unfrozen" if other.trainable else "frozen"
+    if old.trainable != new.trainable and old.role == new.role and not new.tied_to:
+        yield "unfrozen" if new.trainable else "frozen"
 
 
-def _tensor_pairs(
-    before: Sequence[Tensor], after: Sequence[Tensor], alike: Likeness | None
+def _pair_tensors(
+    before: Sequence[Tensor], after: Sequence[Tensor], level: MatchLevel | None
 ) -> Iterator[tuple[Tensor | None, Tensor | None]]:
-    """The tensors of two layers, side by side; those of another framework by their roles and layouts, in order."""
-    if alike and alike.endswith("shape"):
+    """Yield the tensors of two layers side by side; those of another framework by their roles and layouts, in order."""
+    if level and not level.by_layout:
         yield from zip(before, after, strict=True)
         return
-    old, new = (dict(_keyed(tensors, alike)) for tensors in (before, after))
+    old, new = (dict(_key_tensors(tensors, level)) for tensors in (before, after))
     for key in dict.fromkeys((*old, *new)):
         yield old.get(key), new.get(key)
 
 
-def _keyed(tensors: Sequence[Tensor], alike: Likeness | None) -> Iterator[tuple[Hashable, Tensor]]:
+def _key_tensors(tensors: Sequence[Tensor], level: MatchLevel | None) -> Iterator[tuple[Hashable, Tensor]]:
+    """Yield each tensor under its name or its layout, numbered where several have the same."""
     seen: Counter[Hashable] = Counter()
     for tensor in tensors:
-        key: Hashable = (tensor.role, _layout(tensor)) if alike else tensor.name
+        key: Hashable = (tensor.role, _layout(tensor)) if level else tensor.name
         seen[key] += 1
         yield (key, seen[key]), tensor
 
@@ -304,5 +338,5 @@ def _shape(tensor: Tensor | None) -> str:
     return "nothing" if tensor is None else "×".join(map(str, tensor.shape)) or "1"
 
 
-def _size(totals: Totals) -> int:
+def _elements(totals: Totals) -> int:
     return totals.trainable + totals.frozen + totals.buffers

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
-from paramcount.model.report import Report, Row
+from paramcount.model.report import Report
 from paramcount.model.tensors import UNKNOWN_SIZE, Tensor
 
 View = Literal["torch", "keras", "stored", "state_dict", "unpacked"]
@@ -19,14 +19,14 @@ DEFINITIONS: Mapping[View, str] = {
     "unpacked": "weights, packed ones as the values that they stand for",
 }
 
-MAX_ITEMS = 20
-"""How many items of a kind are told one by one."""
+MAX_ITEMS_PER_KIND = 20
+"""How many items of a kind are listed; all others share one."""
 
-Kind = Literal["weight", "buffer", "tied", "packed", "unpacked"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+ItemKind = Literal["weight", "buffer", "tied", "packed", "unpacked"]
+ITEM_KINDS: tuple[ItemKind, ...] = get_args(ItemKind)
 
-# Tied tensors are counted where they stand first; scales and zero points are no weights.
-_COUNTED_BY: Mapping[Kind, tuple[View, ...]] = {
+# A tied tensor is counted under its first name; scales and zero points are no weights.
+_COUNTED_BY: Mapping[ItemKind, tuple[View, ...]] = {
     "weight": ("torch", "keras", "stored", "state_dict", "unpacked"),
     "buffer": ("keras", "stored", "state_dict"),
     "tied": ("state_dict",),
@@ -35,16 +35,17 @@ _COUNTED_BY: Mapping[Kind, tuple[View, ...]] = {
 }
 
 
-class Item(NamedTuple):
+class ViewItem(NamedTuple):
     """Tensors that the same views count."""
 
-    kind: Kind
+    kind: ItemKind
     name: str
     tensors: int
     elements: int
 
     @property
     def counted_by(self) -> tuple[View, ...]:
+        """The views that count it."""
         return _COUNTED_BY[self.kind]
 
 
@@ -53,32 +54,34 @@ class Views:
     """The total of each view, and the items that these are the sums of."""
 
     totals: Mapping[View, int]
-    items: tuple[Item, ...]
+    items: tuple[ViewItem, ...]
 
 
 def count_by_view(report: Report) -> Views:
-    """The views of a report; `unpacked` only where there are packed weights and all of them are understood."""
-    found: dict[tuple[Kind, str], tuple[int, int]] = {}
-    known = True
-    for tensor, times in _tensors(report.root):
-        known &= tensor.logical_size != UNKNOWN_SIZE
-        for kind, name, elements in _items(tensor):
-            tensors, before = found.get((kind, name), (0, 0))
-            found[kind, name] = tensors + times, before + elements * times
-    items = tuple(_few([Item(*key, *counts) for key, counts in found.items()]))
-    if not known:
-        items = tuple(item for item in items if item.kind != "unpacked")
-    told = [view for view in DEFINITIONS if view != "unpacked" or any(item.kind == "unpacked" for item in items)]
-    return Views({view: sum(i.elements for i in items if view in i.counted_by) for view in told}, items)
+    """Count a report in each view; in `unpacked` only where there are packed weights and the size of all is known."""
+    counts: dict[tuple[ItemKind, str], tuple[int, int]] = {}
+    sizes_known = True
+    for row, copies in report.root.walk():
+        for tensor in row.tensors:
+            sizes_known &= tensor.logical_size != UNKNOWN_SIZE
+            for kind, name, elements in _classify(tensor):
+                tensors_before, elements_before = counts.get((kind, name), (0, 0))
+                counts[kind, name] = tensors_before + copies, elements_before + elements * copies
+    items = [ViewItem(kind, name, tensors, elements) for (kind, name), (tensors, elements) in counts.items()]
+    if not sizes_known:
+        items = [item for item in items if item.kind != "unpacked"]
+    has_unpacked = any(item.kind == "unpacked" for item in items)
+    listed = tuple(_top_items(items))
+    totals: dict[View, int] = {
+        view: sum(item.elements for item in listed if view in item.counted_by)
+        for view in DEFINITIONS
+        if view != "unpacked" or has_unpacked
+    }
+    return Views(totals, listed)
 
 
-def _tensors(root: Row) -> Iterator[tuple[Tensor, int]]:
-    """Every tensor, and how many copies of it the model holds."""
-    return ((tensor, copies) for row, copies in root.walk() for tensor in row.tensors)
-
-
-def _items(tensor: Tensor) -> Iterator[tuple[Kind, str, int]]:
-    """What a tensor is to the views: its kind, what it is told as, its elements."""
+def _classify(tensor: Tensor) -> Iterator[tuple[ItemKind, str, int]]:
+    """Yield the items that a tensor belongs to: kind, name, its elements there."""
     name = tensor.name.rpartition(".")[2]
     if tensor.tied_to:
         yield "tied", tensor.tied_to, tensor.size
@@ -91,11 +94,11 @@ def _items(tensor: Tensor) -> Iterator[tuple[Kind, str, int]]:
         yield "weight", "weights", tensor.size
 
 
-def _few(items: list[Item]) -> Iterator[Item]:
-    """The items by kind, and of very many of a kind the largest, with the others as one."""
-    for kind in _COUNTED_BY:
-        ours = sorted((item for item in items if item.kind == kind), key=lambda item: -item.elements)
-        yield from ours[:MAX_ITEMS]
-        if more := ours[MAX_ITEMS:]:
-            name = f"{len(more):,} others"
-            yield Item(kind, name, sum(item.tensors for item in more), sum(item.elements for item in more))
+def _top_items(items: list[ViewItem]) -> Iterator[ViewItem]:
+    """Yield the items by kind, the largest of each first; those above MAX_ITEMS_PER_KIND as one."""
+    for kind in ITEM_KINDS:
+        largest = sorted((item for item in items if item.kind == kind), key=lambda item: -item.elements)
+        yield from largest[:MAX_ITEMS_PER_KIND]
+        if others := largest[MAX_ITEMS_PER_KIND:]:
+            tensors, elements = sum(item.tensors for item in others), sum(item.elements for item in others)
+            yield ViewItem(kind, f"{len(others):,} others", tensors, elements)

@@ -1,19 +1,19 @@
-"""What training takes in memory: weights, gradients, and optimizer states by the optimizers' own code."""
+"""The memory that training takes: weights, gradients, and optimizer states by the optimizers' own code."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Literal, NamedTuple, get_args
 
 from paramcount.model.dtypes import DTYPES
-from paramcount.model.report import Report, Row
+from paramcount.model.report import Report
 
 Precision = Literal["fp32", "bf16", "mixed"]
-"""fp32: all in float32. bf16: all in bfloat16. mixed: bfloat16, and a float32 master copy of what trains, which the
-optimizer works on (ZeRO, arXiv:1910.02054, section 3.1: 2 + 2 + 12 bytes a parameter with Adam)."""
+"""fp32: all in float32. bf16: all in bfloat16. mixed: bfloat16, and a float32 master copy of the trainable weights,
+which the optimizer works on (ZeRO, arXiv:1910.02054, section 3.1: 2 + 2 + 12 bytes a parameter with Adam)."""
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
@@ -23,31 +23,33 @@ NOT_INCLUDED = (
     "the framework's own memory and what fragmentation loses",
 )
 
-_CAST = frozenset(("F64", "F32", "F16", "BF16"))
-"""Weights that a precision is for; packed and integer ones stay as they are stored (QLoRA's frozen base)."""
+_CAST_DTYPES = frozenset(("F64", "F32", "F16", "BF16"))
+"""The dtypes that a precision replaces; packed and integer weights stay as they are stored (QLoRA's frozen base)."""
 
 Shape = tuple[int, ...]
 
 
 class State(NamedTuple):
-    """What an optimizer keeps beside a tensor of a shape: bytes, given those of an element where it works."""
+    """One state that an optimizer keeps for each trainable tensor."""
 
     name: str
-    size: Callable[[Shape, int], int]
-    formula: str = ""  # none: as many bytes for each element that trains as it has where the optimizer works
+    size: Callable[
+        [Shape, int], int
+    ]  # bytes, by the tensor's shape and the bytes of an element as the optimizer sees it
+    formula: str = ""  # empty: as many bytes as the tensor has there
 
 
 class Optimizer(NamedTuple):
-    """What an optimizer keeps, and the code that says so."""
+    """The states that an optimizer keeps, and the code that they were read from."""
 
     states: tuple[State, ...]
     source: str
-    once: int = 0  # bytes that it keeps beside all tensors
-    is_once: str = ""
+    shared_bytes: int = 0  # kept once for all tensors
+    shared_formula: str = ""
 
 
-class Item(NamedTuple):
-    """One line of the bill."""
+class MemoryItem(NamedTuple):
+    """One kind of memory."""
 
     name: str
     bytes: int
@@ -56,39 +58,40 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TrainingMemory:
-    """The bill, and what is not on it."""
+    """The bytes that training takes, item by item."""
 
     optimizer: str
     precision: Precision
-    items: tuple[Item, ...]
+    items: tuple[MemoryItem, ...]
     source: str
 
     @property
     def total(self) -> int:
+        """The sum of the items."""
         return sum(item.bytes for item in self.items)
 
 
-def _alike(name: str) -> State:
-    """As torch.zeros_like(parameter)."""
-    return State(name, lambda shape, each: each * prod(shape))
+def _zeros_like(name: str) -> State:
+    """Return a state of the tensor's shape and dtype, as torch.zeros_like(parameter) makes it."""
+    return State(name, lambda shape, element_bytes: element_bytes * prod(shape))
 
 
 def _scalar(name: str, note: str) -> State:
-    return State(name, lambda _shape, _each: 4, f"4 bytes a tensor ({note})")
+    return State(name, lambda _shape, _element_bytes: 4, f"4 bytes a tensor ({note})")
 
 
 _STEP = _scalar("step", "float32; on the CPU unless fused")
 
 
-def _row(shape: Shape, _: int) -> int:
+def _row_factor(shape: Shape, _: int) -> int:
     return 4 * prod(shape[:-1]) if len(shape) >= 2 else 0
 
 
-def _column(shape: Shape, _: int) -> int:
+def _column_factor(shape: Shape, _: int) -> int:
     return 4 * prod((*shape[:-2], shape[-1])) if len(shape) >= 2 else 0
 
 
-def _unfactored(shape: Shape, _: int) -> int:
+def _unfactored_moments(shape: Shape, _: int) -> int:
     return 4 * prod(shape) if len(shape) < 2 else 0
 
 
@@ -109,15 +112,15 @@ _ABSMAX = "4 bytes a block of 256, of tensors of at least 4,096 elements"
 
 OPTIMIZERS: Mapping[str, Optimizer] = {
     "sgd": Optimizer((), "torch.optim.SGD with momentum=0"),
-    "momentum": Optimizer((_alike("momentum_buffer"),), "torch.optim.SGD with momentum"),
-    "adam": Optimizer((_alike("exp_avg"), _alike("exp_avg_sq"), _STEP), "torch.optim.Adam"),
-    "adamw": Optimizer((_alike("exp_avg"), _alike("exp_avg_sq"), _STEP), "torch.optim.AdamW"),
-    "lion": Optimizer((_alike("exp_avg"),), "lion_pytorch.Lion"),
+    "momentum": Optimizer((_zeros_like("momentum_buffer"),), "torch.optim.SGD with momentum"),
+    "adam": Optimizer((_zeros_like("exp_avg"), _zeros_like("exp_avg_sq"), _STEP), "torch.optim.Adam"),
+    "adamw": Optimizer((_zeros_like("exp_avg"), _zeros_like("exp_avg_sq"), _STEP), "torch.optim.AdamW"),
+    "lion": Optimizer((_zeros_like("exp_avg"),), "lion_pytorch.Lion"),
     "adafactor": Optimizer(
         (
-            State("exp_avg_sq_row", _row, "4 bytes each of the shape without its last axis"),
-            State("exp_avg_sq_col", _column, "4 bytes each of the shape without its last axis but one"),
-            State("exp_avg_sq", _unfactored, "4 bytes each of tensors of less than two axes"),
+            State("exp_avg_sq_row", _row_factor, "4 bytes each of the shape without its last axis"),
+            State("exp_avg_sq_col", _column_factor, "4 bytes each of the shape without its last axis but one"),
+            State("exp_avg_sq", _unfactored_moments, "4 bytes each of tensors of less than two axes"),
             _scalar("RMS", "float32"),
         ),
         "transformers.Adafactor with beta1=None; its states are float32 whatever the weights are",
@@ -136,48 +139,58 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
 }
 
 
-def cost(report: Report, optimizer: str, precision: Precision = "fp32") -> TrainingMemory:
-    """What one process that trains the whole model holds; `optimizer` is one of OPTIMIZERS."""
-    kind, held = OPTIMIZERS[optimizer], _Held(precision)
-    for row, copies in report.root.walk():
-        held.add(row, copies)
-    trains = sum(prod(shape) * times for shape, times in held.trained.items())
-    width = 4 if precision == "fp32" else 2
-    working = 2 if precision == "bf16" else 4  # where the optimizer works: on the master copy, if there is one
+def count_training_memory(report: Report, optimizer: str, precision: Precision = "fp32") -> TrainingMemory:
+    """Count the bytes of one process that trains the whole model; `optimizer` is one of OPTIMIZERS."""
+    states, source, shared_bytes, shared_formula = OPTIMIZERS[optimizer]
+    tensors = _take_inventory(report, precision)
+    trainable = sum(prod(shape) * copies for shape, copies in tensors.trainable_shapes.items())
+    element_bytes = 4 if precision == "fp32" else 2
+    state_bytes = 2 if precision == "bf16" else 4  # of an element as the optimizer sees it: of the master copy, if any
     items = [
-        Item("weights that train", held.trainable, f"{width} bytes × {trains:,}"),
-        Item("frozen weights", held.frozen, f"{width} bytes each; packed and integer ones as they are stored"),
-        Item("buffers", held.buffers, f"{width} bytes each; integer ones as they are stored"),
+        MemoryItem("weights that train", tensors.trainable_bytes, f"{element_bytes} bytes × {trainable:,}"),
+        MemoryItem(
+            "frozen weights",
+            tensors.frozen_bytes,
+            f"{element_bytes} bytes each; packed and integer ones as they are stored",
+        ),
+        MemoryItem("buffers", tensors.buffer_bytes, f"{element_bytes} bytes each; integer ones as they are stored"),
     ]
     if precision == "mixed":
-        items.append(Item("master weights", 4 * trains, f"4 bytes × {trains:,}"))
-    items.append(Item("gradients", width * trains, f"{width} bytes × {trains:,}"))
-    for state in kind.states:
-        size = sum(state.size(shape, working) * times for shape, times in held.trained.items())
-        items.append(Item(f"optimizer: {state.name}", size, state.formula or f"{working} bytes × {trains:,}"))
-    if kind.once and any(map(_is_blockwise, held.trained)):
-        items.append(Item("optimizer: shared", kind.once, kind.is_once))
-    return TrainingMemory(optimizer, precision, tuple(items), kind.source)
+        items.append(MemoryItem("master weights", 4 * trainable, f"4 bytes × {trainable:,}"))
+    items.append(MemoryItem("gradients", element_bytes * trainable, f"{element_bytes} bytes × {trainable:,}"))
+    for state in states:
+        size = sum(state.size(shape, state_bytes) * copies for shape, copies in tensors.trainable_shapes.items())
+        formula = state.formula or f"{state_bytes} bytes × {trainable:,}"
+        items.append(MemoryItem(f"optimizer: {state.name}", size, formula))
+    if shared_bytes and any(map(_is_blockwise, tensors.trainable_shapes)):
+        items.append(MemoryItem("optimizer: shared", shared_bytes, shared_formula))
+    return TrainingMemory(optimizer, precision, tuple(items), source)
 
 
-class _Held:
-    """The tensors of a report: shapes that train, with how often each is there, and the bytes of all."""
+@dataclass(slots=True)
+class _TensorInventory:
+    """The bytes of a model's tensors in one precision, and the shapes that train with the number of their copies."""
 
-    def __init__(self, precision: Precision) -> None:
-        self.bits = 32 if precision == "fp32" else 16
-        self.trained: Counter[Shape] = Counter()
-        self.trainable = self.frozen = self.buffers = 0
+    trainable_bytes: int = 0
+    frozen_bytes: int = 0
+    buffer_bytes: int = 0
+    trainable_shapes: Counter[Shape] = field(default_factory=Counter)
 
-    def add(self, row: Row, times: int) -> None:
+
+def _take_inventory(report: Report, precision: Precision) -> _TensorInventory:
+    inventory, cast_bits = _TensorInventory(), 32 if precision == "fp32" else 16
+    for row, copies in report.root.walk():
         for tensor in row.tensors:
             if tensor.tied_to:
                 continue
-            bits = self.bits if tensor.dtype in _CAST or tensor.trainable else DTYPES[tensor.dtype]
-            size = -(-tensor.size * bits // 8) * times
+            is_cast = tensor.dtype in _CAST_DTYPES or tensor.trainable
+            bits = cast_bits if is_cast else DTYPES[tensor.dtype]
+            size = -(-tensor.size * bits // 8) * copies
             if tensor.role == "buffer":
-                self.buffers += size
+                inventory.buffer_bytes += size
             elif tensor.trainable:
-                self.trainable += size
-                self.trained[tensor.shape] += times
+                inventory.trainable_bytes += size
+                inventory.trainable_shapes[tensor.shape] += copies
             else:
-                self.frozen += size
+                inventory.frozen_bytes += size
+    return inventory

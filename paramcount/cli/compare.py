@@ -18,7 +18,7 @@ from paramcount.cli.options import Parser, add_adapter, add_colour, add_counting
 from paramcount.cli.terminal import EXIT_CHECK_FAILED, CommandError, color_table, print_error
 from paramcount.model.budget import Limits
 from paramcount.model.errors import TooLarge
-from paramcount.rendering.comparison import comparison_as_json, comparison_as_markdown, comparison_as_text
+from paramcount.rendering.comparison import as_json, as_markdown, as_text
 
 OPERANDS = "BEFORE AFTER"
 
@@ -51,12 +51,12 @@ def run(args: argparse.Namespace, limits: Limits) -> int:
     except TooLarge as error:
         raise CommandError(f"{args.before} and {args.after}: {error.detail}") from None
     if args.media == "json":
-        answer = comparison_as_json(comparison)
+        answer = as_json(comparison)
         sys.stdout.write(orjson.dumps(answer, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
     elif args.media == "markdown":
-        sys.stdout.write(comparison_as_markdown(comparison))
+        sys.stdout.write(as_markdown(comparison))
     else:
-        sys.stdout.write(color_table(comparison_as_text(comparison), args.color))
+        sys.stdout.write(color_table(as_text(comparison), args.color))
     if args.exact and not (before.exact and after.exact):
         return print_error("the counts are not exact, as --exact asks", status=EXIT_CHECK_FAILED)
     return EXIT_CHECK_FAILED if args.exit_code and comparison.changes else 0

@@ -7,102 +7,111 @@ from typing import Any, TypedDict
 
 import orjson
 
-from paramcount.analysis.compare import Change, Comparison
+from paramcount.analysis.compare import Change, ChangeKind, Comparison
 from paramcount.model.report import Report
 from paramcount.model.tensors import Convention
-from paramcount.rendering.fields import TotalFields, printable, total_fields
+from paramcount.rendering.fields import TOTALS, TotalFields, printable, total_fields
+from paramcount.rendering.json import warning_as_json
 from paramcount.rendering.markdown import code, table
 
-MOST_NAMES = 20
-"""How many tensors are told by name."""
+MAX_RESIZED_TENSORS = 20
+"""How many names of tensors have an entry of their own; all others share one."""
+
+
+class ChangeSummary(TypedDict):
+    """How many layers a kind of change concerns, and how many elements."""
+
+    layers: int
+    elements: int
 
 
 class Resized(TypedDict):
-    """The tensors of one name in resized layers: how many layers, and how many elements there are more."""
+    """The tensors of one name in resized layers: how many layers, and how many elements more."""
 
     tensor: str
     layers: int
     elements: int
 
 
-def comparison_as_json(comparison: Comparison) -> dict[str, Any]:
-    """The comparison as JSON-able data."""
-    convention = comparison.convention
-    old, new = (total_fields(report.root.totals, convention) for report in (comparison.before, comparison.after))
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """Return the comparison's members."""
+    before, after = _totals(comparison)
     return {
-        "convention": convention,
+        "convention": comparison.convention,
         "exact": comparison.before.exact and comparison.after.exact,
-        "before": _side(comparison.before, old),
-        "after": _side(comparison.after, new),
-        "difference": {name: new[name] - old[name] for name in old},  # type: ignore[literal-required]
-        "summary": summary(comparison),
-        "resized": resized(comparison),
-        "changes": [_change(change, convention) for change in comparison.changes],
+        "before": _report_as_json(comparison.before, before),
+        "after": _report_as_json(comparison.after, after),
+        "difference": {name: after[name] - before[name] for name in TOTALS},
+        "summary": summarize(comparison),
+        "resized": resized_tensors(comparison),
+        "changes": [_change_as_json(change, comparison.convention) for change in comparison.changes],
     }
 
 
-def summary(comparison: Comparison) -> dict[str, dict[str, int]]:
-    """How many layers each kind of change concerns, and how many elements."""
-    found: dict[str, dict[str, int]] = {}
+def summarize(comparison: Comparison) -> dict[ChangeKind, ChangeSummary]:
+    """Return the layers and elements that each kind of change concerns."""
+    summary: dict[ChangeKind, ChangeSummary] = {}
     for change in comparison.changes:
         for kind, elements in change.kinds.items():
-            entry = found.setdefault(kind, {"layers": 0, "elements": 0})
+            entry = summary.setdefault(kind, {"layers": 0, "elements": 0})
             entry["layers"] += 1
             entry["elements"] += elements
-    return found
+    return summary
 
 
-def resized(comparison: Comparison) -> list[Resized]:
-    """What the resized layers come to, by the names of their tensors, the largest first; they add up to `resized`."""
-    found: dict[str, Resized] = {}
+def resized_tensors(comparison: Comparison) -> list[Resized]:
+    """Return the resized tensors by name, the largest change first; they add up to the elements of `resized`."""
+    by_name: dict[str, Resized] = {}
     for change in comparison.changes:
         for name, elements in change.tensors.items():
-            entry = found.setdefault(name, {"tensor": name, "layers": 0, "elements": 0})
+            entry = by_name.setdefault(name, {"tensor": name, "layers": 0, "elements": 0})
             entry["layers"] += 1
             entry["elements"] += elements
-    largest = sorted(found.values(), key=lambda entry: -abs(entry["elements"]))
-    more = largest[MOST_NAMES:]
-    if more:
-        layers, elements = (sum(entry[of] for entry in more) for of in ("layers", "elements"))
-        largest[MOST_NAMES:] = [{"tensor": "", "layers": layers, "elements": elements}]
-    return largest
+    entries = sorted(by_name.values(), key=lambda entry: -abs(entry["elements"]))
+    if others := entries[MAX_RESIZED_TENSORS:]:
+        layers = sum(entry["layers"] for entry in others)
+        elements = sum(entry["elements"] for entry in others)
+        entries[MAX_RESIZED_TENSORS:] = [{"tensor": "", "layers": layers, "elements": elements}]
+    return entries
 
 
-def comparison_as_text(comparison: Comparison) -> str:
-    """A line a change, then the totals of both and the difference."""
-    data = comparison_as_json(comparison)
+def as_text(comparison: Comparison) -> str:
+    """Render a line a change, then the totals of both and the difference."""
+    before, after = _totals(comparison)
     lines = []
     for change in comparison.changes:
         was = f"{change.was} → " if change.was else ""
         detail = f" ({change.detail})" if change.detail else ""
         lines.append(printable(f"{was}{change.path or '(model)'}: {_kinds(change)}{detail}"))
     lines += [
-        f"resized in all: {printable(entry['tensor']) or 'others'} {_come_to(entry)}" for entry in data["resized"]
+        f"resized in all: {printable(entry['tensor']) or 'others'} {_sum_of(entry)}"
+        for entry in resized_tensors(comparison)
     ]
     lines.append(f"{'':10}{'before':>20}{'after':>20}{'difference':>20}")
-    for column in ("total", "trainable", "frozen", "buffers", "bytes"):
-        old, new = (data[side]["totals"][column] for side in ("before", "after"))
-        more = data["difference"][column]
-        lines.append(f"{column.capitalize():10}{old:>20,}{new:>20,}{more:>+20,}")
-    lines += [printable(f"NOT EXACT, {said}") for said in _unseen(comparison)]
+    for name in TOTALS:
+        difference = after[name] - before[name]
+        lines.append(f"{name.capitalize():10}{before[name]:>20,}{after[name]:>20,}{difference:>+20,}")
+    lines += [printable(f"NOT EXACT, {warning}") for warning in _inexact(comparison)]
     return "\n".join(lines) + "\n"
 
 
-def comparison_as_markdown(comparison: Comparison) -> str:
-    """A section of a review: the totals of both, what the resized layers come to, a row a change."""
-    data = comparison_as_json(comparison)
-    names = (code(f"{data[side]['name'] or 'model'} ({data[side]['format']})") for side in ("before", "after"))
+def as_markdown(comparison: Comparison) -> str:
+    """Render a section of a review: the totals of both, the resized tensors, a row a change."""
+    before, after = _totals(comparison)
+    reports = (comparison.before, comparison.after)
+    names = [code(f"{report.root.name or 'model'} ({report.format})") for report in reports]
     lines = [f"## Parameters: {' → '.join(names)}", ""]
-    if not data["exact"]:
+    if not all(report.exact for report in reports):
         lines += ["**Not exact:** what could not be seen is not compared.", ""]
-        lines += [*(f"- {code(said)}" for said in _unseen(comparison)), ""]
-    rows = [
-        [column.capitalize(), *(f"{data[side]['totals'][column]:,}" for side in ("before", "after")), f"{more:+,}"]
-        for column, more in data["difference"].items()
+        lines += [*(f"- {code(warning)}" for warning in _inexact(comparison)), ""]
+    totals = [
+        [name.capitalize(), f"{before[name]:,}", f"{after[name]:,}", f"{after[name] - before[name]:+,}"]
+        for name in TOTALS
     ]
-    lines += table([f"As {data['convention']} counts", "Before", "After", "Difference"], rows, 1)
-    lines += [f"- resized in all: {code(entry['tensor']) or 'others'} {_come_to(entry)}" for entry in data["resized"]]
-    lines += [""] * bool(data["resized"])
+    lines += table([f"As {comparison.convention} counts", "Before", "After", "Difference"], totals, 1)
+    if resized := resized_tensors(comparison):
+        lines += [f"- resized in all: {code(entry['tensor']) or 'others'} {_sum_of(entry)}" for entry in resized]
+        lines.append("")
     changes = [
         [code(change.path or "(model)"), code(change.was), _kinds(change), code(change.detail)]
         for change in comparison.changes
@@ -111,18 +120,31 @@ def comparison_as_markdown(comparison: Comparison) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _unseen(comparison: Comparison) -> list[str]:
-    """What could not be seen of either, and so is not compared."""
-    sides = (("before", comparison.before), ("after", comparison.after))
+COMPARISONS: Mapping[str, Callable[[Comparison], str]] = {
+    "application/json": lambda comparison: orjson.dumps(as_json(comparison)).decode(),
+    "text/plain": as_text,
+    "text/markdown": as_markdown,
+}
+"""The renderers of a comparison, by media type."""
+
+
+def _totals(comparison: Comparison) -> tuple[TotalFields, TotalFields]:
+    """Return the totals before and after."""
+    before, after = comparison.before.root.totals, comparison.after.root.totals
+    return total_fields(before, comparison.convention), total_fields(after, comparison.convention)
+
+
+def _inexact(comparison: Comparison) -> list[str]:
+    """Return the warnings of what could not be seen in either report, and so is not compared."""
     return [
         f"{side}: {warning.path or warning.code}: {warning.detail}"
-        for side, report in sides
+        for side, report in (("before", comparison.before), ("after", comparison.after))
         for warning in report.warnings
         if not warning.exact
     ]
 
 
-def _come_to(entry: Resized) -> str:
+def _sum_of(entry: Resized) -> str:
     return f"{entry['elements']:+,} in {entry['layers']:,} layer{'s' * (entry['layers'] != 1)}"
 
 
@@ -130,22 +152,18 @@ def _kinds(change: Change) -> str:
     return ", ".join(f"{kind} {elements:{'+' * (kind == 'resized')},}" for kind, elements in change.kinds.items())
 
 
-COMPARISONS: Mapping[str, Callable[[Comparison], str]] = {
-    "application/json": lambda comparison: orjson.dumps(comparison_as_json(comparison)).decode(),
-    "text/plain": comparison_as_text,
-    "text/markdown": comparison_as_markdown,
-}
-"""What renders a comparison, by media type."""
+def _report_as_json(report: Report, totals: TotalFields) -> dict[str, Any]:
+    return {
+        "name": report.root.name,
+        "format": report.format,
+        "exact": report.exact,
+        "totals": totals,
+        "warnings": [warning_as_json(warning) for warning in report.warnings],
+    }
 
 
-def _side(report: Report, totals: TotalFields) -> dict[str, Any]:
-    warnings = [{"code": n.code, "path": n.path, "detail": n.detail} for n in report.warnings]
-    named = {"name": report.root.name, "format": report.format, "exact": report.exact}
-    return {**named, "totals": totals, "warnings": warnings}
-
-
-def _change(change: Change, convention: Convention) -> dict[str, Any]:
-    rendered = {
+def _change_as_json(change: Change, convention: Convention) -> dict[str, Any]:
+    members = {
         "path": change.path,
         "type": change.type,
         "kinds": change.kinds,
@@ -153,4 +171,4 @@ def _change(change: Change, convention: Convention) -> dict[str, Any]:
         "after": total_fields(change.after, convention),
         "detail": change.detail,
     }
-    return rendered | ({"was": change.was} if change.was else {})
+    return members | ({"was": change.was} if change.was else {})

@@ -5,36 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from paramcount.analysis.conventions import DEFINITIONS, Item, Views
+from paramcount.analysis.conventions import DEFINITIONS, View, ViewItem, Views
 from paramcount.rendering.fields import printable
 from paramcount.rendering.markdown import code, table
 
+_MAX_NAME_CHARACTERS = 60
 
-def views_as_json(views: Views) -> dict[str, Any]:
-    """Each total is the sum of the items that it counts."""
+
+def as_json(views: Views) -> dict[str, Any]:
+    """Return the views' totals, each the sum of the items that it counts."""
     return {
         "totals": dict(views.totals),
-        "items": [item._asdict() | {"counted_by": _columns(item, views)} for item in views.items],
+        "items": [item._asdict() | {"counted_by": _counted_by(item, views)} for item in views.items],
     }
 
 
-def views_as_text(views: Views, columns: int) -> str:
-    """A table for a terminal, and what each column means."""
-    rows = list(_rows(views))
-    heading = ["Counted as", *views.totals]
-    widths = [max(len(row[place]) for row in (heading, *rows)) for place in range(len(heading))]
-    lines = [
-        "  ".join((row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))))
-        for row in (heading, *rows)
-    ]
-    if max(map(len, lines)) > columns:  # too narrow for a table: an item a line
+def as_text(views: Views, columns: int) -> str:
+    """Render a table for a terminal, and what each column means; where it is too wide, a line an item."""
+    rows = [["Counted as", *views.totals], *_rows(views)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for name, *numbers in rows:
+        cells = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
+        lines.append("  ".join((name.ljust(widths[0]), *cells)))
+    if max(map(len, lines)) > columns:
         lines = [f"{view}: {total:,}" for view, total in views.totals.items()]
-        lines += [f"{_name(item)}: {item.elements:,} in {', '.join(_columns(item, views))}" for item in views.items]
+        lines += [f"{_label(item)}: {item.elements:,} in {', '.join(_counted_by(item, views))}" for item in views.items]
     return "\n".join((*lines, *(f"{view}: {DEFINITIONS[view]}" for view in views.totals))) + "\n"
 
 
-def views_as_markdown(views: Views) -> str:
-    """A section of a model card."""
+def as_markdown(views: Views) -> str:
+    """Render a section of a model card."""
     rows = [[code(name), *numbers] for name, *numbers in _rows(views)]
     lines = ["## Views", "", *table(["Counted as", *views.totals], rows, 1)]
     return "\n".join((*lines, *(f"- {code(view)}: {DEFINITIONS[view]}" for view in views.totals))) + "\n"
@@ -42,19 +43,20 @@ def views_as_markdown(views: Views) -> str:
 
 def _rows(views: Views) -> Iterator[list[str]]:
     for item in views.items:
-        counted = _columns(item, views)
-        yield [_name(item), *(f"{item.elements:,}" if view in counted else "" for view in views.totals)]
+        counted_by = _counted_by(item, views)
+        yield [_label(item), *(f"{item.elements:,}" if view in counted_by else "" for view in views.totals)]
     yield ["total", *(f"{total:,}" for total in views.totals.values())]
 
 
-def _columns(item: Item, views: Views) -> list[str]:
+def _counted_by(item: ViewItem, views: Views) -> list[View]:
     return [view for view in views.totals if view in item.counted_by]
 
 
-def _name(item: Item) -> str:
-    """What an item is told as: "buffers: 53 × running_mean"."""
+def _label(item: ViewItem) -> str:
+    """Return an item's label: "53 × running_mean", "1 tied to wte.weight"."""
     if item.kind in ("weight", "packed", "unpacked"):
         return item.name
     name = printable(item.name)
-    shown = name if len(name) <= 60 else f"{name[:30]}…{name[-29:]}"
-    return f"{item.tensors:,} × {shown}" if item.kind == "buffer" else f"{item.tensors:,} tied to {shown}"
+    if len(name) > _MAX_NAME_CHARACTERS:
+        name = f"{name[:30]}…{name[-29:]}"
+    return f"{item.tensors:,} × {name}" if item.kind == "buffer" else f"{item.tensors:,} tied to {name}"

@@ -9,18 +9,16 @@ from typing import Any
 from paramcount.adapters import AdapterProblems, adapt
 from paramcount.analysis.compare import Comparison, compare
 from paramcount.analysis.conventions import count_by_view
-from paramcount.analysis.training_memory import cost
+from paramcount.analysis.training_memory import count_training_memory
 from paramcount.counting.count import Options, count
 from paramcount.formats.detect import detect, read
 from paramcount.formats.source import Source
 from paramcount.model.budget import Limits
 from paramcount.model.errors import ArchitectureError, Problems, TooLarge, UnknownFormat
 from paramcount.model.report import Report
-from paramcount.rendering import RENDERERS
-from paramcount.rendering.conventions import views_as_json, views_as_markdown, views_as_text
+from paramcount.rendering import RENDERERS, conventions, training_memory
 from paramcount.rendering.json import as_json
 from paramcount.rendering.text import WIDTH, as_text
-from paramcount.rendering.training_memory import training_memory_as_json, training_memory_as_text
 from paramcount.requests.envelope import CountRequest, check_rules
 from paramcount.schema.registry import Format
 
@@ -85,9 +83,10 @@ def to_json(report: Report, request: CountRequest, limits: Limits) -> dict[str, 
     check_rows(report, request, limits)
     answer = as_json(report, request.detail, request.depth)
     if request.views:
-        answer["views"] = views_as_json(count_by_view(report))
+        answer["views"] = conventions.as_json(count_by_view(report))
     if request.optimizer is not None:
-        answer["training"] = training_memory_as_json(cost(report, request.optimizer, request.precision))
+        memory = count_training_memory(report, request.optimizer, request.precision)
+        answer["training"] = training_memory.as_json(memory)
     return answer
 
 
@@ -101,9 +100,9 @@ def render(report: Report, request: CountRequest, limits: Limits, media: str, co
         parts = [RENDERERS[media](report, request.detail, request.depth)]
     if request.views and media in ("text/plain", "text/markdown"):
         views = count_by_view(report)
-        parts.append(views_as_text(views, columns) if is_text else views_as_markdown(views))
+        parts.append(conventions.as_text(views, columns) if is_text else conventions.as_markdown(views))
     if request.optimizer is not None and is_text:
-        parts.append(training_memory_as_text(cost(report, request.optimizer, request.precision)))
+        parts.append(training_memory.as_text(count_training_memory(report, request.optimizer, request.precision)))
     return "\n".join(parts)
 
 

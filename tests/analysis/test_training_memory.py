@@ -1,4 +1,4 @@
-"""The bill of training, against what the optimizers really hold (tools/oracle/golden_optimizers.py)."""
+"""The memory of training, against what the optimizers really hold (tools/oracle/golden_optimizers.py)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramcount.analysis.training_memory import OPTIMIZERS, PRECISIONS, Precision, cost
+from paramcount.analysis.training_memory import OPTIMIZERS, PRECISIONS, Precision, count_training_memory
 from paramcount.counting.count import Options, count
 from paramcount.counting.freezing import Rule
 from paramcount.formats.detect import detect, read
 from paramcount.model.report import Report
-from paramcount.rendering.training_memory import training_memory_as_json, training_memory_as_text
+from paramcount.rendering.training_memory import as_json, as_text
 
-GOLDEN = json.loads((Path(__file__).parent / "golden/optimizers.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden/optimizers.json").read_text())
 
 
 def tensors(shapes: dict[str, Any], *rules: tuple[str, bool], **members: Any) -> Report:
@@ -25,31 +25,31 @@ def tensors(shapes: dict[str, Any], *rules: tuple[str, bool], **members: Any) ->
     return count(read(payload, detect(payload)), Options(rules=tuple(Rule(*rule) for rule in rules)))
 
 
-def bill(report: Report, optimizer: str, precision: Precision) -> dict[str, int]:
-    found = cost(report, optimizer, precision)
-    assert found.total == sum(item.bytes for item in found.items)
-    return {item.name: item.bytes for item in found.items if item.bytes}
+def bytes_by_item(report: Report, optimizer: str, precision: Precision) -> dict[str, int]:
+    memory = count_training_memory(report, optimizer, precision)
+    assert memory.total == sum(item.bytes for item in memory.items)
+    return {item.name: item.bytes for item in memory.items if item.bytes}
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_it_is_what_the_optimizer_holds(optimizer: str, precision: Precision) -> None:
-    assert bill(tensors(GOLDEN["shapes"]), optimizer, precision) == GOLDEN["held"][optimizer][precision]
+    assert bytes_by_item(tensors(GOLDEN["shapes"]), optimizer, precision) == GOLDEN["held"][optimizer][precision]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_copies_cost_as_much_as_they_would_written_out(optimizer: str, precision: Precision) -> None:
     shapes = {f"h.{index}.{name}": shape for index in range(40) for name, shape in GOLDEN["shapes"].items()}
-    once = bill(tensors(GOLDEN["shapes"]), optimizer, precision)
-    assert bill(tensors(shapes), optimizer, precision) == {
+    once = bytes_by_item(tensors(GOLDEN["shapes"]), optimizer, precision)
+    assert bytes_by_item(tensors(shapes), optimizer, precision) == {
         name: size if name == "optimizer: shared" else 40 * size for name, size in once.items()
     }
 
 
 def test_what_is_frozen_has_no_gradient() -> None:
     report = tensors({"a": [10, 10], "b": [10]}, ("a", False))
-    assert bill(report, "adamw", "mixed") == {
+    assert bytes_by_item(report, "adamw", "mixed") == {
         "weights that train": 20,  # 2 · 10
         "frozen weights": 200,
         "master weights": 40,
@@ -58,13 +58,13 @@ def test_what_is_frozen_has_no_gradient() -> None:
         "optimizer: exp_avg_sq": 40,
         "optimizer: step": 4,
     }
-    assert bill(tensors({"a": [10]}, ("a", False)), "adam8bit", "bf16") == {"frozen weights": 20}
+    assert bytes_by_item(tensors({"a": [10]}, ("a", False)), "adam8bit", "bf16") == {"frozen weights": 20}
 
 
 def test_zero_paper() -> None:
     # ZeRO, section 3.1: 16 bytes a parameter with Adam in mixed precision; the 1.5 billion of GPT-2 need 24 GB.
-    found = cost(tensors({"gpt2": [1_500_000_000]}), "adam", "mixed")
-    assert found.total == 24_000_000_000 + 4  # and its step
+    memory = count_training_memory(tensors({"gpt2": [1_500_000_000]}), "adam", "mixed")
+    assert memory.total == 24_000_000_000 + 4  # and its step
 
 
 def test_buffers_ties_and_packed_weights() -> None:
@@ -78,7 +78,7 @@ def test_buffers_ties_and_packed_weights() -> None:
         "tied": [["embed.weight", "head.weight"]],
     }
     report = count(read(payload, detect(payload)))
-    assert bill(report, "sgd", "bf16") == {
+    assert bytes_by_item(report, "sgd", "bf16") == {
         "weights that train": 80,
         "frozen weights": 100,
         "buffers": 2 * 4 + 8,
@@ -87,25 +87,25 @@ def test_buffers_ties_and_packed_weights() -> None:
 
 
 @given(st.dictionaries(st.sampled_from("abcdefgh"), st.lists(st.integers(0, 90), max_size=4)), st.data())
-def test_a_bill_adds_up(shapes: dict[str, list[int]], data: st.DataObject) -> None:
+def test_items_add_up(shapes: dict[str, list[int]], data: st.DataObject) -> None:
     shapes = shapes or {"a": []}
     optimizer, precision = data.draw(st.sampled_from(sorted(OPTIMIZERS))), data.draw(st.sampled_from(PRECISIONS))
-    together = cost(tensors(shapes), optimizer, precision)
-    alone = [cost(tensors({name: shape}), optimizer, precision) for name, shape in shapes.items()]
+    together = count_training_memory(tensors(shapes), optimizer, precision)
+    alone = [count_training_memory(tensors({name: shape}), optimizer, precision) for name, shape in shapes.items()]
     for item in together.items:
         if item.name != "optimizer: shared":
-            assert item.bytes == sum(each.bytes for found in alone for each in found.items if each.name == item.name)
+            assert item.bytes == sum(each.bytes for memory in alone for each in memory.items if each.name == item.name)
         assert item.bytes >= 0
         assert item.formula
 
 
 def test_json_and_text() -> None:
-    found = cost(tensors({"a": [1000, 1000]}), "adamw", "bf16")
-    rendered = training_memory_as_json(found)
+    memory = count_training_memory(tensors({"a": [1000, 1000]}), "adamw", "bf16")
+    rendered = as_json(memory)
     assert rendered["total"] == 8_000_004 == sum(item["bytes"] for item in rendered["items"])
     assert rendered["items"][0] == {"name": "weights that train", "bytes": 2_000_000, "formula": "2 bytes × 1,000,000"}
     assert any("activations" in each for each in rendered["not_included"])
-    text = training_memory_as_text(found)
+    text = as_text(memory)
     assert text.startswith("Bytes to train with adamw in bf16 (torch.optim.AdamW)\n")
     assert "8,000,004" in text
     assert "not included: activations" in text

@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramcount.analysis import compare as comparing
+from paramcount.analysis import compare as compare_module
 from paramcount.analysis.compare import Comparison, compare
 from paramcount.counting.count import Options, count
 from paramcount.counting.freezing import Rule
 from paramcount.formats.detect import detect, read
 from paramcount.model.errors import TooLarge
 from paramcount.model.report import Report
-from paramcount.rendering.comparison import comparison_as_json, comparison_as_markdown, comparison_as_text
+from paramcount.rendering.comparison import as_json, as_markdown, as_text
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
-GOLDEN = Path(__file__).parent / "golden"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def report(payload: Any, *rules: tuple[str, bool]) -> Report:
@@ -51,20 +51,20 @@ def blocks(
     return tensors(shapes, *rules)
 
 
-def told(before: Report, after: Report) -> list[tuple[str, dict[str, int]]]:
-    found = compare(before, after)
-    reconciles(found)
+def list_changes(before: Report, after: Report) -> list[tuple[str, dict[str, int]]]:
+    comparison = compare(before, after)
+    check_sums(comparison)
     return [
         (
             f"{change.was}>{change.path}" if change.was else change.path,
             {str(kind): size for kind, size in change.kinds.items()},
         )
-        for change in found.changes
+        for change in comparison.changes
     ]
 
 
-def reconciles(found: Comparison) -> None:
-    rendered = comparison_as_json(found)
+def check_sums(comparison: Comparison) -> None:
+    rendered = as_json(comparison)
     for column in ("total", "trainable", "frozen", "buffers", "bytes"):
         more = sum(change["after"][column] - change["before"][column] for change in rendered["changes"])
         assert more == rendered["difference"][column], column
@@ -109,7 +109,7 @@ CHANGES: dict[str, tuple[Report, Report, list[tuple[str, dict[str, int]]]]] = {
         tensors({"a.weight": [4], "b.c.weight": [1], "b.d.weight": [2]}),
         [("b", {"added": 3})],
     ),
-    "the name decides between those alike": (
+    "the name decides between equal ones": (
         tensors({"old.q.weight": [4], "old.k.weight": [4]}),
         tensors({"new.k.weight": [4], "new.q.weight": [4]}),
         [("old.q>new.q", {"renamed": 4}), ("old.k>new.k", {"renamed": 4})],
@@ -137,7 +137,7 @@ CHANGES: dict[str, tuple[Report, Report, list[tuple[str, dict[str, int]]]]] = {
 
 @pytest.mark.parametrize(("before", "after", "changes"), CHANGES.values(), ids=CHANGES)
 def test_a_change(before: Report, after: Report, changes: list[tuple[str, dict[str, int]]]) -> None:
-    assert told(before, after) == changes
+    assert list_changes(before, after) == changes
 
 
 OPPOSITE = {
@@ -149,12 +149,12 @@ OPPOSITE = {
 @pytest.mark.parametrize(("before", "after", "changes"), CHANGES.values(), ids=CHANGES)
 def test_the_other_way_round(before: Report, after: Report, changes: list[tuple[str, dict[str, int]]]) -> None:
     back = compare(after, before)
-    reconciles(back)
-    kinds = [{OPPOSITE.get(kind, kind) for kind in found} for _, found in changes]
+    check_sums(back)
+    kinds = [{OPPOSITE.get(kind, kind) for kind in expected} for _, expected in changes]
     assert sorted(map(sorted, kinds)) == sorted(sorted(change.kinds) for change in back.changes)
 
 
-def test_what_is_said_of_a_resized_layer() -> None:
+def test_detail_of_a_resized_layer() -> None:
     (change,) = compare(keras(dense("a", 4, use_bias=False)), keras(dense("a", 6))).changes
     assert change.detail == "kernel 3×4 → 3×6; bias nothing → 6"
 
@@ -165,37 +165,39 @@ def test_conventions_meet_where_all_is_counted() -> None:
         read({"framework": "keras", "input_shape": [3], "layers": layers}, detect({"layers": []})),
         Options(convention="torch"),
     )
-    found = compare(torch, keras(*layers))
-    assert (found.convention, found.changes) == ("keras", ())
-    rendered = comparison_as_json(found)
+    comparison = compare(torch, keras(*layers))
+    assert (comparison.convention, comparison.changes) == ("keras", ())
+    rendered = as_json(comparison)
     assert rendered["before"]["totals"] == rendered["after"]["totals"]
 
 
 def test_two_frameworks_meet_in_the_layout_of_their_kernels() -> None:
     """Why Keras says 25,636,712 and PyTorch 25,557,032: biases, and what counts batches."""
-    keras_says, torch_says = (json.loads((GOLDEN / f"resnet50-{name}.json").read_text()) for name in ("keras", "torch"))
-    weights = sum(prod(shape) for shape in torch_says["parameters"].values())
-    batches = sum(name.endswith("num_batches_tracked") for name in torch_says["buffers"])
-    found = compare(
+    keras_golden, torch_golden = (
+        json.loads((GOLDEN / f"resnet50-{name}.json").read_text()) for name in ("keras", "torch")
+    )
+    weights = sum(prod(shape) for shape in torch_golden["parameters"].values())
+    batches = sum(name.endswith("num_batches_tracked") for name in torch_golden["buffers"])
+    comparison = compare(
         report(json.loads((EXAMPLES / "resnet50-keras.json").read_text())),
         report((EXAMPLES / "resnet50-torch.txt").read_text()),
     )
-    reconciles(found)
-    assert {kind for change in found.changes for kind in change.kinds} == {"renamed", "resized"}
-    assert comparison_as_json(found)["resized"] == [
-        {"tensor": "bias", "layers": 53, "elements": weights - keras_says["trainable"]},
+    check_sums(comparison)
+    assert {kind for change in comparison.changes for kind in change.kinds} == {"renamed", "resized"}
+    assert as_json(comparison)["resized"] == [
+        {"tensor": "bias", "layers": 53, "elements": weights - keras_golden["trainable"]},
         {"tensor": "num_batches_tracked", "layers": 53, "elements": batches},
     ]
 
 
 def test_the_gates_of_two_frameworks() -> None:
     gates = {"type": "LSTM", "name": "k", "units": 4}
-    found = compare(
+    comparison = compare(
         report({"framework": "keras", "input_shape": [5, 3], "layers": [gates]}),
         report("Net(\n  (t): LSTM(3, 4, batch_first=True)\n)"),
     )
-    reconciles(found)
-    (change,) = found.changes
+    check_sums(comparison)
+    (change,) = comparison.changes
     assert (change.was, change.path) == ("k", "t")
     assert change.kinds == {"renamed": 144, "resized": 16}  # 16·3 + 16·4 + 2·16: PyTorch has two biases
     assert change.detail == "bias_hh_l0 nothing → 16"
@@ -207,25 +209,25 @@ def test_one_framework_has_one_layout() -> None:
     assert {kind for change in compare(before, after).changes for kind in change.kinds} == {"added", "removed"}
 
 
-def test_tensors_of_many_names_are_told_together() -> None:
+def test_many_names_of_tensors_share_an_entry() -> None:
     before, after = (tensors({f"a.{n:03}": [size + n] for n in range(100)}) for size in (1, 2))
-    found = compare(before, after)
-    reconciles(found)
-    told = comparison_as_json(found)["resized"]
-    assert len(told) == 21
-    assert told[-1] == {"tensor": "", "layers": 80, "elements": 80}
+    comparison = compare(before, after)
+    check_sums(comparison)
+    resized = as_json(comparison)["resized"]
+    assert len(resized) == 21
+    assert resized[-1] == {"tensor": "", "layers": 80, "elements": 80}
 
 
 def test_json_and_text() -> None:
-    found = compare(keras(dense("a", 4), dense("b")), keras(dense("a", 4), dense("c"), dense("d", 2)))
-    rendered = comparison_as_json(found)
+    comparison = compare(keras(dense("a", 4), dense("b")), keras(dense("a", 4), dense("c"), dense("d", 2)))
+    rendered = as_json(comparison)
     assert rendered["summary"] == {
         "renamed": {"layers": 1, "elements": 15},
         "added": {"layers": 1, "elements": 8},
     }
     assert rendered["difference"] == {"total": 8, "trainable": 8, "frozen": 0, "buffers": 0, "bytes": 32}
     assert rendered["changes"][0]["was"] == "b"
-    assert comparison_as_text(found).splitlines() == [
+    assert as_text(comparison).splitlines() == [
         "b → c: renamed 15",
         "d: added 8",
         "                        before               after          difference",
@@ -237,24 +239,24 @@ def test_json_and_text() -> None:
     ]
 
 
-def test_what_could_not_be_seen_is_told() -> None:
+def test_what_could_not_be_seen_is_in_the_text() -> None:
     layers = [dense("a"), {"type": "Mystery", "name": "m"}]
     payload = {"framework": "keras", "input_shape": [3], "layers": layers}
     inexact = count(read(payload, detect(payload)), Options(unknown="report"))
-    found = compare(keras(dense("a")), inexact)
-    said = 'after: m: "Mystery" is no known layer; its parameters are not in the totals'
-    assert comparison_as_text(found).splitlines()[-1] == f"NOT EXACT, {said}"
-    assert f"- `{said}`" in comparison_as_markdown(found).splitlines()
+    comparison = compare(keras(dense("a")), inexact)
+    warning = 'after: m: "Mystery" is no known layer; its parameters are not in the totals'
+    assert as_text(comparison).splitlines()[-1] == f"NOT EXACT, {warning}"
+    assert f"- `{warning}`" in as_markdown(comparison).splitlines()
 
 
 def test_markdown() -> None:
-    found = compare(keras(dense("a", 4), dense("b")), keras(dense("a", 5), dense("c|d"), dense("e", 2)))
-    text = comparison_as_markdown(found).splitlines()
+    comparison = compare(keras(dense("a", 4), dense("b")), keras(dense("a", 5), dense("c|d"), dense("e", 2)))
+    text = as_markdown(comparison).splitlines()
     assert text[0] == "## Parameters: `model (native)` → `model (native)`"
     assert "| Total | 31 | 46 | +15 |" in text
     assert "- resized in all: `kernel` +3 in 1 layer" in text  # 3·5 - 3·4
     assert "| `a` |  | resized +4 | `kernel 3×4 → 3×5; bias 4 → 5` |" in text
-    assert "No difference." in comparison_as_markdown(compare(keras(dense("a")), keras(dense("a"))))
+    assert "No difference." in as_markdown(compare(keras(dense("a")), keras(dense("a"))))
 
 
 sizes = st.dictionaries(
@@ -271,12 +273,12 @@ def test_the_changes_add_up(before: Any, after: Any) -> None:
         report({"parameters": {f"{n}.w": {"shape": [s], "requires_grad": flag} for n, (s, flag) in model.items()}})
         for model in (before, after)
     ]
-    found = compare(*reports)
-    reconciles(found)
-    assert bool(found.changes) == (before != after)
+    comparison = compare(*reports)
+    check_sums(comparison)
+    assert bool(comparison.changes) == (before != after)
     kept = before.keys() & after.keys()
     frozen = sum(min(before[name][0], 10**9) and after[name][0] for name in kept if before[name][1] > after[name][1])
-    by_path = [change for change in found.changes if not change.was]
+    by_path = [change for change in comparison.changes if not change.was]
     assert sum(change.kinds.get("frozen", 0) for change in by_path) == frozen
 
 
@@ -287,6 +289,6 @@ def test_large_models_compare() -> None:
 
 
 def test_a_comparison_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comparing, "MAX_MATCH_STEPS", 1000)
+    monkeypatch.setattr(compare_module, "MAX_MATCH_STEPS", 1000)
     with pytest.raises(TooLarge):
         compare(tensors({f"a{i}.w": [1] for i in range(2000)}), tensors({"b.w": [1]}))

@@ -8,62 +8,62 @@ from typing import Any
 
 import pytest
 
-from paramcount.analysis.conventions import KINDS, count_by_view
-from paramcount.rendering.conventions import views_as_json, views_as_markdown, views_as_text
+from paramcount.analysis.conventions import ITEM_KINDS, count_by_view
+from paramcount.rendering.conventions import as_json, as_markdown, as_text
 from tests.formats.test_safetensors import PACKED
 from tests.rendering.reports import ALL, report
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 # What Keras and torchvision say of their ResNet-50s (tools/oracle/golden_reports.py).
 KERAS = json.loads((ROOT / "tests/golden/resnet50-keras.json").read_text())
 TORCH = json.loads((ROOT / "tests/golden/resnet50-torch.json").read_text())
 
 
-def items(found: Any) -> dict[str, int]:
-    return {item.name: item.elements for item in found.items}
+def items(views: Any) -> dict[str, int]:
+    return {item.name: item.elements for item in views.items}
 
 
 def test_resnet50_of_keras() -> None:
-    found = count_by_view(report(json.loads((ROOT / "examples/resnet50-keras.json").read_text())))
-    assert found.totals == {
+    views = count_by_view(report(json.loads((ROOT / "examples/resnet50-keras.json").read_text())))
+    assert views.totals == {
         "torch": KERAS["trainable"],
         **dict.fromkeys(("keras", "stored", "state_dict"), KERAS["total"]),
     }
-    assert items(found) == {"weights": KERAS["trainable"], "moving_mean": 26_560, "moving_variance": 26_560}
+    assert items(views) == {"weights": KERAS["trainable"], "moving_mean": 26_560, "moving_variance": 26_560}
 
 
 def test_resnet50_of_torchvision() -> None:
-    found = count_by_view(report((ROOT / "examples/resnet50-torch.txt").read_text()))
-    assert found.totals["torch"] == 25_557_032
-    assert items(found) == {
+    views = count_by_view(report((ROOT / "examples/resnet50-torch.txt").read_text()))
+    assert views.totals["torch"] == 25_557_032
+    assert items(views) == {
         "weights": 25_557_032,
         "running_mean": 26_560,
         "running_var": 26_560,
         "num_batches_tracked": sum(name.endswith("num_batches_tracked") for name in TORCH["buffers"]),
     }
-    assert found.totals["state_dict"] == 25_557_032 + 2 * 26_560 + 53
+    assert views.totals["state_dict"] == 25_557_032 + 2 * 26_560 + 53
 
 
 def test_ties_are_counted_again_in_a_state_dict() -> None:
     shapes = {"wte.weight": {"shape": [10, 3]}, "lm_head.weight": {"shape": [10, 3]}, "b": {"shape": [2]}}
-    found = count_by_view(report({"parameters": shapes, "tied": [["wte.weight", "lm_head.weight"]]}))
-    assert found.totals == {"torch": 32, "keras": 32, "stored": 32, "state_dict": 62}
-    assert items(found) == {"weights": 32, "wte.weight": 30}
+    views = count_by_view(report({"parameters": shapes, "tied": [["wte.weight", "lm_head.weight"]]}))
+    assert views.totals == {"torch": 32, "keras": 32, "stored": 32, "state_dict": 62}
+    assert items(views) == {"weights": 32, "wte.weight": 30}
 
 
 @pytest.mark.parametrize("name", PACKED)
 def test_packed_weights_as_they_are_and_as_what_they_stand_for(name: str) -> None:
-    found = count_by_view(report(PACKED[name]))
-    assert found.totals["unpacked"] == 2_053  # a Linear of 64·32, a norm of 5
-    assert found.totals["stored"] == found.totals["keras"]
+    views = count_by_view(report(PACKED[name]))
+    assert views.totals["unpacked"] == 2_053  # a Linear of 64·32, a norm of 5
+    assert views.totals["stored"] == views.totals["keras"]
 
 
 def test_packing_that_nobody_understands_has_no_view() -> None:
     packed = {"q.weight_packed": {"dtype": "I32", "shape": [32, 8], "data_offsets": [0, 1024]},
               "q.weight_scale": {"dtype": "F16", "shape": [32, 1], "data_offsets": [1024, 1088]}}  # fmt: skip
-    found = count_by_view(report(packed))
-    assert "unpacked" not in found.totals
-    assert found.totals["stored"] == 288
+    views = count_by_view(report(packed))
+    assert "unpacked" not in views.totals
+    assert views.totals["stored"] == 288
 
 
 def test_keras_packs_two_values_in_a_byte() -> None:
@@ -73,34 +73,34 @@ def test_keras_packs_two_values_in_a_byte() -> None:
         {"class_name": "InputLayer", "config": {"name": "i", "batch_shape": [None, 11]}},
         {"class_name": "Dense", "config": config},
     ]
-    found = count_by_view(report({"class_name": "Sequential", "config": {"name": "s", "layers": layers}}))
-    assert found.totals["unpacked"] == 11 * 7 + 7
+    views = count_by_view(report({"class_name": "Sequential", "config": {"name": "s", "layers": layers}}))
+    assert views.totals["unpacked"] == 11 * 7 + 7
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_items_add_up_to_every_total(name: str) -> None:
     counted = ALL[name]
     views = count_by_view(counted)
-    told = views_as_json(views)
-    for view, total in told["totals"].items():
-        assert total == sum(item["elements"] for item in told["items"] if view in item["counted_by"])
+    rendered = as_json(views)
+    for view, total in rendered["totals"].items():
+        assert total == sum(item["elements"] for item in rendered["items"] if view in item["counted_by"])
     totals = counted.root.totals
     assert views.totals["torch"] == totals.trainable + totals.frozen
     assert views.totals["keras"] == views.totals["stored"] == totals.trainable + totals.frozen + totals.buffers
-    assert {item.kind for item in views.items} <= set(KINDS)
+    assert {item.kind for item in views.items} <= set(ITEM_KINDS)
 
 
-def test_very_many_ties_are_not_told_one_by_one() -> None:
+def test_very_many_ties_share_an_item() -> None:
     shapes = {f"{side}.{n}": {"shape": [n + 1]} for side in "ab" for n in range(500)}
-    found = count_by_view(report({"parameters": shapes, "tied": [[f"a.{n}", f"b.{n}"] for n in range(500)]}))
-    assert len(found.items) == 22
-    assert found.totals["state_dict"] == 2 * found.totals["torch"] == 500 * 501
-    assert found.items[-1].name == "480 others"
+    views = count_by_view(report({"parameters": shapes, "tied": [[f"a.{n}", f"b.{n}"] for n in range(500)]}))
+    assert len(views.items) == 22
+    assert views.totals["state_dict"] == 2 * views.totals["torch"] == 500 * 501
+    assert views.items[-1].name == "480 others"
 
 
 def test_as_text_and_markdown() -> None:
     views = count_by_view(ALL["frozen"])
-    text = views_as_text(views, 120)
+    text = as_text(views, 120)
     assert ["53", "×", "moving_mean", *["26,560"] * 3] in [line.split() for line in text.splitlines()]
-    assert max(map(len, views_as_text(views, 40).splitlines()[:8])) < 60
-    assert "| `53 × moving_mean` |  | 26,560 | 26,560 | 26,560 |" in views_as_markdown(views)
+    assert max(map(len, as_text(views, 40).splitlines()[:8])) < 60
+    assert "| `53 × moving_mean` |  | 26,560 | 26,560 | 26,560 |" in as_markdown(views)
