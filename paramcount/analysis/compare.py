@@ -21,7 +21,7 @@ ChangeKind = Literal["added", "removed", "renamed", "resized", "frozen", "unfroz
 
 
 class Change(NamedTuple):
-    """How a layer changed; one that was added or removed stands for all its children too."""
+    """How a layer changed; an added or removed one includes all its children."""
 
     path: str  # in the second report; of a removed layer, in the first
     was: str  # the path in the first report, where it was renamed
@@ -222,11 +222,15 @@ class _ChildIndex:
         self.blocks.sort(key=lambda block: (block.first, block.last))
         if any(block.last >= following.first for block, following in pairwise(self.blocks)):  # an index twice
             self.named, self.blocks = {row.name: row for row in rows}, []
+        self._first_indices = [block.first for block in self.blocks]
 
     def block_at(self, index: int) -> Row | None:
         """Return the row of the block with that index."""
-        position = bisect_right(self.blocks, index, key=lambda block: block.first) - 1
-        return self.blocks[position].row if position >= 0 and index <= self.blocks[position].last else None
+        position = bisect_right(self._first_indices, index) - 1
+        if position < 0:
+            return None
+        block = self.blocks[position]
+        return block.row if index <= block.last else None
 
 
 def _match_children(before: _Placed, after: _Placed) -> Iterator[tuple[_Placed | None, _Placed | None]]:

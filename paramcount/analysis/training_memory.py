@@ -30,12 +30,13 @@ Shape = tuple[int, ...]
 
 
 class State(NamedTuple):
-    """One state that an optimizer keeps for each trainable tensor."""
+    """One state that an optimizer keeps for each trainable tensor.
+
+    `size` returns its bytes, given the tensor's shape and the bytes of an element as the optimizer sees it.
+    """
 
     name: str
-    size: Callable[
-        [Shape, int], int
-    ]  # bytes, by the tensor's shape and the bytes of an element as the optimizer sees it
+    size: Callable[[Shape, int], int]
     formula: str = ""  # empty: as many bytes as the tensor has there
 
 
@@ -77,12 +78,14 @@ def _zeros_like(name: str) -> State:
 
 
 def _scalar(name: str, note: str) -> State:
+    """Return a state of one float32 number a tensor."""
     return State(name, lambda _shape, _element_bytes: 4, f"4 bytes a tensor ({note})")
 
 
 _STEP = _scalar("step", "float32; on the CPU unless fused")
 
 
+# Of Adafactor: a matrix has a row and a column of moments; anything with less than two axes has all of them.
 def _row_factor(shape: Shape, _: int) -> int:
     return 4 * prod(shape[:-1]) if len(shape) >= 2 else 0
 
@@ -95,6 +98,7 @@ def _unfactored_moments(shape: Shape, _: int) -> int:
     return 4 * prod(shape) if len(shape) < 2 else 0
 
 
+# Of bitsandbytes: tensors of at least 4,096 elements are quantised in blocks of 256, smaller ones stay in float32.
 def _eight_bit(shape: Shape, _: int) -> int:
     return prod(shape) * (1 if _is_blockwise(shape) else 4)
 
@@ -145,15 +149,12 @@ def count_training_memory(report: Report, optimizer: str, precision: Precision =
     tensors = _take_inventory(report, precision)
     trainable = sum(prod(shape) * copies for shape, copies in tensors.trainable_shapes.items())
     element_bytes = 4 if precision == "fp32" else 2
+    each = f"{element_bytes} bytes each"
     state_bytes = 2 if precision == "bf16" else 4  # of an element as the optimizer sees it: of the master copy, if any
     items = [
         MemoryItem("weights that train", tensors.trainable_bytes, f"{element_bytes} bytes × {trainable:,}"),
-        MemoryItem(
-            "frozen weights",
-            tensors.frozen_bytes,
-            f"{element_bytes} bytes each; packed and integer ones as they are stored",
-        ),
-        MemoryItem("buffers", tensors.buffer_bytes, f"{element_bytes} bytes each; integer ones as they are stored"),
+        MemoryItem("frozen weights", tensors.frozen_bytes, f"{each}; packed and integer ones as they are stored"),
+        MemoryItem("buffers", tensors.buffer_bytes, f"{each}; integer ones as they are stored"),
     ]
     if precision == "mixed":
         items.append(MemoryItem("master weights", 4 * trainable, f"4 bytes × {trainable:,}"))
@@ -178,6 +179,7 @@ class _TensorInventory:
 
 
 def _take_inventory(report: Report, precision: Precision) -> _TensorInventory:
+    """Count the bytes of every tensor, all copies; a tied one once."""
     inventory, cast_bits = _TensorInventory(), 32 if precision == "fp32" else 16
     for row, copies in report.root.walk():
         for tensor in row.tensors:

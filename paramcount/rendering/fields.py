@@ -216,7 +216,8 @@ def walk(report: Report, depth: int) -> Iterator[TreeRow]:
         row, last = tree_row
         if row.children and len(last) + 1 < depth:
             pending.append(TreeRow(row.children[-1], (*last, True)))
-            pending += [TreeRow(child, (*last, False)) for child in row.children[-2::-1]]
+            not_last = (*last, False)
+            pending += [TreeRow(child, not_last) for child in row.children[-2::-1]]
 
 
 _INVISIBLE = re.compile("[\u200b-\u200f\u061c\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")

@@ -172,7 +172,7 @@ def test_conventions_meet_where_all_is_counted() -> None:
 
 
 def test_two_frameworks_meet_in_the_layout_of_their_kernels() -> None:
-    """Why Keras says 25,636,712 and PyTorch 25,557,032: biases, and what counts batches."""
+    """Keras counts 25,636,712 and PyTorch 25,557,032: the difference is biases, and the counters of batches."""
     keras_golden, torch_golden = (
         json.loads((GOLDEN / f"resnet50-{name}.json").read_text()) for name in ("keras", "torch")
     )

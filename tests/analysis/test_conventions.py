@@ -1,4 +1,4 @@
-"""The views of a model: what the frameworks' own ways to count say of it, and that the items are the difference."""
+"""The views of a model, against the numbers of the frameworks' own counters; the items add up to each total."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.formats.test_safetensors import PACKED
 from tests.rendering.reports import ALL, report
 
 ROOT = Path(__file__).parents[2]
-# What Keras and torchvision say of their ResNet-50s (tools/oracle/golden_reports.py).
+# The counts of ResNet-50 by Keras and by torchvision (tools/oracle/golden_reports.py).
 KERAS = json.loads((ROOT / "tests/golden/resnet50-keras.json").read_text())
 TORCH = json.loads((ROOT / "tests/golden/resnet50-torch.json").read_text())
 

@@ -49,7 +49,7 @@ def model(*layers: Any, name: str = "model") -> dict[str, Any]:
 
 
 def with_difficult_names() -> Report:
-    """Every odd name, of layers that are alike in size."""
+    """A layer of the same size for every difficult name."""
     return report(model(*(dense(name) for name in NAMES), name="".join(NAMES)))
 
 
