@@ -17,7 +17,7 @@ from paramcount.formats.source import NotJSON, Source
 from paramcount.model.budget import Limits
 from paramcount.model.errors import InvalidDocument, Problems, UnknownFormat
 from paramcount.model.report import Report
-from paramcount.rendering.fields import total_fields
+from paramcount.rendering.fields import TotalName, total_fields
 from paramcount.requests.count import count_document, prefix_pointers
 from paramcount.requests.envelope import CountRequest, check_rules
 
@@ -87,9 +87,9 @@ def failed_checks(report: Report, args: argparse.Namespace) -> list[str]:
     """A line for each check of the options (--max-total, --max-trainable, --exact) that does not hold."""
     totals = total_fields(report.root.totals, report.convention)
     lines = []
-    for name, verb in (("total", "are there"), ("trainable", "train")):
-        limit = getattr(args, f"max_{name}")
-        count: int = totals[name]  # type: ignore[literal-required]
+    verbs: dict[TotalName, str] = {"total": "are there", "trainable": "train"}
+    for name, verb in verbs.items():
+        limit, count = getattr(args, f"max_{name}"), totals[name]
         if limit is not None and count > limit:
             lines.append(f"{count:,} parameters {verb}, more than the {limit.normalize():,f} of --max-{name}")
     if args.exact and not report.exact:
