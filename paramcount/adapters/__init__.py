@@ -1,16 +1,16 @@
-"""PEFT's adapters over a model: what an adapter_config.json makes of it, as print_trainable_parameters() counts it."""
+"""PEFT's adapters: a model with what an adapter_config.json adds, as print_trainable_parameters() counts it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from paramcount.adapters import methods
-from paramcount.adapters.bases import base_of
-from paramcount.adapters.configs import VERSION, AdapterConfig, known_members, method_of, warnings
+from paramcount.adapters.base_model import read_base_model
+from paramcount.adapters.configs import VERSION, AdapterConfig, drop_unknown_members, find_method, find_warnings
 from paramcount.adapters.injection import Injection
-from paramcount.adapters.prompting import prompted
-from paramcount.adapters.replication import replicated
+from paramcount.adapters.prompt_encoder import add_prompt_encoder
+from paramcount.adapters.replication import replicate_blocks
 from paramcount.model.budget import Limits
 from paramcount.model.document import Document
 from paramcount.model.errors import ArchitectureError, Problems
@@ -20,68 +20,73 @@ from paramcount.model.tensors import Totals
 
 __all__ = ["VERSION", "AdapterConfig", "AdapterProblems", "adapt", "methods"]
 
-_MOST_NAMED = 10
+MAX_LISTED_MODULES = 10
 
 
 class AdapterProblems(Problems):
     """Every problem of an adapter's config at once, as pointers into it."""
 
 
-def adapt(
-    document: Document, report: Report, config: Mapping[str, Any], payload: Any, form: str, limits: Limits
-) -> Document:
-    """The model of a document with PEFT's adapter in it: its base frozen, what the adapter adds beside it.
+def adapt(document: Document, report: Report, config: Mapping[str, Any], limits: Limits) -> Document:
+    """Return the model of a document with PEFT's adapter in it: its weights frozen, the adapter's beside them.
 
-    `report` is the document's own, counted without rules, and `payload` what it was read from, in the format `form`.
-    Raises AdapterProblems.
+    `report` is the document's own, counted without rules. Raises AdapterProblems.
     """
     try:
-        method = method_of(config)
-        base = base_of(document, payload, form)
-        known = known_members(config)
-        root = _counted(document.root, report.root)
-        if ranges := known.get("layer_replication"):
-            root = replicated(root, ranges, limits.max_copies)
-        injection = Injection(known, method, base, root, limits)
+        method = find_method(config)
+        base = read_base_model(document)
+        members = drop_unknown_members(config)
+        root = _attach_tensors(document.root, report.root)
+        if ranges := members.get("layer_replication"):
+            root = replicate_blocks(root, ranges, limits.max_copies)
+        injection = Injection(members, method, base, root, limits)
         root = injection.run()
-        if not method.kinds:
-            root = prompted(root, known, method, base)
+        if method.is_prompt:
+            root = add_prompt_encoder(root, members, method, base)
     except Problems as problems:
         raise AdapterProblems(problems.problems) from None
     except ArchitectureError as error:
         raise AdapterProblems([error]) from None
-    said = (*report.warnings, *warnings(config), *injection.warnings, _summary(root, method.name))
-    adapted = Document(root, "torch", "torch", warnings=said, warnings_from_totals=_printed, adapted=True)
-    return adapted._replace(format=document.format)
+    return Document(
+        root,
+        "torch",
+        "torch",
+        warnings=(*report.warnings, *find_warnings(config), *injection.warnings, _summarize(root, method.name)),
+        warnings_from_totals=_trainable_parameters,
+        adapted=True,
+        format=document.format,
+    )
 
 
-def _counted(layer: Layer, row: Row) -> Layer:
-    """A layer with the tensors that it was counted with."""
-    beneath = {child.name: child for child in row.children}
-    children = tuple(_counted(child, beneath[child.name]) for child in layer.children if child.name in beneath)
+def _attach_tensors(layer: Layer, row: Row) -> Layer:
+    """Return a layer with the tensors that were counted for it."""
+    rows = {child.name: child for child in row.children}
+    children = tuple(_attach_tensors(child, rows[child.name]) for child in layer.children if child.name in rows)
     return layer._replace(tensors=row.tensors, children=children, trainable=True, calls=(), graph=None, pointer="")
 
 
-def _summary(root: Layer, name: str) -> ReportWarning:
-    """Which modules were hit."""
-    found = list(_hits(root, "", f"{name.lower()}."))
-    copies = sum(times for _, times in found)
-    listed = ", ".join(path for path, _ in found[:_MOST_NAMED])
-    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-    where = f" on {copies:,} modules: {listed}{more}" if found else ""
-    return ReportWarning("adapter", "", f"{name} of PEFT {VERSION}{where}")
+def _summarize(root: Layer, method_name: str) -> ReportWarning:
+    """Return the warning that says which modules were adapted."""
+    adapted = list(_find_adapted(root, "", f"{method_name.lower()}."))
+    total = sum(copies for _, copies in adapted)
+    listed = ", ".join(path for path, _ in adapted[:MAX_LISTED_MODULES])
+    more = f" and {len(adapted) - MAX_LISTED_MODULES} more" if len(adapted) > MAX_LISTED_MODULES else ""
+    where = f" on {total:,} modules: {listed}{more}" if adapted else ""
+    return ReportWarning("adapter", "", f"{method_name} of PEFT {VERSION}{where}")
 
 
-def _hits(layer: Layer, path: str, mark: str, times: int = 1) -> list[tuple[str, int]]:
-    found = [(path, times)] if layer.type.startswith(mark) else []
+def _find_adapted(layer: Layer, path: str, type_prefix: str, copies: int = 1) -> Iterator[tuple[str, int]]:
+    """Yield the path of every adapted module in a layer, and how many copies of it the model holds."""
+    if layer.type.startswith(type_prefix):
+        yield path, copies
     for child in layer.children:
-        found += _hits(child, f"{path}.{child.name}" if path else child.name, mark, times * child.repeat)
-    return found
+        child_path = f"{path}.{child.name}" if path else child.name
+        yield from _find_adapted(child, child_path, type_prefix, copies * child.repeat)
 
 
-def _printed(totals: Totals) -> tuple[ReportWarning, ...]:
-    """What print_trainable_parameters() prints."""
-    everything = totals.trainable + totals.frozen
-    percent = 100 * totals.trainable / everything if everything else 0.0
-    line = f"trainable params: {totals.trainable:,} || all params: {everything:,} || trainable%: {percent:.4f}"
+def _trainable_parameters(totals: Totals) -> tuple[ReportWarning, ...]:
+    """Return the line that PEFT's print_trainable_parameters() prints, as a warning."""
+    total = totals.trainable + totals.frozen
+    percent = 100 * totals.trainable / total if total else 0.0
+    line = f"trainable params: {totals.trainable:,} || all params: {total:,} || trainable%: {percent:.4f}"
     return (ReportWarning("trainable_parameters", "", line),)

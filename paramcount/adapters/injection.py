@@ -1,4 +1,4 @@
-"""Puts an adapter into a model: wraps what is adapted or saved, freezes the rest, and folds blocks that stay alike."""
+"""Puts an adapter into a model: wraps what is adapted or saved, freezes the rest, and folds blocks that stay equal."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from time import monotonic
 from typing import Any
 
-from paramcount.adapters.bases import Base
-from paramcount.adapters.configs import saved_modules
-from paramcount.adapters.matching import Endings, Matcher, Names, Values, begins
-from paramcount.adapters.modules import Module, template
+from paramcount.adapters.base_model import BaseModel
+from paramcount.adapters.configs import list_saved_modules
+from paramcount.adapters.layer_edits import count_weights, drop_weightless_children, make_trainable_copy, unfreeze
+from paramcount.adapters.matchers import Endings, IndexUse, Names, Overrides, TargetMatcher, match_start
+from paramcount.adapters.modules import Module, mask_indices
 from paramcount.adapters.patterns import Pattern
 from paramcount.adapters.registry import Method
-from paramcount.adapters.targets import Targets, default, embedding, targets_of
+from paramcount.adapters.targets import ListedModule, Targets, find_default, find_input_embedding, find_targets
 from paramcount.model import block_ranges
 from paramcount.model.budget import Limits
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge
@@ -21,91 +22,106 @@ from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
 from paramcount.schema.validator import MAX_PROBLEMS
 
+DEFAULT_RANK = 8
+"""The r of a LORA that states none."""
+
 _LORAS = frozenset(("LORA", "ADALORA", "RANDLORA"))
 _MAMBAS = frozenset(("falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"))
 """Models whose kernels read weights past their modules (_check_lora_target_modules_mamba)."""
 _GUESSED = "is taken for a module of the commonest kind with these shapes; of another, the adapter would differ in size"
 _EXPERTS = "holds experts in one tensor: PEFT renames targets in these by the model's type, which is not known"
-_FORMS = {"rank_pattern": r"(.*\.)?({})$", "n_frequency_pattern": r".*\.{}$", "block_size_pattern": r".*\.{}$"}
+_OVERRIDE_TEMPLATES = {
+    "rank_pattern": r"(.*\.)?({})$", "n_frequency_pattern": r".*\.{}$", "block_size_pattern": r".*\.{}$",
+}  # fmt: skip
+"""What PEFT makes of a key of these members."""
 
 
 class Injection:
     """One adapter, put into one model. Raises Problems."""
 
-    def __init__(self, config: Mapping[str, Any], method: Method, base: Base, root: Layer, limits: Limits) -> None:
+    def __init__(self, config: Mapping[str, Any], method: Method, base: BaseModel, root: Layer, limits: Limits) -> None:
         self.config, self.method, self.base, self.root, self.limits = config, method, base, root, limits
-        self.visited, self.deadline = 0, limits.deadline
-        self.problems: dict[tuple[str, str], ArchitectureError] = {}
         self.warnings: list[ReportWarning] = []
-        self.hits = 0
-        self.thawed: set[str] = set()  # tensors that train where something tied to them does
-        self.found: set[str] = set()  # of the modules with tokens that train
-        self.widest = (0, 0)
-        self.bias = config.get("bias", "none")
-        left_alone, saved = saved_modules(config)
-        self.saved = Endings(saved)
-        self.values = {
-            argument: Values(config.get(member) or {}, _FORMS[member], f"/{member}")
-            for argument, member in method.patterns.items()
+        self._deadline, self._visited = limits.deadline, 0
+        self._problems: dict[tuple[str, str], ArchitectureError] = {}
+        self._adapted_modules = 0
+        self._trainable_ties: set[str] = set()  # tensors that train because a tensor tied to them does
+        self._matched_token_modules: set[str] = set()
+        self._widest = (0, 0)  # the largest in_features and out_features of the adapted modules
+        self._bias = config.get("bias", "none")
+        saved = list_saved_modules(config)
+        self._saved = Endings(saved.saved)
+        self._overrides = {
+            argument: Overrides(config.get(member) or {}, _OVERRIDE_TEMPLATES[member], f"/{member}")
+            for argument, member in method.overrides.items()
         }
-        self.arguments = method.signature.chosen({k: v for k, v in config.items() if v is not None})
-        self.feedforward = self._feedforward()
-        self.tokens = self._tokens()
-        self.blind = True  # whether the copies of a block are alike to the adapter
-        self._notice(Matcher(config, [], left_alone), self.saved, *self.values.values(), Names(self.tokens))
-        if self.feedforward is not None:
-            self._notice(self.feedforward)
-        self.targets = targets_of(config, base, left_alone, self._modules) if method.kinds else Targets([])
-        for name, times in self.targets.fused.items():
-            pattern = begins(rf"(.*\.)?(.*\.{name})$", "/rank_pattern")
-            self.values["r"].append(pattern, config.get("r", 8) * times)
-        self.matcher = Matcher(config, self.targets.modules, left_alone)
-        self.parameters = Names(self.targets.parameters)
-        self._notice(self.matcher, self.parameters)
+        self._arguments = method.signature.chosen({k: v for k, v in config.items() if v is not None})
+        self._feedforward = self._match_feedforward()
+        self._tokens = self._find_tokens()
+        self._ignores_block_index = not base.blocks_differ  # all copies of a block stay equal
+        untargeted = TargetMatcher(config, [], saved.unadapted)
+        self._note_index_use(untargeted, self._saved, *self._overrides.values(), Names(self._tokens))
+        if self._feedforward is not None:
+            self._note_index_use(self._feedforward)
+        targets = Targets([]) if method.is_prompt else find_targets(config, base, saved.unadapted, self._list_modules)
+        for name, matrices in targets.fused.items():
+            pattern = match_start(rf"(.*\.)?(.*\.{name})$", "/rank_pattern")
+            self._overrides["r"].add(pattern, self._arguments.get("r", DEFAULT_RANK) * matrices)
+        self._targets = TargetMatcher(config, targets.modules, saved.unadapted)
+        self._parameters = Names(targets.parameters)
+        self._note_index_use(self._targets, self._parameters)
 
-    def _notice(self, *parts: Matcher | Endings | Names | Values | Pattern) -> None:
-        self.blind = self.blind and all(part.blind for part in parts) and not self.base.told_apart
+    def _note_index_use(self, *parts: IndexUse) -> None:
+        self._ignores_block_index = self._ignores_block_index and all(part.ignores_block_index for part in parts)
 
-    def _feedforward(self) -> Endings | Pattern | None:
+    def _match_feedforward(self) -> Endings | Pattern | None:
+        """Return what matches IA3's feedforward modules; None for other methods."""
         if self.method.name != "IA3":
             return None
         stated = self.config.get("feedforward_modules")
         if stated is None:
-            stated = default("feedforward_modules", "IA3 feedforward", self.base)
+            stated = find_default("feedforward_modules", "IA3 feedforward", self.base)
         return Pattern(stated, "/feedforward_modules") if isinstance(stated, str) else Endings(stated)
 
-    def _tokens(self) -> dict[str, list[int]]:
-        """Modules of which some rows are trained, by the ending of their path."""
+    def _find_tokens(self) -> dict[str, list[int]]:
+        """Return the tokens whose rows train, by the ending of their module's path."""
         stated = self.config.get("trainable_token_indices")
         if stated is None:
             return {}
-        return stated if isinstance(stated, dict) else {embedding(self.base, "trainable_token_indices"): stated}
+        if isinstance(stated, dict):
+            return stated
+        return {find_input_embedding(self.base, "trainable_token_indices"): stated}
 
-    # What there is
+    # The modules of the model
 
-    def _modules(self, *, apart: bool) -> Iterator[tuple[str, Module, tuple[str, ...]]]:
-        """Every module; with `apart`, or where blocks are told apart anyway, each copy of a block by itself."""
-        waiting = [(self.root, "")]
-        while waiting:
-            layer, path = waiting.pop()
-            self._visit()
-            if path and template(path) not in self.base.shared:
-                own = tuple(tensor.name for tensor in layer.tensors if tensor.role == "weight")
-                yield path, self.base.module(path, _thin(layer)), own
+    def _list_modules(self, *, split_blocks: bool) -> Iterator[ListedModule]:
+        """Yield every module; each copy of a block by itself with `split_blocks`, or where the copies differ anyway."""
+        pending = [(self.root, "")]
+        while pending:
+            layer, path = pending.pop()
+            self._count_visit()
+            if path and mask_indices(path) not in self.base.shared:
+                parameters = tuple(tensor.name for tensor in layer.tensors if tensor.role == "weight")
+                yield ListedModule(self._read_module(layer, path), parameters)
             prefix = f"{path}." if path else ""
             for child in reversed(layer.children):
-                names = self._copies(child) if apart or not self.blind else [child.name]
-                waiting += [(child, prefix + name) for name in names]
+                split = split_blocks or not self._ignores_block_index
+                names = self._list_copies(child) if split else [child.name]
+                pending += [(child, prefix + name) for name in names]
 
-    def _visit(self) -> None:
-        self.visited += 1
-        if self.visited > self.limits.max_layers:
+    def _read_module(self, layer: Layer, path: str) -> Module:
+        return self.base.read_module(path, drop_weightless_children(layer))
+
+    def _count_visit(self) -> None:
+        """Count one more layer that is looked at. Raises TooLarge past the limits."""
+        self._visited += 1
+        if self._visited > self.limits.max_layers:
             raise TooLarge(f"is held against more than {self.limits.max_layers:,} modules")
-        if self.visited % 64 == 0 and monotonic() > self.deadline:
+        if self._visited % 64 == 0 and monotonic() > self._deadline:
             raise TooLarge(f"takes more than the {self.limits.max_seconds} seconds that one request may take")
 
-    def _copies(self, layer: Layer) -> list[str]:
-        """The names of a block's copies."""
+    def _list_copies(self, layer: Layer) -> list[str]:
+        """Return the names of a block's copies. Raises TooLarge."""
         if layer.repeat == 1:
             return [layer.name]
         names = block_ranges.expand(layer.name, self.limits.max_copies)
@@ -114,240 +130,224 @@ class Injection:
             raise TooLarge(detail, "/target_modules")
         return names
 
-    # What becomes of it
+    # The model with the adapter
 
     def run(self) -> Layer:
-        """The model with the adapter in it."""
-        children = self._children(self.root, "", "", self.bias)
-        if self.method.kinds:
-            own = tuple(self._fate(tensor, self.bias) for tensor in self.root.tensors)
-            if not self.hits and not self.problems:
-                self._blame(InvalidDocument("hits no module that is left to adapt", "/target_modules", "no_match"))
+        """Return the model with the adapter in it. Raises Problems."""
+        children = self._inject_children(self.root, "", "", self._bias)
+        if self.method.is_prompt:
+            tensors = self.root.tensors  # PEFT freezes what the model's children own (_setup_prompt_encoder)
         else:
-            own = self.root.tensors  # PEFT freezes what stands in the model's children (_setup_prompt_encoder)
-        for name in self.tokens.keys() - self.found:
+            tensors = _freeze(self.root.tensors, self._bias)
+            if not self._adapted_modules and not self._problems:
+                detail = "hits no module that is left to adapt"
+                self._add_problem(InvalidDocument(detail, "/target_modules", "no_match"))
+        for name in self._tokens.keys() - self._matched_token_modules:
             detail = f'names "{name[:100]}", and no module is called so'
-            self._blame(InvalidDocument(detail, "/trainable_token_indices", "no_match"))
-        if self.problems:
-            raise Problems(self.problems.values())
-        if self.method.shared is not None:
-            own = (*own, *self._shared())
-        found = self.root._replace(config=None, tensors=own, children=children)
-        return _thawed(found, "", self.thawed) if self.thawed else found
+            self._add_problem(InvalidDocument(detail, "/trainable_token_indices", "no_match"))
+        if self._problems:
+            raise Problems(self._problems.values())
+        root = self.root._replace(config=None, tensors=(*tensors, *self._shared_tensors()), children=children)
+        return unfreeze(root, "", self._trainable_ties) if self._trainable_ties else root
 
-    def _shared(self) -> Iterable[Tensor]:
-        assert self.method.shared is not None
-        taken = self.method.shared.__annotations__.keys() & self.arguments.keys()
-        return self.method.shared(*self.widest, **{name: self.arguments[name] for name in taken})
+    def _shared_tensors(self) -> Iterable[Tensor]:
+        """Return the tensors that all adapted modules share."""
+        shared = self.method.shared
+        if shared is None:
+            return ()
+        names = shared.__annotations__.keys() & self._arguments.keys()
+        return shared(*self._widest, **{name: self._arguments[name] for name in names})
 
-    def _children(self, layer: Layer, path: str, inside: str, bias: str) -> tuple[Layer, ...]:
+    def _inject_children(self, layer: Layer, path: str, inside: str, bias: str) -> tuple[Layer, ...]:
+        """Return a layer's children with the adapter in them; copies of a block that stay equal are one layer."""
         prefix = f"{path}." if path else ""
-        found: list[Layer] = []
+        children: list[Layer] = []
         for child in layer.children:
-            if self.blind or child.repeat == 1:
-                made = self._layer(child, prefix + child.name, inside, bias)
-                found.append(made._replace(name=child.name, repeat=child.repeat))
+            if self._ignores_block_index or child.repeat == 1:
+                injected = self._inject(child, prefix + child.name, inside, bias)
+                children.append(injected._replace(name=child.name, repeat=child.repeat))
                 continue
-            alike: dict[Layer, list[int]] = {}
-            for name in self._copies(child):
-                made = self._layer(child, prefix + name, inside, bias)._replace(name="", repeat=1)
-                alike.setdefault(made, []).append(int(name))
-            found += [
-                made._replace(name=block_ranges.format(which), repeat=len(which)) for made, which in alike.items()
+            copies: dict[Layer, list[int]] = {}  # equal blocks -> their indices
+            for name in self._list_copies(child):
+                injected = self._inject(child, prefix + name, inside, bias)._replace(name="", repeat=1)
+                copies.setdefault(injected, []).append(int(name))
+            children += [
+                block._replace(name=block_ranges.format(indices), repeat=len(indices))
+                for block, indices in copies.items()
             ]
-        return tuple(found)
+        return tuple(children)
 
-    def _layer(self, layer: Layer, path: str, inside: str, bias: str) -> Layer:
-        """What becomes of the layer at `path`; `inside` is what is wrapped around it already."""
-        self._visit()
-        if self.method.name == "LORA" and not self.base.known and any(t.name == "gate_up_proj" for t in layer.tensors):
+    def _inject(self, layer: Layer, path: str, inside: str, bias: str) -> Layer:
+        """Return the layer at `path` with the adapter in it; `inside` is the path of the wrapper around it, if any."""
+        self._count_visit()
+        holds_experts = any(tensor.name == "gate_up_proj" for tensor in layer.tensors)
+        if self.method.name == "LORA" and not self.base.is_recorded and holds_experts:
             self.warnings.append(ReportWarning("fused_experts", path, _EXPERTS, exact=False))
-        shared = template(path) in self.base.shared
-        adapted = bool(self.method.kinds) and not shared and self.matcher.adapts(path)
-        saved = self.saved.matches(path)
-        names = [name for name in self.tokens if path.endswith(name)]
-        tokens = self.tokens[names[0]] if names else None
-        self.found.update(names)
-        parameters = () if shared else self._parameters(layer, path)
-        means = [adapted, saved, tokens is not None, bool(parameters)]
-        if sum(means) > 1 or (any(means) and inside):
-            where = inside if any(means) and inside else path
-            detail = f"would wrap {path} inside {where}, which is wrapped already" if inside else f"wraps {path} twice"
-            self._blame(InvalidDocument(detail, "/modules_to_save" if saved else "/target_modules", "conflict"))
-        if adapted:
-            return self._adapted(layer, path, bias)
-        if saved:
-            return self._saved(layer, path)
-        plain = self._plain(layer, path, path if any(means) else inside, bias)
-        if tokens is not None:
-            return self._with_tokens(plain, layer, path, tokens)
+        is_shared = mask_indices(path) in self.base.shared
+        is_adapted = not self.method.is_prompt and not is_shared and self._targets.matches(path)
+        is_saved = self._saved.matches(path)
+        token_modules = [name for name in self._tokens if path.endswith(name)]
+        self._matched_token_modules.update(token_modules)
+        parameters = () if is_shared else self._match_parameters(layer, path)
+        wrappers = sum([is_adapted, is_saved, bool(token_modules), bool(parameters)])
+        if wrappers > 1 or (wrappers and inside):
+            detail = f"would wrap {path} inside {inside}, which is wrapped already" if inside else f"wraps {path} twice"
+            pointer = "/modules_to_save" if is_saved else "/target_modules"
+            self._add_problem(InvalidDocument(detail, pointer, "conflict"))
+        if is_adapted:
+            return self._adapt(layer, path, bias)
+        if is_saved:
+            return self._save(layer, path)
+        frozen = self._freeze_layer(layer, path, path if wrappers else inside, bias)
+        if token_modules:
+            return self._add_token_rows(frozen, layer, path, self._tokens[token_modules[0]])
         for number, parameter in enumerate(parameters):
-            plain = self._with_parameter(plain, parameter, path, len(parameters) - number - 1)
-        return plain
+            frozen = self._adapt_parameter(frozen, parameter, path, len(parameters) - number - 1)
+        return frozen
 
-    def _plain(self, layer: Layer, path: str, inside: str, bias: str) -> Layer:
-        """A layer that keeps its place, frozen."""
-        children = self._children(layer, path, inside, bias)
-        return layer._replace(
-            config=None, tensors=tuple(self._fate(tensor, bias) for tensor in layer.tensors), children=children
-        )
-
-    @staticmethod
-    def _fate(tensor: Tensor, bias: str) -> Tensor:
-        """A tensor of the model: frozen, but for the biases that the adapter asks for."""
-        return tensor._replace(trainable=tensor.role == "weight" and bias == "all" and tensor.name == "bias")
+    def _freeze_layer(self, layer: Layer, path: str, inside: str, bias: str) -> Layer:
+        """Return a layer that is not adapted, with the adapter in its children."""
+        children = self._inject_children(layer, path, inside, bias)
+        return layer._replace(config=None, tensors=_freeze(layer.tensors, bias), children=children)
 
     # Modules that are adapted
 
-    def _adapted(self, layer: Layer, path: str, bias: str) -> Layer:
-        """The module, frozen, with what the method adds beside it."""
-        module = self.base.module(path, _thin(layer))
-        only = bias.endswith("_only")  # lora_only: the biases of what is adapted
-        attention = only and module.kind == "MultiheadAttention"
-        plain = self._plain(layer, path, path, "all" if attention else bias)
-        own = tuple(self._fate(tensor, "all" if only else bias) for tensor in layer.tensors)
-        self.thawed |= {tensor.tied_to for tensor in own if tensor.trainable and tensor.tied_to}
+    def _adapt(self, layer: Layer, path: str, bias: str) -> Layer:
+        """Return the module at `path`, frozen, with the tensors of the method beside its own."""
+        module = self._read_module(layer, path)
+        own_biases = bias.endswith("_only")  # lora_only: the biases of what is adapted
+        inner_bias = "all" if own_biases and module.kind == "MultiheadAttention" else bias
+        frozen = self._freeze_layer(layer, path, path, inner_bias)
+        tensors = _freeze(layer.tensors, "all" if own_biases else bias)
+        self._trainable_ties |= {tensor.tied_to for tensor in tensors if tensor.trainable and tensor.tied_to}
         kind = module.kind if module.kind in self.method.kinds else layer.type or "module"
-        plain = plain._replace(type=f"{self.method.name.lower()}.{kind}", tensors=own)
-        self.hits += 1
-        if self.method.copies:
-            return self._with_copy(plain, layer, path, self.method.copies)
-        return plain._replace(tensors=(*own, *self._formula(module)))
+        frozen = frozen._replace(type=f"{self.method.name.lower()}.{kind}", tensors=tensors)
+        self._adapted_modules += 1
+        if self.method.copies_to:
+            return self._add_copy(frozen, layer, path, self.method.copies_to)
+        return frozen._replace(tensors=(*tensors, *self._adapter_tensors(module)))
 
-    def _formula(self, module: Module) -> tuple[Tensor, ...]:
-        """What the method adds to a module."""
+    def _adapter_tensors(self, module: Module) -> tuple[Tensor, ...]:
+        """Return the tensors that the method adds to a module; () where it cannot, which is a problem."""
         try:
-            found = self._tensors(module)
+            tensors = self._evaluate_formula(module)
         except ArchitectureError as error:
-            self._blame(error)
+            self._add_problem(error)
             return ()
         for other in module.alternatives():
             try:
-                if _size(self._tensors(other)) != _size(found):
+                if count_weights(self._evaluate_formula(other)) != count_weights(tensors):
                     self.warnings.append(ReportWarning("guessed_module", module.path, _GUESSED, exact=False))
             except ArchitectureError:  # PEFT would refuse it, and so it is no such module
                 continue
         if module.weight:
-            self.widest = max(self.widest[0], module.in_features), max(self.widest[1], module.out_features)
-        return found
+            self._widest = max(self._widest[0], module.in_features), max(self._widest[1], module.out_features)
+        return tensors
 
-    def _tensors(self, module: Module) -> tuple[Tensor, ...]:
+    def _evaluate_formula(self, module: Module) -> tuple[Tensor, ...]:
+        """Return the tensors of the method's formula for a module. Raises ArchitectureError."""
         if module.kind not in self.method.kinds:
             kinds = ", ".join(sorted(self.method.kinds))
             what = "none of these" if module.kind in ("other", "ModuleList") else module.kind
-            detail = f"hits {module.path}, which is {what}: {self.method.name} adapts {kinds}"
-            raise InvalidDocument(detail, "/target_modules", "unsupported_module")
-        last = module.path.rpartition(".")[2]
-        if self.method.name in _LORAS and self.base.model_type in _MAMBAS and last in ("out_proj", "conv1d"):
+            raise _unsupported_target(f"hits {module.path}, which is {what}: {self.method.name} adapts {kinds}")
+        is_read_past = module.path.rpartition(".")[2] in ("out_proj", "conv1d")
+        if is_read_past and self.method.name in _LORAS and self.base.model_type in _MAMBAS:
             detail = f"hits {module.path}, which PEFT does not adapt in a model of type {self.base.model_type}"
-            raise InvalidDocument(detail, "/target_modules", "unsupported_module")
+            raise _unsupported_target(detail)
         if not module.weight:
-            detail = f"hits {module.path}, whose weight is not known"
-            raise InvalidDocument(detail, "/target_modules", "unsupported_module")
-        arguments = dict(self.arguments)
-        for name, values in self.values.items():
-            if (value := values.get(module.path, None)) is not None:
+            raise _unsupported_target(f"hits {module.path}, whose weight is not known")
+        arguments = dict(self._arguments)
+        for name, overrides in self._overrides.items():
+            if (value := overrides.get(module.path)) is not None:
                 arguments[name] = value
-        if self.feedforward is not None:
-            arguments["is_feedforward"] = self.feedforward.matches(module.path)
+        if self._feedforward is not None:
+            arguments["is_feedforward"] = self._feedforward.matches(module.path)
         return tuple(self.method.formula(module, **arguments))
 
     # Modules that are trained in full, or by some of their rows
 
-    def _saved(self, layer: Layer, path: str) -> Layer:
-        if self.base.module(path, _thin(layer)).kind == "ModuleList":
+    def _save(self, layer: Layer, path: str) -> Layer:
+        """Return the module at `path`, frozen, beside a copy of it that trains (ModulesToSaveWrapper)."""
+        if self._read_module(layer, path).kind == "ModuleList":
             detail = f"hits {path}, which is a list of modules and cannot be saved as one"
-            self._blame(InvalidDocument(detail, "/modules_to_save", "unsupported_module"))
-        plain = self._plain(layer, path, path, "none")._replace(type="ModulesToSaveWrapper")
-        return self._with_copy(plain, layer, path, "modules_to_save")
+            self._add_problem(InvalidDocument(detail, "/modules_to_save", "unsupported_module"))
+        frozen = self._freeze_layer(layer, path, path, "none")._replace(type="ModulesToSaveWrapper")
+        return self._add_copy(frozen, layer, path, "modules_to_save")
 
-    def _with_copy(self, plain: Layer, layer: Layer, path: str, where: str) -> Layer:
-        """A module beside which a copy stands that trains instead of it."""
-        copy = self._copied(layer, path, f"{path}.{where}.default")._replace(name="default", repeat=1)
-        return plain._replace(children=(*plain.children, Layer(where, "ModuleDict", children=(copy,))))
+    def _add_copy(self, frozen: Layer, layer: Layer, path: str, name: str) -> Layer:
+        """Return a module beside which, under a name, stands a copy that trains instead of it."""
+        copy = make_trainable_copy(layer, path, f"{path}.{name}.default", self._count_visit)
+        holder = Layer(name, "ModuleDict", children=(copy._replace(name="default", repeat=1),))
+        return frozen._replace(children=(*frozen.children, holder))
 
-    def _copied(self, layer: Layer, path: str, there: str) -> Layer:
-        """A copy of all beneath `path`, which trains: what was tied to something outside of it no longer is."""
-        self._visit()
-        tensors = tuple(_trained(tensor, path, there) for tensor in layer.tensors)
-        children = tuple(self._copied(child, path, there) for child in layer.children)
-        return layer._replace(config=None, tensors=tensors, children=children)
-
-    def _with_tokens(self, plain: Layer, layer: Layer, path: str, tokens: list[int]) -> Layer:
-        """An embedding of which the rows of some tokens train (TrainableTokensWrapper)."""
-        module = self.base.module(path, _thin(layer))
+    def _add_token_rows(self, frozen: Layer, layer: Layer, path: str, tokens: list[int]) -> Layer:
+        """Return an embedding of which the rows of some tokens train (TrainableTokensWrapper)."""
+        module = self._read_module(layer, path)
         rows = module.weight[0] if module.weight else 0
         if len(module.weight) != 2 or not all(-rows <= token < rows for token in tokens):  # a matrix
             detail = f"must be rows of {path}, which has {rows:,}"
-            self._blame(InvalidDocument(detail, "/trainable_token_indices", "maximum"))
-            return plain
+            self._add_problem(InvalidDocument(detail, "/trainable_token_indices", "maximum"))
+            return frozen
         delta = Tensor("token_adapter.trainable_tokens_delta.default", (len(tokens), module.weight[1]))
-        return plain._replace(type="TrainableTokensWrapper", tensors=(*plain.tensors, delta))
+        return frozen._replace(type="TrainableTokensWrapper", tensors=(*frozen.tensors, delta))
 
     # Parameters that are adapted by themselves
 
-    def _parameters(self, layer: Layer, path: str) -> tuple[Tensor, ...]:
-        if not self.parameters.names:
+    def _match_parameters(self, layer: Layer, path: str) -> tuple[Tensor, ...]:
+        """Return the layer's own weights that target_parameters names."""
+        if not self._parameters.names:
             return ()
         return tuple(
             tensor
             for tensor in layer.tensors
-            if tensor.role == "weight" and self.parameters.matches(f"{path}.{tensor.name}")
+            if tensor.role == "weight" and self._parameters.matches(f"{path}.{tensor.name}")
         )
 
-    def _with_parameter(self, plain: Layer, parameter: Tensor, path: str, depth: int) -> Layer:
-        """LoRA on one parameter, be it a matrix for each expert (ParamWrapper); `depth` others stand around it."""
-        self.hits += 1
-        as_drawn = self.config.get("init_lora_weights") in (None, True, False, "gaussian")
-        wrong = [name for name in ("lora_dropout", "fan_in_fan_out", "lora_bias", "use_dora") if self.config.get(name)]
-        for member in wrong + ["init_lora_weights"] * (not as_drawn):
-            self._blame(InvalidDocument("does not go with target_parameters", f"/{member}", "conflict"))
+    def _adapt_parameter(self, frozen: Layer, parameter: Tensor, path: str, depth: int) -> Layer:
+        """Return a module with LoRA on one parameter, be it a matrix for each expert (ParamWrapper).
+
+        The wrappers of `depth` other parameters stand around it.
+        """
+        self._adapted_modules += 1
+        self._check_parameter_members()
         if len(parameter.shape) not in (2, 3):
             detail = f"hits {path}.{parameter.name}, which has {len(parameter.shape)} axes, not 2 or 3"
-            self._blame(InvalidDocument(detail, "/target_parameters", "unsupported_module"))
-            return plain
+            self._add_problem(InvalidDocument(detail, "/target_parameters", "unsupported_module"))
+            return frozen
         experts, height, width = (1, *parameter.shape)[-3:]
-        if len(parameter.shape) == 3 and template(path) in self.base.transposed:  # a stack of matrices
+        if len(parameter.shape) == 3 and mask_indices(path) in self.base.transposed:  # a stack of matrices
             height, width = width, height
-        rank = self.values["r"].get(f"{path}.{parameter.name}", self.config.get("r", 8)) * experts
+        override = self._overrides["r"].get(f"{path}.{parameter.name}")
+        rank = (self._arguments.get("r", DEFAULT_RANK) if override is None else override) * experts
         prefix = "base_layer." * depth
         pair = (
             Tensor(f"{prefix}lora_A.default.weight", (rank, width)),
             Tensor(f"{prefix}lora_B.default.weight", (height, rank)),
         )
-        return plain._replace(type="lora.ParamWrapper", tensors=(*plain.tensors, *pair))
+        return frozen._replace(type="lora.ParamWrapper", tensors=(*frozen.tensors, *pair))
 
-    def _blame(self, error: ArchitectureError) -> None:
-        self.problems.setdefault((error.pointer, error.detail), error)
-        if len(self.problems) >= MAX_PROBLEMS:
-            raise Problems(self.problems.values())
+    def _check_parameter_members(self) -> None:
+        """Add a problem for each member that does not go with target_parameters."""
+        members = ("lora_dropout", "fan_in_fan_out", "lora_bias", "use_dora")
+        conflicts = [name for name in members if self.config.get(name)]
+        if self.config.get("init_lora_weights") not in (None, True, False, "gaussian"):
+            conflicts.append("init_lora_weights")
+        for member in conflicts:
+            self._add_problem(InvalidDocument("does not go with target_parameters", f"/{member}", "conflict"))
+
+    def _add_problem(self, error: ArchitectureError) -> None:
+        self._problems.setdefault((error.pointer, error.detail), error)
+        if len(self._problems) >= MAX_PROBLEMS:
+            raise Problems(self._problems.values())
 
 
-def _thawed(layer: Layer, path: str, names: set[str]) -> Layer:
-    """A layer in which the tensors of these names train."""
-    prefix = f"{path}." if path else ""
-    tensors = tuple(
-        tensor._replace(trainable=True) if prefix + tensor.name in names else tensor for tensor in layer.tensors
+def _freeze(tensors: Iterable[Tensor], bias: str) -> tuple[Tensor, ...]:
+    """Return a model's tensors frozen, but for the biases where the adapter trains all of them."""
+    return tuple(
+        tensor._replace(trainable=bias == "all" and tensor.role == "weight" and tensor.name == "bias")
+        for tensor in tensors
     )
-    children = tuple(_thawed(child, prefix + child.name, names) for child in layer.children)
-    return layer._replace(tensors=tensors, children=children)
 
 
-def _thin(layer: Layer) -> Layer:
-    """A layer, and of its children those that own something."""
-    return layer._replace(children=tuple(child for child in layer.children if _owns(child)))
-
-
-def _owns(layer: Layer) -> bool:
-    return any(tensor.role == "weight" for tensor in layer.tensors) or any(map(_owns, layer.children))
-
-
-def _trained(tensor: Tensor, path: str, there: str) -> Tensor:
-    tied = tensor.tied_to
-    if tied:
-        tied = there + tied.removeprefix(path) if tied.startswith(f"{path}.") else ""
-    return tensor._replace(trainable=tensor.role == "weight", tied_to=tied)
-
-
-def _size(tensors: Iterable[Tensor]) -> int:
-    return sum(tensor.size for tensor in tensors if tensor.role == "weight")
+def _unsupported_target(detail: str) -> InvalidDocument:
+    return InvalidDocument(detail, "/target_modules", "unsupported_module")

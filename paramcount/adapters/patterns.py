@@ -11,39 +11,44 @@ import re2
 
 from paramcount.model.errors import InvalidDocument
 
-LONGEST = 10_000
-"""How many characters one expression may have."""
+MAX_PATTERN_CHARS = 10_000
+"""The longest expression."""
 
-MOST = 1_000
-"""How many expressions one adapter may have."""
+MAX_PATTERNS = 1_000
+"""The most expressions of one adapter."""
 
-LONGEST_OF_ALL = 100_000
-"""How many characters they may have together: Python and RE2 each compile some 100,000 a second."""
+MAX_ALL_PATTERNS_CHARS = 100_000
+"""The length of all expressions of an adapter together: Python and RE2 each compile some 100,000 a second."""
 
-_MEMORY = 256 << 10  # bytes of one expression, beyond which RE2 refuses it or does without its fastest way
-_UNLIKE = re.compile(r"\{,\d*\}|\[\[?:|\\z")
-"""What RE2 takes for something else than Python does: a{,3}, [[:alpha:]]."""
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z_]*(\.[A-Za-z_]+)*")
+MAX_PATTERN_MEMORY_BYTES = 256 << 10
+"""The memory of one expression, beyond which RE2 refuses it or does without its fastest way."""
+
+_DIFFERS_IN_RE2 = re.compile(r"\{,\d*\}|\[\[?:|\\z")
+"""Syntax that RE2 reads otherwise than Python: a{,3}, [[:alpha:]]."""
+
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z_]*(\.[A-Za-z_]+)*")
 
 
 class Pattern:
-    """A compiled expression."""
+    """A compiled expression. Raises InvalidDocument where RE2 cannot run it."""
 
     def __init__(self, text: str, pointer: str) -> None:
         self.text, self._pointer = text, pointer
-        self._compiled = _compiled(text)
+        self._compiled = _compile(text)
         if isinstance(self._compiled, str):
             raise InvalidDocument(self._compiled, pointer, "pattern")
 
     def matches(self, path: str) -> bool:
-        """Whether all of `path` matches, as re.fullmatch has it. Raises InvalidDocument where RE2 may see another text
-        than Python."""
+        """Return whether all of `path` matches, as re.fullmatch has it.
+
+        Raises InvalidDocument where RE2 may see another text than Python.
+        """
         return self._match(path) is not None
 
     def group(self, path: str, name: str) -> str | None:
-        """What a named group matched, where all of `path` matches."""
-        found = self._match(path)
-        return None if found is None else str(found.groupdict()[name])
+        """Return what a named group matched, where all of `path` matches."""
+        match = self._match(path)
+        return None if match is None else str(match.groupdict()[name])
 
     def _match(self, path: str) -> Any:
         if not (path.isascii() and path.isprintable()):
@@ -52,16 +57,16 @@ class Pattern:
         return self._compiled.fullmatch(path)
 
     @property
-    def blind(self) -> bool:
-        """Whether it cannot tell the copies of a block apart: it is a name, without indices."""
-        return _PLAIN.fullmatch(self.text) is not None
+    def ignores_block_index(self) -> bool:
+        """Whether it matches all copies of a block or none: it is a name, without indices."""
+        return _PLAIN_NAME.fullmatch(self.text) is not None
 
 
 @lru_cache(maxsize=64)
-def _compiled(text: str) -> Any:
-    """The expression, or what is wrong with it."""
-    if len(text) > LONGEST:
-        return f"has {len(text):,} characters, where an expression may have {LONGEST:,}"
+def _compile(text: str) -> Any:
+    """Return the compiled expression, or a string that says why there is none."""
+    if len(text) > MAX_PATTERN_CHARS:
+        return f"has {len(text):,} characters, where an expression may have {MAX_PATTERN_CHARS:,}"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # what may come to mean something else in Python
@@ -69,12 +74,12 @@ def _compiled(text: str) -> Any:
     except (re.error, RecursionError, OverflowError, Warning) as error:
         return f"is no regular expression: {error}"
     options = re2.Options()
-    options.max_mem, options.log_errors = _MEMORY, False
+    options.max_mem, options.log_errors = MAX_PATTERN_MEMORY_BYTES, False
     try:
-        found = re2.compile(text, options)
+        compiled = re2.compile(text, options)
     except re2.error as error:
         reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
         return f"cannot be run in linear time ({reason}): lookaheads, lookbehinds and references to groups cannot"
-    if _UNLIKE.search(text):
+    if _DIFFERS_IN_RE2.search(text):
         return 'means something else to RE2, which runs it: write "{0,n}" for "{,n}", and no [: or \\z'
-    return found
+    return compiled

@@ -8,77 +8,85 @@ from paramcount.model import block_ranges
 from paramcount.model.errors import InvalidDocument, TooLarge
 from paramcount.model.layers import Layer
 
+MAX_SOURCE_BLOCKS = 10**6
+
 _LISTS = (("layers",), ("encoder", "layer"), ("h",))
-"""Where the blocks of a llama, a bert and a falcon stand (tuners/tuners_utils.py, replicate_layers)."""
+"""The paths of the blocks of a llama, a bert and a falcon (tuners/tuners_utils.py, replicate_layers)."""
 
 
-def replicated(root: Layer, ranges: Sequence[Sequence[int]], most: int) -> Layer:
-    """The model with the blocks of each range [first, end) one after the other, at most so many. Raises
-    InvalidDocument or TooLarge."""
-    if sum(max(end - first, 0) for first, end in ranges) > most:
-        raise TooLarge(f"makes more than {most:,} blocks", "/layer_replication")
-    path = _blocks(root)
-    return _changed(root, path, "", [place for first, end in ranges for place in range(first, end)])
+def replicate_blocks(root: Layer, ranges: Sequence[Sequence[int]], max_copies: int) -> Layer:
+    """Return the model with the blocks of each range [first, end), one range after the other.
+
+    Raises InvalidDocument, or TooLarge for more than `max_copies` blocks.
+    """
+    if sum(max(end - first, 0) for first, end in ranges) > max_copies:
+        raise TooLarge(f"makes more than {max_copies:,} blocks", "/layer_replication")
+    order = [source for first, end in ranges for source in range(first, end)]
+    return _replace_blocks(root, _find_list(root), "", order)
 
 
-def _blocks(root: Layer) -> tuple[str, ...]:
-    """The path of the blocks."""
+def _find_list(root: Layer) -> tuple[str, ...]:
+    """Return the path of the list of blocks. Raises InvalidDocument."""
     path: tuple[str, ...] = ()
     layer = root
-    for name in ("model",) * 10 + ("bert",):
-        if (inner := _child(layer, name)) is not None:
-            layer, path = inner, (*path, name)
-    for steps in _LISTS:
-        found: Layer | None = layer
-        for step in steps:
-            found = found and _child(found, step)
-        if found is not None:
-            return (*path, *steps)
+    while (inner := _find_child(layer, "model")) is not None:
+        layer, path = inner, (*path, "model")
+    if (inner := _find_child(layer, "bert")) is not None:
+        layer, path = inner, (*path, "bert")
+    for names in _LISTS:
+        blocks: Layer | None = layer
+        for name in names:
+            blocks = blocks and _find_child(blocks, name)
+        if blocks is not None:
+            return (*path, *names)
     raise InvalidDocument("finds no blocks called layers, encoder.layer or h", "/layer_replication", "no_match")
 
 
-def _child(layer: Layer, name: str) -> Layer | None:
+def _find_child(layer: Layer, name: str) -> Layer | None:
     return next((child for child in layer.children if child.name == name), None)
 
 
-def _changed(layer: Layer, path: Sequence[str], at: str, order: list[int]) -> Layer:
-    if not path:
-        return layer._replace(children=tuple(_ordered(layer, at, order)))
-    children = tuple(
-        _changed(child, path[1:], f"{at}.{path[0]}".lstrip("."), order) if child.name == path[0] else child
+def _replace_blocks(layer: Layer, steps: Sequence[str], path: str, order: list[int]) -> Layer:
+    """Return a layer with the blocks `steps` beneath it in this order; `path` is its own."""
+    if not steps:
+        return layer._replace(children=tuple(_order_blocks(layer, path, order)))
+    inner_path = f"{path}.{steps[0]}".lstrip(".")
+    children = [
+        _replace_blocks(child, steps[1:], inner_path, order) if child.name == steps[0] else child
         for child in layer.children
-    )
-    return layer._replace(children=children)
+    ]
+    return layer._replace(children=tuple(children))
 
 
-def _ordered(layer: Layer, at: str, order: list[int]) -> Iterator[Layer]:
-    """The blocks in this order; those that are alike and stand there for the first time stay one."""
-    sources = {int(name): child for child in layer.children for name in block_ranges.expand(child.name, 10**6)}
-    first: dict[int, int] = {}
-    alike: dict[int, list[int]] = {}
-    shared: list[Layer] = []
-    for place, source in enumerate(order):
+def _order_blocks(layer: Layer, path: str, order: list[int]) -> Iterator[Layer]:
+    """Yield the blocks in this order; equal blocks that come for the first time stay one layer."""
+    sources = {
+        int(name): child for child in layer.children for name in block_ranges.expand(child.name, MAX_SOURCE_BLOCKS)
+    }
+    first_use: dict[int, int] = {}  # source -> the index of the block that owns its weights
+    indices: dict[int, list[int]] = {}  # id of a child -> the blocks that are it
+    repeated: list[Layer] = []
+    for index, source in enumerate(order):
         if source not in sources:
-            detail = f"names block {source} of {at}, which has {len(sources):,}"
+            detail = f"names block {source} of {path}, which has {len(sources):,}"
             raise InvalidDocument(detail, "/layer_replication", "no_match")
-        if source in first:
-            block = _tied(sources[source], f"{at}.{first[source]}")
-            shared.append(block._replace(name=str(place), repeat=1))
+        if source in first_use:
+            block = _tie_weights(sources[source], f"{path}.{first_use[source]}")
+            repeated.append(block._replace(name=str(index), repeat=1))
         else:
-            first[source] = place
-            alike.setdefault(id(sources[source]), []).append(place)
+            first_use[source] = index
+            indices.setdefault(id(sources[source]), []).append(index)
     for child in layer.children:
-        if places := alike.get(id(child)):
-            yield child._replace(name=block_ranges.format(places), repeat=len(places))
-    yield from shared
+        if used := indices.get(id(child)):
+            yield child._replace(name=block_ranges.format(used), repeat=len(used))
+    yield from repeated
 
 
-def _tied(layer: Layer, path: str) -> Layer:
-    """A layer whose weights are those of another, at `path`."""
-    tensors = tuple(
+def _tie_weights(layer: Layer, path: str) -> Layer:
+    """Return a layer whose weights are those of another, at `path`."""
+    tensors = [
         tensor._replace(tied_to=tensor.tied_to or f"{path}.{tensor.name}") if tensor.role == "weight" else tensor
         for tensor in layer.tensors
-    )
-    return layer._replace(
-        tensors=tensors, children=tuple(_tied(child, f"{path}.{child.name}") for child in layer.children)
-    )
+    ]
+    children = [_tie_weights(child, f"{path}.{child.name}") for child in layer.children]
+    return layer._replace(tensors=tuple(tensors), children=tuple(children))

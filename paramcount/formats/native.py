@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from marshmallow import INCLUDE, RAISE, Schema, fields, validate
 
-from paramcount.model.document import Document
+from paramcount.model.document import Document, ModelFacts
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import InvalidDocument, Problems, token
 from paramcount.model.layers import Call, Graph, Layer, Ref
@@ -100,6 +100,7 @@ def native(payload: Mapping[str, Any]) -> Document:
         framework,
         inputs=tuple((None, *shape) for shape in entries.values()),
         read_nested_layer=read_nested_layer,
+        read_facts=partial(ModelFacts, types_are_classes=True),
     )
 
 

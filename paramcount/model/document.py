@@ -10,14 +10,22 @@ from paramcount.model.report import ReportWarning, WeightRoles
 from paramcount.model.tensors import Convention, Output, Totals
 
 
-class ModelFacts(NamedTuple):
-    """What a reader knows of a model's class and config; adapters ask for it."""
+class Submodel(NamedTuple):
+    """A model inside another one, of another class than its config's default."""
 
-    model_type: str = ""  # as transformers names it; empty where the document does not say
-    is_printed: bool = False  # every layer has its class, as in print(model)
-    config: Mapping[str, Any] = {}  # its config, by dotted path
-    aliases: Mapping[str, str] = {}  # other names of the config's fields
-    submodels: tuple[tuple[str, str], ...] = ()  # (path prefix, "model_type/Class") of the models inside it
+    prefix: str  # of the names of its tensors: "language_model."
+    model_type: str
+    class_name: str
+
+
+class ModelFacts(NamedTuple):
+    """What a reader knows of a model beside its layers. Adapters ask for it; each member may be left out."""
+
+    model_type: str = ""  # as transformers names it; empty where the document does not state it
+    types_are_classes: bool = False  # every layer's type is its PyTorch class, as in print(model)
+    config: Mapping[str, Any] = {}  # the fields of its config by dotted path ("text_config.hidden_size")
+    aliases: Mapping[str, str] = {}  # other names of these fields
+    submodels: tuple[Submodel, ...] = ()
 
 
 class Document(NamedTuple):
@@ -36,6 +44,6 @@ class Document(NamedTuple):
     adapted: bool = False  # what it says is frozen is so because of an adapter
     roles: WeightRoles | None = None
     by_line: bool = False  # a text has no pointers: each layer's is "line 12", which a problem tells in its detail
-    facts: ModelFacts = ModelFacts()
+    read_facts: Callable[[], ModelFacts] = ModelFacts  # called only when they are needed, so it may be slow
     format: str = ""  # filled in by the registry
     counts: dict[Any, Any] | None = None  # of the interned model that it is: what counting made of it before

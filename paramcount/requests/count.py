@@ -37,7 +37,7 @@ def count_document(
     if request.adapter is not None:
         with step("adapt"):
             base = count(document, Options(dtype=options.dtype, unknown=options.unknown), limits)
-            document = adapt(document, base, request.adapter, source.value, document_format.name, limits)
+            document = adapt(document, base, request.adapter, limits)
     with step("count"):
         return count(document, options, limits)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from paramcount.adapters.configs import tables
+from paramcount.adapters.configs import load_tables
 from paramcount.adapters.registry import METHODS
 from paramcount.model.budget import Limits
 from paramcount.model.report import Row
@@ -31,7 +31,7 @@ def test_every_method_has_cases() -> None:
 
 
 def test_every_method_is_one_of_peft() -> None:
-    assert set(METHODS) <= tables()["members"].keys()
+    assert set(METHODS) <= load_tables()["members"].keys()
 
 
 def test_the_readme_of_peft() -> None:
@@ -219,6 +219,17 @@ def test_an_unknown_member_makes_a_count_inexact() -> None:
     adapter = {"peft_type": "LORA", "target_modules": ["q_proj"], "use_what_comes": True, "also": None}
     unseen = [warning for warning in counted(LLAMA, adapter).warnings if not warning.exact]
     assert [warning.code for warning in unseen] == ["unknown_member"]
+
+
+def test_unknown_members_are_listed_by_name() -> None:
+    adapter = {"peft_type": "LORA", "target_modules": ["q_proj"], **{f"member_{letter}": 1 for letter in "dbeca"}}
+    unknown = [warning for warning in counted(LLAMA, adapter).warnings if warning.code == "unknown_member"]
+    assert [warning.detail[:10] for warning in unknown] == [f'"member_{letter}"' for letter in "abcde"]
+
+
+def test_a_rank_of_null_is_the_default() -> None:
+    adapter = {"peft_type": "LORA", "r": None, "target_modules": [], "target_parameters": ["q_proj.weight"]}
+    assert totals(LLAMA, adapter)[0] == 4 * 8 * (64 + 64)
 
 
 def test_limits_hold() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from transformers.pytorch_utils import Conv1D
 
-from paramcount.adapters.modules import guessed
-from paramcount.adapters.prompting import SIZES
+from paramcount.adapters.modules import guess_kind
+from paramcount.adapters.prompt_encoder import SIZE_FIELDS
 from paramcount.formats.huggingface.blueprints import Blueprint, load_blueprint, load_record
 from paramcount.formats.huggingface.configs import resolve_fields
 from paramcount.model.layers import Layer
@@ -56,7 +56,7 @@ def _unlike(model_type: str, known: Blueprint, changes: Mapping[str, Any]) -> li
     theirs = theirs.get("text_config") or theirs
     ours = resolve_fields({**given, "model_type": model_type, "architectures": [known.name]}, known)
     part = "text_config." if any(path.startswith("text_config.") for path in ours) else ""
-    return [name for name in SIZES if theirs.get(name) != ours.get(part + name)]
+    return [name for name in SIZE_FIELDS if theirs.get(name) != ours.get(part + name)]
 
 
 def _alternatives(known: Blueprint) -> Iterator[tuple[str, Any]]:
@@ -112,7 +112,7 @@ class _Seen:
                 self.transposed.add(template(name))
             if name and next(module.parameters(), None) is not None and name not in self.guesses:
                 self.kinds[template(name)][name] = kind(module)
-                self.guesses[name] = guessed(_layer(name, module))
+                self.guesses[name] = guess_kind(_layer(name, module))
         if not self.embeddings:
             self.embeddings = {
                 "input": _name_of(model, "get_input_embeddings", names),

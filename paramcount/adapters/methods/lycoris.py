@@ -6,11 +6,11 @@ from functools import lru_cache
 from math import isqrt
 
 from paramcount import Dim, Flag, Int, Tensor
-from paramcount.adapters.registry import Adapted, Tensors, method
+from paramcount.adapters.registry import TargetModule, Tensors, method
 
 
 @method("LOHA", "Linear Conv1d Conv2d", r="rank_pattern")
-def loha(module: Adapted, r: Dim = 8, use_effective_conv2d: Flag = False) -> Tensors:
+def loha(module: TargetModule, r: Dim = 8, use_effective_conv2d: Flag = False) -> Tensors:
     """(w1_a·w1_b) ∘ (w2_a·w2_b); a kernel is unrolled, or has a core of its own (tuners/loha/layer.py)."""
     out, width, *kernel = module.weight
     effective = use_effective_conv2d and any(length != 1 for length in kernel)
@@ -19,7 +19,7 @@ def loha(module: Adapted, r: Dim = 8, use_effective_conv2d: Flag = False) -> Ten
             width *= length
     for side in ("1", "2"):
         if effective:
-            yield Tensor(f"hada_t{side}.default", (r, r, *_plane(kernel)))
+            yield Tensor(f"hada_t{side}.default", (r, r, *_two_axes(kernel)))
             yield Tensor(f"hada_w{side}_a.default", (r, out))
         else:
             yield Tensor(f"hada_w{side}_a.default", (out, r))
@@ -28,7 +28,7 @@ def loha(module: Adapted, r: Dim = 8, use_effective_conv2d: Flag = False) -> Ten
 
 @method("LOKR", "Linear Conv1d Conv2d", r="rank_pattern")
 def lokr(
-    module: Adapted,
+    module: TargetModule,
     r: Dim = 8,
     use_effective_conv2d: Flag = False,
     decompose_both: Flag = False,
@@ -36,8 +36,8 @@ def lokr(
 ) -> Tensors:
     """w1 ⊗ w2, both or the larger one of low rank (tuners/lokr/layer.py)."""
     out, width, *kernel = module.weight
-    in_m, in_n = factorization(width, decompose_factor)
-    out_l, out_k = factorization(out, decompose_factor)
+    in_m, in_n = factorize(width, decompose_factor)
+    out_l, out_k = factorize(out, decompose_factor)
     if not (decompose_both and r < max(out_l, in_m) / 2):
         yield Tensor("lokr_w1.default", (out_l, in_m))
     else:
@@ -46,7 +46,7 @@ def lokr(
     if r >= max(out_k, in_n) / 2:
         yield Tensor("lokr_w2.default", (out_k, in_n, *kernel))
     elif use_effective_conv2d and any(length != 1 for length in kernel):
-        yield Tensor("lokr_t2.default", (r, r, *_plane(kernel)))
+        yield Tensor("lokr_t2.default", (r, r, *_two_axes(kernel)))
         yield Tensor("lokr_w2_a.default", (r, out_k))
         yield Tensor("lokr_w2_b.default", (r, in_n))
     else:
@@ -56,17 +56,20 @@ def lokr(
         yield Tensor("lokr_w2_b.default", (r, in_n))
 
 
-def _plane(kernel: list[int]) -> tuple[int, ...]:
-    """A kernel of two axes; the second of one that has one is 1."""
+def _two_axes(kernel: list[int]) -> tuple[int, ...]:
+    """Return a kernel of two axes; the second one that it lacks is 1."""
     return (*kernel, 1) if len(kernel) == 1 else tuple(kernel)
 
 
 @lru_cache(maxsize=1024)
-def factorization(dimension: int, factor: int = -1) -> tuple[int, int]:
-    """Two factors of `dimension`: the first is `factor` where that divides it, else the largest divisor that is neither
-    above `factor` (-1: any) nor above the second (tuners/lokr/layer.py)."""
+def factorize(dimension: int, factor: int = -1) -> tuple[int, int]:
+    """Return two factors of `dimension` (tuners/lokr/layer.py).
+
+    The first is `factor` where that divides it, else the largest divisor that is neither above `factor` (-1: any) nor
+    above the second.
+    """
     if factor > 0 and dimension % factor == 0:
         return factor, dimension // factor
-    most = isqrt(dimension) if factor == -1 else min(isqrt(dimension), factor)
-    smaller = next((divisor for divisor in range(most, 1, -1) if dimension % divisor == 0), 1)
+    largest = isqrt(dimension) if factor == -1 else min(isqrt(dimension), factor)
+    smaller = next((divisor for divisor in range(largest, 1, -1) if dimension % divisor == 0), 1)
     return smaller, dimension // smaller

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from paramcount import Anything, Dim, Flag, Text, require
-from paramcount.adapters.registry import Tensors, prompt
+from paramcount.adapters.registry import Tensors, method
 from paramcount.model.tensors import Tensor
 
 
-@prompt("PROMPT_TUNING")
+@method("PROMPT_TUNING")
 def prompt_tuning(
     num_virtual_tokens: Dim,
     token_dim: Dim,
@@ -17,7 +17,7 @@ def prompt_tuning(
     yield Tensor("embedding.weight", (num_virtual_tokens * num_transformer_submodules, token_dim))
 
 
-@prompt("MULTITASK_PROMPT_TUNING")
+@method("MULTITASK_PROMPT_TUNING")
 def multitask_prompt_tuning(
     num_virtual_tokens: Dim,
     token_dim: Dim,
@@ -32,7 +32,7 @@ def multitask_prompt_tuning(
     yield Tensor("prefix_task_rows", (num_tasks, num_ranks, token_dim))
 
 
-@prompt("PREFIX_TUNING")
+@method("PREFIX_TUNING")
 def prefix_tuning(
     num_virtual_tokens: Dim,
     token_dim: Dim,
@@ -51,7 +51,7 @@ def prefix_tuning(
     yield from _linear("transform.2", hidden, flat)
 
 
-@prompt("P_TUNING")
+@method("P_TUNING")
 def p_tuning(
     num_virtual_tokens: Dim,
     token_dim: Dim,
@@ -82,11 +82,11 @@ def p_tuning(
     yield from _linear("mlp_head.2", 2 * hidden, token_dim)
 
 
-@prompt("CPT")
+@method("CPT")
 def cpt(token_dim: Dim, cpt_token_ids: Anything = None) -> Tensors:
     """Frozen embeddings of some tokens, and what is learned on top of each (tuners/cpt/model.py)."""
-    listed = cpt_token_ids is None or (isinstance(cpt_token_ids, list) and bool(cpt_token_ids))
-    require(listed, "must be a list of tokens", "cpt_token_ids")
+    is_list = cpt_token_ids is None or (isinstance(cpt_token_ids, list) and bool(cpt_token_ids))
+    require(is_list, "must be a list of tokens", "cpt_token_ids")
     tokens = 1 if cpt_token_ids is None else len(cpt_token_ids)
     yield Tensor("embedding.weight", (tokens, token_dim), trainable=False)
     yield Tensor("delta_embedding.weight", (tokens, token_dim))

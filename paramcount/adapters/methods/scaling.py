@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from paramcount import Anything, Dim, Tensor, require
 from paramcount.adapters.modules import LINEAR
-from paramcount.adapters.registry import Adapted, Tensors, copying, method
+from paramcount.adapters.registry import TargetModule, Tensors, method
 
-copying("LN_TUNING", "ln_tuning_layers")
+
+@method("LN_TUNING", "*", copies_to="ln_tuning_layers")
+def ln_tuning(module: TargetModule) -> Tensors:  # noqa: ARG001 # the copy is all
+    """A copy of each module, of whatever kind (tuners/ln_tuning/layer.py)."""
+    yield from ()
 
 
 @method("IA3", f"{LINEAR} Conv2d Conv3d")
-def ia3(module: Adapted, is_feedforward: Anything = False) -> Tensors:
+def ia3(module: TargetModule, is_feedforward: Anything = False) -> Tensors:
     """A scale for each output; in a feedforward module, for each input (tuners/ia3/layer.py)."""
     length = module.in_features if is_feedforward else module.out_features
     if module.kernel:
@@ -20,7 +24,7 @@ def ia3(module: Adapted, is_feedforward: Anything = False) -> Tensors:
 
 
 @method("MISS", "Linear")
-def miss(module: Adapted, r: Dim = 64, mini_r: Dim = 1, init_weights: Anything = True) -> Tensors:
+def miss(module: TargetModule, r: Dim = 64, mini_r: Dim = 1, init_weights: Anything = True) -> Tensors:
     """One block, repeated along the inputs (tuners/miss/layer.py)."""
     width, height = module.in_features, module.out_features
     require(r <= width, f"must be at most the {width:,} inputs of {module.path}", "r")
@@ -35,11 +39,11 @@ def miss(module: Adapted, r: Dim = 64, mini_r: Dim = 1, init_weights: Anything =
 
 
 @method("TRAINABLE_TOKENS", "Embedding Linear")
-def trainable_tokens(module: Adapted, token_indices: Anything = None) -> Tensors:
+def trainable_tokens(module: TargetModule, token_indices: Anything = None) -> Tensors:
     """The rows of some tokens (tuners/trainable_tokens/layer.py)."""
     rows = module.weight[0]
-    listed = isinstance(token_indices, list) and all(
+    are_rows = isinstance(token_indices, list) and all(
         type(token) is int and -rows <= token < rows for token in token_indices
     )
-    require(listed, f"must be a list of rows of {module.path}, which has {rows:,}", "token_indices")
+    require(are_rows, f"must be a list of rows of {module.path}, which has {rows:,}", "token_indices")
     yield Tensor("trainable_tokens_delta.default", (len(token_indices), module.weight[1]))

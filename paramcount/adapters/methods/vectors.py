@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from paramcount import Dim, Flag, Tensor, require
 from paramcount.adapters.modules import LINEAR
-from paramcount.adapters.registry import Adapted, Tensors, method
+from paramcount.adapters.registry import TargetModule, Tensors, method
 
 
 def _projections(width: int, height: int, r: Dim = 256, save_projection: Flag = True) -> Tensors:
@@ -15,7 +15,7 @@ def _projections(width: int, height: int, r: Dim = 256, save_projection: Flag = 
 
 
 @method("VERA", LINEAR, shared=_projections)
-def vera(module: Adapted, r: Dim = 256, save_projection: Flag = True) -> Tensors:  # noqa: ARG001 # of the projections
+def vera(module: TargetModule, r: Dim = 256, save_projection: Flag = True) -> Tensors:  # noqa: ARG001 # of the projections
     """Two scales around shared random matrices (tuners/vera/layer.py, model.py)."""
     yield Tensor("vera_lambda_b.default", (module.out_features,))
     yield Tensor("vera_lambda_d.default", (r,))
@@ -28,7 +28,7 @@ def _probable_projections(width: int, height: int, r: Dim = 256, save_projection
 
 
 @method("PVERA", LINEAR, shared=_probable_projections)
-def pvera(module: Adapted, r: Dim = 256, save_projection: Flag = True) -> Tensors:  # noqa: ARG001
+def pvera(module: TargetModule, r: Dim = 256, save_projection: Flag = True) -> Tensors:  # noqa: ARG001
     """VeRA with a mean and a variance (tuners/pvera/layer.py)."""
     yield Tensor("pvera_lambda_b.default", (module.out_features,))
     yield Tensor("pvera_lambda_d.default", (2 * r,))
@@ -42,7 +42,7 @@ def _bases(width: int, height: int, r: Dim = 32, save_projection: Flag = True) -
 
 
 @method("RANDLORA", LINEAR, shared=_bases)
-def randlora(module: Adapted, r: Dim = 32, save_projection: Flag = True) -> Tensors:  # noqa: ARG001
+def randlora(module: TargetModule, r: Dim = 32, save_projection: Flag = True) -> Tensors:  # noqa: ARG001
     """Scales of as many random bases of rank r as make the full rank (tuners/randlora/layer.py)."""
     smaller = min(module.in_features, module.out_features)
     bases = -(-smaller // r)
@@ -56,7 +56,9 @@ def _bank(_width: int, _height: int, num_vectors: Dim = 256, vector_length: Dim 
 
 
 @method("VBLORA", LINEAR, shared=_bank)
-def vblora(module: Adapted, r: Dim = 4, num_vectors: Dim = 256, vector_length: Dim = 256, topk: Dim = 2) -> Tensors:
+def vblora(
+    module: TargetModule, r: Dim = 4, num_vectors: Dim = 256, vector_length: Dim = 256, topk: Dim = 2
+) -> Tensors:
     """Logits over the bank's vectors, for each piece of a LoRA's matrices (tuners/vblora/layer.py)."""
     require(topk <= num_vectors, "must be at most num_vectors", "topk")
     width, height = module.in_features, module.out_features

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from marshmallow import INCLUDE, Schema, fields, validate
 
 from paramcount.formats.huggingface.blueprints import load_blueprint, load_index
+from paramcount.formats.huggingface.configs import resolve_fields
 from paramcount.formats.huggingface.models import build_model
-from paramcount.formats.huggingface.submodels import fit_blueprint
+from paramcount.formats.huggingface.submodels import find_submodels, fit_blueprint
 from paramcount.formats.huggingface.warnings import warn_of_checkpoints
-from paramcount.model.document import Document
+from paramcount.model.document import Document, ModelFacts, Submodel
 from paramcount.model.dtypes import DTYPE_NAMES
 from paramcount.model.errors import InvalidDocument, UnknownLayer, did_you_mean
 from paramcount.model.report import ReportWarning
@@ -83,7 +85,27 @@ def huggingface(payload: Mapping[str, Any]) -> Document:
     notes = model.notes
     differences = warn_of_checkpoints(payload, has_fused_experts=notes.has_fused_experts)
     warnings = (version, *choice.warnings, *notes.warnings, *differences)
-    return Document(model.root, "torch", "torch", warnings=warnings, roles=notes.roles, counts=model.counts)
+    return Document(
+        model.root,
+        "torch",
+        "torch",
+        warnings=warnings,
+        roles=notes.roles,
+        read_facts=partial(_read_facts, payload, choice.model_type, choice.name),
+        counts=model.counts,
+    )
+
+
+def _read_facts(payload: Mapping[str, Any], model_type: str, class_name: str) -> ModelFacts:
+    """Return what is known of the model of a config that was counted."""
+    outer = load_blueprint(model_type, class_name)
+    blueprint = fit_blueprint(outer, payload)
+    submodels = []
+    for path, inner_type in find_submodels(payload, outer):
+        slot = outer.submodel_slots[path]
+        submodels.append(Submodel(slot.prefix, inner_type, slot.accepts[inner_type]))
+    config = resolve_fields(payload, blueprint)
+    return ModelFacts(model_type, config=config, aliases=blueprint.family.aliases, submodels=tuple(submodels))
 
 
 class _Choice(NamedTuple):

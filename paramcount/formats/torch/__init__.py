@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from paramcount.formats.torch import known
 from paramcount.formats.torch.modules import Reading, raised
 from paramcount.formats.torch.text import Module, find, module
-from paramcount.model.document import Document
+from paramcount.model.document import Document, ModelFacts
 from paramcount.model.errors import InvalidDocument
 from paramcount.model.report import ReportWarning
 from paramcount.schema.registry import reader
@@ -50,7 +51,13 @@ def torch(payload: str) -> Document:
     if _inner(root).type in known.ASSEMBLED:
         warnings.append(_ASSEMBLED)
     return Document(
-        layer._replace(name=root.type), "torch", "torch", warnings=tuple(warnings), lenient=True, by_line=True
+        layer._replace(name=root.type),
+        "torch",
+        "torch",
+        warnings=tuple(warnings),
+        lenient=True,
+        by_line=True,
+        read_facts=partial(ModelFacts, types_are_classes=True),
     )
 
 
