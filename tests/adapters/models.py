@@ -1,4 +1,4 @@
-"""What the tests put adapters into."""
+"""Models that the tests put adapters into."""
 
 from __future__ import annotations
 
@@ -48,12 +48,17 @@ Net(
 )"""
 
 
-def counted(architecture: Any, adapter: Any, limits: Limits = Limits(), **asked: Any) -> Report:  # noqa: B008
-    """An envelope's count."""
-    return count_envelope(load_envelope({"architecture": architecture, "adapter": adapter, **asked}), limits)
+def count_adapted(architecture: Any, adapter: Any, limits: Limits = Limits(), **options: Any) -> Report:  # noqa: B008
+    """Count a model with an adapter in it."""
+    return count_envelope(load_envelope({"architecture": architecture, "adapter": adapter, **options}), limits)
 
 
-def totals(architecture: Any, adapter: Any) -> tuple[int, int]:
-    """Trainable and all, as PEFT's get_nb_trainable_parameters() returns them."""
-    found = counted(architecture, adapter).root.totals
-    return found.trainable, found.trainable + found.frozen
+def read_totals(report: Report) -> tuple[int, int]:
+    """Return trainable and all parameters, as PEFT's get_nb_trainable_parameters() does."""
+    totals = report.root.totals
+    return totals.trainable, totals.trainable + totals.frozen
+
+
+def count_totals(architecture: Any, adapter: Any) -> tuple[int, int]:
+    """Return trainable and all parameters of a model with an adapter in it."""
+    return read_totals(count_adapted(architecture, adapter))

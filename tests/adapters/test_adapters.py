@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,16 @@ import pytest
 from paramcount.adapters.configs import load_tables
 from paramcount.adapters.registry import METHODS
 from paramcount.model.budget import Limits
-from paramcount.model.report import Row
-from tests.adapters.models import LLAMA, MANIFEST, PRINTED, counted, totals
+from tests.adapters.models import LLAMA, MANIFEST, PRINTED, count_adapted, count_totals, read_totals
 
 CASES = json.loads((Path(__file__).parents[1] / "golden/adapters.json").read_text())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['base']['model_type']}-{case['adapter']['peft_type']}")
 def test_as_peft_counts(case: dict[str, Any]) -> None:
-    found = counted(case["base"], case["adapter"])
-    assert found.exact
-    totals = found.root.totals
-    assert (totals.trainable, totals.trainable + totals.frozen) == (case["trainable"], case["all"])
+    report = count_adapted(case["base"], case["adapter"])
+    assert report.exact
+    assert read_totals(report) == (case["trainable"], case["all"])
 
 
 def test_every_method_has_cases() -> None:
@@ -50,22 +47,16 @@ def test_the_readme_of_peft() -> None:
         "tie_word_embeddings": True,
         "vocab_size": 151936,
     }
-    report = counted(qwen, {"peft_type": "LORA", "r": 16, "lora_alpha": 32, "task_type": "CAUSAL_LM"})
-    said = {warning.code: warning.detail for warning in report.warnings}
+    report = count_adapted(qwen, {"peft_type": "LORA", "r": 16, "lora_alpha": 32, "task_type": "CAUSAL_LM"})
+    details = {warning.code: warning.detail for warning in report.warnings}
     printed = "trainable params: 3,686,400 || all params: 3,089,625,088 || trainable%: 0.1193"
-    assert said["trainable_parameters"] == printed
-    assert "72 modules: model.layers.0-35.self_attn.q_proj, model.layers.0-35.self_attn.v_proj" in said["adapter"]
+    assert details["trainable_parameters"] == printed
+    assert "72 modules: model.layers.0-35.self_attn.q_proj, model.layers.0-35.self_attn.v_proj" in details["adapter"]
 
 
-def rows(row: Row) -> Iterator[Row]:
-    yield row
-    for child in row.children:
-        yield from rows(child)
-
-
-def paths(adapter: dict[str, Any]) -> list[str]:
-    """The modules of the model that an adapter was put into."""
-    return [row.path for row in rows(counted(LLAMA, adapter).root) if row.type.startswith("lora.")]
+def adapted_paths(adapter: dict[str, Any]) -> list[str]:
+    """Return the paths of the modules that an adapter was put into."""
+    return [row.path for row, _ in count_adapted(LLAMA, adapter).root.walk() if row.type.startswith("lora.")]
 
 
 @pytest.mark.parametrize(
@@ -80,22 +71,22 @@ def paths(adapter: dict[str, Any]) -> list[str]:
     ],
 )
 def test_which_modules(config: dict[str, Any], hit: list[str]) -> None:
-    assert paths({"peft_type": "LORA", **config}) == hit
+    assert adapted_paths({"peft_type": "LORA", **config}) == hit
 
 
 def test_blocks_stay_folded_whatever_their_number() -> None:
     deep = {**LLAMA, "num_hidden_layers": 1_000_000}
-    report = counted(deep, {"peft_type": "LORA", "target_modules": "all-linear", "rank_pattern": {"up_proj": 4}})
+    report = count_adapted(deep, {"peft_type": "LORA", "target_modules": "all-linear", "rank_pattern": {"up_proj": 4}})
     assert report.row_count < 40
     per_layer = 8 * (128 + 96 + 96 + 128) + 8 * (64 + 112) * 2 + 4 * (64 + 112)
     assert report.root.totals.trainable == 1_000_000 * per_layer
 
 
 def test_frozen_by_the_adapter_and_by_rules() -> None:
-    asked = [{"match": "*lora_B*", "trainable": False}]
-    report = counted(LLAMA, {"peft_type": "LORA", "target_modules": ["q_proj"]}, trainable=asked)
+    rules = [{"match": "*lora_B*", "trainable": False}]
+    report = count_adapted(LLAMA, {"peft_type": "LORA", "target_modules": ["q_proj"]}, trainable=rules)
     assert report.root.totals.trainable == 4 * 8 * 64
-    reasons = {(t.name, t.frozen_by.by) for row in rows(report.root) for t in row.tensors if t.frozen_by}
+    reasons = {(t.name, t.frozen_by.by) for row, _ in report.root.walk() for t in row.tensors if t.frozen_by}
     assert ("lora_B.default.weight", "rule") in reasons
     assert ("weight", "adapter") in reasons
 
@@ -104,18 +95,18 @@ def test_a_document_of_tensors() -> None:
     base = 800 + 2 * (64 + 8 + 128)
     adapter = {"peft_type": "LORA", "r": 2, "target_modules": ["q", "up"]}
     trained = 2 * (2 * 16 + 2 * 24)  # two blocks, 8 + 8 and 8 + 16 features of rank 2
-    assert totals(MANIFEST, adapter) == (trained, base + trained)
+    assert count_totals(MANIFEST, adapter) == (trained, base + trained)
     saved = adapter | {"modules_to_save": ["head"]}
-    assert totals(MANIFEST, saved) == (trained + 800, base + trained + 800)  # its copy is tied to nothing
-    assert totals(MANIFEST, adapter | {"bias": "all"}) == (trained + 16, base + trained)
+    assert count_totals(MANIFEST, saved) == (trained + 800, base + trained + 800)  # its copy is tied to nothing
+    assert count_totals(MANIFEST, adapter | {"bias": "all"}) == (trained + 16, base + trained)
 
 
 def test_what_shapes_do_not_tell_makes_a_count_inexact() -> None:
     """up.weight has no bias: of an embedding, DoRA's magnitudes would be others."""
-    report = counted(MANIFEST, {"peft_type": "LORA", "r": 2, "use_dora": True, "target_modules": ["up"]})
+    report = count_adapted(MANIFEST, {"peft_type": "LORA", "r": 2, "use_dora": True, "target_modules": ["up"]})
     assert not report.exact
     assert [warning.path for warning in report.warnings if not warning.exact] == ["blocks.0-1.up"]
-    assert counted(MANIFEST, {"peft_type": "LORA", "use_dora": True, "target_modules": ["q"]}).exact
+    assert count_adapted(MANIFEST, {"peft_type": "LORA", "use_dora": True, "target_modules": ["q"]}).exact
 
 
 def test_a_printed_model() -> None:
@@ -123,8 +114,8 @@ def test_a_printed_model() -> None:
     targets = r"stem|depthwise|blocks\.\d\.0"
     adapter = {"peft_type": "LORA", "target_modules": targets, "modules_to_save": ["classifier"]}
     stem, depthwise, linear = 8 * 3 * 9 + 8 * 8, 8 * 8 * 9 + 8, 8 * 16
-    assert totals(PRINTED, adapter)[0] == stem + depthwise + 4 * linear + 45
-    assert totals(PRINTED, {"peft_type": "LORA", "r": 1, "target_modules": "all-linear"})[0] == 4 * 16 + 13
+    assert count_totals(PRINTED, adapter)[0] == stem + depthwise + 4 * linear + 45
+    assert count_totals(PRINTED, {"peft_type": "LORA", "r": 1, "target_modules": "all-linear"})[0] == 4 * 16 + 13
 
 
 def test_a_printed_model_of_transformers() -> None:
@@ -144,8 +135,8 @@ LlamaForCausalLM(
   )
   (lm_head): Linear(in_features=8, out_features=100, bias=False)
 )"""
-    assert totals(text, {"peft_type": "LORA", "r": 1})[0] == 2 * (16 + 12)
-    assert totals(text, {"peft_type": "LORA", "r": 1, "target_modules": "all-linear"})[0] == 2 * (16 + 12 + 16)
+    assert count_totals(text, {"peft_type": "LORA", "r": 1})[0] == 2 * (16 + 12)
+    assert count_totals(text, {"peft_type": "LORA", "r": 1, "target_modules": "all-linear"})[0] == 2 * (16 + 12 + 16)
 
 
 _TEXT = {
@@ -194,7 +185,7 @@ _GEMMA4 = {
 
 
 @pytest.mark.parametrize(
-    ("base", "targets", "said"),
+    ("base", "targets", "expected"),
     [
         (_LLAVA, ["q_proj", "v_proj"], (3_040, 100_960)),
         (_LLAVA, ["embed_tokens", "fc1"], (1_536, 99_456)),
@@ -203,37 +194,37 @@ _GEMMA4 = {
         (_GEMMA4, ["embed_tokens"], (576, 165_380)),
     ],
 )
-def test_models_within_models(base: dict[str, Any], targets: Any, said: tuple[int, int]) -> None:
+def test_models_within_models(base: dict[str, Any], targets: Any, expected: tuple[int, int]) -> None:
     """As PEFT 0.21.2 counts them."""
-    assert totals(base, {"peft_type": "LORA", "r": 4, "target_modules": targets}) == said
+    assert count_totals(base, {"peft_type": "LORA", "r": 4, "target_modules": targets}) == expected
 
 
 def test_a_saved_config_is_counted_as_it_is_trained() -> None:
     adapter = {"peft_type": "LORA", "target_modules": ["q_proj"], "inference_mode": True}
-    report = counted(LLAMA, adapter)
+    report = count_adapted(LLAMA, adapter)
     assert report.root.totals.trainable == 4 * 8 * 128
     assert "inference_mode" in {warning.code for warning in report.warnings}
 
 
 def test_an_unknown_member_makes_a_count_inexact() -> None:
     adapter = {"peft_type": "LORA", "target_modules": ["q_proj"], "use_what_comes": True, "also": None}
-    unseen = [warning for warning in counted(LLAMA, adapter).warnings if not warning.exact]
+    unseen = [warning for warning in count_adapted(LLAMA, adapter).warnings if not warning.exact]
     assert [warning.code for warning in unseen] == ["unknown_member"]
 
 
 def test_unknown_members_are_listed_by_name() -> None:
     adapter = {"peft_type": "LORA", "target_modules": ["q_proj"], **{f"member_{letter}": 1 for letter in "dbeca"}}
-    unknown = [warning for warning in counted(LLAMA, adapter).warnings if warning.code == "unknown_member"]
+    unknown = [warning for warning in count_adapted(LLAMA, adapter).warnings if warning.code == "unknown_member"]
     assert [warning.detail[:10] for warning in unknown] == [f'"member_{letter}"' for letter in "abcde"]
 
 
 def test_a_rank_of_null_is_the_default() -> None:
     adapter = {"peft_type": "LORA", "r": None, "target_modules": [], "target_parameters": ["q_proj.weight"]}
-    assert totals(LLAMA, adapter)[0] == 4 * 8 * (64 + 64)
+    assert count_totals(LLAMA, adapter)[0] == 4 * 8 * (64 + 64)
 
 
 def test_limits_hold() -> None:
     many = {**LLAMA, "num_hidden_layers": 500}
-    with pytest.raises(Exception, match="problems") as found:
-        counted(many, {"peft_type": "LORA", "target_modules": ".*q_proj"}, Limits(max_copies=100))
-    assert "there may be 100, not 500" in found.value.problems[0].detail  # type: ignore[attr-defined]
+    with pytest.raises(Exception, match="problems") as caught:
+        count_adapted(many, {"peft_type": "LORA", "target_modules": ".*q_proj"}, Limits(max_copies=100))
+    assert "there may be 100, not 500" in caught.value.problems[0].detail  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Adapters that must not be counted, and where the problem is said to be."""
+"""Adapters that must be refused, with the pointer and the code of the problem."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from paramcount.model.errors import Problems
-from tests.adapters.models import LLAMA, MANIFEST, PRINTED, counted
+from tests.adapters.models import LLAMA, MANIFEST, PRINTED, count_adapted
 
 KERAS = {"framework": "keras", "input_shape": [3], "layers": [{"type": "Dense", "units": 4}]}
 BERT = {
@@ -140,23 +140,23 @@ def lora(**members: Any) -> dict[str, Any]:
     ids=lambda value: str(value)[:60],
 )  # fmt: skip
 def test_refused(model: Any, adapter: dict[str, Any], pointer: str, code: str) -> None:
-    with pytest.raises(Problems) as found:
-        counted(model, adapter)
-    place = "/architecture" if code == "count_too_large" else "/adapter"
-    assert (place + pointer, code) in [(problem.pointer, problem.code) for problem in found.value.problems]
+    with pytest.raises(Problems) as caught:
+        count_adapted(model, adapter)
+    prefix = "/architecture" if code == "count_too_large" else "/adapter"
+    assert (prefix + pointer, code) in [(problem.pointer, problem.code) for problem in caught.value.problems]
 
 
 def test_every_problem_at_once() -> None:
-    with pytest.raises(Problems) as found:
-        counted(LLAMA, lora(r=0, bias="x", use_dora=3, use_qalora=True, target_modules=["q_proj"]))
-    assert {problem.pointer for problem in found.value.problems} == {
+    with pytest.raises(Problems) as caught:
+        count_adapted(LLAMA, lora(r=0, bias="x", use_dora=3, use_qalora=True, target_modules=["q_proj"]))
+    assert {problem.pointer for problem in caught.value.problems} == {
         "/adapter/r", "/adapter/bias", "/adapter/use_dora", "/adapter/use_qalora",
     }  # fmt: skip
 
 
 def test_names_that_an_expression_cannot_be_held_against() -> None:
-    odd = {"parameters": {"größe.weight": {"shape": [4, 4]}}}
-    with pytest.raises(Problems) as found:
-        counted(odd, lora(target_modules=r"\w+"))
-    assert "printable ASCII" in found.value.problems[0].detail
-    assert counted(odd, lora(target_modules=["größe"])).root.totals.trainable == 64
+    non_ascii = {"parameters": {"größe.weight": {"shape": [4, 4]}}}
+    with pytest.raises(Problems) as caught:
+        count_adapted(non_ascii, lora(target_modules=r"\w+"))
+    assert "printable ASCII" in caught.value.problems[0].detail
+    assert count_adapted(non_ascii, lora(target_modules=["größe"])).root.totals.trainable == 64
