@@ -1,1 +1,1 @@
-"""Writes down what PEFT and transformers say that no tensor's shape shows: default targets, kinds of modules."""
+"""Writes the data of paramcount/adapters: what no shape shows, as default targets and the kinds of modules."""

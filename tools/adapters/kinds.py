@@ -1,4 +1,4 @@
-"""The kinds of modules that a class of transformers is built of, where names and shapes do not tell them."""
+"""Records the kinds of modules that a class of transformers is built of, where names and shapes do not show them."""
 
 from __future__ import annotations
 
@@ -23,47 +23,46 @@ from tools.blueprints.seeds import SEEDS
 
 _INDEX = re.compile(r"(?<![^.])(?:\d+|\{\w\})(?![^.])")
 _WORD = re.compile(r"'([\w-]+)'")
-_SECONDS = 10
+MAX_SECONDS = 10
+"""For one model, and for all alternatives of a class."""
 
 Record = dict[str, Any]
 
 
-def record(model_type: str, name: str) -> Record | None:
-    """What is to be known of a class, by paths with # for every index; None where it does not build from its defaults.
-
-    The kinds of modules other than service guesses, modules that no config brought, those that are another one, and
-    experts that are multiplied from the left.
-    """
-    known = load_blueprint(model_type, name)
-    seen = _Seen(_modules_of(known))
+def record_class(model_type: str, class_name: str) -> Record | None:
+    """Return the members of a ClassRecord of paramcount/adapters; None where the class does not build from defaults."""
+    compiled = load_blueprint(model_type, class_name)
+    modules = _SeenModules(_list_modules(compiled))
     seeds = dict(SEEDS.get(model_type, {}))
-    if not seen.add(model_type, name, seeds):
+    if not modules.build(model_type, class_name, seeds):
         return None
-    seen.unlike = _unlike(model_type, known, seeds)
+    underived = _find_underived_fields(model_type, compiled, seeds)
     started = time.monotonic()
-    for path, value in _alternatives(known):
-        if seen.wanted <= seen.kinds.keys() or time.monotonic() > started + _SECONDS:
+    for path, value in _alternative_values(compiled):
+        if modules.are_complete or time.monotonic() > started + MAX_SECONDS:
             break
-        seen.add(model_type, name, {**seeds, path: value})
-    return seen.told()
+        modules.build(model_type, class_name, {**seeds, path: value})
+    return modules.to_record(underived)
 
 
-def _unlike(model_type: str, known: Blueprint, changes: Mapping[str, Any]) -> list[str]:
-    """The fields that size a prompt, of which the service does not know what the class makes of them."""
+def _find_underived_fields(model_type: str, compiled: Blueprint, changes: Mapping[str, Any]) -> list[str]:
+    """List the fields that size a prompt and that the blueprint derives otherwise than the class does."""
     cls = config_class(model_type)
-    given = payload(fields_of(cls), changes)
-    theirs = cls.from_dict(given).to_dict()
-    theirs = theirs.get("text_config") or theirs
-    ours = resolve_fields({**given, "model_type": model_type, "architectures": [known.name]}, known)
-    part = "text_config." if any(path.startswith("text_config.") for path in ours) else ""
-    return [name for name in SIZE_FIELDS if theirs.get(name) != ours.get(part + name)]
+    stated = payload(fields_of(cls), changes)
+    actual = cls.from_dict(stated).to_dict()
+    actual = actual.get("text_config") or actual
+    derived = resolve_fields({**stated, "model_type": model_type, "architectures": [compiled.name]}, compiled)
+    prefix = "text_config." if any(path.startswith("text_config.") for path in derived) else ""
+    return [name for name in SIZE_FIELDS if actual.get(name) != derived.get(prefix + name)]
 
 
-def _alternatives(known: Blueprint) -> Iterator[tuple[str, Any]]:
-    """Other values of fields that may bring modules which the defaults leave out."""
-    words = sorted(set(_WORD.findall(" ".join(_record_of(known)["tensors"] + _texts(known)))))
-    for path in known.fields:
-        default = known.family.defaults.get(path)
+def _alternative_values(compiled: Blueprint) -> Iterator[tuple[str, Any]]:
+    """Yield other values of fields, which may bring modules that the defaults leave out."""
+    record = load_record(compiled.family.model_type)["classes"][compiled.name]
+    texts = [*record["tensors"], *record["given"], *record["assumed"], *record["rules"]]
+    words = sorted(set(_WORD.findall(" ".join(texts))))
+    for path in compiled.fields:
+        default = compiled.family.defaults.get(path)
         if isinstance(default, bool):
             yield path, not default
         elif isinstance(default, str):
@@ -72,123 +71,121 @@ def _alternatives(known: Blueprint) -> Iterator[tuple[str, Any]]:
             yield from ((path, value) for value in (None, 1, 2, 4, 64, True) if value != default)
 
 
-def _texts(known: Blueprint) -> list[str]:
-    found = _record_of(known)
-    return [*found["given"], *found["assumed"], *found["rules"]]
+class _SeenModules:
+    """The modules of all models that were built of a class."""
 
+    def __init__(self, expected: set[str]) -> None:
+        self._expected = expected
+        self._kinds: dict[str, dict[str, str]] = defaultdict(dict)  # path with # for indices -> path -> kind
+        self._guesses: dict[str, str] = {}  # path -> kind
+        self._shared: set[str] = set()
+        self._transposed: set[str] = set()
+        self._embeddings: dict[str, str] = {}
 
-def _record_of(known: Blueprint) -> Record:
-    return dict(load_record(known.family.model_type)["classes"][known.name])
+    @property
+    def are_complete(self) -> bool:
+        """Whether every expected module was seen."""
+        return self._expected <= self._kinds.keys()
 
-
-class _Seen:
-    """The kinds of modules in all that was built of a class."""
-
-    def __init__(self, wanted: set[str]) -> None:
-        self.wanted = wanted
-        self.kinds: dict[str, dict[str, str]] = defaultdict(dict)  # template -> name -> kind
-        self.guesses: dict[str, str] = {}
-        self.shared: set[str] = set()
-        self.transposed: set[str] = set()
-        self.embeddings: dict[str, str] = {}
-        self.unlike: list[str] = []  # fields that the class derives, and that no shape depends on
-
-    def add(self, model_type: str, name: str, changes: Mapping[str, Any]) -> bool:
-        """Whether the class builds with these changes; if so, its modules are seen."""
+    def build(self, model_type: str, class_name: str, changes: Mapping[str, Any]) -> bool:
+        """Build the class with changes of its config, and look at its modules; return whether it builds."""
         try:
-            with limit(_SECONDS):
-                model = _built(model_type, name, changes)
+            with limit(MAX_SECONDS):
+                model = _build_model(model_type, class_name, changes)
         except Exception:  # noqa: BLE001 # whatever a constructor raises: there is nothing to see
             return False
-        self._look(model)
+        self._add(model)
         return True
 
-    def _look(self, model: Any) -> None:
+    def _add(self, model: Any) -> None:
         names: dict[int, str] = {}
         for name, module in model.named_modules(remove_duplicate=False):
+            masked = mask_indices(name)
             if names.setdefault(id(module), name) != name:
-                self.shared.add(template(name))
+                self._shared.add(masked)
             if getattr(module, "is_transposed", False):
-                self.transposed.add(template(name))
-            if name and next(module.parameters(), None) is not None and name not in self.guesses:
-                self.kinds[template(name)][name] = kind(module)
-                self.guesses[name] = guess_kind(_layer(name, module))
-        if not self.embeddings:
-            self.embeddings = {
-                "input": _name_of(model, "get_input_embeddings", names),
-                "output": _name_of(model, "get_output_embeddings", names),
+                self._transposed.add(masked)
+            if name and next(module.parameters(), None) is not None and name not in self._guesses:
+                self._kinds[masked][name] = find_kind(module)
+                self._guesses[name] = guess_kind(_to_layer(name, module))
+        if not self._embeddings:
+            self._embeddings = {
+                "input_embedding": _find_name(model, "get_input_embeddings", names),
+                "output_embedding": _find_name(model, "get_output_embeddings", names),
             }
 
-    def told(self) -> Record:
-        kinds: dict[str, list[str]] = defaultdict(list)
-        for pattern, members in self.kinds.items():
-            wrong = {one for one, which in members.items() if self.guesses[one] != which}
-            if len(set(members.values())) == 1 and wrong:
-                kinds[next(iter(members.values()))].append(pattern)
+    def to_record(self, underived_fields: list[str]) -> Record:
+        """Return the record: the kinds that guess_kind does not find, and what else was seen."""
+        paths: dict[str, list[str]] = defaultdict(list)  # by kind
+        for masked, kinds in self._kinds.items():
+            wrong = [name for name, kind in kinds.items() if self._guesses[name] != kind]
+            if len(set(kinds.values())) == 1 and wrong:
+                paths[next(iter(kinds.values()))].append(masked)
             else:
-                for one in wrong:
-                    kinds[members[one]].append(one)
+                for name in wrong:
+                    paths[kinds[name]].append(name)
         return {
-            "kinds": {which: sorted(patterns) for which, patterns in sorted(kinds.items())},
-            "unseen": sorted(self.wanted - self.kinds.keys()),
-            "shared": sorted(self.shared),
-            "transposed": sorted(self.transposed),
-            "unlike": self.unlike,
-            **self.embeddings,
+            "kinds": {kind: sorted(names) for kind, names in sorted(paths.items())},
+            "unseen": sorted(self._expected - self._kinds.keys()),
+            "shared": sorted(self._shared),
+            "transposed": sorted(self._transposed),
+            "underived_fields": underived_fields,
+            **self._embeddings,
         }
 
 
-def _built(model_type: str, name: str, changes: Mapping[str, Any]) -> Any:
-    cls, built = config_class(model_type), model_class(model_type, name)
+def _build_model(model_type: str, class_name: str, changes: Mapping[str, Any]) -> Any:
+    cls, built_class = config_class(model_type), model_class(model_type, class_name)
     config = cls.from_dict(payload(fields_of(cls), changes))
     with torch.device("meta"):
-        return built(part_for(built, config))
+        return built_class(part_for(built_class, config))
 
 
-def template(name: str) -> str:
-    """A path with every index as #."""
+def mask_indices(name: str) -> str:
+    """Return a path, of a module or in a blueprint, with # for every index."""
     return _INDEX.sub("#", name)
 
 
-def _layer(name: str, module: Any) -> Layer:
-    """A module as a blueprint shows it: names and shapes."""
-    tensors = tuple(Tensor(own, tuple(one.shape)) for own, one in module.named_parameters(recurse=False))
+def _to_layer(name: str, module: Any) -> Layer:
+    """Return a module as a blueprint shows it: names and shapes."""
+    tensors = tuple(Tensor(tensor, tuple(one.shape)) for tensor, one in module.named_parameters(recurse=False))
     children = tuple(
-        Layer(below, "") for below, one in module.named_children() if next(one.parameters(), None) is not None
+        Layer(child, "") for child, one in module.named_children() if next(one.parameters(), None) is not None
     )
     return Layer(name.rpartition(".")[2], "", tensors=tensors, children=children)
 
 
-def _modules_of(known: Blueprint) -> set[str]:
-    found = set()
-    for entry in known.entries:
-        steps = template(entry.name).split(".")[:-1]
-        found |= {".".join(steps[: end + 1]) for end in range(len(steps))}
-    return found
+def _list_modules(compiled: Blueprint) -> set[str]:
+    """List the paths of all modules that a blueprint names."""
+    paths = set()
+    for entry in compiled.entries:
+        steps = mask_indices(entry.name).split(".")[:-1]
+        paths |= {".".join(steps[: end + 1]) for end in range(len(steps))}
+    return paths
 
 
-def kind(module: Any) -> str:
-    """What PEFT's isinstance makes of a module."""
+def find_kind(module: Any) -> str:
+    """Return the kind of a module, as PEFT's isinstance decides it."""
     nn = torch.nn
     for base in (nn.MultiheadAttention, nn.Linear, nn.Embedding, Conv1D):
         if isinstance(module, base):
             return str(base.__name__)
     for base in (nn.Conv1d, nn.Conv2d, nn.Conv3d):
         if type(module) is base:
-            return _convolution(module, base.__name__)
+            return _mark_convolution(module, base.__name__)
     if isinstance(module, nn.ModuleList | nn.ModuleDict | nn.ParameterDict | nn.ParameterList):
         return "ModuleList"
     return "other"
 
 
-def _convolution(module: Any, name: str) -> str:
-    """Its groups, and a dilation, since neither is in the shape of its weight."""
-    groups, dilated = module.groups, any(step != 1 for step in module.dilation)
-    each = groups == module.in_channels == module.out_channels
-    return name + ("" if groups == 1 else " depthwise" if each else " grouped") + " dilated" * dilated
+def _mark_convolution(module: Any, name: str) -> str:
+    """Return a convolution's kind with marks for groups and a dilation, which the shape of its weight does not show."""
+    groups, is_dilated = module.groups, any(step != 1 for step in module.dilation)
+    is_depthwise = groups == module.in_channels == module.out_channels
+    return name + ("" if groups == 1 else " depthwise" if is_depthwise else " grouped") + " dilated" * is_dilated
 
 
-def _name_of(model: Any, getter: str, names: Mapping[int, str]) -> str:
+def _find_name(model: Any, getter: str, names: Mapping[int, str]) -> str:
     try:
         return names.get(id(getattr(model, getter)()), "")
     except (AttributeError, NotImplementedError, TypeError):

@@ -10,39 +10,39 @@ from typing import Any
 Config = dict[str, Any]
 
 
-def drawn(chance: random.Random, kind: str, base: str, model: Any) -> Config:
-    """A config of a method for a model; most make sense."""
+def draw_config(chance: random.Random, peft_type: str, base: str, model: Any) -> Config:
+    """Draw a config of a method for a model; most make sense."""
     names = [name for name, module in model.named_modules() if name and next(module.parameters(), None) is not None]
-    config = {"peft_type": kind, **KINDS[kind](chance, names)}
-    config["task_type"] = chance.choice(_tasks(base, model))
-    if kind in PROMPTS:
+    config = {"peft_type": peft_type, **DRAWERS[peft_type](chance, names)}
+    config["task_type"] = chance.choice(_list_tasks(base, model))
+    if peft_type in PROMPTS:
         return config | {"task_type": config["task_type"] or "CAUSAL_LM"}
     leaves = [
         name
         for name, module in model.named_modules()
         if name and not list(module.children()) and hasattr(module, "weight")
     ]
-    if kind == "LN_TUNING":
+    if peft_type == "LN_TUNING":
         leaves = [name for name in leaves if "norm" in name.lower() or "ln" in name]
     matrices = [name for name in leaves if model.get_submodule(name).weight.dim() > 1] or leaves
-    matrices = [name for name in matrices if kind in _EMBEDDINGS or "emb" not in name.lower()] or matrices
-    if kind != "TRAINABLE_TOKENS":
-        config |= _targets(chance, matrices, kind)
-    if kind not in ("TRAINABLE_TOKENS", "IA3") and chance.random() < 0.2:
-        config["modules_to_save"] = [_suffix(chance, chance.choice(leaves))]
-    if kind not in _UNEXCLUDING and chance.random() < 0.2:
+    matrices = [name for name in matrices if peft_type in _EMBEDDINGS or "emb" not in name.lower()] or matrices
+    if peft_type != "TRAINABLE_TOKENS":
+        config |= _draw_targets(chance, matrices, peft_type)
+    if peft_type not in ("TRAINABLE_TOKENS", "IA3") and chance.random() < 0.2:
+        config["modules_to_save"] = [_draw_suffix(chance, chance.choice(leaves))]
+    if peft_type not in _WITHOUT_EXCLUDES and chance.random() < 0.2:
         excluded = chance.choice(leaves)
-        config["exclude_modules"] = chance.choice([[_suffix(chance, excluded)], f".*{re.escape(excluded)}"])
-    if kind in _LAYERED and isinstance(config.get("target_modules"), list) and chance.random() < 0.2:
+        config["exclude_modules"] = chance.choice([[_draw_suffix(chance, excluded)], f".*{re.escape(excluded)}"])
+    if peft_type in _LAYERED and isinstance(config.get("target_modules"), list) and chance.random() < 0.2:
         config["layers_to_transform"] = chance.choice([0, [0, 1], [1], [7]])
         if chance.random() < 0.4:
             config["layers_pattern"] = chance.choice(["layers", "layer", ["h", "layers"], "block"])
-    if kind in _BIASED:
-        config["bias"] = chance.choice(["none", "none", "all", _BIASED[kind]])
+    if peft_type in _BIASED:
+        config["bias"] = chance.choice(["none", "none", "all", _BIASED[peft_type]])
     return config
 
 
-def _tasks(base: str, model: Any) -> list[str | None]:
+def _list_tasks(base: str, model: Any) -> list[str | None]:
     name = type(model).__name__
     for ending, task in (
         ("SequenceClassification", "SEQ_CLS"),
@@ -56,15 +56,17 @@ def _tasks(base: str, model: Any) -> list[str | None]:
     return ["SEQ_2_SEQ_LM", None] if base in ("t5", "t5-gated", "bart", "whisper") else [None, "FEATURE_EXTRACTION"]
 
 
-def _suffix(chance: random.Random, name: str) -> str:
+def _draw_suffix(chance: random.Random, name: str) -> str:
     """The last components of a name."""
     steps = name.split(".")
     return ".".join(steps[-chance.choice([1, 1, 1, 2, len(steps)]) :])
 
 
-def _targets(chance: random.Random, leaves: list[str], kind: str) -> Config:
-    some = sorted({_suffix(chance, name) for name in chance.sample(leaves, min(len(leaves), chance.choice([1, 2, 3])))})
-    if kind == "IA3":
+def _draw_targets(chance: random.Random, leaves: list[str], peft_type: str) -> Config:
+    some = sorted(
+        {_draw_suffix(chance, name) for name in chance.sample(leaves, min(len(leaves), chance.choice([1, 2, 3])))}
+    )
+    if peft_type == "IA3":
         return chance.choice(
             [
                 {},
@@ -83,7 +85,7 @@ def _targets(chance: random.Random, leaves: list[str], kind: str) -> Config:
     return chance.choice(options)
 
 
-def _lora(chance: random.Random, names: list[str]) -> Config:
+def _draw_lora(chance: random.Random, names: list[str]) -> Config:
     config: Config = {"r": chance.choice([1, 2, 4, 8])}
     if chance.random() < 0.25:
         config["use_dora"] = True
@@ -93,7 +95,7 @@ def _lora(chance: random.Random, names: list[str]) -> Config:
         config["init_lora_weights"] = chance.choice(["mica", "olora", "pissa", "gaussian", "orthogonal"])
     if chance.random() < 0.3:
         config["rank_pattern"] = {
-            _suffix(chance, chance.choice(names)): 3,
+            _draw_suffix(chance, chance.choice(names)): 3,
             chance.choice([r"^.*\.1\..*", "proj", ".*k.*"]): 6,
         }
     if chance.random() < 0.2:
@@ -108,28 +110,28 @@ def _lora(chance: random.Random, names: list[str]) -> Config:
     return config
 
 
-def _ranked(chance: random.Random, names: list[str]) -> Config:
+def _draw_ranked(chance: random.Random, names: list[str]) -> Config:
     return {"r": chance.choice([1, 2, 4])} | (
-        {"rank_pattern": {_suffix(chance, chance.choice(names)): 3}} if chance.random() < 0.3 else {}
+        {"rank_pattern": {_draw_suffix(chance, chance.choice(names)): 3}} if chance.random() < 0.3 else {}
     )
 
 
-def _r(chance: random.Random, _: list[str]) -> Config:
+def _draw_rank(chance: random.Random, _: list[str]) -> Config:
     return {"r": chance.choice([1, 2, 4, 8])}
 
 
-def _lycoris(chance: random.Random, names: list[str]) -> Config:
-    return _ranked(chance, names) | {"use_effective_conv2d": chance.random() < 0.5}
+def _draw_lycoris(chance: random.Random, names: list[str]) -> Config:
+    return _draw_ranked(chance, names) | {"use_effective_conv2d": chance.random() < 0.5}
 
 
-def _lokr(chance: random.Random, names: list[str]) -> Config:
-    return _lycoris(chance, names) | {
+def _draw_lokr(chance: random.Random, names: list[str]) -> Config:
+    return _draw_lycoris(chance, names) | {
         "decompose_both": chance.random() < 0.5,
         "decompose_factor": chance.choice([-1, -1, 2, 4, 5, 7, 1000]),
     }
 
 
-def _oft(chance: random.Random, _: list[str]) -> Config:
+def _draw_oft(chance: random.Random, _: list[str]) -> Config:
     sizes = chance.choice(
         [
             {"r": 0, "oft_block_size": chance.choice([2, 4, 5, 32, 1000])},
@@ -139,7 +141,7 @@ def _oft(chance: random.Random, _: list[str]) -> Config:
     return {**sizes, "block_share": chance.random() < 0.3}
 
 
-def _boft(chance: random.Random, _: list[str]) -> Config:
+def _draw_boft(chance: random.Random, _: list[str]) -> Config:
     return chance.choice(
         [
             {"boft_block_size": 4, "boft_block_num": 0},
@@ -149,18 +151,18 @@ def _boft(chance: random.Random, _: list[str]) -> Config:
     )
 
 
-def _prompt(chance: random.Random, _: list[str]) -> Config:
+def _draw_prompt(chance: random.Random, _: list[str]) -> Config:
     return {"num_virtual_tokens": chance.choice([1, 5])}
 
 
-def _prefix(chance: random.Random, names: list[str]) -> Config:
-    return _prompt(chance, names) | chance.choice(
+def _draw_prefix(chance: random.Random, names: list[str]) -> Config:
+    return _draw_prompt(chance, names) | chance.choice(
         [{}, {"prefix_projection": True}, {"prefix_projection": True, "encoder_hidden_size": 20}]
     )
 
 
-def _p_tuning(chance: random.Random, names: list[str]) -> Config:
-    return _prompt(chance, names) | chance.choice(
+def _draw_p_tuning(chance: random.Random, names: list[str]) -> Config:
+    return _draw_prompt(chance, names) | chance.choice(
         [
             {},
             {"encoder_hidden_size": 20},
@@ -169,19 +171,19 @@ def _p_tuning(chance: random.Random, names: list[str]) -> Config:
     )
 
 
-KINDS: dict[str, Callable[[random.Random, list[str]], Config]] = {
-    "LORA": _lora,
+DRAWERS: dict[str, Callable[[random.Random, list[str]], Config]] = {
+    "LORA": _draw_lora,
     "ADALORA": lambda chance, _: {"init_r": chance.choice([2, 12]), "target_r": 2, "total_step": 10},
     "IA3": lambda *_: {},
     "VERA": lambda chance, _: {"r": chance.choice([4, 256]), "save_projection": chance.random() < 0.5},
-    "PVERA": _r,
+    "PVERA": _draw_rank,
     "RANDLORA": lambda chance, _: {"r": chance.choice([3, 8, 32]), "sparse": chance.random() < 0.3},
     "VBLORA": lambda chance, _: {"r": 2, "num_vectors": 10, "vector_length": chance.choice([2, 4, 16]), "topk": 2},
-    "LOHA": _lycoris,
-    "LOKR": _lokr,
-    "OFT": _oft,
-    "BOFT": _boft,
-    "HRA": _r,
+    "LOHA": _draw_lycoris,
+    "LOKR": _draw_lokr,
+    "OFT": _draw_oft,
+    "BOFT": _draw_boft,
+    "HRA": _draw_rank,
     "MISS": lambda chance, _: {
         "r": chance.choice([2, 4, 64]),
         "mini_r": 2,
@@ -200,9 +202,9 @@ KINDS: dict[str, Callable[[random.Random, list[str]], Config]] = {
         "n_frequency_pattern": chance.choice([{}, {"q_proj": 7}]),
     },
     "WAVEFT": lambda chance, _: {"n_frequency": chance.choice([5, 100])},
-    "SHIRA": _r,
-    "DELORA": _ranked,
-    "HIRA": _ranked,
+    "SHIRA": _draw_rank,
+    "DELORA": _draw_ranked,
+    "HIRA": _draw_ranked,
     "GRALORA": lambda chance, _: {
         "r": chance.choice([4, 8]),
         "gralora_k": chance.choice([2, 4]),
@@ -219,18 +221,20 @@ KINDS: dict[str, Callable[[random.Random, list[str]], Config]] = {
         "token_indices": [1, 5, 7],
         "target_modules": chance.choice([None, None, ["embed_tokens"], ["wte", "lm_head"]]),
     },
-    "PROMPT_TUNING": _prompt,
+    "PROMPT_TUNING": _draw_prompt,
     "MULTITASK_PROMPT_TUNING": lambda chance, names: (
-        _prompt(chance, names) | {"num_ranks": chance.choice([1, 2]), "num_tasks": 3}
+        _draw_prompt(chance, names) | {"num_ranks": chance.choice([1, 2]), "num_tasks": 3}
     ),
-    "PREFIX_TUNING": _prefix,
-    "P_TUNING": _p_tuning,
+    "PREFIX_TUNING": _draw_prefix,
+    "P_TUNING": _draw_p_tuning,
     "CPT": lambda *_: {"cpt_token_ids": [3, 4, 5]},
 }
 
 PROMPTS = frozenset(("PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "CPT"))
 _EMBEDDINGS = frozenset(("LORA", "OFT", "HIRA"))
-_UNEXCLUDING = frozenset(("VERA", "PVERA", "RANDLORA", "C3A", "ROAD", "SHIRA", "WAVEFT", "GRALORA", "TRAINABLE_TOKENS"))
+_WITHOUT_EXCLUDES = frozenset(
+    ("VERA", "PVERA", "RANDLORA", "C3A", "ROAD", "SHIRA", "WAVEFT", "GRALORA", "TRAINABLE_TOKENS")
+)
 _LAYERED = frozenset(
     ("LORA", "ADALORA", "VERA", "LOHA", "LOKR", "OFT", "BOFT", "HRA", "MISS", "FOURIERFT", "C3A", "VBLORA")
 )

@@ -1,8 +1,8 @@
-"""Random adapters put into small models by PEFT itself, and by us: trainable, all, every name and every shape.
+"""Random adapters, put into small models by PEFT and counted: compares trainable, all, every name and every shape.
 
     python -m tools.oracle.adapters [--cases 400] [--seed 0] [--kinds LORA,IA3] [--bases llama] [--write]
 
-`--write` keeps some of the cases, with what PEFT says of them, as tests/golden/adapters.json.
+`--write` keeps some of the cases, with PEFT's totals, as tests/golden/adapters.json.
 """
 
 from __future__ import annotations
@@ -24,138 +24,151 @@ from paramcount.model import block_ranges
 from paramcount.model.budget import Limits
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report, Row
+from paramcount.model.tensors import Tensor
 from paramcount.requests.count import count_envelope
 from paramcount.requests.envelope import load_envelope
 from paramcount.schema.registry import load_plugins
 from tools.blueprints import framework
 from tools.oracle.adapter_bases import BASES
-from tools.oracle.adapter_configs import KINDS, PROMPTS, drawn
+from tools.oracle.adapter_configs import DRAWERS, PROMPTS, draw_config
 
 _GOLDEN = Path(__file__).parents[2] / "tests/golden/adapters.json"
 _PREFIX = re.compile(r"^base_model\.(model\.)?")
-_AROUND = re.compile(r"(token_adapter\.base_layer|base_layer|original_module)\.")
+_WRAPPERS = re.compile(r"(token_adapter\.base_layer|base_layer|original_module)\.")
 
 warnings.filterwarnings("ignore")
 
 
-class Truth(NamedTuple):
-    """What PEFT makes of it: each parameter by all of its names; or why it does not."""
+class Parameter(NamedTuple):
+    """A parameter of an adapted model."""
 
-    parameters: tuple[tuple[frozenset[str], tuple[int, ...], bool], ...] = ()
+    names: frozenset[str]
+    shape: tuple[int, ...]
+    trainable: bool
+
+
+class PeftResult(NamedTuple):
+    """What PEFT makes of an adapter: the parameters; or why it refuses."""
+
+    parameters: tuple[Parameter, ...] = ()
     refusal: str = ""
 
     @property
     def totals(self) -> tuple[int, int]:
-        sizes = [(prod(shape), trains) for _, shape, trains in self.parameters]
-        return sum(size for size, trains in sizes if trains), sum(size for size, _ in sizes)
+        """Trainable and all."""
+        trainable = sum(prod(parameter.shape) for parameter in self.parameters if parameter.trainable)
+        return trainable, sum(prod(parameter.shape) for parameter in self.parameters)
 
 
-class Ours(NamedTuple):
-    """What we make of it."""
+class CountResult(NamedTuple):
+    """What Paramcount makes of an adapter: a report; or why it refuses."""
 
     report: Report | None = None
     refusal: str = ""
 
     @property
     def totals(self) -> tuple[int, int]:
+        """Trainable and all."""
         assert self.report is not None
-        found = self.report.root.totals
-        return found.trainable, found.trainable + found.frozen
+        totals = self.report.root.totals
+        return totals.trainable, totals.trainable + totals.frozen
 
 
-def built(name: str) -> Any:
-    """A small model, with weights: DoRA and others compute with them."""
+def build_model(name: str) -> Any:
+    """Build a small model, with weights: DoRA and others compute with them."""
     model_type, class_name, members = BASES[name]
     framework.torch.manual_seed(0)
     config = framework.config_class(model_type).from_dict(copy.deepcopy(members))
     return framework.model_class(model_type, class_name)(config)
 
 
-def as_built(name: str, model: Any) -> bool:
-    """Whether we count the bare model as the framework does: what an adapter makes of another is no use."""
-    found = ours(document(name), "huggingface", None)
-    return found.report is not None and found.totals[1] == sum(one.numel() for one in model.parameters())
+def is_counted_as_built(name: str, model: Any) -> bool:
+    """Return whether the bare model is counted as the framework does; only then can an adapter be compared."""
+    result = count_adapter(make_config(name), "huggingface", None)
+    return result.report is not None and result.totals[1] == sum(one.numel() for one in model.parameters())
 
 
-def document(name: str) -> dict[str, Any]:
-    """The config.json of a small model."""
+def make_config(name: str) -> dict[str, Any]:
+    """Return the config.json of a small model."""
     model_type, class_name, members = BASES[name]
     return {**members, "architectures": [class_name], "model_type": model_type}
 
 
-def truth(model: Any, config: Mapping[str, Any]) -> Truth:
-    """What PEFT makes of the model with this adapter_config.json."""
+def run_peft(model: Any, config: Mapping[str, Any]) -> PeftResult:
+    """Put an adapter into a copy of the model with PEFT itself."""
     import peft  # noqa: PLC0415 # after the framework, which lets transformers import
 
     try:
-        given = {name: value for name, value in config.items() if value is not None}
-        made = peft.get_peft_model(copy.deepcopy(model), peft.get_peft_config(dict(given)))
+        members = {name: value for name, value in config.items() if value is not None}
+        adapted = peft.get_peft_model(copy.deepcopy(model), peft.get_peft_config(members))
     except Exception as error:  # noqa: BLE001 # whatever PEFT raises
-        return Truth(refusal=f"{type(error).__name__}: {error}"[:300])
+        return PeftResult(refusal=f"{type(error).__name__}: {error}"[:300])
     names: dict[int, set[str]] = {}
     parameters = {}
-    for name, parameter in made.named_parameters(remove_duplicate=False):
-        names.setdefault(id(parameter), set()).update(stripped(name, config))
+    for name, parameter in adapted.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), set()).update(_strip_wrappers(name, config))
         parameters[id(parameter)] = parameter
-    trainable, everything = made.get_nb_trainable_parameters()
-    found = Truth(tuple((frozenset(names[key]), tuple(p.shape), p.requires_grad) for key, p in parameters.items()))
-    assert found.totals == (trainable, everything)
-    return found
+    result = PeftResult(
+        tuple(Parameter(frozenset(names[key]), tuple(p.shape), p.requires_grad) for key, p in parameters.items())
+    )
+    assert result.totals == adapted.get_nb_trainable_parameters()
+    return result
 
 
-def stripped(name: str, config: Mapping[str, Any]) -> Iterator[str]:
-    """A name without what PEFT puts around every model; and one without what it puts around a module: ours keep their
-    places."""
+def _strip_wrappers(name: str, config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a name without PEFT's prefix of every model, and without its wrappers of a module, which a report omits."""
     bare = name.removeprefix("base_model.") if config["peft_type"] in PROMPTS else _PREFIX.sub("", name)
     yield bare
-    yield _AROUND.sub("", bare)
+    yield _WRAPPERS.sub("", bare)
 
 
-def ours(payload: Any, form: str, config: Mapping[str, Any] | None) -> Ours:
-    """What we make of a document with this adapter."""
+def count_adapter(payload: Any, format_name: str, config: Mapping[str, Any] | None) -> CountResult:
+    """Count a document with an adapter in it, or bare."""
     adapter = {} if config is None else {"adapter": config}
     try:
-        asked = load_envelope({"architecture": payload, "format": form, **adapter})
-        return Ours(count_envelope(asked, Limits()))
+        request = load_envelope({"architecture": payload, "format": format_name, **adapter})
+        return CountResult(count_envelope(request, Limits()))
     except Problems as problems:
-        return Ours(refusal="; ".join(f"{one.pointer} {one.detail}" for one in problems.problems)[:300])
+        return CountResult(refusal="; ".join(f"{one.pointer} {one.detail}" for one in problems.problems)[:300])
 
 
-def tensors(row: Row, prefix: str = "") -> Iterator[tuple[str, tuple[int, ...], bool]]:
-    """Every counted weight of a report, copies written out."""
+def list_weights(row: Row, prefix: str = "") -> Iterator[Tensor]:
+    """Yield every counted weight by its full name, copies of blocks included."""
     for tensor in row.tensors:
         if tensor.role == "weight" and not tensor.tied_to:
-            yield prefix + tensor.name, tensor.shape, tensor.trainable
+            yield tensor._replace(name=prefix + tensor.name)
     for child in row.children:
         for name in block_ranges.expand(child.name, 10_000) if child.repeat > 1 else [child.name]:
-            yield from tensors(child, f"{prefix}{name}.")
+            yield from list_weights(child, f"{prefix}{name}.")
 
 
-def verdict(expected: Truth, found: Ours, by_name: bool = True) -> tuple[str, str]:
-    """right, refused (both), said so, lenient (PEFT refuses), or WRONG; and why."""
-    if found.refusal:
-        return ("refused", "") if expected.refusal else ("said so", found.refusal)
+def compare(expected: PeftResult, result: CountResult, by_name: bool = True) -> tuple[str, str]:
+    """Return a verdict and its reason: right, refused (both), not exact, lenient (only PEFT refuses), or WRONG."""
+    if result.refusal:
+        return ("refused", "") if expected.refusal else ("not exact", result.refusal)
     if expected.refusal:
         return "lenient", expected.refusal
-    assert found.report is not None
-    if found.totals != expected.totals:
-        return ("WRONG" if found.report.exact else "said so"), f"{found.totals} {expected.totals}"
-    if not found.report.exact:
-        return "said so", next(n.detail for n in found.report.warnings if not n.exact)
-    return _names(expected, found.report) if by_name else ("right", "")
+    assert result.report is not None
+    if result.totals != expected.totals:
+        return ("WRONG" if result.report.exact else "not exact"), f"{result.totals} {expected.totals}"
+    if not result.report.exact:
+        return "not exact", next(warning.detail for warning in result.report.warnings if not warning.exact)
+    return _compare_weights(expected, result.report) if by_name else ("right", "")
 
 
-def _names(expected: Truth, report: Report) -> tuple[str, str]:
-    waiting = {name: one for one in expected.parameters for name in one[0]}
-    for name, shape, trains in tensors(report.root):
-        one = waiting.get(name)
-        if one is None or one[1:] != (shape, trains):
-            return "WRONG", f"{name} {shape} {trains}: {one[1:] if one else 'no such parameter'}"
+def _compare_weights(expected: PeftResult, report: Report) -> tuple[str, str]:
+    parameters = {name: parameter for parameter in expected.parameters for name in parameter.names}
+    for tensor in list_weights(report.root):
+        parameter = parameters.get(tensor.name)
+        if parameter is None:
+            return "WRONG", f"{tensor.name}: no such parameter"
+        if (parameter.shape, parameter.trainable) != (tensor.shape, tensor.trainable):
+            return "WRONG", f"{tensor.name} {tensor.shape} {tensor.trainable}: {parameter.shape} {parameter.trainable}"
     return "right", ""
 
 
-def manifest(model: Any) -> dict[str, Any]:
-    """A model as a `tensors` document."""
+def make_manifest(model: Any) -> dict[str, Any]:
+    """Return a model as a `tensors` document."""
     names: dict[int, list[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         names.setdefault(id(parameter), []).append(name)
@@ -173,35 +186,35 @@ def main() -> int:
     options = _options()
     load_plugins()
     chance = random.Random(options.seed)
-    models = {name: built(name) for name in (options.bases.split(",") if options.bases else BASES)}
-    for name in [name for name, model in models.items() if not as_built(name, model)]:
+    models = {name: build_model(name) for name in (options.bases.split(",") if options.bases else BASES)}
+    for name in [name for name, model in models.items() if not is_counted_as_built(name, model)]:
         print(f"{name}: without an adapter it is not counted as it is built; left out")
         del models[name]
-    kinds = options.kinds.split(",") if options.kinds else list(KINDS)
+    peft_types = options.kinds.split(",") if options.kinds else list(DRAWERS)
     counts: dict[str, Counter[str]] = {}
-    kept = []
+    right = []
     for number in range(options.cases):
         name = chance.choice(list(models))
-        config = drawn(chance, kinds[number % len(kinds)], name, models[name])
-        expected = truth(models[name], config)
-        payload = document(name)
-        views = {"huggingface": payload, "tensors": manifest(models[name]), "torch": str(models[name])}
-        for form in views if number % 3 == 0 else ("huggingface",):
-            found = ours(views[form], form, config)
-            which, why = verdict(expected, found, by_name=form == "huggingface")
-            counts.setdefault(f"{config['peft_type']:24} {form}", Counter())[which] += 1
-            if which in options.show.split(","):
-                print(f"{which} {name} {form} {json.dumps(config)}\n    {why}", flush=True)
-            if form == "huggingface" and which == "right":
-                kept.append(
-                    {"base": payload, "adapter": config, "trainable": expected.totals[0], "all": expected.totals[1]}
-                )
-    for form, found_ in sorted(counts.items()):
-        print(f"{form:40} {dict(found_)}")
+        config = draw_config(chance, peft_types[number % len(peft_types)], name, models[name])
+        expected = run_peft(models[name], config)
+        documents: dict[str, Any] = {"huggingface": make_config(name)}
+        if number % 3 == 0:
+            documents |= {"tensors": make_manifest(models[name]), "torch": str(models[name])}
+        for format_name, payload in documents.items():
+            is_config = format_name == "huggingface"
+            verdict, reason = compare(expected, count_adapter(payload, format_name, config), by_name=is_config)
+            counts.setdefault(f"{config['peft_type']:24} {format_name}", Counter())[verdict] += 1
+            if verdict in options.show.split(","):
+                print(f"{verdict} {name} {format_name} {json.dumps(config)}\n    {reason}", flush=True)
+            if is_config and verdict == "right":
+                trainable, everything = expected.totals
+                right.append({"base": payload, "adapter": config, "trainable": trainable, "all": everything})
+    for label, verdicts in sorted(counts.items()):
+        print(f"{label:40} {dict(verdicts)}")
     total = sum(counts.values(), Counter())
     print(f"{sum(total.values())} cases: {dict(total)}")
     if options.write:
-        lines = ",\n".join(json.dumps(case) for case in kept[:: max(1, len(kept) // 150)])
+        lines = ",\n".join(json.dumps(case) for case in right[:: max(1, len(right) // 150)])
         _GOLDEN.write_text(f"[\n{lines}\n]\n")
     return 1 if total["WRONG"] else 0
 
