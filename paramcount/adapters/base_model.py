@@ -56,7 +56,7 @@ class BaseModel:
 
     @property
     def blocks_differ(self) -> bool:
-        """Whether a module's kind depends on the index of its block."""
+        """True where the kind of some module depends on the index of its block."""
         return any(step.isdigit() for path in self.kinds for step in path.split("."))
 
     def read_module(self, path: str, layer: Layer) -> Module:

@@ -215,10 +215,10 @@ class Injection:
     def _adapt(self, layer: Layer, path: str, bias: str) -> Layer:
         """Return the module at `path`, frozen, with the tensors of the method beside its own."""
         module = self._read_module(layer, path)
-        own_biases = bias.endswith("_only")  # lora_only: the biases of what is adapted
-        inner_bias = "all" if own_biases and module.kind == "MultiheadAttention" else bias
+        adapted_biases = bias.endswith("_only")  # lora_only: the biases of what is adapted
+        inner_bias = "all" if adapted_biases and module.kind == "MultiheadAttention" else bias
         frozen = self._freeze_layer(layer, path, path, inner_bias)
-        tensors = _freeze(layer.tensors, "all" if own_biases else bias)
+        tensors = _freeze(layer.tensors, "all" if adapted_biases else bias)
         self._trainable_ties |= {tensor.tied_to for tensor in tensors if tensor.trainable and tensor.tied_to}
         kind = module.kind if module.kind in self.method.kinds else layer.type or "module"
         frozen = frozen._replace(type=f"{self.method.name.lower()}.{kind}", tensors=tensors)
@@ -275,7 +275,7 @@ class Injection:
         return self._add_copy(frozen, layer, path, "modules_to_save")
 
     def _add_copy(self, frozen: Layer, layer: Layer, path: str, name: str) -> Layer:
-        """Return a module beside which, under a name, stands a copy that trains instead of it."""
+        """Return a module with a copy of itself, under a name, that trains instead of it."""
         copy = make_trainable_copy(layer, path, f"{path}.{name}.default", self._count_visit)
         holder = Layer(name, "ModuleDict", children=(copy._replace(name="default", repeat=1),))
         return frozen._replace(children=(*frozen.children, holder))

@@ -1,4 +1,4 @@
-"""Changes to a layer and all beneath it: copies that train, tensors that are unfrozen."""
+"""Changes to a layer with all of its children: copies that train, tensors that are unfrozen."""
 
 from __future__ import annotations
 

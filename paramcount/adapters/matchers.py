@@ -20,7 +20,7 @@ class IndexUse(Protocol):
 
     @property
     def ignores_block_index(self) -> bool:
-        """Whether it treats all copies of a block alike."""
+        """True where all copies of a block are treated alike."""
         ...
 
 
@@ -120,7 +120,7 @@ class TargetMatcher:
 
     @property
     def ignores_block_index(self) -> bool:
-        """Whether it adapts all copies of a block alike."""
+        """True where all copies of a block are adapted alike."""
         parts: tuple[IndexUse, ...] = (self._excluded, self._saved, self._targets)
         return not self._blocks.is_set and all(part.ignores_block_index for part in parts)
 

@@ -58,7 +58,7 @@ class Pattern:
 
     @property
     def ignores_block_index(self) -> bool:
-        """Whether it matches all copies of a block or none: it is a name, without indices."""
+        """True for a name without indices: it matches all copies of a block, or none."""
         return _PLAIN_NAME.fullmatch(self.text) is not None
 
 

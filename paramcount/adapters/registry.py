@@ -34,7 +34,7 @@ class Method:
 
     @property
     def is_prompt(self) -> bool:
-        """Whether it learns a prompt and leaves the model's modules alone."""
+        """True for a method that learns a prompt and leaves the modules of the model alone."""
         return not self.kinds
 
 

@@ -47,7 +47,7 @@ def _find_child(layer: Layer, name: str) -> Layer | None:
 
 
 def _replace_blocks(layer: Layer, steps: Sequence[str], path: str, order: list[int]) -> Layer:
-    """Return a layer with the blocks `steps` beneath it in this order; `path` is its own."""
+    """Return a layer whose blocks, at `steps` from it, have this order; `path` is that of the layer."""
     if not steps:
         return layer._replace(children=tuple(_order_blocks(layer, path, order)))
     inner_path = f"{path}.{steps[0]}".lstrip(".")

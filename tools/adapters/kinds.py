@@ -84,7 +84,7 @@ class _SeenModules:
 
     @property
     def are_complete(self) -> bool:
-        """Whether every expected module was seen."""
+        """True once every expected module was seen."""
         return self._expected <= self._kinds.keys()
 
     def build(self, model_type: str, class_name: str, changes: Mapping[str, Any]) -> bool:
