@@ -159,8 +159,8 @@ def _find_invalid_arguments(config: Mapping[str, Any], method: Method) -> Iterat
 def _find_excess_patterns(config: Mapping[str, Any], method: Method) -> Iterator[ArchitectureError]:
     """Yield the members with too many expressions, each of which costs time and memory."""
     for member in ("modules_to_save", "layers_pattern", *method.overrides.values()):
-        patterns = config.get(member) or ()
-        if isinstance(patterns, str) or not all(isinstance(pattern, str) for pattern in patterns):
+        patterns = config.get(member)
+        if not isinstance(patterns, list | dict) or not all(isinstance(pattern, str) for pattern in patterns):
             continue
         if len(patterns) > MAX_PATTERNS:
             detail = f"has {len(patterns):,} expressions, where {MAX_PATTERNS:,} are the most"

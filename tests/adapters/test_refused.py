@@ -57,6 +57,7 @@ def lora(**members: Any) -> dict[str, Any]:
         (LLAMA, lora(modules_to_save="lm_head", **Q), "/modules_to_save", "anyOf"),
         (LLAMA, lora(layers_to_transform="0", **Q), "/layers_to_transform", "anyOf"),
         (LLAMA, lora(rank_pattern=[1], **Q), "/rank_pattern", "type"),
+        (LLAMA, lora(rank_pattern=5, **Q), "/rank_pattern", "type"),
         (LLAMA, lora(rank_pattern={"q_proj": 0}, **Q), "/rank_pattern/q_proj", "minimum"),
         (LLAMA, lora(bias="some", **Q), "/bias", "enum"),
         (LLAMA, lora(trainable_token_indices=["a"], **Q), "/trainable_token_indices", "anyOf"),
