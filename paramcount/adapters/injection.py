@@ -16,11 +16,10 @@ from paramcount.adapters.registry import Method
 from paramcount.adapters.targets import ListedModule, Targets, find_default, find_input_embedding, find_targets
 from paramcount.model import block_ranges
 from paramcount.model.budget import Limits
-from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge
+from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, InvalidDocument, Problems, TooLarge
 from paramcount.model.layers import Layer
 from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
-from paramcount.schema.validator import MAX_PROBLEMS
 
 DEFAULT_RANK = 8
 """The r of a LORA that states none."""

@@ -22,7 +22,7 @@ from paramcount.counting.tensor_totals import NO_TENSORS, summarize
 from paramcount.model import block_ranges
 from paramcount.model.budget import Limits
 from paramcount.model.document import Document
-from paramcount.model.errors import ArchitectureError, InvalidGraph, Problems, ShapeMismatch, TooLarge
+from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, InvalidGraph, Problems, ShapeMismatch, TooLarge
 from paramcount.model.layers import Call, Layer
 from paramcount.model.report import Report, ReportWarning, Row
 from paramcount.model.tensors import (
@@ -36,7 +36,7 @@ from paramcount.model.tensors import (
     TensorSummary,
     total,
 )
-from paramcount.schema.validator import MAX_PROBLEMS, shown
+from paramcount.schema.validator import shown
 
 _UNKNOWN_INPUT = Call((None,))
 

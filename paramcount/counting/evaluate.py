@@ -8,12 +8,11 @@ from typing import Any
 from paramcount.counting.graph import FAILED, flatten
 from paramcount.model.cache import Cache, encode_key
 from paramcount.model.document import Document
-from paramcount.model.errors import ArchitectureError, InvalidConfig, Problems, TooLarge, UnknownLayer
+from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, InvalidConfig, Problems, TooLarge, UnknownLayer
 from paramcount.model.layers import Call, Layer, NestedLayer
 from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Formula, FreezeReason, Output, Tensor, TensorSummary
 from paramcount.schema.registry import LayerType, resolve
-from paramcount.schema.validator import MAX_PROBLEMS
 
 MAX_COUNT = 2**53 - 1
 """The largest count that every reader of JSON holds exactly."""

@@ -7,10 +7,10 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import islice, zip_longest
 from typing import Any, Final
 
-from paramcount.model.errors import ArchitectureError, InvalidGraph, Problems, did_you_mean
+from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, InvalidGraph, Problems, did_you_mean
 from paramcount.model.layers import Call, Graph, Layer, Ref
 from paramcount.model.tensors import Dimensions, Output
-from paramcount.schema.validator import MAX_PROBLEMS, shown
+from paramcount.schema.validator import shown
 
 FAILED: Final = object()
 """The output of a layer whose problem is reported already: the layers that it feeds report nothing."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from paramcount.formats.keras.archive import may_be_archive
-from paramcount.formats.safetensors.header import parse
+from paramcount.formats.safetensors.header import decode_file
 from paramcount.formats.source import Source
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, token
 
@@ -108,7 +108,7 @@ def _header(path: Path) -> Any:
     """The header of a safetensors file, checked against the file's length."""
     data = _mapped(path)
     try:
-        return parse(data)
+        return decode_file(data)
     except ArchitectureError as error:
         error.pointer = token(path.name) + error.pointer
         raise

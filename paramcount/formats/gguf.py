@@ -1,29 +1,29 @@
 """gguf: the first bytes of a GGUF file, up to the end of its tensors' descriptions; as gguf.cpp of llama.cpp reads it.
 
-A small reader of our own: the `gguf` package maps a file and needs numpy, and we have the first bytes of one.
+The `gguf` package is not used: it needs numpy and the whole file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from mmap import mmap
-from struct import Struct, error, pack
+from struct import Struct, pack
+from struct import error as StructError  # noqa: N812 # it is a class
 from typing import Any
 
 from paramcount.formats.named_tensors.checkpoint import (
-    INTEGERS,
+    INTEGER_DTYPES,
     MAX_TENSORS,
     Bytes,
     Truncated,
-    elements,
-    refuse,
-    shape_problem,
+    count_elements,
+    explain_shape,
 )
-from paramcount.formats.named_tensors.tree import tree
+from paramcount.formats.named_tensors.tree import build_tree
 from paramcount.model.document import Document
 from paramcount.model.dtypes import BLOCKS, DTYPES
-from paramcount.model.errors import ArchitectureError, InvalidDocument, TooLarge, token
+from paramcount.model.errors import InvalidDocument, TooLarge, token
 from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import reader
@@ -40,19 +40,19 @@ _TYPES: Mapping[int, str] = {
     40: "NVFP4",
     41: "Q1_0",
 }
-"""ggml_type by number (ggml.h); those between were given up."""
+"""Dtypes by ggml_type (ggml.h); the numbers between are no longer used."""
 
 _SCALARS: Mapping[int, str] = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
-"""gguf_type by number, as struct writes it."""
+"""struct's format characters by gguf_type."""
 _STRING, _ARRAY = 8, 9
 
-_MOST_DIMENSIONS = 4
-_LONGEST_STRING = 2**30
-_DEEPEST_ARRAY = 8
+_MAX_AXES = 4
+"""GGML_MAX_DIMS."""
+_MAX_STRING_BYTES = 2**30
+_MAX_ARRAY_DEPTH = 8
 
 _COMPUTED = frozenset(("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"))
-"""Tensors that the conversion computes: nobody trained them."""
-
+"""Tensors that the conversion to GGUF computes: they were never trained."""
 
 _EXAMPLE = (  # version 3, one tensor, no metadata: output.weight, F16 of 4 columns and 2 rows, at byte 0 of the data
     b"GGUF" + pack("<IQQ", 3, 1, 0) + pack("<Q13sIQQIQ", 13, b"output.weight", 2, 4, 2, 1, 0)
@@ -61,13 +61,13 @@ _EXAMPLE = (  # version 3, one tensor, no metadata: output.weight, F16 of 4 colu
 
 @dataclass
 class File:
-    """What the first bytes of a file say: its metadata (scalars and strings), its tensors, how long it is."""
+    """The metadata of a file (scalars and strings), its tensors, and its length."""
 
     version: int
     metadata: dict[str, Any] = field(default_factory=dict)
     tensors: list[Tensor] = field(default_factory=list)
-    described: int = 0  # the bytes that this took
-    size: int = 0  # the bytes of the whole file
+    described: int = 0  # bytes up to the end of the tensors' descriptions
+    size: int = 0  # bytes of the whole file
 
 
 def _claims(payload: Any) -> bool:
@@ -97,7 +97,7 @@ def gguf(payload: Any) -> Document:
     if len(tensors) < sum(len(file.tensors) for file in files):
         raise InvalidDocument("has tensors that are in two of its files", code="duplicate_name")
     name = files[0].metadata.get("general.name")
-    root = tree(tensors, name if isinstance(name, str) else "")
+    root = build_tree(tensors, name if isinstance(name, str) else "")
     return Document(root, "stored", warnings=tuple(_warnings(files, tensors)))
 
 
@@ -110,7 +110,7 @@ def _warnings(files: list[File], tensors: Mapping[str, Tensor]) -> Iterator[Repo
         yield ReportWarning(
             "tied_output", "", "has no output.weight: token_embd.weight serves as it, and is counted once"
         )
-    quantised = elements(tensor for tensor in tensors.values() if tensor.dtype in BLOCKS)
+    quantised = count_elements(tensor for tensor in tensors.values() if tensor.dtype in BLOCKS)
     detail = "a GGUF file does not say what trains: weights of a floating type count as trainable"
     if quantised:
         detail += f", {quantised:,} of quantised types as frozen"
@@ -118,7 +118,7 @@ def _warnings(files: list[File], tensors: Mapping[str, Tensor]) -> Iterator[Repo
 
 
 def read_file(data: Bytes) -> File:
-    """What the first bytes of a file say. Raises Truncated where they are too few, or Problems."""
+    """Return what the first bytes of a file describe. Raises Truncated if they are too few, or InvalidDocument."""
     if data[:4] != b"GGUF"[: len(data)]:
         raise InvalidDocument("is no GGUF file: it does not begin with GGUF", code="magic")
     cursor = _Cursor(data)
@@ -135,125 +135,129 @@ def read_file(data: Bytes) -> File:
         if key in file.metadata:
             raise InvalidDocument(f'has the metadata "{key[:100]}" twice', code="duplicate_name")
         file.metadata[key] = cursor.value(cursor.number("I", "the metadata"))
-    refuse(_tensors(cursor, count, file))
+    _read_tensors(cursor, count, file)
     if isinstance(data, mmap) and len(data) < file.size:
         detail = f"is {len(data):,} bytes long, but describes {file.size:,}: the file is not complete"
         raise InvalidDocument(detail, code="file_length")
     return file
 
 
-def _tensors(cursor: _Cursor, count: int, file: File) -> Iterator[ArchitectureError]:
-    """Read the descriptions of all tensors; each must lie where the one before it ends, as gguf.cpp demands."""
+def _read_tensors(cursor: _Cursor, count: int, file: File) -> None:
+    """Read all tensors' descriptions; each tensor must lie where the one before it ends, as gguf.cpp demands."""
     alignment = file.metadata.get("general.alignment", 32)
     if type(alignment) is not int or alignment <= 0 or alignment & (alignment - 1):
-        yield InvalidDocument(f"general.alignment must be a power of two, not {shown(alignment)}", code="alignment")
-        return
+        raise InvalidDocument(f"general.alignment must be a power of two, not {shown(alignment)}", code="alignment")
     if count > MAX_TENSORS:
         raise TooLarge(f"holds {count:,} tensors, where {MAX_TENSORS:,} are the most")
     names: set[str] = set()
     expected = 0
     for _ in range(count):
-        name = cursor.string("the tensors' descriptions")
-        rank = cursor.number("I", "the tensors' descriptions")
-        if rank > _MOST_DIMENSIONS:
-            detail = f"must have at most {_MOST_DIMENSIONS} dimensions, not {rank}"
-            yield InvalidDocument(detail, token(name), "shape")
-            return
-        dimensions = tuple(cursor.number("Q", "the tensors' descriptions") for _ in range(rank))
-        kind = cursor.number("I", "the tensors' descriptions")
-        offset = cursor.number("Q", "the tensors' descriptions")
-        problem = _problem(dimensions, kind) or ("is described twice" if name in names else "")
-        if problem:
-            yield InvalidDocument(problem, token(name), "tensor")
-            return
-        names.add(name)
-        tensor = _tensor(name, dimensions, _TYPES[kind])
+        tensor, offset = _read_tensor(cursor, names)
+        names.add(tensor.name)
         file.tensors.append(tensor)
         if offset != expected:
-            yield InvalidDocument(f"lies at byte {offset:,} of the data, not {expected:,}", token(name), "offsets")
-            return
+            detail = f"lies at byte {offset:,} of the data, not {expected:,}"
+            raise InvalidDocument(detail, token(tensor.name), "offsets")
         expected += -(-(tensor.size * DTYPES[tensor.dtype] // 8) // alignment) * alignment
-    file.described = cursor.at
-    file.size = -(-cursor.at // alignment) * alignment + int(expected)
+    file.described = cursor.offset
+    file.size = -(-cursor.offset // alignment) * alignment + int(expected)
 
 
-def _problem(dimensions: tuple[int, ...], kind: int) -> str:
-    if kind not in _TYPES:
-        return f"is of type {kind}, which is none of ggml's (it may have been given up)"
-    block, _ = BLOCKS.get(_TYPES[kind], (1, 0))
+def _read_tensor(cursor: _Cursor, names: Container[str]) -> tuple[Tensor, int]:
+    """Read one tensor's description; return the tensor, and its offset in the data, in bytes."""
+    part = "the tensors' descriptions"
+    name = cursor.string(part)
+    rank = cursor.number("I", part)
+    if rank > _MAX_AXES:
+        raise InvalidDocument(f"must have at most {_MAX_AXES} dimensions, not {rank}", token(name), "shape")
+    dimensions = tuple(cursor.number("Q", part) for _ in range(rank))
+    type_number = cursor.number("I", part)
+    offset = cursor.number("Q", part)
+    if problem := _explain_tensor(dimensions, type_number) or ("is described twice" if name in names else ""):
+        raise InvalidDocument(problem, token(name), "tensor")
+    return _tensor(name, dimensions, _TYPES[type_number]), offset
+
+
+def _explain_tensor(dimensions: tuple[int, ...], type_number: int) -> str:
+    """Return what is wrong with a tensor's dimensions and ggml_type, or ''."""
+    if type_number not in _TYPES:
+        return f"is of type {type_number}, which is none of ggml's (it may have been given up)"
+    block, _ = BLOCKS.get(_TYPES[type_number], (1, 0))
     row = dimensions[0] if dimensions else 1
     if row % block:
-        return f"has {row} elements a row, which are no whole blocks of {block} ({_TYPES[kind]})"
-    return shape_problem(dimensions)
+        return f"has {row} elements a row, which are no whole blocks of {block} ({_TYPES[type_number]})"
+    return explain_shape(dimensions)
 
 
 def _tensor(name: str, dimensions: tuple[int, ...], dtype: str) -> Tensor:
-    """A tensor with its shape in torch's order; what is quantised by blocks does not train."""
-    buffer = dtype in INTEGERS or name in _COMPUTED
-    return Tensor(name, dimensions[::-1], "buffer" if buffer else "weight", dtype, dtype not in BLOCKS)
+    """Return the tensor, its shape in torch's order; a type that is quantised by blocks does not train."""
+    buffer = dtype in INTEGER_DTYPES or name in _COMPUTED
+    return Tensor(name, dimensions[::-1], "buffer" if buffer else "weight", dtype, trainable=dtype not in BLOCKS)
 
 
 class _Cursor:
-    """Reads on from where it stands."""
+    """Reads values one after the other, from byte 4 on. `order` is struct's byte order; `part` names what is read."""
 
     def __init__(self, data: Bytes, order: str = "<") -> None:
-        self.data, self.order, self.at = data, order, 4
+        self.data, self.offset = data, 4
         self._structs = {code: Struct(order + code) for code in "BbHhIif?Qqd"}
 
-    def number(self, code: str, what: str) -> Any:
-        """The next number, of the type that `code` is to struct."""
-        found = self._structs[code]
+    def number(self, code: str, part: str) -> Any:
+        """Return the next number, of the type that struct calls `code`."""
+        layout = self._structs[code]
         try:
-            (value,) = found.unpack_from(self.data, self.at)
-        except error:
-            raise Truncated(len(self.data), self.at + found.size, what) from None
-        self.at += found.size
+            (value,) = layout.unpack_from(self.data, self.offset)
+        except StructError:
+            raise Truncated(len(self.data), self.offset + layout.size, part) from None
+        self.offset += layout.size
         return value
 
-    def skip(self, length: int, what: str) -> None:
-        if self.at + length > len(self.data):
-            raise Truncated(len(self.data), self.at + length, what)
-        self.at += length
+    def skip(self, length: int, part: str) -> None:
+        """Pass over `length` bytes."""
+        if self.offset + length > len(self.data):
+            raise Truncated(len(self.data), self.offset + length, part)
+        self.offset += length
 
-    def string(self, what: str) -> str:
-        """The next string: its length, then UTF-8."""
-        length = self.number("Q", what)
-        if length > _LONGEST_STRING:
-            raise InvalidDocument(f"has a string of {length:,} bytes within {what}", code="too_long")
-        start = self.at
-        self.skip(length, what)
+    def string(self, part: str) -> str:
+        """Return the next string: its length, then UTF-8."""
+        length = self.number("Q", part)
+        if length > _MAX_STRING_BYTES:
+            raise InvalidDocument(f"has a string of {length:,} bytes within {part}", code="too_long")
+        start = self.offset
+        self.skip(length, part)
         try:
-            return self.data[start : self.at].decode()
-        except UnicodeDecodeError as wrong:
-            detail = f"has a string within {what} that is not UTF-8, at byte {start + wrong.start:,}"
+            return self.data[start : self.offset].decode()
+        except UnicodeDecodeError as error:
+            detail = f"has a string within {part} that is not UTF-8, at byte {start + error.start:,}"
             raise InvalidDocument(detail, code="not_utf8") from None
 
-    def value(self, kind: int, depth: int = 0) -> Any:
-        """The next value; an array is passed over, and comes out as None."""
-        if kind == _STRING:
+    def value(self, type_number: int, depth: int = 0) -> Any:
+        """Return the next metadata value, of that gguf_type; None for an array, which is passed over."""
+        if type_number == _STRING:
             return self.string("the metadata")
-        if kind in _SCALARS:
-            return self.number(_SCALARS[kind], "the metadata")
-        if kind != _ARRAY or depth > _DEEPEST_ARRAY:
-            raise InvalidDocument(f"has metadata of type {kind}, which GGUF does not have here", code="metadata_type")
-        inner, count = self.number("I", "the metadata"), self.number("Q", "the metadata")
-        if inner in _SCALARS:
-            self.skip(count * self._structs[_SCALARS[inner]].size, "the metadata")
-        elif inner == _STRING:
+        if type_number in _SCALARS:
+            return self.number(_SCALARS[type_number], "the metadata")
+        if type_number != _ARRAY or depth > _MAX_ARRAY_DEPTH:
+            detail = f"has metadata of type {type_number}, which GGUF does not have here"
+            raise InvalidDocument(detail, code="metadata_type")
+        item_type, count = self.number("I", "the metadata"), self.number("Q", "the metadata")
+        if item_type in _SCALARS:
+            self.skip(count * self._structs[_SCALARS[item_type]].size, "the metadata")
+        elif item_type == _STRING:
             self._skip_strings(count)
         else:
             for _ in range(count):
-                self.value(inner, depth + 1)
+                self.value(item_type, depth + 1)
         return None
 
     def _skip_strings(self, count: int) -> None:
         """Pass over strings: a vocabulary has some 100,000."""
-        unpack, data, at = self._structs["Q"].unpack_from, self.data, self.at
+        unpack, data, offset = self._structs["Q"].unpack_from, self.data, self.offset
         for _ in range(count):
             try:
-                (length,) = unpack(data, at)
-            except (error, OverflowError):
-                raise Truncated(len(data), at + 8, "the metadata") from None
-            at += 8 + length
-        self.at = at
+                (length,) = unpack(data, offset)
+            except (StructError, OverflowError):
+                raise Truncated(len(data), offset + 8, "the metadata") from None
+            offset += 8 + length
+        self.offset = offset
         self.skip(0, "the metadata")

@@ -11,7 +11,7 @@ from marshmallow import INCLUDE, RAISE, Schema, fields, validate
 
 from paramcount.model.document import Document, ModelFacts
 from paramcount.model.dtypes import DTYPES
-from paramcount.model.errors import InvalidDocument, Problems, token
+from paramcount.model.errors import InvalidDocument, raise_problems, token
 from paramcount.model.layers import Call, Graph, Layer, Ref
 from paramcount.model.tensors import Convention
 from paramcount.schema.components import json_schema
@@ -25,7 +25,7 @@ _SHAPE = {
     "items": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_DIMENSION},
 }
 _MEMBERS = frozenset(("type", "name", "trainable", "inputs", "repeat", "layers", "shares", "dtype"))
-"""What says how a layer stands in the model; all else is its config."""
+"""The members that place a layer in its model; all others are its config."""
 
 _EXAMPLE = {
     "framework": "keras",
@@ -39,7 +39,7 @@ _EXAMPLE = {
 
 
 class NativeLayer(Schema):
-    """A layer: its type, how it stands in the model, and, beside these, its config."""
+    """A layer: its type, its place in the model, and, beside these, its config."""
 
     class Meta:
         unknown = INCLUDE
@@ -75,7 +75,7 @@ class NativeDocument(Schema):
     trainable = fields.Boolean()
 
 
-_PART = Validator(json_schema("NativeLayer", NativeLayer))
+_LAYER_VALIDATOR = Validator(json_schema("NativeLayer", NativeLayer))
 
 
 def _claims(payload: Any) -> bool:
@@ -86,33 +86,33 @@ def _claims(payload: Any) -> bool:
 def native(payload: Mapping[str, Any]) -> Document:
     """Layers as a person writes them: a list, in order; or wired by the names of their inputs."""
     framework = payload.get("framework", "")
-    entries = _entries(payload)
+    input_shapes = _input_shapes(payload)
     root = Layer(
         payload.get("name", ""),
         "Model",
-        children=_layers(payload["layers"], "/layers"),
+        children=_read_layers(payload["layers"], "/layers"),
         trainable=payload.get("trainable", True),
     )
     convention: Convention = "torch" if framework == "torch" else "keras"
     return Document(
-        _wired(root, payload["layers"], tuple(entries) or ("input",)),
+        _wire(root, payload["layers"], tuple(input_shapes) or ("input",)),
         convention,
         framework,
-        inputs=tuple((None, *shape) for shape in entries.values()),
+        inputs=tuple((None, *shape) for shape in input_shapes.values()),
         read_nested_layer=read_nested_layer,
         read_facts=partial(ModelFacts, types_are_classes=True),
     )
 
 
-def _entries(payload: Mapping[str, Any]) -> Mapping[str, list[int | None]]:
-    """The model's inputs by name."""
+def _input_shapes(payload: Mapping[str, Any]) -> Mapping[str, list[int | None]]:
+    """Return the shapes of the model's inputs by name, without batch axis."""
     stated = payload.get("input_shape")
     if stated is None:
         return {}
     return stated if isinstance(stated, dict) else {"input": stated}
 
 
-def _layers(items: Sequence[Mapping[str, Any]], pointer: str) -> tuple[Layer, ...]:
+def _read_layers(items: Sequence[Mapping[str, Any]], pointer: str) -> tuple[Layer, ...]:
     taken = {item["name"]: 0 for item in items if "name" in item}
     return tuple(
         [
@@ -123,51 +123,56 @@ def _layers(items: Sequence[Mapping[str, Any]], pointer: str) -> tuple[Layer, ..
 
 
 def read_nested_layer(item: Any, pointer: str) -> Layer:
-    """A layer inside another's config, which no schema has seen yet."""
-    if problems := _PART.problems(item, pointer):
-        raise Problems(problems)
+    """Return the layer that another's config holds; no schema has checked it yet. Raises Problems."""
+    raise_problems(_LAYER_VALIDATOR.problems(item, pointer))
     return read_layer(item, item.get("name", "inner"), pointer)
 
 
 def read_layer(item: Mapping[str, Any], name: str, pointer: str) -> Layer:
+    """Return the layer that an item describes, with those inside it. Raises Problems."""
     config = {member: value for member, value in item.items() if member not in _MEMBERS}
-    given = item.get
-    flag, repeat, shares, dtype = given("trainable", True), given("repeat", 1), given("shares", ""), given("dtype", "")
-    own = None if "layers" in item else config
-    layer = Layer(name, item["type"], own, (), (), (), None, flag, repeat, shares, dtype, pointer)
-    if own is not None:
+    layer = Layer(
+        name=name,
+        type=item["type"],
+        config=None if "layers" in item else config,
+        trainable=item.get("trainable", True),
+        repeat=item.get("repeat", 1),
+        shares=item.get("shares", ""),
+        dtype=item.get("dtype", ""),
+        pointer=pointer,
+    )
+    if layer.config is not None:
         return layer
-    if config:
-        raise Problems(
-            InvalidDocument("a layer made of layers takes no arguments", pointer + token(member), "unknown_member")
-            for member in config
-        )
-    layer = layer._replace(children=_layers(item["layers"], f"{pointer}/layers"))
-    return _wired(layer, item["layers"], ("input",))
+    raise_problems(
+        InvalidDocument("a layer made of layers takes no arguments", pointer + token(member), "unknown_member")
+        for member in config
+    )
+    layer = layer._replace(children=_read_layers(item["layers"], f"{pointer}/layers"))
+    return _wire(layer, item["layers"], ("input",))
 
 
-def _wired(parent: Layer, items: Sequence[Mapping[str, Any]], entries: tuple[str, ...]) -> Layer:
-    """The layer with its children's inputs: where none states any, they follow each other."""
-    if len(entries) == 1 and not any("inputs" in item for item in items):
+def _wire(parent: Layer, items: Sequence[Mapping[str, Any]], inputs: tuple[str, ...]) -> Layer:
+    """Return the layer with its children's inputs; children that state none follow each other."""
+    if len(inputs) == 1 and not any("inputs" in item for item in items):
         return parent
-    previous, children, fed = entries[0], [], set()
+    previous, children, used = inputs[0], [], set()
     for child, item in zip(parent.children, items, strict=True):
         names = item.get("inputs", [previous])
         refs = [Ref(name) for name in names]
         children.append(child.with_calls([Call((refs if len(refs) > 1 else refs[0],))]))
-        fed.update(names)
+        used.update(names)
         previous = child.name
-    ends = [Ref(child.name) for child in children if child.name not in fed]
-    graph = Graph(entries, ends[0] if len(ends) == 1 else ends)
+    outputs = [Ref(child.name) for child in children if child.name not in used]
+    graph = Graph(inputs, outputs[0] if len(outputs) == 1 else outputs)
     return parent._replace(children=tuple(children), graph=graph)
 
 
-def _new_name(kind: str, taken: dict[str, int]) -> str:
-    """As Keras names a layer that has no name: dense, dense_1, batch_normalization.
+def _new_name(layer_type: str, taken: dict[str, int]) -> str:
+    """Return Keras' name for a layer that has none: dense, dense_1, batch_normalization.
 
     `taken` holds each name with the number that its last namesake got, so that no number is tried twice.
     """
-    base = _in_snake_case(kind.rpartition(".")[2])
+    base = _snake_case(layer_type.rpartition(".")[2])
     name, number = base, taken.get(base, 0)
     while name in taken:
         number += 1
@@ -178,5 +183,5 @@ def _new_name(kind: str, taken: dict[str, int]) -> str:
 
 
 @lru_cache
-def _in_snake_case(kind: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", kind).lower()
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", name).lower()

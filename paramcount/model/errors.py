@@ -17,6 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
+
+MAX_PROBLEMS = 100
+"""The most problems of one payload that are reported at once."""
 
 
 class ArchitectureError(Exception):
@@ -82,6 +86,12 @@ class Problems(ExceptionGroup[ArchitectureError]):
     def problems(self) -> tuple[ArchitectureError, ...]:
         """The problems, one by one."""
         return tuple(problem for problem in self.exceptions if isinstance(problem, ArchitectureError))
+
+
+def raise_problems(problems: Iterable[ArchitectureError]) -> None:
+    """Raise Problems with the first MAX_PROBLEMS of `problems`; return where there are none."""
+    if first := list(islice(problems, MAX_PROBLEMS)):
+        raise Problems(first)
 
 
 class RegistrationError(Exception):

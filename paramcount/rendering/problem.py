@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from http import HTTPStatus  # only for the titles of statuses
 from typing import Any
 
-from paramcount.model.errors import ArchitectureError, Problems
-from paramcount.schema.validator import MAX_PROBLEMS
+from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, Problems
 
 INVALID_PAYLOAD_STATUS = 422
 

@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin, get_type_hints
 
 from marshmallow import RAISE, Schema, fields, validate
 
@@ -20,6 +20,11 @@ from paramcount.schema.validator import Validator
 
 MAX_DIMENSION = 2**40
 """The largest dimension that is taken: no array has a longer axis."""
+
+
+def is_dimension(value: object) -> TypeGuard[int]:
+    """Return whether `value` is an integer from 0 to MAX_DIMENSION; a bool is none."""
+    return type(value) is int and 0 <= value <= MAX_DIMENSION
 
 
 def _one_or_more(item: Mapping[str, Any], description: str) -> fields.Field[Any]:

@@ -9,10 +9,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from paramcount.model.errors import ArchitectureError, InvalidDocument, did_you_mean, token
-
-MAX_PROBLEMS = 100
-"""How many problems of one payload an answer holds."""
+from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, InvalidDocument, did_you_mean, token
 
 MAX_VALUES_WITH_ALL_PROBLEMS = 50_000
 """Of a payload with more values only the first problem is reported: each costs kilobytes, wherever it is."""

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from itertools import accumulate
 from typing import Any
 
+import orjson
 import pytest
+from hypothesis import event, example, given
+from hypothesis import strategies as st
 
 from paramcount.counting.count import count
 from paramcount.formats.detect import detect, read
 from paramcount.formats.named_tensors.checkpoint import Truncated
 from paramcount.formats.safetensors import header as headers
-from paramcount.formats.safetensors.header import parse
+from paramcount.formats.safetensors import problems as header_problems
+from paramcount.formats.safetensors.header import decode_file, parse_valid
+from paramcount.formats.safetensors.problems import explain
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report
@@ -191,18 +197,140 @@ def test_bytes_that_are_refused(payload: bytes, detail: str) -> None:
 
 @pytest.mark.parametrize("form", [in_bytes, lambda payload: payload], ids=["bytes", "JSON"])
 def test_sound_headers_of_too_many_tensors(form: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(headers, "MAX_TENSORS", 2)
+    for module in (headers, header_problems):
+        monkeypatch.setattr(module, "MAX_TENSORS", 2)
     assert totals(report(form(header(v="F32 2", w="F32 3")))) == (5, 0, 0, 20)
     with pytest.raises(Problems) as refused:
         report(form(header(u="F32 ", v="F32 2", w="F32 3")))
     assert [problem.detail for problem in refused.value.problems] == ["holds 3 tensors, where 2 are the most"]
 
 
+def accepts(source: bytes | dict[str, Any]) -> bool:
+    try:
+        parse_valid(source)
+    except ValueError:
+        return False
+    return True
+
+
+VALUES: tuple[Any, ...] = (
+    None, True, -1, 0, 1, 2, 8, 2**40, 2**40 + 1, 2**63 - 1, 2**63, 2**64 - 1, 2.0, 1e300, "", "x", "F32", "F4", "[]",
+    [], {}, [0], [0, 8], [8, 0], [2.0], [True], [None], [2, 1], [[]], ["ab"], {"a": "b"}, {"shape": ""}, {"dtype": 1},
+)  # fmt: skip
+HEADER_NAMES = (
+    *("__metadata__", "shape", "dtype", "data_offsets", "a", "b", "h.0.w", "a:b", "é", "", '"', "\\", "\ud7ff\x7f"),
+    *("running_mean", "n.num_batches_tracked", "/~"),
+)
+
+
+def containers(value: Any) -> Iterator[dict[str, Any] | list[Any]]:
+    """Every dict and list in a value, itself included."""
+    if isinstance(value, dict | list):
+        yield value
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from containers(inner)
+
+
+@st.composite
+def mutated_headers(draw: st.DrawFn) -> dict[str, Any]:
+    """A valid header in any key order, after some changes of values, members and names: none, in some examples."""
+    shapes = draw(st.lists(st.lists(st.sampled_from((0, 1, 2, 3)), max_size=3), max_size=4))
+    names = draw(st.lists(st.sampled_from(HEADER_NAMES[1:]), min_size=len(shapes), max_size=len(shapes), unique=True))
+    tensors = {name: f"{draw(st.sampled_from(('F32', 'I64', 'U8')))} {'x'.join(map(str, shape))}"
+               for name, shape in zip(names, shapes, strict=True)}  # fmt: skip
+    payload: dict[str, Any] = header(**tensors)
+    if draw(st.booleans()):
+        metadata = st.dictionaries(st.sampled_from(HEADER_NAMES), st.sampled_from(("", "pt", "a:b")), max_size=3)
+        payload["__metadata__"] = draw(st.none() | metadata)
+    for _ in range(draw(st.integers(0, 2))):
+        target = draw(st.sampled_from(list(containers(payload))))
+        value = deepcopy(draw(st.sampled_from(VALUES)))
+        if isinstance(target, list):
+            target[draw(st.integers(0, len(target))) :] = [value]
+        elif target and draw(st.booleans()):
+            key = draw(st.sampled_from(list(target)))
+            kept = target.pop(key)
+            if draw(st.booleans()):
+                target[draw(st.sampled_from(HEADER_NAMES))] = kept
+        else:
+            target[draw(st.sampled_from((*target, *HEADER_NAMES)))] = value
+    for target in list(containers(payload)):
+        if isinstance(target, dict):
+            items = draw(st.permutations(list(target.items())))
+            target.clear()
+            target.update(items)
+    return payload
+
+
+@given(mutated_headers(), st.sampled_from((None, 1)), st.booleans())
+def test_a_header_is_accepted_if_and_only_if_nothing_is_wrong_with_it(
+    payload: dict[str, Any], indent: int | None, ascii_only: bool
+) -> None:
+    raw = json.dumps(payload, indent=indent, ensure_ascii=ascii_only).encode()
+    accepted = accepts(raw)
+    event("accepted" if accepted else "refused")
+    assert accepted == (explain(raw) == [])
+    decoded = orjson.loads(raw)
+    assert accepts(decoded) == accepted == (explain(decoded) == [])
+    if accepted:
+        assert parse_valid(raw) == parse_valid(decoded)
+
+
+@given(st.data())
+@example(None)
+def test_bytes_of_a_header_are_accepted_if_and_only_if_nothing_is_wrong_with_them(data: st.DataObject | None) -> None:
+    raw = bytearray(json.dumps({"__metadata__": {"a": "b:c"}, **header(v="F32 2", w="F32 3")}).encode())
+    if data is not None:
+        for _ in range(data.draw(st.integers(0, 3))):
+            start = data.draw(st.integers(0, len(raw)))
+            end = data.draw(st.integers(start, min(len(raw), start + 20)))
+            raw[start:end] = data.draw(
+                st.sampled_from(
+                    (b"", b" ", b'"', b",", b"0", b"\\u003a", b"\\ud800", b"\xff", bytes(raw[start - 9 : end]))
+                )
+            )
+    accepted = accepts(bytes(raw))
+    event("accepted" if accepted else "refused")
+    assert accepted == (explain(bytes(raw)) == [])
+
+
+@pytest.mark.parametrize(
+    ("raw", "accepted"),
+    [
+        # What the safetensors library 0.8.0 accepts and refuses (TensorInfo, HashMetadata: serde's derived rules).
+        ('{"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8], "more": {"a": [1]}}}', True),
+        ('{"__metadata__": null, "w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}', True),
+        ('{"a:b": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}', True),
+        (r'{"\u003a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8], "more": 1}}', True),
+        ('{"__metadata__": {"shape": "", "data_offsets": "ab", "dtype": "c"}}', True),
+        ('{"__metadata__": {"shape": []}}', False),
+        ('{"w": {"dtype": "F32", "shape": "", "data_offsets": [0, 4]}}', False),
+        ('{"w": {"dtype": "F32", "shape": [2], "data_offsets": "ab"}}', False),
+        ('{"w": {"dtype": "F32", "shape": [0]}}', False),
+        # A name twice: refused here alone, since only one of the two is counted.
+        (r'{"\u003aw": {"dtype": "F32", "shape": [2, 2], "shape": [2], "data_offsets": [0, 8]}}', False),
+        ('{"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8], "more": {"a": 1, "a": 2}}}', False),
+        ('{"__metadata__": {"a": "b", "a": "c"}}', False),
+    ],
+)
+def test_what_a_header_may_hold(raw: str, accepted: bool) -> None:
+    assert accepts(raw.encode()) is accepted
+    assert (explain(raw.encode()) == []) is accepted
+
+
+def test_the_size_of_a_header_with_other_members_is_that_of_its_tensors() -> None:
+    shard = {"__metadata__": {"shape": "2"}, "w": entry() | {"more": 1}}
+    index = {"weight_map": {"w": "a"}, "metadata": {"total_size": 8}}
+    assert [warning.code for warning in report({"index": index, "shards": {"a": shard}}).warnings] == [
+        "flags_not_stored"
+    ]
+
+
 def test_a_truncated_file_says_how_much_of_it_is_needed() -> None:
     whole = in_bytes(header(w="F32 2"))
     for length in range(len(whole)):
         with pytest.raises(Truncated) as refused:
-            parse(whole[:length])
+            decode_file(whole[:length])
         assert refused.value.needed == (8 if length < 8 else len(whole))
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from paramcount.counting.count import Options, count
 from paramcount.counting.freezing import Rule
-from paramcount.formats.named_tensors.tree import DEEPEST, tree
+from paramcount.formats.named_tensors.tree import MAX_LEVELS, build_tree
 from paramcount.model import block_ranges
 from paramcount.model.document import Document
 from paramcount.model.layers import Layer
@@ -69,7 +69,7 @@ def paths(layer: Layer, prefix: str = "") -> Iterator[str]:
     ],
 )
 def test_layers(names: list[str], expected: list[tuple[str, int, list[str]]]) -> None:
-    found = tree(tensors(*names))
+    found = build_tree(tensors(*names))
     assert list(rows(found)) == expected
     assert sorted(paths(found)) == sorted(names)
     assert count(Document(found, "stored")).root.totals.trainable == 6 * len(names)
@@ -86,19 +86,19 @@ def test_layers(names: list[str], expected: list[tuple[str, int, list[str]]]) ->
     ],
 )
 def test_what_differs_is_not_folded(other: Tensor) -> None:
-    found = tree({**tensors("h.0.w"), "h.1.w": other})
+    found = build_tree({**tensors("h.0.w"), "h.1.w": other})
     assert [row[:2] for row in rows(found)] == [("h", 1), ("h.0", 1), ("h.1", 1)]
 
 
 def test_deep_names_end_in_one_piece() -> None:
-    names = [".".join("a" * 10_000), ".".join("a" * 10_001), ".".join("a" * DEEPEST)]
-    found = tree(tensors(*names))
+    names = [".".join("a" * 10_000), ".".join("a" * 10_001), ".".join("a" * MAX_LEVELS)]
+    found = build_tree(tensors(*names))
     assert sorted(paths(found)) == sorted(names)
     assert count(Document(found, "stored")).root.totals.trainable == 18
 
 
 def test_rules_reach_into_folded_blocks() -> None:
-    found = tree(tensors("h.0.w", "h.1.w", "h.2.w", "h.2.b"))
+    found = build_tree(tensors("h.0.w", "h.1.w", "h.2.w", "h.2.b"))
     report = count(Document(found, "stored"), Options(rules=(Rule("h.1", trainable=False),)))
     assert (report.root.totals.trainable, report.root.totals.frozen) == (18, 6)
 
@@ -109,7 +109,7 @@ _NAMES = st.text(st.sampled_from("ab01.-,é"), max_size=12) | _DOTTED
 
 @given(st.lists(_NAMES, unique=True, max_size=40))
 def test_nothing_is_lost(names: list[str]) -> None:
-    found = tree(tensors(*names))
+    found = build_tree(tensors(*names))
     layers = [path for path, _, _ in rows(found)]
     assert len(layers) == len(set(layers))
     assert sorted(paths(found)) == sorted(names)

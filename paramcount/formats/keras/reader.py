@@ -13,11 +13,19 @@ from paramcount.formats.keras.leaf import LEAVES, KerasClass, is_cacheable, read
 from paramcount.formats.keras.nodes import Nodes, is_shape, layers_in_use, reorder
 from paramcount.formats.keras.raw import ABSENT, RawLayer, RawModel, parse_layer, parse_layers, parse_model
 from paramcount.formats.source import decode
-from paramcount.model.errors import ArchitectureError, InvalidDocument, InvalidGraph, Problems, TooLarge, did_you_mean
+from paramcount.model.errors import (
+    MAX_PROBLEMS,
+    ArchitectureError,
+    InvalidDocument,
+    InvalidGraph,
+    Problems,
+    TooLarge,
+    did_you_mean,
+)
 from paramcount.model.layers import Call, Graph, Layer, Ref
 from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Dimensions
-from paramcount.schema.validator import MAX_PROBLEMS, shown
+from paramcount.schema.validator import shown
 
 MAX_DEPTH = 40
 """How many layers may be inside each other."""

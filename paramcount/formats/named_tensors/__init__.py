@@ -1,1 +1,1 @@
-"""What formats that hold tensors by name share."""
+"""Formats that list tensors by name: one tensor, their tree, the document of a PyTorch model."""

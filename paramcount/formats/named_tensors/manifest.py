@@ -8,19 +8,18 @@ from typing import Any, Literal, NamedTuple
 from marshmallow import RAISE, Schema, fields, validate
 
 from paramcount.formats.named_tensors.checkpoint import (
-    HIGHEST_RANK,
+    MAX_AXES,
     MAX_TENSORS,
-    STATISTICS,
-    dtype_problem,
+    STATISTIC_NAMES,
+    checkpoint_tensor,
+    explain_dtype,
     flags_warning,
     may_hold_statistics,
-    refuse,
-    stored,
 )
-from paramcount.formats.named_tensors.tree import tree
+from paramcount.formats.named_tensors.tree import build_tree
 from paramcount.model.document import Document
 from paramcount.model.dtypes import DTYPE_NAMES
-from paramcount.model.errors import ArchitectureError, InvalidDocument, TooLarge, token
+from paramcount.model.errors import ArchitectureError, InvalidDocument, TooLarge, raise_problems, token
 from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import reader
 from paramcount.schema.signature import MAX_DIMENSION
@@ -36,8 +35,10 @@ _EXAMPLE = {
 }
 
 _MEMBERS = ("parameters", "buffers", "state_dict")
+"""The members that hold tensors by name."""
 
-_NAMES: Mapping[str, str] = {**DTYPE_NAMES, **{f"torch.{name}": ours for name, ours in DTYPE_NAMES.items()}}
+_DTYPES: Mapping[str, str] = {**DTYPE_NAMES, **{f"torch.{name}": dtype for name, dtype in DTYPE_NAMES.items()}}
+"""Our dtypes by torch's names for them."""
 
 
 class NamedTensor(Schema):
@@ -49,7 +50,7 @@ class NamedTensor(Schema):
     shape = fields.List(
         fields.Integer(strict=True, validate=validate.Range(0, MAX_DIMENSION)),
         required=True,
-        validate=validate.Length(max=HIGHEST_RANK),
+        validate=validate.Length(max=MAX_AXES),
     )
     dtype = fields.String(metadata={"description": "as torch names it: float32 or torch.float32"})
 
@@ -61,7 +62,7 @@ class NamedParameter(NamedTensor):
 
 
 class TensorsDocument(Schema):
-    """Parameters and buffers by name, and which names are one tensor; or a state_dict, which tells them not apart."""
+    """Parameters and buffers by name, and which names are one tensor; or a state_dict, which holds both as one."""
 
     class Meta:
         unknown = RAISE
@@ -89,92 +90,86 @@ def tensors(payload: Mapping[str, Any]) -> Document:
     if (count := sum(len(payload.get(member, ())) for member in _MEMBERS)) > MAX_TENSORS:
         raise TooLarge(f"holds {count:,} tensors, where {MAX_TENSORS:,} are the most")
     if "state_dict" in payload:
-        found = _Tensors(payload, ("state_dict",))
-        return Document(tree(found.told()), "stored", "torch", warnings=(flags_warning(list(found.told().values())),))
-    return Document(tree(_Tensors(payload, ("parameters", "buffers")).told()), "torch", "torch")
-
-
-def _problem(entry: Mapping[str, Any], pointer: str) -> ArchitectureError | None:
-    """What is wrong with an entry that is as the schema has it."""
-    dtype = entry.get("dtype")
-    if dtype is not None and dtype not in _NAMES:
-        return InvalidDocument(dtype_problem(dtype, DTYPE_NAMES), f"{pointer}/dtype", "unknown_dtype")
-    return None
+        named = _Manifest(payload, ("state_dict",)).named_tensors()
+        return Document(build_tree(named), "stored", "torch", warnings=(flags_warning(list(named.values())),))
+    return Document(build_tree(_Manifest(payload, ("parameters", "buffers")).named_tensors()), "torch", "torch")
 
 
 def _tensor(name: str, entry: Mapping[str, Any], member: str) -> Tensor:
-    """The tensor that an entry is, without its name."""
-    shape, dtype = tuple(entry["shape"]), _NAMES.get(entry.get("dtype", ""), "")
+    """Return the tensor that an entry describes, without its name."""
+    shape, dtype = tuple(entry["shape"]), _DTYPES.get(entry.get("dtype", ""), "")
     if member == "state_dict":
-        return stored(name, shape, dtype)
+        return checkpoint_tensor(name, shape, dtype)
     role: Literal["weight", "buffer"] = "weight" if member == "parameters" else "buffer"
-    return Tensor("", shape, role, dtype, entry.get("requires_grad", True))
+    return Tensor("", shape, role, dtype, trainable=entry.get("requires_grad", True))
 
 
-class _Tied(NamedTuple):
+class _Tie(NamedTuple):
     owner: str
     pointer: str
 
 
-class _Tensors:
-    """The tensors of a document. Raises Problems with all that is wrong with them."""
+class _Manifest:
+    """The tensors of a document, and which of them are tied. Raises Problems with all that is wrong with them."""
 
     def __init__(self, payload: Mapping[str, Any], members: Sequence[str]) -> None:
-        self.by_name: dict[str, Tensor] = {}
-        self.tied: dict[str, _Tied] = {}
+        self.tensors: dict[str, Tensor] = {}
+        self.ties: dict[str, _Tie] = {}  # by name; an owner is tied to itself
         problems: list[ArchitectureError] = []
         for member in members:
             problems += self._read(payload.get(member, {}), member)
         problems += self._tie(payload.get("tied", ()))
-        refuse(problems)
+        raise_problems(problems)
 
-    def told(self) -> Mapping[str, Tensor]:
-        """Each tensor by its name, in order; a tied one says which it is."""
-        ties = {name: tie.owner for name, tie in self.tied.items() if tie.owner != name}
-        return self.by_name | {name: self.by_name[name]._replace(tied_to=owner) for name, owner in ties.items()}
+    def named_tensors(self) -> Mapping[str, Tensor]:
+        """Return each tensor by its name, in order; a tied one names its owner."""
+        owners = {name: tie.owner for name, tie in self.ties.items() if tie.owner != name}
+        return self.tensors | {name: self.tensors[name]._replace(tied_to=owner) for name, owner in owners.items()}
 
     def _read(self, entries: Mapping[str, Any], member: str) -> Iterator[ArchitectureError]:
-        kinds: dict[object, Tensor] = {}  # those that are alike are one object
+        kinds: dict[object, Tensor] = {}  # equal tensors are one object
         statistics = member == "state_dict" and may_hold_statistics(entries)
         for name, entry in entries.items():
             shape, dtype = entry["shape"], entry.get("dtype")
-            statistic = statistics and name.rpartition(".")[2] in STATISTICS
+            statistic = statistics and name.rpartition(".")[2] in STATISTIC_NAMES
             kind = tuple(shape), type(sum(shape)), dtype, entry.get("requires_grad", True), statistic  # 2.0 equals 2
             if (tensor := kinds.get(kind)) is None:
-                if problem := _problem(entry, f"/{member}{token(name)}"):
-                    yield problem
+                if dtype is not None and dtype not in _DTYPES:
+                    detail = explain_dtype(dtype, DTYPE_NAMES)
+                    yield InvalidDocument(detail, f"/{member}{token(name)}/dtype", "unknown_dtype")
                     continue
                 tensor = kinds[kind] = _tensor(name, entry, member)
-            if name in self.by_name:
+            if name in self.tensors:
                 yield InvalidDocument("is a parameter already", f"/{member}{token(name)}", "duplicate_name")
             else:
-                self.by_name[name] = tensor
+                self.tensors[name] = tensor
 
     def _tie(self, groups: Sequence[Sequence[str]]) -> Iterator[ArchitectureError]:
         for number, group in enumerate(groups):
             # A parameter that is registered as a buffer too is a parameter.
-            owners = sorted(
-                (name for name in group if name in self.by_name), key=lambda n: self.by_name[n].role == "buffer"
+            present = sorted(
+                (name for name in group if name in self.tensors), key=lambda name: self.tensors[name].role == "buffer"
             )
-            for place, name in enumerate(group):
-                pointer = f"/tied/{number}/{place}"
-                if name not in self.by_name:
+            for index, name in enumerate(group):
+                pointer = f"/tied/{number}/{index}"
+                if name not in self.tensors:
                     yield InvalidDocument(f'no tensor is called "{name[:100]}"', pointer, "missing_tensor")
-                elif name in self.tied:
-                    yield InvalidDocument(f"stands at {self.tied[name].pointer} already", pointer, "duplicate_name")
+                elif name in self.ties:
+                    yield InvalidDocument(f"stands at {self.ties[name].pointer} already", pointer, "duplicate_name")
                 else:
-                    self.tied[name] = _Tied(owners[0], pointer)
-                    if wrong := self._differs(name, owners[0]):
-                        yield InvalidDocument(
-                            f'cannot be one tensor with "{owners[0][:100]}": {wrong}', pointer, "tied"
-                        )
+                    owner = present[0]
+                    self.ties[name] = _Tie(owner, pointer)
+                    if difference := self._explain_difference(name, owner):
+                        detail = f'cannot be one tensor with "{owner[:100]}": {difference}'
+                        yield InvalidDocument(detail, pointer, "tied")
 
-    def _differs(self, name: str, owner: str) -> str:
-        ours, theirs = self.by_name[name], self.by_name[owner]
-        if ours.shape != theirs.shape:
+    def _explain_difference(self, name: str, owner: str) -> str:
+        """Return why two names cannot be one tensor, or ''."""
+        tied, owning = self.tensors[name], self.tensors[owner]
+        if tied.shape != owning.shape:
             return "their shapes differ"
-        if ours.dtype != theirs.dtype:
+        if tied.dtype != owning.dtype:
             return "their dtypes differ"
-        if ours.role == theirs.role and ours.trainable != theirs.trainable:
+        if tied.role == owning.role and tied.trainable != owning.trainable:
             return "one requires a gradient, the other does not"
         return ""

@@ -1,189 +1,205 @@
-"""Named tensors to a tree of layers: "h.0.attn.weight" stands in h, in 0, in attn; blocks that are alike become one."""
+"""Named tensors to a tree of layers: "h.0.attn.weight" stands in h, in 0, in attn; equal blocks become one."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from paramcount.model import block_ranges
 from paramcount.model.layers import Layer
 from paramcount.model.tensors import Tensor
 
-DEEPEST = 90
-"""How many levels a name makes; the rest of a deeper one stays in one piece."""
+MAX_LEVELS = 90
+"""The most layers that one name makes; the rest of a deeper name stays in one piece. It fits Limits.max_depth."""
 
 
-_INDEXED = re.compile(r"(?:.*?\.)??[0-9]+\.", re.DOTALL)
-"""What of a name is before and with its first index."""
-
-_Run = tuple[tuple[str, ...], tuple[Tensor, ...]]
-"""Some names, and the tensors of those names."""
+_TO_FIRST_INDEX = re.compile(r"(?:.*?\.)??[0-9]+\.", re.DOTALL)
+"""The beginning of a name, up to its first index and the dot after it."""
 
 
-def tree(tensors: Mapping[str, Tensor], name: str = "") -> Layer:
-    """The layers that tensors stand in, each by its full dotted name; what it calls itself does not matter."""
+class NameRun(NamedTuple):
+    """Consecutive tensors and their names: whole names, or what follows a common prefix."""
+
+    names: tuple[str, ...]
+    tensors: tuple[Tensor, ...]
+
+
+_NO_RUN = NameRun((), ())
+
+
+def build_tree(tensors: Mapping[str, Tensor], name: str = "") -> Layer:
+    """Return the layers that hold the tensors, each of which is given by its full dotted name."""
     root = _Branch()
-    known: dict[str, _Branch] = {"": root}
-    for prefix, run in _runs(tensors):
+    branches: dict[str, _Branch] = {"": root}
+    for prefix, run in _split_into_runs(tensors):
         if prefix:
             stem, _, index = prefix[:-1].rpartition(".")
-            _at(stem, known).step(index).runs.append(run)
+            _branch(stem, branches).child(index).runs.append(run)
         else:
-            _put_all(run, known)
-    return _folded(root, {})._replace(name=name)
+            _put_all(run, branches)
+    return _fold(root, {})._replace(name=name)
 
 
-def _runs(tensors: Mapping[str, Tensor]) -> list[tuple[str, _Run]]:
-    """The tensors in their order, those together that stand together beneath one index: all up to that and its dot, and
-    what follows. A name without an index has no such prefix; all are taken for such if one is odd."""
+def _split_into_runs(tensors: Mapping[str, Tensor]) -> list[tuple[str, NameRun]]:
+    """Return the tensors in order, as (prefix, run): in one run those whose names begin with one first index.
+
+    The prefix of a name without an index is "". If any name needs splitting, all tensors are one run without a prefix.
+    """
     paths, values = tuple(tensors), tuple(tensors.values())
-    runs: list[tuple[str, _Run]] = []
-    alike: dict[_Run, _Run] = {}  # those that are alike are one object
-    run: _Run = (), ()
+    runs: list[tuple[str, NameRun]] = []
+    interned: dict[NameRun, NameRun] = {}  # equal runs are one object
+    run = _NO_RUN
+    splitting = False
     end = 0
     while (start := end) < len(paths):
-        found = _INDEXED.match(paths[start])
-        prefix = found[0] if found else ""
-        names = run[0]
+        match = _TO_FIRST_INDEX.match(paths[start])
+        prefix = match[0] if match else ""
+        names = run.names
         end = start + len(names)
         if start == end or paths[start:end] != tuple([prefix + name for name in names]):  # most are as the one before
             end = start + 1
             while prefix and end < len(paths) and paths[end].startswith(prefix):
                 end += 1
             names = tuple([path[len(prefix) :] for path in paths[start:end]])
-            odd = any(map(_is_odd, names))
-        if odd or _is_odd(prefix):
-            return [("", (paths, values))]
-        if run != (own := (names, values[start:end])):
-            run = alike.setdefault(own, own)
+            splitting = any(map(_needs_splitting, names))
+        if splitting or _needs_splitting(prefix):
+            return [("", NameRun(paths, values))]
+        if run != (this_run := NameRun(names, values[start:end])):
+            run = interned.setdefault(this_run, this_run)
         runs.append((prefix, run))
     return runs
 
 
-def _is_odd(name: str) -> bool:
-    """Whether the pieces of a name, or of one that begins or ends so, may meet those of any other."""
-    return ".." in name or name[:1] == "." or name.count(".") > DEEPEST // 2
+def _needs_splitting(name: str) -> bool:
+    """Return whether a name, or a part of one, must go through `_split`: it is deep, or has an empty component."""
+    return ".." in name or name[:1] == "." or name.count(".") > MAX_LEVELS // 2
 
 
-def _put_all(run: _Run, known: dict[str, _Branch]) -> None:
-    for name, tensor in zip(*run, strict=True):
-        _put(name, tensor, known)
+def _put_all(run: NameRun, branches: dict[str, _Branch]) -> None:
+    for name, tensor in zip(run.names, run.tensors, strict=True):
+        _put(name, tensor, branches)
 
 
-def _put(name: str, tensor: Tensor, known: dict[str, _Branch]) -> None:
-    """A tensor where its name says, beneath `known[""]`."""
+def _put(name: str, tensor: Tensor, branches: dict[str, _Branch]) -> None:
+    """Put a tensor below `branches[""]`, where its name says."""
     prefix, _, leaf = name.rpartition(".")
-    if _is_odd(name):
-        *steps, leaf = _pieces(name)
-        branch = known[""].at(steps)
+    if _needs_splitting(name):
+        *components, leaf = _split(name)
+        branch = branches[""].descend(components)
     else:
-        branch = _at(prefix, known)
-    branch.tensors.append(Tensor._make((leaf, *tensor[1:])))
+        branch = _branch(prefix, branches)
+    branch.tensors.append(tensor.with_name(leaf))
 
 
 class _Branch:
-    __slots__ = ("branches", "runs", "tensors")
+    __slots__ = ("children", "runs", "tensors")
 
     def __init__(self) -> None:
         self.tensors: list[Tensor] = []
-        self.runs: list[_Run] = []  # of an index: all that is beneath
-        self.branches: dict[str, _Branch] | None = None
+        self.runs: list[NameRun] = []  # of an index: everything below it
+        self.children: dict[str, _Branch] | None = None
 
-    def step(self, name: str) -> _Branch:
-        """The branch beneath, grown where it is not there yet."""
-        if self.branches is None:
-            self.branches = {}
-        if (found := self.branches.get(name)) is None:
-            found = self.branches[name] = _Branch()
-        return found
+    def child(self, name: str) -> _Branch:
+        """Return the child of that name, made if it is new."""
+        if self.children is None:
+            self.children = {}
+        if (child := self.children.get(name)) is None:
+            child = self.children[name] = _Branch()
+        return child
 
-    def at(self, steps: Iterable[str]) -> _Branch:
-        found = self
-        for name in steps:
-            found = found.step(name)
-        return found
-
-
-def _at(prefix: str, known: dict[str, _Branch]) -> _Branch:
-    """The branch at a prefix."""
-    found = known.get(prefix)
-    return _grow(prefix, known) if found is None else found
+    def descend(self, names: Iterable[str]) -> _Branch:
+        """Return the branch at the end of these names, one below the other."""
+        branch = self
+        for name in names:
+            branch = branch.child(name)
+        return branch
 
 
-def _grow(prefix: str, known: dict[str, _Branch]) -> _Branch:
-    """The branch at a prefix, and those that it stands on."""
-    steps: list[str] = []
-    at = prefix
-    while (found := known.get(at)) is None:
-        at, _, name = at.rpartition(".")
-        steps.append(name)
-    for name in reversed(steps):
-        found = found.step(name)
-        at = f"{at}.{name}" if at else name
-        known[at] = found
-    return found
+def _branch(prefix: str, branches: dict[str, _Branch]) -> _Branch:
+    """Return the branch at a dotted prefix, made if it is new."""
+    branch = branches.get(prefix)
+    return _grow(prefix, branches) if branch is None else branch
 
 
-def _pieces(name: str) -> list[str]:
-    """The steps to a tensor, and its own name last. A dot with nothing before it belongs to what follows it: a layer
-    without a name would have its parent's path."""
-    *steps, leaf = name.split(".", DEEPEST)
-    found: list[str] = []
+def _grow(prefix: str, branches: dict[str, _Branch]) -> _Branch:
+    """Make the branch at a dotted prefix, and those above it that are missing."""
+    missing: list[str] = []
+    path = prefix
+    while (branch := branches.get(path)) is None:
+        path, _, name = path.rpartition(".")
+        missing.append(name)
+    for name in reversed(missing):
+        branch = branch.child(name)
+        path = f"{path}.{name}" if path else name
+        branches[path] = branch
+    return branch
+
+
+def _split(name: str) -> list[str]:
+    """Return the components of a tensor's name, at most MAX_LEVELS + 1.
+
+    An empty component's dot goes to the next one: a layer without a name would have its parent's path.
+    """
+    *components, leaf = name.split(".", MAX_LEVELS)
+    names: list[str] = []
     dots = ""
-    for step in steps:
-        if step:
-            found.append(dots + step)
+    for component in components:
+        if component:
+            names.append(dots + component)
             dots = ""
         else:
             dots += "."
-    return [*found, dots + leaf]
+    return [*names, dots + leaf]
 
 
-_NONE: Mapping[str, _Branch] = {}
+_NO_CHILDREN: Mapping[str, _Branch] = {}
 
 
-def _folded(branch: _Branch, bodies: dict[object, Layer]) -> Layer:
-    """The layer, without a name, that a branch makes. Branches that are alike make one and the same object, which
-    `bodies` keeps: so comparing two of them costs nothing."""
-    runs = tuple(map(id, branch.runs))
-    if runs and (found := bodies.get(runs)):
-        return found
-    known = {"": branch}
+def _fold(branch: _Branch, interned: dict[object, Layer]) -> Layer:
+    """Return the layer, without a name, that a branch makes. Equal branches make one object, kept in `interned`: so
+    comparing two of them costs nothing."""
+    run_ids = tuple(map(id, branch.runs))
+    if run_ids and (layer := interned.get(run_ids)):
+        return layer
+    branches = {"": branch}
     for run in branch.runs:
-        _put_all(run, known)
-    alike: dict[tuple[int, str], list[str]] = {}
-    beneath: dict[int, Layer] = {}
-    for name, below in (branch.branches or _NONE).items():
-        body = _folded(below, bodies)
-        beneath[id(body)] = body
-        kind = id(body), "" if _is_index(name) else name
-        if kind in alike:
-            alike[kind].append(name)
+        _put_all(run, branches)
+    groups: dict[
+        tuple[int, str], list[str]
+    ] = {}  # names of equal children: by id of the layer, and by name if no index
+    layers: dict[int, Layer] = {}  # by id
+    for name, child in (branch.children or _NO_CHILDREN).items():
+        layer = _fold(child, interned)
+        layers[id(layer)] = layer
+        kind = id(layer), "" if _is_index(name) else name
+        if kind in groups:
+            groups[kind].append(name)
         else:
-            alike[kind] = [name]
-    own = branch.tensors
-    essence: tuple[object, ...] = tuple(own if len(own) < 2 else sorted(own))
-    if alike:
-        essence += tuple(sorted([(body, name) for (body, _), names in alike.items() for name in names]))
-    if (found := bodies.get(essence)) is None:
+            groups[kind] = [name]
+    tensors = branch.tensors
+    key: tuple[object, ...] = tuple(tensors if len(tensors) < 2 else sorted(tensors))
+    if groups:
+        key += tuple(sorted([(layer_id, name) for (layer_id, _), names in groups.items() for name in names]))
+    if (folded := interned.get(key)) is None:
         children = [
-            layer
-            for (body, _), names in alike.items()
-            for layer in _layers(names, beneath[body], branch.branches or _NONE)
+            child_layer
+            for (layer_id, _), names in groups.items()
+            for child_layer in _name_layers(names, layers[layer_id], branch.children or _NO_CHILDREN)
         ]
-        found = bodies[essence] = Layer("", "", tensors=tuple(own), children=tuple(children))
-    if runs:
-        bodies[runs] = found
-    return found
+        folded = interned[key] = Layer("", "", tensors=tuple(tensors), children=tuple(children))
+    if run_ids:
+        interned[run_ids] = folded
+    return folded
 
 
-def _layers(names: list[str], body: Layer, taken: Container[str]) -> Iterator[Layer]:
-    """One layer for blocks that are alike; one for each where another has their common name already."""
+def _name_layers(names: list[str], layer: Layer, taken: Container[str]) -> Iterator[Layer]:
+    """Yield one layer for equal blocks; one for each block if another child has their common name."""
     if len(names) > 1 and (name := block_ranges.format(sorted(map(int, names)))) not in taken:
-        yield body._replace(name=name, repeat=len(names))
+        yield layer._replace(name=name, repeat=len(names))
     else:
         for name in names:
-            yield Layer(name, "", children=body.children, tensors=body.tensors)
+            yield Layer(name, "", children=layer.children, tensors=layer.tensors)
 
 
 def _is_index(name: str) -> bool:

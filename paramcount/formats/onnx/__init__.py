@@ -1,16 +1,16 @@
-"""onnx: the initializers of a model, told apart into what is likely a weight and what is likely a constant."""
+"""onnx: the initializers of a model, each likely a weight or likely a constant."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from paramcount.formats.named_tensors.checkpoint import INTEGERS, Bytes, elements, refuse
-from paramcount.formats.named_tensors.tree import tree
+from paramcount.formats.named_tensors.checkpoint import INTEGER_DTYPES, Bytes, count_elements
+from paramcount.formats.named_tensors.tree import build_tree
 from paramcount.formats.onnx.graph import Model, Use, read_model
 from paramcount.formats.onnx.wire import Wire
 from paramcount.model.document import Document
-from paramcount.model.errors import InvalidDocument
+from paramcount.model.errors import InvalidDocument, raise_problems
 from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import reader
@@ -20,7 +20,7 @@ _EXAMPLE = (  # a model of version 8, whose graph holds the initializer w: F32 o
     b"\x08\x08\x3a\x0d\x2a\x0b\x08\x02\x08\x03\x10\x01\x42\x01w\x70\x01"
 )
 
-_SETTINGS: Mapping[str, frozenset[int]] = {
+_SETTING_INPUTS: Mapping[str, frozenset[int]] = {
     operator: frozenset(positions)
     for operator, positions in {
         "BatchNormalization": (3, 4),
@@ -69,9 +69,9 @@ _SETTINGS: Mapping[str, frozenset[int]] = {
         "Where": (0,),
     }.items()
 }
-"""Inputs that say how an operator works, or are scales, states and statistics: never weights."""
+"""Inputs, by operator, that set how it works, or are scales, states and statistics: never weights."""
 
-_QUANTISED = frozenset(
+_QUANTISED_WEIGHTS = frozenset(
     (Use("ConvInteger", 1), Use("DequantizeLinear", 0), Use("DynamicQuantizeMatMul", 1), Use("GatherBlockQuantized", 0),
      Use("MatMulInteger", 0), Use("MatMulInteger", 1), Use("MatMulNBits", 1), Use("QLinearConv", 3),
      Use("QLinearConv", 8), Use("QLinearMatMul", 0), Use("QLinearMatMul", 3))
@@ -98,23 +98,23 @@ def _claims(payload: Any) -> bool:
 def onnx(payload: Any) -> Document:
     """An ONNX model: the elements of all initializers, those of subgraphs included. Data in other files is not needed.
 
-    ONNX has no mark for what trains: who uses an initializer tells what is likely a weight, the others are buffers.
+    ONNX has no mark for what trains: an initializer is likely a weight or a buffer by the operators that use it.
     """
     if not isinstance(payload, Bytes):
         raise InvalidDocument(f"must be the bytes of a file, not {shown(payload)}")
     model = read_model(Wire(payload))
-    refuse(model.problems)
-    tensors = {path: _settled(found.tensor, model.uses[found.name]) for path, found in model.initializers.items()}
-    return Document(tree(tensors, model.name), "stored", warnings=tuple(_warnings(model, [*tensors.values()])))
+    raise_problems(model.problems)
+    tensors = {path: _classify(item.tensor, model.uses[item.name]) for path, item in model.initializers.items()}
+    return Document(build_tree(tensors, model.name), "stored", warnings=tuple(_warnings(model, [*tensors.values()])))
 
 
-def _settled(tensor: Tensor, uses: frozenset[Use]) -> Tensor:
-    """An initializer as what it likely is: a weight, one that is quantised and so does not train, or a buffer."""
-    if uses & _QUANTISED:
-        return tensor._replace(trainable=tensor.dtype not in INTEGERS)
-    settings = uses and all(use.position in _SETTINGS.get(use.operator, ()) for use in uses)
+def _classify(tensor: Tensor, uses: frozenset[Use]) -> Tensor:
+    """Return an initializer as what it likely is: a weight, frozen if it is quantised, or a buffer."""
+    if uses & _QUANTISED_WEIGHTS:
+        return tensor._replace(trainable=tensor.dtype not in INTEGER_DTYPES)
+    settings = uses and all(use.position in _SETTING_INPUTS.get(use.operator, ()) for use in uses)
     scalar = uses and tensor.size == 1 and all(use.operator in _ARITHMETIC for use in uses)
-    if settings or scalar or tensor.dtype in INTEGERS:
+    if settings or scalar or tensor.dtype in INTEGER_DTYPES:
         return tensor._replace(role="buffer")
     return tensor
 
@@ -125,19 +125,23 @@ def _warnings(model: Model, tensors: list[Tensor]) -> Iterator[ReportWarning]:
     yield ReportWarning(
         "likely_weights",
         "",
-        f"ONNX does not mark what trains: {elements(weights):,} elements of {len(weights):,} initializers are likely "
-        f"weights; {elements(constants):,} of {len(constants):,} are likely constants (shapes, indices, scales, "
-        "statistics), given as buffers",
+        f"ONNX does not mark what trains: {count_elements(weights):,} elements of {len(weights):,} initializers are "
+        f"likely weights; {count_elements(constants):,} of {len(constants):,} are likely constants (shapes, indices, "
+        "scales, statistics), given as buffers",
     )
     if model.constants:
         # A weight may hide in a Constant node: then the totals are too small.
-        learned = [constant for constant in model.constants if constant.dtype not in INTEGERS and constant.size > 1]
-        detail = f"{elements(model.constants):,} elements of {len(model.constants):,} Constant nodes are not counted"
+        learned = [
+            constant for constant in model.constants if constant.dtype not in INTEGER_DTYPES and constant.size > 1
+        ]
+        detail = (
+            f"{count_elements(model.constants):,} elements of {len(model.constants):,} Constant nodes are not counted"
+        )
         if learned:
-            detail += f"; {elements(learned):,} of them are of floating types and may be weights"
+            detail += f"; {count_elements(learned):,} of them are of floating types and may be weights"
         yield ReportWarning("constant_nodes", "", detail, exact=not learned)
     if model.sparse:
-        values, dense = (sum(sizes) for sizes in zip(*model.sparse, strict=True))
+        values, dense = sum(s.values for s in model.sparse), sum(s.elements for s in model.sparse)
         detail = f"{values:,} values of {len(model.sparse):,} sparse tensors, which stand for {dense:,} elements, "
         yield ReportWarning("sparse", "", detail + "are not counted", exact=False)
     if model.training:

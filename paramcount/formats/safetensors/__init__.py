@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from paramcount.formats.named_tensors.checkpoint import Bytes, elements, flags_warning, refuse
-from paramcount.formats.named_tensors.tree import tree
-from paramcount.formats.safetensors.header import METADATA, Header, header_in, read_header
+from paramcount.formats.named_tensors.checkpoint import Bytes, count_elements, flags_warning
+from paramcount.formats.named_tensors.tree import build_tree
+from paramcount.formats.safetensors.header import METADATA, Header, check_length, header_json, parse_valid
 from paramcount.formats.safetensors.packed import unpack
+from paramcount.formats.safetensors.problems import explain
 from paramcount.model.document import Document
-from paramcount.model.errors import ArchitectureError, InvalidDocument, token
+from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, raise_problems, token
 from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import reader
@@ -24,7 +27,12 @@ _EXAMPLE = {
     "layers.1.weight": {"dtype": "F16", "shape": [8, 8], "data_offsets": [1728, 1856]},
 }
 
-_FORMS = frozenset(("header", "shards", "index", "config"))
+_MEMBERS = frozenset(("header", "shards", "index", "config"))
+"""The members of an object that holds headers."""
+
+_MAX_MISSING_SHARDS = 100
+"""The most shards that are named as missing, one warning each."""
+
 _SHARD = re.compile(r"-0*(\d{1,6})-of-0*(\d{1,6})\.safetensors", re.ASCII)
 
 
@@ -34,15 +42,15 @@ def _claims(payload: Any) -> bool:
     for name, entry in payload.items():
         if name != METADATA:
             return isinstance(entry, dict) and (
-                isinstance(entry.get("data_offsets"), list) or (name in _FORMS and _is_form(payload))
+                isinstance(entry.get("data_offsets"), list) or (name in _MEMBERS and _holds_headers(payload))
             )
     return False
 
 
-def _is_form(payload: Mapping[str, Any]) -> bool:
-    """Whether an object holds headers, and is none itself: a tensor may be called "header" too."""
+def _holds_headers(payload: Mapping[str, Any]) -> bool:
+    """Return whether an object holds headers, and is none itself: a tensor may be called "header" too."""
     main = payload.get("header", payload.get("shards"))
-    return isinstance(main, dict) and payload.keys() <= _FORMS and not isinstance(main.get("data_offsets"), list)
+    return isinstance(main, dict) and payload.keys() <= _MEMBERS and not isinstance(main.get("data_offsets"), list)
 
 
 @reader("safetensors", claims=_claims, schema=None, example=_EXAMPLE, media="application/octet-stream")
@@ -53,21 +61,39 @@ def safetensors(payload: Any) -> Document:
     Every element of the file is counted, as it is stored: one of a packed 4-bit format holds several parameters.
     """
     if isinstance(payload, Bytes):
-        return _document({"": header_in(payload)}, {}, None)
+        header = _read_header(header_json(payload))
+        check_length(payload, header.size)
+        return _combine(_Checkpoint({"": header}))
     if not isinstance(payload, dict):
         raise InvalidDocument(f"must be an object or a file's first bytes, not {shown(payload)}")
-    if not _is_form(payload):
-        return _document({"": read_header(payload)}, {}, None)
-    index, config = payload.get("index"), payload.get("config")
-    refuse(_form_problems(payload))
-    shards = payload.get("shards", {})
-    headers = {file: read_header(header, f"/shards{token(file)}") for file, header in shards.items()}
+    if not _holds_headers(payload):
+        return _combine(_Checkpoint({"": _read_header(payload)}))
+    raise_problems(_member_problems(payload))
+    checkpoint = _Checkpoint(config=payload.get("config") or {}, index=payload.get("index"))
+    checkpoint.pointers = {file: f"/shards{token(file)}" for file in payload.get("shards", {})}
+    sources = dict(payload.get("shards", {}))
     if "header" in payload:
-        headers[""] = read_header(payload["header"], "/header")
-    return _document(headers, config or {}, index)
+        checkpoint.pointers[""], sources[""] = "/header", payload["header"]
+    for file, source in sources.items():
+        try:
+            checkpoint.headers[file] = _read_header(source, checkpoint.pointers[file])
+        except Problems as error:
+            checkpoint.problems += error.problems
+    return _combine(checkpoint)
 
 
-def _form_problems(payload: Mapping[str, Any]) -> Iterator[ArchitectureError]:
+def _read_header(source: Any, pointer: str = "") -> Header:
+    """Return the header that `source`, JSON in bytes or decoded, holds. Raises Problems."""
+    try:
+        if isinstance(source, bytes | dict):
+            return parse_valid(source)
+    except ValueError:
+        pass
+    raise_problems(explain(source, pointer))
+    raise InvalidDocument("is not a valid header", pointer)  # unreachable while explain finds what parse_valid refuses
+
+
+def _member_problems(payload: Mapping[str, Any]) -> Iterator[ArchitectureError]:
     if "header" in payload and "shards" in payload:
         yield InvalidDocument('stands beside "shards": give one of them', "/header", "unknown_member")
     for member in ("index", "config"):
@@ -81,88 +107,106 @@ def _form_problems(payload: Mapping[str, Any]) -> Iterator[ArchitectureError]:
             yield InvalidDocument("must be an object", "/index/metadata", "type")
 
 
-def _document(headers: Mapping[str, Header], config: Mapping[str, Any], index: Mapping[str, Any] | None) -> Document:
-    """One checkpoint of its files' headers."""
-    problems = [problem for header in headers.values() for problem in header.problems]
-    homes: dict[str, str] = {}
+@dataclass
+class _Checkpoint:
+    """The headers of one checkpoint's files, and what came with them."""
+
+    headers: dict[str, Header] = field(default_factory=dict)  # the valid ones, by file
+    pointers: dict[str, str] = field(default_factory=dict)  # of all headers, by file
+    problems: list[ArchitectureError] = field(default_factory=list)  # of the others
+    config: Mapping[str, Any] = field(default_factory=dict)
+    index: Mapping[str, Any] | None = None
+
+
+def _combine(checkpoint: _Checkpoint) -> Document:
+    """Return the document of all files' tensors. Raises Problems."""
+    headers, index = checkpoint.headers, checkpoint.index
+    files: dict[str, str] = {}  # by tensor
     tensors: dict[str, Tensor] = {}
     for file, header in headers.items():
-        for name in tensors.keys() & header.tensors.keys():
-            detail = f'is in "{homes[name][:100]}" too'
-            problems.append(InvalidDocument(detail, header.pointer + token(name), "duplicate_name"))
-        homes |= dict.fromkeys(header.tensors, file)
+        if not tensors.keys().isdisjoint(header.tensors):
+            checkpoint.problems += [
+                InvalidDocument(
+                    f'is in "{files[name][:100]}" too', checkpoint.pointers[file] + token(name), "duplicate_name"
+                )
+                for name in header.tensors
+                if name in tensors
+            ]
+        files |= dict.fromkeys(header.tensors, file)
         tensors |= header.tensors
     warnings: list[ReportWarning] = []
     if index is not None:
-        problems += _index_problems(index, headers, homes)
-        warnings += _index_warnings(index, headers, homes)
-    refuse(problems)
+        checkpoint.problems += _index_problems(index, headers, files)
+        warnings += _index_warnings(index, headers, files)
+    raise_problems(checkpoint.problems)
     warnings += _missing_shards(headers, index)
-    unpacked = unpack(tensors, config)
+    unpacked = unpack(tensors, checkpoint.config)
     stored = list(unpacked.tensors.values())
     aliases = dict(alias for header in headers.values() for alias in header.aliases(tensors))
     warnings += [
-        *_declared(index or {}, headers, stored),
+        *_declared_totals(index or {}, headers, stored),
         *unpacked.warnings,
         flags_warning(stored),
     ]
-    return Document(tree({**unpacked.tensors, **aliases}), "stored", warnings=tuple(warnings))
+    return Document(build_tree({**unpacked.tensors, **aliases}), "stored", warnings=tuple(warnings))
 
 
 def _index_problems(
-    index: Mapping[str, Any], headers: Mapping[str, Header], homes: Mapping[str, str]
+    index: Mapping[str, Any], headers: Mapping[str, Header], files: Mapping[str, str]
 ) -> Iterator[ArchitectureError]:
     for name, file in index["weight_map"].items():
+        pointer = f"/index/weight_map{token(name)}"
         if not isinstance(file, str):
-            yield InvalidDocument("must be the name of a file", f"/index/weight_map{token(name)}", "type")
-        elif file in headers and homes.get(name) != file and not headers[file].problems:
-            detail = f'"{file[:100]}" has no such tensor'
-            yield InvalidDocument(detail, f"/index/weight_map{token(name)}", "missing_tensor")
+            yield InvalidDocument("must be the name of a file", pointer, "type")
+        elif file in headers and files.get(name) != file:
+            yield InvalidDocument(f'"{file[:100]}" has no such tensor', pointer, "missing_tensor")
 
 
 def _index_warnings(
-    index: Mapping[str, Any], headers: Mapping[str, Header], homes: Mapping[str, str]
+    index: Mapping[str, Any], headers: Mapping[str, Header], files: Mapping[str, str]
 ) -> Iterator[ReportWarning]:
-    missing: dict[str, int] = {}
-    for file in index["weight_map"].values():
-        if isinstance(file, str) and file not in headers:
-            missing[file] = missing.get(file, 0) + 1
-    for file, number in list(missing.items())[:100]:
+    missing = Counter(file for file in index["weight_map"].values() if isinstance(file, str) and file not in headers)
+    for file, number in list(missing.items())[:_MAX_MISSING_SHARDS]:
         detail = f'"{file[:100]}" is not here: {number} tensors that the index puts there are not counted'
         yield ReportWarning("missing_shard", "", detail, exact=False)
-    if extra := [name for name in homes if name not in index["weight_map"]]:
+    if extra := [name for name in files if name not in index["weight_map"]]:
         yield ReportWarning(
             "not_in_index", "", f'{len(extra)} tensors are not in the index ("{extra[0][:100]}"); counted'
         )
 
 
 def _missing_shards(headers: Mapping[str, Header], index: Mapping[str, Any] | None) -> Iterator[ReportWarning]:
-    """Shards that the names of others tell of: "model-00001-of-00030.safetensors"."""
+    """Warn of shards that only the names of others show: "model-00001-of-00030.safetensors"."""
     if index is not None:
         return
-    found: dict[tuple[str, int], set[int]] = {}
+    numbers: dict[tuple[str, int], set[int]] = {}  # by the checkpoint's name and its number of shards
     for file in headers:
         if match := _SHARD.search(file):
-            found.setdefault((file[: match.start()], int(match[2])), set()).add(int(match[1]))
-    for (name, number), seen in found.items():
-        if len(seen) < number:
-            detail = f'{number - len(seen)} of the {number} shards of "{name[:100]}" are not here, and not counted'
+            numbers.setdefault((file[: match.start()], int(match[2])), set()).add(int(match[1]))
+    for (name, total), present in numbers.items():
+        if len(present) < total:
+            detail = f'{total - len(present)} of the {total} shards of "{name[:100]}" are not here, and not counted'
             yield ReportWarning("missing_shard", "", detail, exact=False)
 
 
-def _declared(index: Mapping[str, Any], headers: Mapping[str, Header], stored: list[Tensor]) -> Iterator[ReportWarning]:
-    """Totals that a checkpoint declares of itself, where they are not what is there."""
-    places = {"the index": index.get("metadata", {})} | {
-        file or "the header": h.metadata for file, h in headers.items()
+def _declared_totals(
+    index: Mapping[str, Any], headers: Mapping[str, Header], stored: list[Tensor]
+) -> Iterator[ReportWarning]:
+    """Warn of totals that a checkpoint declares of itself, and that are wrong."""
+    declarations = {"the index": index.get("metadata", {})} | {
+        file or "the header": header.metadata for file, header in headers.items()
     }
-    for place, metadata in places.items():
+    for source, metadata in declarations.items():
         for member in ("total_size", "total_parameters"):
             if (declared := metadata.get(member)) is None:
                 continue
             if member == "total_size":
-                real = [sum(header.size for header in headers.values())]
+                totals = [sum(header.size for header in headers.values())]
             else:  # transformers leaves buffers out of it
-                real = [elements(stored), elements(tensor for tensor in stored if tensor.role == "weight")]
-            if str(declared)[:40].removesuffix(".0") not in map(str, real):
-                detail = f"{place[:100]} declares a {member} of {shown(declared)}, but {real[0]} is there"
+                totals = [
+                    count_elements(stored),
+                    count_elements(tensor for tensor in stored if tensor.role == "weight"),
+                ]
+            if str(declared)[:40].removesuffix(".0") not in map(str, totals):
+                detail = f"{source[:100]} declares a {member} of {shown(declared)}, but {totals[0]} is there"
                 yield ReportWarning("declared_total", "", detail)

@@ -1,4 +1,4 @@
-"""One header: from bytes, and its entries checked as the safetensors library does (Metadata::validate)."""
+"""One header: its JSON, and `parse_valid`, which accepts what the safetensors library accepts (Metadata::validate)."""
 
 from __future__ import annotations
 
@@ -14,73 +14,152 @@ import orjson
 from msgspec import Meta, Struct, convert
 from msgspec.json import Decoder
 
-from paramcount.formats.named_tensors.checkpoint import (  # fmt: skip
-    HIGHEST_RANK,
+from paramcount.formats.named_tensors.checkpoint import (
+    MAX_AXES,
     MAX_TENSORS,
-    STATISTICS,
+    STATISTIC_NAMES,
     Bytes,
     Truncated,
-    dtype_problem,
+    checkpoint_tensor,
     may_hold_statistics,
-    shape_problem,
-    stored,
 )
 from paramcount.model import budget
 from paramcount.model.dtypes import DTYPES
-from paramcount.model.errors import ArchitectureError, InvalidDocument, TooLarge, token
+from paramcount.model.errors import InvalidDocument, token
 from paramcount.model.tensors import Tensor
 from paramcount.schema.signature import MAX_DIMENSION
-from paramcount.schema.validator import MAX_PROBLEMS, shown
 
 METADATA = "__metadata__"
 
-LONGEST = 100_000_000
+MAX_HEADER_BYTES = 100_000_000
 """The longest header that the library reads (MAX_HEADER_SIZE)."""
 
-_LARGEST_OFFSET = 2**63
+MAX_OFFSET_BYTES = 2**63 - 1
 
-_Size = Annotated[int, Meta(ge=0, le=MAX_DIMENSION)]
-_Offset = Annotated[int, Meta(ge=0, le=_LARGEST_OFFSET - 1)]
-
-_BITS = {
+DTYPE_BITS = {
     name: int(DTYPES[name]) for name in (
      "BOOL", "F4", "F6_E2M3", "F6_E3M2", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ",
      "I16", "U16", "F16", "BF16", "I32", "U32", "F32", "C64", "F64", "I64", "U64")
 }  # fmt: skip
+"""Bits of an element, by the library's name for its type."""
+
+_Size = Annotated[int, Meta(ge=0, le=MAX_DIMENSION)]
+_Offset = Annotated[int, Meta(ge=0, le=MAX_OFFSET_BYTES)]
+
+
+class _Entry(Struct, gc=False):
+    """A tensor's entry. The defaults stand for members that are missing; no tensor has them.
+
+    The metadata is decoded as an entry too, and its values may have these names: hence the strings.
+    """
+
+    dtype: str = ""
+    shape: Annotated[tuple[_Size, ...], Meta(max_length=MAX_AXES)] | str = ""
+    data_offsets: tuple[_Offset, _Offset] | str = ""
+
+
+class _MetadataOnly(Struct, rename={"metadata": METADATA}):
+    metadata: dict[str, str] | None = None
+
+
+_Entries = dict[str, _Entry | None]
+_ENTRIES_DECODER, _METADATA_DECODER = Decoder(_Entries), Decoder(_MetadataOnly)
 
 
 @dataclass
 class Header:
-    """What a header says, and what is wrong with it."""
+    """The tensors of one file, the strings stored beside them, and how many bytes the tensors take."""
 
-    pointer: str = ""
-    metadata: Mapping[str, str] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
-    size: int = 0  # how many bytes its tensors take
-    problems: list[ArchitectureError] = field(default_factory=list)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    size: int = 0
 
-    def aliases(self, there: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
-        """Names that save_model left out, since they are another tensor: it notes them in the metadata."""
+    def aliases(self, stored: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+        """Yield the names that `save_model` left out, since each is another tensor: the metadata lists them."""
         for name, owner in self.metadata.items():
-            if owner in there and name not in there:
-                yield name, there[owner]._replace(tied_to=owner)
+            if owner in stored and name not in stored:
+                yield name, stored[owner]._replace(tied_to=owner)
+
+
+def parse_valid(source: bytes | Mapping[str, Any]) -> Header:
+    """Return the header that JSON holds, in bytes or decoded. The only function that accepts one.
+
+    Raises ValueError for any header that is not valid, and does not say why: `explain` does.
+    """
+    try:
+        entries, metadata = _decode_bytes(source) if isinstance(source, bytes) else _convert(source)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    entries.pop(METADATA, None)
+    return _check_entries(entries, metadata)
+
+
+def _decode_bytes(raw: bytes) -> tuple[_Entries, Mapping[str, str]]:
+    entries, metadata = _ENTRIES_DECODER.decode(raw), None
+    members = 4 * len(entries)
+    if METADATA in entries:
+        metadata = _METADATA_DECODER.decode(raw).metadata
+        members += len(metadata or ()) - 3
+    # A colon stands after each member's name; more of them are in strings, or after names that were not decoded.
+    if len(entries) > MAX_TENSORS or (raw.count(b":") != members and find_duplicate(raw) is not None):
+        raise ValueError("it holds too many tensors, or a name twice")
+    return entries, metadata or {}
+
+
+def _convert(payload: Mapping[str, Any]) -> tuple[_Entries, Mapping[str, str]]:
+    if len(payload) > MAX_TENSORS:
+        raise ValueError("it holds too many tensors")
+    return convert(payload, _Entries), convert(payload.get(METADATA), dict[str, str] | None) or {}
+
+
+def _check_entries(entries: _Entries, metadata: Mapping[str, str]) -> Header:
+    """Return the header of decoded entries, perhaps 100,000. Raises ValueError."""
+    tensors: dict[str, Tensor] = {}
+    kinds: dict[object, tuple[Tensor, int]] = {}  # equal tensors are one object
+    statistics = may_hold_statistics(entries)
+    size, in_order = 0, True
+    for name, entry in entries.items():
+        if entry is None or isinstance(offsets := entry.data_offsets, str):
+            raise ValueError(name)
+        kind = entry.dtype, entry.shape, statistics and name.rpartition(".")[2] in STATISTIC_NAMES
+        if (tensor_and_bits := kinds.get(kind)) is None:
+            tensor_and_bits = kinds[kind] = _tensor(name, entry)
+        tensors[name], bits = tensor_and_bits
+        start, end = offsets
+        if 8 * (end - start) != bits:
+            raise ValueError(name)
+        in_order &= start == size
+        size = end
+    if not in_order:
+        bounds: list[Any] = [0, *chain.from_iterable(sorted(entry.data_offsets for entry in entries.values() if entry))]
+        size = bounds[-1]
+        if bounds[:-1:2] != bounds[1::2]:
+            raise ValueError("the tensors do not lie one after the other")
+    return Header(tensors, metadata, size)
+
+
+def _tensor(name: str, entry: _Entry) -> tuple[Tensor, int]:
+    """Return the tensor that an entry describes, and its bits."""
+    if isinstance(entry.shape, str) or entry.dtype not in DTYPE_BITS:
+        raise ValueError(name)
+    return checkpoint_tensor(name, entry.shape, entry.dtype), prod(entry.shape) * DTYPE_BITS[entry.dtype]
 
 
 def header_length(data: Bytes) -> int:
-    """How many bytes the header takes, by the first 8 of a file."""
+    """Return the length of the header in bytes, which the first 8 of a file say."""
     if len(data) < 8:
         raise Truncated(len(data), 8, "the length of the header")
     length = int.from_bytes(data[:8], "little")
-    if length > LONGEST:
+    if length > MAX_HEADER_BYTES:
         raise InvalidDocument(
-            f"is no safetensors file: it claims a header of {length:,} bytes, where {LONGEST:,} are the most",
+            f"is no safetensors file: it claims a header of {length:,} bytes, where {MAX_HEADER_BYTES:,} are the most",
             code="header_length",
         )
     return length
 
 
-def _written(data: Bytes) -> bytes:
-    """The JSON in a file's first bytes. Raises Truncated, InvalidDocument or TooLarge."""
+def header_json(data: Bytes) -> bytes:
+    """Return the JSON in a file's first bytes. Raises Truncated, InvalidDocument or TooLarge."""
     end = 8 + header_length(data)
     if len(data) < end:
         raise Truncated(len(data), end, "the header")
@@ -89,35 +168,8 @@ def _written(data: Bytes) -> bytes:
     return raw
 
 
-def parse(data: Bytes) -> Any:
-    """What the JSON in a file's first bytes holds. Raises Truncated, InvalidDocument or TooLarge."""
-    raw = _written(data)
-    try:
-        header = orjson.loads(raw)
-        # orjson keeps the last of equal names and says nothing
-        if raw.count(b":") != _members(header) and orjson.dumps(header) != raw:
-            json.loads(raw, object_pairs_hook=_without_duplicates)
-    except (ValueError, RecursionError) as error:
-        raise InvalidDocument(f"has a header that is not JSON: {str(error)[:200]}", code="not_json") from None
-    try:
-        size = max((entry["data_offsets"][1] for name, entry in header.items() if name != METADATA), default=0)
-    except (AttributeError, IndexError, KeyError, TypeError):
-        return header  # it is malformed, as read_header will tell
-    if isinstance(size, int) and size >= 0:
-        _check_length(data, size)
-    return header
-
-
-def _members(header: Any) -> int:
-    """How many members a header and its entries have; 0 where it is malformed."""
-    if not isinstance(header, dict) or not set(map(type, header.values())) <= {dict}:
-        return 0
-    return len(header) + sum(map(len, header.values()))
-
-
-def _check_length(data: Bytes, size: int) -> None:
-    """Whether a file, mapped as a whole, or what there is of it can be what its header describes: `size` bytes of
-    tensors. Raises InvalidDocument."""
+def check_length(data: Bytes, size: int) -> None:
+    """Refuse a file, whole if it is mapped, whose header describes another length: `size` bytes of tensors."""
     end = 8 + header_length(data) + size
     if len(data) > end:
         raise InvalidDocument(f"has {len(data) - end:,} bytes after its last tensor", code="file_length")
@@ -126,171 +178,53 @@ def _check_length(data: Bytes, size: int) -> None:
         raise InvalidDocument(detail, code="file_length")
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise InvalidDocument(f'names "{twice[:100]}" twice', token(twice), "duplicate_name")
-    return found
-
-
-class _Entry(Struct, gc=False):
-    """A tensor of a sound header. What an entry leaves out is as no tensor has it."""
-
-    dtype: str = ""
-    shape: Annotated[tuple[_Size, ...], Meta(max_length=HIGHEST_RANK)] | None = None
-    data_offsets: tuple[_Offset, _Offset] = (-1, -1)
-
-
-class _Beside(Struct, rename={"metadata": METADATA}):
-    """What a header says beside its tensors."""
-
-    metadata: dict[str, str] | None = None
-
-
-_ENTRIES, _BESIDE = Decoder(dict[str, _Entry]), Decoder(_Beside)
-
-
-def header_in(data: Bytes) -> Header:
-    """The header in a file's first bytes, with all its problems. Raises Truncated, InvalidDocument or TooLarge."""
+def decode_file(data: Bytes) -> Any:
+    """Return the header in a file's first bytes as plain values, checked against the file's length only."""
+    header = decode(header_json(data))
     try:
-        header = _sound_in(_written(data))
-    except (KeyError, TypeError, ValueError, RecursionError):
-        return read_header(parse(data))
-    _check_length(data, header.size)
+        size = max((entry["data_offsets"][1] for name, entry in header.items() if name != METADATA), default=0)
+    except (AttributeError, IndexError, KeyError, TypeError):
+        return header  # it is no valid header, as its reader will say
+    if isinstance(size, int) and size >= 0:
+        check_length(data, size)
     return header
 
 
-def _sound_in(raw: bytes) -> Header:
-    """The header of a sound file by its JSON. Fails, however it may, where something is not as it must be."""
-    entries, metadata = _ENTRIES.decode(raw), None
-    members = 4 * len(entries)
-    if METADATA in entries:
-        metadata = _BESIDE.decode(raw).metadata
-        members += len(metadata or ()) - 3
-    if raw.count(b":") != members or len(entries) > MAX_TENSORS:
-        raise ValueError("it is too much, or more stands there than came: of equal names the last comes")
-    return _sound(entries, metadata, "")
-
-
-def read_header(payload: Any, pointer: str = "") -> Header:
-    """The header that a JSON object is, with all its problems."""
-    header = Header(pointer)
-    if not isinstance(payload, dict):
-        header.problems.append(InvalidDocument(f"must be an object, not {shown(payload)}", pointer, "type"))
-        return header
-    if len(payload) > MAX_TENSORS:
-        header.problems.append(TooLarge(f"holds {len(payload):,} tensors, where {MAX_TENSORS:,} are the most", pointer))
-        return header
+def decode(raw: bytes) -> Any:
+    """Return the value of a header's JSON. Raises InvalidDocument if it is no JSON, or has a name twice."""
     try:
-        return _sound(convert(payload, dict[str, _Entry]), convert(payload, _Beside).metadata, pointer)
-    except (KeyError, TypeError, ValueError):
-        _take_each(header, payload)
-    return header
+        value = orjson.loads(raw)
+        duplicate = find_duplicate(raw)
+    except (ValueError, RecursionError) as error:
+        raise InvalidDocument(f"has a header that is not JSON: {str(error)[:200]}", code="not_json") from None
+    if duplicate is not None:
+        raise InvalidDocument(f'names "{duplicate[:100]}" twice', token(duplicate), "duplicate_name")
+    return value
 
 
-def _sound(entries: dict[str, _Entry], metadata: Mapping[str, str] | None, pointer: str) -> Header:
-    """The header of a sound file, of a hundred thousand tensors perhaps. Fails, however it may, where something is not
-    as it must be."""
-    entries.pop(METADATA, None)
-    tensors: dict[str, Tensor] = {}
-    kinds: dict[tuple[str, tuple[int, ...] | None, bool], tuple[Tensor, int]] = {}
-    statistics = may_hold_statistics(entries)
-    size, in_order = 0, True
-    for name, entry in entries.items():
-        start, end = entry.data_offsets
-        kind = entry.dtype, entry.shape, statistics and name.rpartition(".")[2] in STATISTICS
-        if (found := kinds.get(kind)) is None:
-            if (shape := entry.shape) is None:
-                raise ValueError(name)
-            found = kinds[kind] = stored(name, shape, entry.dtype), prod(shape) * _BITS[entry.dtype]
-        tensors[name], bits = found
-        if 8 * (end - start) != bits:
-            raise ValueError(name)
-        in_order &= start == size
-        size = end
-    if not in_order:
-        at = [0, *chain.from_iterable(sorted(entry.data_offsets for entry in entries.values()))]
-        size = at[-1]
-        if at[:-1:2] != at[1::2]:
-            raise ValueError("they do not lie one after the other")
-    return Header(pointer, metadata or {}, tensors, size)
+def find_duplicate(raw: bytes) -> str | None:
+    """Return a name that an object of some JSON holds twice: decoders keep the last of them in silence.
+
+    Raises ValueError or RecursionError for what is no JSON.
+    """
+    if orjson.dumps(orjson.loads(raw)) == raw:
+        return None
+    try:
+        json.loads(raw, object_pairs_hook=_refuse_duplicate)
+    except _DuplicateName as error:
+        return error.name
+    return None
 
 
-def _take_each(header: Header, payload: Mapping[str, Any]) -> None:
-    """Take in what is sound, and find the problems of the rest."""
-    spans = []
-    for name, entry in payload.items():
-        pointer = header.pointer + token(name)
-        if name == METADATA:
-            header.problems += _metadata_problems(entry, pointer)
-        elif problems := list(_entry_problems(entry, pointer)):
-            header.problems += problems
-            if len(header.problems) >= MAX_PROBLEMS:
-                return
-        else:
-            header.tensors[name] = stored(name, tuple(entry["shape"]), entry["dtype"])
-            spans.append((*entry["data_offsets"], name))
-    if not header.problems:
-        header.problems += _gaps(spans, header.pointer)
+class _DuplicateName(Exception):
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
-def _metadata_problems(metadata: Any, pointer: str) -> Iterator[ArchitectureError]:
-    if not isinstance(metadata, dict | None):
-        yield InvalidDocument(f"must be an object, not {shown(metadata)}", pointer, "type")
-        return
-    for name, value in (metadata or {}).items():
-        if not isinstance(value, str):
-            yield InvalidDocument(f"must be a string, not {shown(value)}", pointer + token(name), "type")
-
-
-def _entry_problems(entry: Any, pointer: str) -> Iterator[ArchitectureError]:
-    """What is wrong with a tensor."""
-    if malformed := list(_malformed(entry, pointer)):
-        yield from malformed
-    elif wrong := list(_wrong_values(entry, shape_problem(entry["shape"]), pointer)):
-        yield from wrong
-    else:
-        dtype, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
-        takes = prod(shape) * _BITS[dtype]
-        if takes != 8 * (end - start):
-            counted = f"{takes // 8:,} bytes" if takes % 8 == 0 else f"{takes:,} bits, which are no whole bytes"
-            detail = f"takes {counted} ({dtype} of shape {shown(shape)}), but its data_offsets span {end - start:,}"
-            yield InvalidDocument(detail, pointer, "wrong_length")
-
-
-def _malformed(entry: Any, pointer: str) -> Iterator[ArchitectureError]:
-    if not isinstance(entry, dict):
-        yield InvalidDocument(
-            f"must be an object with dtype, shape and data_offsets, not {shown(entry)}", pointer, "type"
-        )
-        return
-    for member in ("dtype", "shape", "data_offsets"):
-        if member not in entry:
-            yield InvalidDocument("is required", f"{pointer}/{member}", "required")
-    if "data_offsets" in entry and not (isinstance(entry["data_offsets"], list) and len(entry["data_offsets"]) == 2):
-        yield InvalidDocument("must be a list of two integers", f"{pointer}/data_offsets", "type")
-
-
-def _wrong_values(entry: Mapping[str, Any], wrong_shape: str, pointer: str) -> Iterator[ArchitectureError]:
-    if wrong_shape:
-        yield InvalidDocument(wrong_shape, f"{pointer}/shape", "shape")
-    if not isinstance(entry["dtype"], str) or entry["dtype"] not in _BITS:
-        yield InvalidDocument(dtype_problem(entry["dtype"], _BITS), f"{pointer}/dtype", "unknown_dtype")
-    start, end = entry["data_offsets"]
-    if not (type(start) is type(end) is int and 0 <= start <= end <= _LARGEST_OFFSET):
-        detail = f"must be a start and an end, not {shown([start, end])}"
-        yield InvalidDocument(detail, f"{pointer}/data_offsets", "offsets")
-
-
-def _gaps(spans: list[tuple[int, int, str]], pointer: str) -> Iterator[ArchitectureError]:
-    """Tensors lie one after the other from byte 0: an overlap counts bytes twice, a gap hides something."""
-    expected, before = 0, ""
-    for start, end, name in sorted(spans):
-        if start != expected:
-            after = f'the end of "{before[:100]}"' if before else "the start"
-            kind = "overlaps what is before it" if start < expected else "leaves a gap"
-            detail = f"starts at byte {start:,}, but {after} is at {expected:,}: it {kind}"
-            yield InvalidDocument(detail, f"{pointer}{token(name)}/data_offsets", "offsets")
-        expected, before = max(expected, end), name
+def _refuse_duplicate(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) != len(pairs):
+        names: set[str] = set()
+        for name, _ in pairs:
+            if name in names:
+                raise _DuplicateName(name)
+            names.add(name)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
-from paramcount.formats.named_tensors.checkpoint import elements
+from paramcount.formats.named_tensors.checkpoint import count_elements
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
@@ -71,18 +71,18 @@ def _values(packing: Packing) -> int:
 
 def _told(tensors: Tensors, packings: Mapping[str, Packing]) -> str:
     """What the packed weights of a file stand for, scheme by scheme."""
-    plain = elements(t for name, t in tensors.items() if t.role == "weight" and name not in packings)
+    plain = count_elements(t for name, t in tensors.items() if t.role == "weight" and name not in packings)
     parts, known = [], True
     for scheme in sorted({packing.scheme for packing in packings.values()}):
         chosen = [name for name, packing in packings.items() if packing.scheme == scheme]
         counts = [packings[name].parameters for name in chosen]
-        there = elements(tensors[name] for name in chosen)
+        there = count_elements(tensors[name] for name in chosen)
         known &= None not in counts
         said = f"{sum(filter(None, counts)):,}" if None not in counts else "an unknown number of"
         parts.append(f"{there:,} elements of {len(chosen):,} {scheme} weights are {said} parameters")
     total = sum(packing.parameters or 0 for packing in packings.values()) + plain
     logical = f"{total:,} parameters" if known else "parameters that only the quantization_config can tell"
-    beside = elements(tensor for tensor in tensors.values() if tensor.role == "buffer")
+    beside = count_elements(tensor for tensor in tensors.values() if tensor.role == "buffer")
     return (
         f"stands for {logical}: {'; '.join(parts)}; {plain:,} elements are weights as they are; {beside:,} are scales, "
         "zero points and other buffers, no parameters. The totals are of what is stored"

@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any
 
 from paramcount.formats.torch import known
-from paramcount.formats.torch.modules import Reading, raised
-from paramcount.formats.torch.text import Module, find, module
+from paramcount.formats.torch.modules import TorchReader
+from paramcount.formats.torch.text import Module, find_module, parse_module
 from paramcount.model.document import Document, ModelFacts
-from paramcount.model.errors import InvalidDocument
+from paramcount.model.errors import InvalidDocument, raise_problems
 from paramcount.model.report import ReportWarning
 from paramcount.schema.registry import reader
 
@@ -33,22 +33,21 @@ _ASSEMBLED = ReportWarning(
 
 
 def _claims(payload: Any) -> bool:
-    return isinstance(payload, str) and find(payload.split("\n")) is not None
+    return isinstance(payload, str) and find_module(payload.split("\n")) is not None
 
 
 @reader("torch", claims=_claims, schema=None, example=_EXAMPLE, media="text/plain")
 def torch(payload: str) -> Document:
-    """The text of `print(model)`. What it does not show (parameters of classes that print none) is told, and makes the
-    count inexact."""
+    """The text of `print(model)`. Classes whose parameters it does not show make the count inexact, with a warning."""
     if not isinstance(payload, str):
         raise InvalidDocument("must be the text of print(model)")
-    root = module(payload)
-    reading = Reading(root)
-    layer = reading.layer(root)
-    raised(reading.problems)
+    root = parse_module(payload)
+    torch_reader = TorchReader(root)
+    layer = torch_reader.layer(root)
+    raise_problems(torch_reader.problems)
     # An adapter's base is frozen, and the text does not say so.
-    warnings = [*reading.warnings(), _FROZEN._replace(exact=root.type not in known.ADAPTED)]
-    if _inner(root).type in known.ASSEMBLED:
+    warnings = [*torch_reader.warnings(), _FROZEN._replace(exact=root.type not in known.ADAPTED)]
+    if _unwrap(root).type in known.ASSEMBLED:
         warnings.append(_ASSEMBLED)
     return Document(
         layer._replace(name=root.type),
@@ -61,8 +60,8 @@ def torch(payload: str) -> Document:
     )
 
 
-def _inner(root: Module) -> Module:
-    """The model itself, within what is wrapped around it."""
+def _unwrap(root: Module) -> Module:
+    """Return the model inside its wrappers."""
     while root.type in known.WRAPPERS and len(root.children) == 1:
         (root,) = root.children
     return root

@@ -1,4 +1,4 @@
-"""The arguments in a printed module: "3, 64, kernel_size=(7, 7), bias=False" as values, read without evaluating."""
+"""The arguments in a printed module: "3, 64, kernel_size=(7, 7), bias=False" as values, parsed without evaluation."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ _INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(\d{1,30}\.?\d{0,30}|\.\d{1,30})(e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
 _CONSTANTS = {"True": True, "False": False, "None": None}
 _OPENING, _CLOSING = "([{", ")]}"
-_DEEPEST = 8
+_MAX_DEPTH = 8
+"""The most brackets inside each other that are read as lists."""
 
 
 class Arguments(NamedTuple):
-    """Values by position and by name; a tuple is a list, and what is no value stays the text it is."""
+    """Values by position and by name; a tuple is a list, and a text that is no value stays a text."""
 
     positional: tuple[Any, ...]
     named: dict[str, Any]
 
 
-def arguments(text: str) -> Arguments:
-    """The arguments that a text lists, in time in proportion to its length."""
+def parse_arguments(text: str) -> Arguments:
+    """Return the arguments that a text lists, in linear time."""
     positional: list[Any] = []
     named: dict[str, Any] = {}
-    for part in _parts(text):
+    for part in _split(text):
         if match := _NAMED.match(part):
-            named[match[1]] = _value(part[match.end() :], 0)
+            named[match[1]] = _parse_value(part[match.end() :], 0)
         else:
-            positional.append(_value(part, 0))
+            positional.append(_parse_value(part, 0))
     return Arguments(tuple(positional), named)
 
 
-def _parts(text: str) -> Iterator[str]:
-    """What commas part, those inside brackets and quotes apart."""
+def _split(text: str) -> Iterator[str]:
+    """Yield the parts between commas, but for commas inside brackets or quotes."""
     depth, start, quote = 0, 0, ""
-    for at, char in enumerate(text):
+    for index, char in enumerate(text):
         if quote:
             quote = "" if char == quote else quote
         elif char in "'\"":
@@ -46,13 +47,13 @@ def _parts(text: str) -> Iterator[str]:
         elif char in _CLOSING:
             depth -= 1
         elif char == "," and depth <= 0:
-            yield text[start:at].strip()
-            start = at + 1
+            yield text[start:index].strip()
+            start = index + 1
     if last := text[start:].strip():
         yield last
 
 
-def _value(text: str, depth: int) -> Any:
+def _parse_value(text: str, depth: int) -> Any:
     text = text.removeprefix("torch.Size")
     if text in _CONSTANTS:
         return _CONSTANTS[text]
@@ -61,8 +62,8 @@ def _value(text: str, depth: int) -> Any:
     if _DECIMAL.fullmatch(text):
         return float(text)
     if len(text) > 1:
-        if text[0] in "([" and text[-1] in ")]" and depth < _DEEPEST:
-            return [_value(part, depth + 1) for part in _parts(text[1:-1])]
+        if text[0] in "([" and text[-1] in ")]" and depth < _MAX_DEPTH:
+            return [_parse_value(part, depth + 1) for part in _split(text[1:-1])]
         if text[0] in "'\"" and text[-1] == text[0]:
             return text[1:-1]
     return text

@@ -1,4 +1,4 @@
-"""What the source of libraries proves of their classes: which own nothing, which are torch's own under another name."""
+"""Classes of libraries by what they own, as their source proves: nothing, or the same as a class of torch.nn."""
 
 from __future__ import annotations
 
@@ -6,58 +6,58 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from importlib.resources import files
 
-Verdict = str
-"""nothing, buffers, ties (its tensors may be another's), parameters, or "as Linear": what torch's class owns."""
+Ownership = str
+"""nothing, buffers, ties (its tensors may be another's), parameters, or "as Linear": the same as torch.nn.Linear."""
 
 _TABLE = "classes.txt"
-_BADNESS = ("nothing", "buffers", "ties", "parameters")
+_WORST_LAST = ("nothing", "buffers", "ties", "parameters")
 
 
 @cache
-def _classes() -> Mapping[str, Mapping[str, Verdict]]:
-    """Every class of the table: library -> verdict."""
-    found: dict[str, dict[str, Verdict]] = {}
-    library = verdict = ""
+def _read_table() -> Mapping[str, Mapping[str, Ownership]]:
+    """Return the table: class -> library, or library/file -> ownership."""
+    table: dict[str, dict[str, Ownership]] = {}
+    library = ownership = ""
     for line in (files(__package__) / _TABLE).read_text().splitlines():
         if line.startswith("# "):
-            library, verdict = line[2:].split(": ")
+            library, ownership = line[2:].split(": ")
             continue
         for name in line.split():
-            found.setdefault(name, {})[library] = verdict
-    return found
+            table.setdefault(name, {})[library] = ownership
+    return table
 
 
-def alias(name: str) -> str:
-    """The class of torch.nn that a library's class owns the same as, and prints the same as; "" where there is none."""
-    verdicts = {verdict for verdict in _classes().get(name, {}).values() if verdict.startswith("as ")}
-    return verdicts.pop()[3:] if len(verdicts) == 1 else ""
+def find_alias(name: str) -> str:
+    """Return the class of torch.nn that a library's class owns and prints the same as, or ''."""
+    ownerships = {ownership for ownership in _read_table().get(name, {}).values() if ownership.startswith("as ")}
+    return ownerships.pop()[3:] if len(ownerships) == 1 else ""
 
 
-def verdicts(names: Collection[str], root: str) -> Mapping[str, Verdict]:
-    """What each of the classes in one text owns beside what it prints.
+def find_ownerships(names: Collection[str], root: str) -> Mapping[str, Ownership]:
+    """Return what each of the classes in one text owns beside what it prints.
 
-    Classes of one name differ between libraries, and between a library's files: a library that has all of these is
-    the one that is meant, in it the file that defines the root, and else the worst of all namesakes counts. A class
-    that no library has may own parameters.
+    Classes of one name differ between libraries, and between a library's files. If some libraries have all of these
+    classes, the worst in them counts; if there is one such library, and one file of it defines the root, that in the
+    file. Otherwise the worst of all namesakes counts. A class that no library has may own parameters.
     """
-    table = _classes()
-    homes = set.intersection(*(set(_libraries(table, name)) for name in names)) if names else set()
-    files = [place for place in table.get(root, ()) if "/" in place and place.partition("/")[0] in homes]
-    file = files[0] if len(files) == len(homes) == 1 else ""
-    return {name: _worst(table.get(name, {}), homes, file) for name in names}
+    table = _read_table()
+    libraries = set.intersection(*(set(_libraries(table, name)) for name in names)) if names else set()
+    root_files = [key for key in table.get(root, ()) if "/" in key and key.partition("/")[0] in libraries]
+    file = root_files[0] if len(root_files) == len(libraries) == 1 else ""
+    return {name: _worst(table.get(name, {}), libraries, file) for name in names}
 
 
-def _libraries(table: Mapping[str, Mapping[str, Verdict]], name: str) -> list[str]:
-    return [place for place in table.get(name, ()) if "/" not in place]
+def _libraries(table: Mapping[str, Mapping[str, Ownership]], name: str) -> list[str]:
+    return [key for key in table.get(name, ()) if "/" not in key]
 
 
-def _worst(found: Mapping[str, Verdict], homes: Collection[str], file: str) -> Verdict:
-    if file in found:
-        return _plain(found[file])
-    meant = (verdict for place, verdict in found.items() if (place in homes if homes else "/" not in place))
-    return max(map(_plain, meant), key=_BADNESS.index, default="parameters")
+def _worst(row: Mapping[str, Ownership], libraries: Collection[str], file: str) -> Ownership:
+    if file in row:
+        return _without_alias(row[file])
+    candidates = (ownership for key, ownership in row.items() if (key in libraries if libraries else "/" not in key))
+    return max(map(_without_alias, candidates), key=_WORST_LAST.index, default="parameters")
 
 
-def _plain(verdict: Verdict) -> Verdict:
-    """A class that should print what torch's own does, and did not, is another."""
-    return verdict if verdict in _BADNESS else "parameters"
+def _without_alias(ownership: Ownership) -> Ownership:
+    """Return "parameters" for a class that prints like one of torch, since this text did not print it so."""
+    return ownership if ownership in _WORST_LAST else "parameters"

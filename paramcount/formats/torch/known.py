@@ -1,54 +1,54 @@
-"""Classes by what they own that their printed form does not show."""
+"""Sets of classes that the reader treats apart, most of them for what they own and do not print."""
 
 from __future__ import annotations
 
 
-def _classes(names: str) -> frozenset[str]:
+def _split(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
-ASSEMBLED = _classes("Sequential ModuleList ModuleDict")
+ASSEMBLED = _split("Sequential ModuleList ModuleDict")
 """Containers that a person fills; they own nothing and print nothing of their own."""
 
-ADAPTED = _classes(
+ADAPTED = _split(
     """
     PeftModel PeftModelForCausalLM PeftModelForSequenceClassification PeftModelForSeq2SeqLM
     PeftModelForTokenClassification PeftModelForQuestionAnswering PeftModelForFeatureExtraction LoraModel
     """
 )
-"""peft's wrappers: what stands in them is frozen, but for the adapters."""
+"""peft's wrappers: all inside them is frozen, but for the adapters."""
 
-WRAPPERS = ADAPTED | _classes(
+WRAPPERS = ADAPTED | _split(
     "DataParallel DistributedDataParallel OptimizedModule FullyShardedDataParallel CheckpointWrapper"
 )
-"""What stands around a whole model, and owns nothing itself."""
+"""Wrappers around a whole model, which own nothing themselves."""
 
-ADAPTERS = _classes("lora.Linear lora.Embedding lora.Conv1d lora.Conv2d lora.Conv3d ModulesToSaveWrapper")
-"""peft's layers: what they own is in their ModuleDicts and ParameterDicts."""
+ADAPTERS = _split("lora.Linear lora.Embedding lora.Conv1d lora.Conv2d lora.Conv3d ModulesToSaveWrapper")
+"""peft's layers: their tensors are in their ModuleDicts and ParameterDicts."""
 
-COMPOSITES = _classes("""
+COMPOSITES = _split("""
     Transformer TransformerEncoder TransformerDecoder TransformerEncoderLayer TransformerDecoderLayer
     AdaptiveLogSoftmaxWithLoss ParametrizationList _WeightNorm ParameterList ParameterDict
     FloatFunctional QFunctional FXFloatFunctional QuantStub DeQuantStub QuantWrapper
     """)
-"""torch's own modules whose tensors all stand in their children, or in their text."""
+"""torch's own modules whose tensors are all in their children, or in their text."""
 
 TRANSFORMER_LAYERS = frozenset(("TransformerEncoderLayer", "TransformerDecoderLayer"))
-"""What builds its attention with nothing but embed_dim, num_heads and bias."""
+"""Layers that build their attention with nothing but embed_dim, num_heads and bias."""
 
 LAZY = frozenset(
     [f"Lazy{name}{axes}d" for name in ("Conv", "ConvTranspose", "BatchNorm", "InstanceNorm") for axes in (1, 2, 3)]
     + ["LazyLinear"]
 )
-"""torch's modules whose shapes are settled by their first call."""
+"""torch's modules that take their shapes from their first call."""
 
-PACKED = _classes("""
+PACKED = _split("""
     DynamicQuantizedLinear DynamicQuantizedLSTM DynamicQuantizedGRU DynamicQuantizedLSTMCell DynamicQuantizedGRUCell
     DynamicQuantizedRNNCell
     """)
 """Quantised modules whose weights are packed: no parameters and no buffers."""
 
-WEIGHTED = _classes("""
+WEIGHTED = _split("""
     BCELoss BCEWithLogitsLoss CrossEntropyLoss LinearCrossEntropyLoss MultiLabelSoftMarginLoss MultiMarginLoss NLLLoss
     NLLLoss2d
     """)

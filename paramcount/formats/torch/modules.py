@@ -1,4 +1,4 @@
-"""A printed module as layers, and what the text does not show of them."""
+"""Printed modules to layers, with warnings of what the text does not show of them."""
 
 from __future__ import annotations
 
@@ -8,50 +8,54 @@ from inspect import signature
 from typing import Any
 
 from paramcount.formats.torch import known
-from paramcount.formats.torch.arguments import arguments
-from paramcount.formats.torch.classes import alias, verdicts
-from paramcount.formats.torch.parameters import parameters
-from paramcount.formats.torch.parametrized import parametrized
+from paramcount.formats.torch.arguments import parse_arguments
+from paramcount.formats.torch.classes import find_alias, find_ownerships
+from paramcount.formats.torch.parameters import read_parameters
+from paramcount.formats.torch.parametrized import parametrize
 from paramcount.formats.torch.text import Module
-from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge
+from paramcount.model import block_ranges
+from paramcount.model.budget import Limits
+from paramcount.model.errors import ArchitectureError, InvalidDocument, TooLarge
 from paramcount.model.layers import Layer
 from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import LAYERS, LayerType
 
 _OWN_NOTHING = known.ASSEMBLED | known.WRAPPERS | known.ADAPTERS | known.COMPOSITES
-_MOST_NAMED = 20
-_LONGEST_ARGUMENTS = 10_000
-_MOST_TENSORS = 1_000_000
+_MAX_NAMED_CLASSES = 20
+"""The most classes that one warning names."""
+_MAX_ARGUMENTS_CHARS = 10_000
+_MAX_TENSORS = Limits.max_tensors
+"""The most tensors that the reader makes of formulas: as many as are counted by default."""
 
 
-class Reading:
-    """Makes layers of modules, and notes the classes that may own what nobody sees."""
+class TorchReader:
+    """Makes layers of modules, and notes the classes that may own tensors which are not printed."""
 
     def __init__(self, root: Module) -> None:
-        self._found: dict[str, dict[str, str]] = {}  # code -> class -> the first path it stands at
+        self._notes: dict[str, dict[str, str]] = {}  # code -> class -> path of its first module
         names = [name for name in _types(root) if name and not is_torch(name)]
-        self._verdicts = verdicts(frozenset(names), names[0] if names else "")
+        self._ownerships = find_ownerships(frozenset(names), names[0] if names else "")
         self.problems: list[ArchitectureError] = []
-        self._tensors = 0
+        self._tensor_count = 0
 
     def layer(self, module: Module, path: str = "", parent: str = "") -> Layer:
-        """The layer that a module is, with all beneath it."""
+        """Return a module as a layer, with those inside it."""
         layer = Layer(module.name, module.type, repeat=_copies(module), pointer=f"line {module.line}")
-        if module.type.startswith("Parametrized") and (kind := formula(module.type.removeprefix("Parametrized"))):
-            return self._parametrized(layer, module, path, kind)
+        if module.type.startswith("Parametrized") and (kind := find_formula(module.type.removeprefix("Parametrized"))):
+            return self._parametrized_layer(layer, module, path, kind)
         if module.type in ("ParameterList", "ParameterDict"):
-            layer = layer._replace(tensors=tuple(parameters(module)))
+            layer = layer._replace(tensors=tuple(read_parameters(module)))
             module.children = [child for child in module.children if child.type]
         children = tuple(
             self.layer(child, f"{path}.{child.name}" if path else child.name, module.type)
             for child in module.children
             if child.text != ["None"] or child.type
         )
-        return self._own(layer._replace(children=children), module, path, parent)
+        return self._add_tensors(layer._replace(children=children), module, path, parent)
 
-    def _own(self, layer: Layer, module: Module, path: str, parent: str) -> Layer:
-        """The layer with its own tensors, or with the config that its formula makes them of."""
+    def _add_tensors(self, layer: Layer, module: Module, path: str, parent: str) -> Layer:
+        """Return the layer with its own tensors, or with the config that its formula makes them of."""
         name = module.type
         if name.startswith(("nn.", "torch.nn.")):
             raise InvalidDocument(
@@ -69,25 +73,26 @@ class Reading:
             if parent not in known.TRANSFORMER_LAYERS:
                 self._note("hidden_arguments", "MultiheadAttention's kdim, vdim and add_bias_kv", path)
             return layer._replace(tensors=tensors)
-        if kind := formula(name):
-            config = config_of(kind, module)
+        if kind := find_formula(name):
+            config = named_arguments(kind, module)
             if not any(problem.code == "required" for problem in kind.signature.problems(config, "")):
                 if not layer.children and kind.name == f"torch.{name}":
                     return layer._replace(config=config)
                 return layer._replace(tensors=self.own_tensors(kind, config, module))
-        self._unseen(name or module.text[0].split()[0][:60], path)
+        self._note_hidden(name or module.text[0].split()[0][:60], path)
         return layer
 
-    def _unseen(self, name: str, path: str) -> None:
+    def _note_hidden(self, name: str, path: str) -> None:
+        """Note what a class may own that is not printed."""
         if name in known.LAZY:
             self._note("lazy", name, path)
         elif name in known.PACKED:
             self._note("packed", name, path)
-        elif (verdict := self._verdicts.get(name, "parameters")) != "nothing":
-            self._note(f"hidden_{verdict}", name, path)
+        elif (ownership := self._ownerships.get(name, "parameters")) != "nothing":
+            self._note(f"hidden_{ownership}", name, path)
 
     def own_tensors(self, kind: LayerType, config: dict[str, Any], module: Module) -> tuple[Tensor, ...]:
-        """What a formula yields, without what stands in the module's printed children."""
+        """Return the tensors that a formula yields, without those of the module's printed children."""
         children = {child.name for child in module.children}
         known_config = {name: config[name] for name in config if name in kind.signature.arguments}
         try:
@@ -98,34 +103,36 @@ class Reading:
             argument = error.pointer.removeprefix("/")
             self.problems.append(InvalidDocument(f"line {module.line}: {argument} {error.detail}", code=error.code))
             return ()
-        self._tensors += len(tensors)
-        if self._tensors > _MOST_TENSORS:
-            raise TooLarge(f"line {module.line}: is where a text holds more than {_MOST_TENSORS:,} tensors")
+        self._tensor_count += len(tensors)
+        if self._tensor_count > _MAX_TENSORS:
+            raise TooLarge(f"line {module.line}: is where a text holds more than {_MAX_TENSORS:,} tensors")
         return tuple(tensor for tensor in tensors if tensor.name.partition(".")[0] not in children)
 
-    def _parametrized(self, layer: Layer, module: Module, path: str, kind: LayerType) -> Layer:
-        config = config_of(kind, module)
-        made = parametrized(layer, module, {t.name: t for t in self.own_tensors(kind, config, module)})
-        for child in module.children:
-            for list_of in child.children:
-                for step in list_of.children:
-                    if step.type in ("_WeightNorm", "_SpectralNorm"):
-                        self._note("hidden_arguments", f"{step.type}'s dim", path)
-                    elif step.type == "_Orthogonal":
-                        self._note("hidden_buffers", step.type, path)
+    def _parametrized_layer(self, layer: Layer, module: Module, path: str, kind: LayerType) -> Layer:
+        """Return a module whose class torch.nn.utils.parametrize made, as a layer."""
+        config = named_arguments(kind, module)
+        result = parametrize(layer, module, {t.name: t for t in self.own_tensors(kind, config, module)})
+        for holder in module.children:
+            for item in holder.children:
+                for parametrization in item.children:
+                    name = parametrization.type
+                    if name in ("_WeightNorm", "_SpectralNorm"):
+                        self._note("hidden_arguments", f"{name}'s dim", path)
+                    elif name == "_Orthogonal":
+                        self._note("hidden_buffers", name, path)
                     else:
-                        self._own(Layer(step.name, step.type), step, path, "")
-        return made
+                        self._add_tensors(Layer(parametrization.name, name), parametrization, path, "")
+        return result
 
     def _note(self, code: str, name: str, path: str) -> None:
-        self._found.setdefault(code, {}).setdefault(name, path)
+        self._notes.setdefault(code, {}).setdefault(name, path)
 
     def warnings(self) -> Iterable[ReportWarning]:
-        """What a reader of the report must know, one notice a kind."""
-        for code, classes in self._found.items():
-            named = ", ".join(list(classes)[:_MOST_NAMED])
-            if len(classes) > _MOST_NAMED:
-                named += f" and {len(classes) - _MOST_NAMED} more"
+        """Yield one warning a code, of all classes that it was noted for."""
+        for code, classes in self._notes.items():
+            named = ", ".join(list(classes)[:_MAX_NAMED_CLASSES])
+            if len(classes) > _MAX_NAMED_CLASSES:
+                named += f" and {len(classes) - _MAX_NAMED_CLASSES} more"
             yield ReportWarning(
                 code, next(iter(classes.values())), _DETAILS[code].format(named), exact=code == "packed"
             )
@@ -143,16 +150,16 @@ _DETAILS = {
 
 
 @lru_cache(maxsize=4096)
-def formula(name: str) -> LayerType | None:
-    """The formula for a printed class: torch's own, one of the same form, or that under FSDP's name for it."""
-    for candidate in (name, name.removeprefix("FSDP"), alias(name)):
-        if (found := LAYERS.get(f"torch.{candidate}")) is not None:
-            return found
+def find_formula(name: str) -> LayerType | None:
+    """Return the formula of a printed class: torch's own, or that of the class which it equals, under FSDP or not."""
+    for candidate in (name, name.removeprefix("FSDP"), find_alias(name)):
+        if (kind := LAYERS.get(f"torch.{candidate}")) is not None:
+            return kind
     return None
 
 
 def is_torch(name: str) -> bool:
-    """Whether a class is torch's own, as far as its name tells."""
+    """Return whether torch has a class of that name, which this reader knows."""
     return name in _OWN_NOTHING or name in known.LAZY or name in known.PACKED or f"torch.{name}" in LAYERS
 
 
@@ -163,46 +170,40 @@ def _types(root: Module) -> Iterable[str]:
 
 
 @lru_cache(maxsize=1024)
-def _names(kind: LayerType) -> tuple[str, ...]:
+def _parameter_names(kind: LayerType) -> tuple[str, ...]:
     return tuple(signature(kind.formula).parameters)
 
 
-def config_of(kind: LayerType, module: Module) -> dict[str, Any]:
-    """The printed arguments by name: those by position stand in the order of the constructor."""
+def named_arguments(kind: LayerType, module: Module) -> dict[str, Any]:
+    """Return the printed arguments by name; positional ones are in the order of the constructor."""
     text = ", ".join(module.text)
-    if not kind.signature.arguments or len(text) > _LONGEST_ARGUMENTS:
-        return {}  # it owns nothing, whatever it prints; or what it prints is no list of arguments
-    found = arguments(text)
-    names = _names(kind)
+    if not kind.signature.arguments or len(text) > _MAX_ARGUMENTS_CHARS:
+        return {}  # it owns nothing, whatever it prints; or the text is no list of arguments
+    arguments = parse_arguments(text)
+    names = _parameter_names(kind)
     by_position = {
-        names[at] if at < len(names) else f"argument {at + 1}": value for at, value in enumerate(found.positional)
+        names[index] if index < len(names) else f"argument {index + 1}": value
+        for index, value in enumerate(arguments.positional)
     }
-    return by_position | found.named
+    return by_position | arguments.named
 
 
 def _copies(module: Module) -> int:
-    """How many copies a line stands for: "(0-11): 12 x Block(" is twelve."""
+    """Return how many copies a line stands for: 12 for "(0-11): 12 x Block("."""
     if module.repeat == 1:
         return 1
-    first, _, last = module.name.partition("-")
-    whole = first.isdecimal() and last.isdecimal() and len(module.name) < 40
-    if not whole or int(last) - int(first) + 1 != module.repeat:
+    ranges = block_ranges.parse(module.name)
+    if len(ranges) != 1 or ranges[0][1] - ranges[0][0] + 1 != module.repeat:
         raise InvalidDocument(f'line {module.line}: "({module.name[:60]})" does not name {module.repeat} copies')
     return module.repeat
 
 
 def _attention(module: Module) -> tuple[Tensor, ...]:
-    """The own tensors of a torch.nn.MultiheadAttention, as its out_proj tells its size and its bias."""
+    """Return the own tensors of a torch.nn.MultiheadAttention: its out_proj shows its size and its bias."""
     if [child.name for child in module.children] != ["out_proj"]:
         return ()
-    kind, out = LAYERS["torch.MultiheadAttention"], arguments(", ".join(module.children[0].text)).named
-    config = {"embed_dim": out.get("in_features"), "num_heads": 1, "bias": out.get("bias", True)}
+    kind, out_proj = LAYERS["torch.MultiheadAttention"], parse_arguments(", ".join(module.children[0].text)).named
+    config = {"embed_dim": out_proj.get("in_features"), "num_heads": 1, "bias": out_proj.get("bias", True)}
     if kind.signature.problems(config, ""):
         return ()
     return tuple(tensor for tensor in kind.formula(**config) if not tensor.name.startswith("out_proj."))
-
-
-def raised(problems: Iterable[ArchitectureError]) -> None:
-    """Raise all problems at once, where there are any."""
-    if found := list(problems):
-        raise Problems(found[:100])
