@@ -1,6 +1,6 @@
-"""Packed formats: which elements of a file are quantised weights, how many parameters those are, what goes with them.
+"""Packed weights: which tensors of a file hold them, how many parameters they are, which tensors go with them.
 
-A scheme is told by the tensors that stand beside a weight, as the libraries write them: GPTQModel and AutoAWQ
+The tensors beside a weight show its scheme, as the libraries write them: GPTQModel and AutoAWQ
 (qweight, qzeros, scales, g_idx), MLX (weight, scales, biases), bitsandbytes (absmax, quant_map, SCB), gpt-oss' mxfp4
 (_blocks, _scales), compressed-tensors (weight_packed, weight_scale), ModelOpt (weight_scale_2), fp8 (weight_scale_inv).
 """
@@ -15,18 +15,18 @@ from typing import Any, NamedTuple
 from paramcount.formats.named_tensors.checkpoint import count_elements
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.report import ReportWarning
-from paramcount.model.tensors import Tensor
+from paramcount.model.tensors import UNKNOWN_SIZE, Tensor
 
 Tensors = Mapping[str, Tensor]
 
 
-_EIGHT = frozenset(("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I8"))
-_PACKED = _EIGHT | {"I32", "U32", "U8"}
-"""Types that a file with packed weights has, in these or in what stands beside them."""
+_EIGHT_BIT_DTYPES = frozenset(("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I8"))
+_PACKED_DTYPES = _EIGHT_BIT_DTYPES | {"I32", "U32", "U8"}
+"""A file with packed weights has one of these types, of the weights or of the tensors beside them."""
 
 
 class Packing(NamedTuple):
-    """One packed weight: by which scheme, how many parameters it is (None: nobody can tell), and its companions."""
+    """One packed weight: its scheme, how many parameters it holds (None: unknown), and the tensors that go with it."""
 
     scheme: str
     parameters: int | None
@@ -35,18 +35,18 @@ class Packing(NamedTuple):
 
 @dataclass(frozen=True)
 class Unpacked:
-    """The tensors, packed weights marked as such, and what is to be said of them."""
+    """The tensors, packed weights marked as such, and warnings about them."""
 
     tensors: Mapping[str, Tensor]
     warnings: tuple[ReportWarning, ...]
 
 
 def unpack(tensors: Tensors, config: Mapping[str, Any]) -> Unpacked:
-    """Find the packed weights. What is stored stays what is counted; the notice says what it stands for."""
+    """Mark the packed weights. The stored elements are counted; a warning says how many parameters they hold."""
     stated = config.get("quantization_config") or config.get("quantization") or config
     quantization = stated if isinstance(stated, dict) else {}
-    packs = _PACKED & {tensor.dtype for tensor in tensors.values()}
-    packings = dict(_packings(tensors, _bits(quantization))) if packs else {}
+    may_be_packed = _PACKED_DTYPES & {tensor.dtype for tensor in tensors.values()}
+    packings = dict(_find_packings(tensors, _bits(quantization))) if may_be_packed else {}
     method = quantization.get("quant_method")
     if not packings:
         detail = (
@@ -55,31 +55,31 @@ def unpack(tensors: Tensors, config: Mapping[str, Any]) -> Unpacked:
         return Unpacked(tensors, (ReportWarning("packed", "", detail),) if method else ())
     companions = {name for packing in packings.values() for name in packing.companions}
     marked = {
-        name: tensor._replace(role="weight", trainable=False, logical_size=_values(packings[name]))
+        name: tensor._replace(role="weight", trainable=False, logical_size=_logical_size(packings[name]))
         if name in packings
         else tensor._replace(role="buffer")
         if name in companions
         else tensor
         for name, tensor in tensors.items()
     }
-    return Unpacked(marked, (ReportWarning("packed", "", _told(marked, packings)),))
+    return Unpacked(marked, (ReportWarning("packed", "", _describe(marked, packings)),))
 
 
-def _values(packing: Packing) -> int:
-    return -1 if packing.parameters is None else packing.parameters
+def _logical_size(packing: Packing) -> int:
+    return UNKNOWN_SIZE if packing.parameters is None else packing.parameters
 
 
-def _told(tensors: Tensors, packings: Mapping[str, Packing]) -> str:
-    """What the packed weights of a file stand for, scheme by scheme."""
+def _describe(tensors: Tensors, packings: Mapping[str, Packing]) -> str:
+    """Return what the packed weights of a file stand for, scheme by scheme."""
     plain = count_elements(t for name, t in tensors.items() if t.role == "weight" and name not in packings)
     parts, known = [], True
     for scheme in sorted({packing.scheme for packing in packings.values()}):
-        chosen = [name for name, packing in packings.items() if packing.scheme == scheme]
-        counts = [packings[name].parameters for name in chosen]
-        there = count_elements(tensors[name] for name in chosen)
+        names = [name for name, packing in packings.items() if packing.scheme == scheme]
+        counts = [packings[name].parameters for name in names]
+        stored = count_elements(tensors[name] for name in names)
         known &= None not in counts
-        said = f"{sum(filter(None, counts)):,}" if None not in counts else "an unknown number of"
-        parts.append(f"{there:,} elements of {len(chosen):,} {scheme} weights are {said} parameters")
+        parameters = f"{sum(filter(None, counts)):,}" if None not in counts else "an unknown number of"
+        parts.append(f"{stored:,} elements of {len(names):,} {scheme} weights are {parameters} parameters")
     total = sum(packing.parameters or 0 for packing in packings.values()) + plain
     logical = f"{total:,} parameters" if known else "parameters that only the quantization_config can tell"
     beside = count_elements(tensor for tensor in tensors.values() if tensor.role == "buffer")
@@ -90,16 +90,16 @@ def _told(tensors: Tensors, packings: Mapping[str, Packing]) -> str:
 
 
 def _bits(quantization: Mapping[str, Any]) -> int | None:
-    """How many bits a weight takes, by a quantization_config."""
-    found = quantization.get("bits", quantization.get("w_bit"))
+    """Return how many bits a weight takes, by a quantization_config."""
+    bits = quantization.get("bits", quantization.get("w_bit"))
     groups = quantization.get("config_groups")
     for group in groups.values() if isinstance(groups, dict) else ():
         weights = group.get("weights") if isinstance(group, dict) else None
-        found = weights.get("num_bits") if isinstance(weights, dict) else found
-    return found if type(found) is int and 1 <= found <= 16 else None
+        bits = weights.get("num_bits") if isinstance(weights, dict) else bits
+    return bits if type(bits) is int and 1 <= bits <= 16 else None
 
 
-def _packings(tensors: Tensors, bits: int | None) -> Iterator[tuple[str, Packing]]:
+def _find_packings(tensors: Tensors, bits: int | None) -> Iterator[tuple[str, Packing]]:
     for name, tensor in tensors.items():
         for ending, detect in _SCHEMES.items():
             if name.endswith(ending) and (packing := detect(tensors, tensor, name.removesuffix(ending), bits)):
@@ -107,8 +107,8 @@ def _packings(tensors: Tensors, bits: int | None) -> Iterator[tuple[str, Packing
                 break
 
 
-def _there(tensors: Tensors, prefix: str, *endings: str) -> tuple[str, ...]:
-    """Those of the names that are in the file."""
+def _existing(tensors: Tensors, prefix: str, *endings: str) -> tuple[str, ...]:
+    """Return those of the names that are in the file."""
     return tuple(name for name in (prefix + ending for ending in endings) if name in tensors)
 
 
@@ -117,7 +117,7 @@ def _qweight(tensors: Tensors, tensor: Tensor, prefix: str, bits: int | None) ->
     scales, zeros, order = (tensors.get(prefix + name) for name in ("scales", "qzeros", "g_idx"))
     if scales is None or len(scales.shape) != 2 or len(tensor.shape) != 2 or tensor.dtype not in ("I32", "U32"):
         return None
-    companions = _there(tensors, prefix, "scales", "qzeros", "g_idx", "perm")
+    companions = _existing(tensors, prefix, "scales", "qzeros", "g_idx", "perm")
     (rows, columns), outputs = tensor.shape, scales.shape[1]
     if columns != outputs:
         return Packing("AWQ", rows * outputs, companions)
@@ -132,14 +132,14 @@ def _weight(tensors: Tensors, tensor: Tensor, prefix: str, bits: int | None) -> 
     """bitsandbytes: 4-bit values, as many as fit into the storage type, or 8-bit ones with a scale per row (SCB).
     MLX: a row as one string of bits, in U32, with scales and biases."""
     name = f"{prefix}weight"
-    states = _there(tensors, f"{name}.quant_state.bitsandbytes__", "nf4", "fp4")
+    states = _existing(tensors, f"{name}.quant_state.bitsandbytes__", "nf4", "fp4")
     if states or f"{name}.quant_map" in tensors:
-        beside = _there(tensors, f"{name}.", "absmax", "quant_map", "nested_absmax", "nested_quant_map")
+        beside = _existing(tensors, f"{name}.", "absmax", "quant_map", "nested_absmax", "nested_quant_map")
         return Packing("4-bit bitsandbytes", int(tensor.size * DTYPES[tensor.dtype] // 4), beside + states)
-    if tensor.dtype == "U32" and (beside := _there(tensors, prefix, "scales", "biases")):
+    if tensor.dtype == "U32" and (beside := _existing(tensors, prefix, "scales", "biases")):
         return Packing("MLX", tensor.size * 32 // bits if bits else None, beside)
     if tensor.dtype == "I8" and f"{prefix}SCB" in tensors:
-        return Packing("8-bit bitsandbytes", tensor.size, _there(tensors, prefix, "SCB", "weight_format"))
+        return Packing("8-bit bitsandbytes", tensor.size, _existing(tensors, prefix, "SCB", "weight_format"))
     return None
 
 
@@ -148,9 +148,9 @@ def _compressed(tensors: Tensors, tensor: Tensor, prefix: str, bits: int | None)
     scale = tensors.get(f"{prefix}weight_scale")
     if scale is None:
         return None
-    companions = _there(
+    companions = _existing(
         tensors, f"{prefix}weight_", "scale", "zero_point", "shape", "g_idx", "global_scale"
-    ) + _there(tensors, prefix, "input_scale", "input_global_scale", "input_zero_point")  # fmt: skip
+    ) + _existing(tensors, prefix, "input_scale", "input_global_scale", "input_zero_point")  # fmt: skip
     if tensor.dtype == "U8":
         return Packing("4-bit float compressed-tensors", 2 * tensor.size, companions)
     if tensor.dtype != "I32":
@@ -169,28 +169,28 @@ def _blocks(tensors: Tensors, tensor: Tensor, prefix: str, _: int | None) -> Pac
 
 def _scaled(tensors: Tensors, tensor: Tensor, prefix: str, _: int | None) -> Packing | None:
     """8-bit floats or integers with scales beside them, one value an element; ModelOpt's NVFP4 holds two in a U8."""
-    eight = tensor.dtype in _EIGHT
+    eight = tensor.dtype in _EIGHT_BIT_DTYPES
     if not eight and tensor.dtype != "U8":
         return None
-    scales = _there(tensors, prefix, "_scale_inv", "_scale", "_scales", "_scale_2")
+    scales = _existing(tensors, prefix, "_scale_inv", "_scale", "_scales", "_scale_2")
     if not scales:
         return None
     stem = prefix.removesuffix("weight")
     companions = (
-        scales + _there(tensors, prefix, "_zero_point") + _there(tensors, stem, "input_scale", "activation_scale")
+        scales + _existing(tensors, prefix, "_zero_point") + _existing(tensors, stem, "input_scale", "activation_scale")
     )
     if eight:
         return Packing("8-bit", tensor.size, companions)
     return Packing("NVFP4", 2 * tensor.size, companions) if f"{prefix}_scale_2" in tensors else None
 
 
-_Recognise = Callable[[Tensors, Tensor, str, int | None], Packing | None]
+_Detect = Callable[[Tensors, Tensor, str, int | None], Packing | None]
 
-_SCHEMES: Mapping[str, _Recognise] = {
+_SCHEMES: Mapping[str, _Detect] = {
     "qweight": _qweight,
     "weight_packed": _compressed,
     "_blocks": _blocks,
     "weight": _weight,
     "": _scaled,
 }
-"""By the ending of a packed weight's name; the first that recognises it tells."""
+"""By the ending of a packed weight's name; the first that recognises a weight counts."""
