@@ -1,4 +1,4 @@
-"""The service over HTTP; the only place that knows Flask."""
+"""The WSGI application: middleware and routes."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from flask import Flask
 
 from paramcount.requests.settings import from_environment
 from paramcount.schema.registry import load_plugins
-from service import problems
-from service import response_cache as answers
-from service.middleware import access, tracing
-from service.middleware import body as bodies
-from service.middleware import proxy as gateway
-from service.middleware import request_log as observing
-from service.routes.batch import batching
-from service.routes.count import counts
-from service.routes.models import models
-from service.routes.service import views
+from service import problems, response_cache
+from service.middleware import access, proxy, request_log, slots, tracing
+from service.routes import batch, compare, count, documents, export, formats, layers, models, service
 from service.settings import Settings
+
+ROUTES = (count, export, compare, batch, documents, layers, models, formats, service)
+"""The modules of routes, in the contract's order."""
 
 
 class _Service(Flask):
-    """Flask for plain functions: it would look at each of the nine that a request calls, whether it is a coroutine."""
+    """Flask without coroutines: it would ask of each of nine functions, at every request, whether it is one."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The WSGI application, plug-ins loaded. Raises RegistrationError or InvalidSetting rather than start half."""
+    """Load the plug-ins and build the app. Raises RegistrationError or InvalidSetting rather than start without one."""
     load_plugins()
-    ours = settings or from_environment(Settings)
+    return build_app(settings or from_environment(Settings))
+
+
+def build_app(settings: Settings) -> Flask:
+    """Build the app over the layers and formats that are registered."""
     app = _Service("service", static_folder=None)
-    app.config["PARAMCOUNT"] = ours
+    app.config["PARAMCOUNT"] = settings
     problems.register(app)
-    observing.register(app)
+    request_log.register(app)
     tracing.register(app)
-    access.register(app, ours)
-    bodies.register(app, ours)
-    answers.register(app, ours)
-    for routes in (counts, batching, models, views):
-        app.register_blueprint(routes)
-    gateway.register(app, ours)
+    access.register(app, settings)
+    slots.register(app, settings)
+    response_cache.register(app, settings)
+    for module in ROUTES:
+        app.register_blueprint(module.blueprint)
+    proxy.register(app, settings)
     return app

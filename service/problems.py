@@ -1,4 +1,4 @@
-"""Problems as RFC 9457 tells them: application/problem+json, all of a payload's errors at once."""
+"""Problems as responses (RFC 9457): application/problem+json, with all errors of a payload at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class HTTPProblem(Exception):
-    """A request that is answered with `status`, and why."""
+    """Ends a request with an HTTP status and the reason."""
 
     def __init__(self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -29,39 +29,37 @@ class HTTPProblem(Exception):
 
 
 def register(app: Flask) -> None:
-    """Answer every error of the app with a problem, those raised before routing included."""
-    app.register_error_handler(HTTPProblem, lambda error: problem(error.status, error.detail, headers=error.headers))
+    """Answer every error with a problem, also those raised before routing."""
     app.register_error_handler(
-        NotJSON, lambda error: problem(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}.")
+        HTTPProblem, lambda error: make_problem(error.status, error.detail, headers=error.headers)
     )
-    app.register_error_handler(Problems, lambda error: _response(payload_problem(error)))
-    app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(Exception, lambda error: _response(internal(error)))
+    app.register_error_handler(
+        NotJSON, lambda error: make_problem(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}.")
+    )
+    app.register_error_handler(Problems, lambda error: _make_response(payload_problem(error)))
+    app.register_error_handler(HTTPException, _handle_http_exception)
+    app.register_error_handler(Exception, lambda error: _make_response(log_internal_error(error)))
 
 
-def problem(
+def make_problem(
     status: int, detail: str, errors: Iterable[ArchitectureError] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
-    """A problem as a response."""
+    """Return a problem as a response."""
     return Response(orjson.dumps(members(status, detail, errors)), status, headers, content_type=MEDIA)
 
 
-def sentence(detail: str) -> str:
-    """A detail as a sentence."""
+def end_sentence(detail: str) -> str:
+    """Return a detail that ends as a sentence does."""
     return detail if detail.endswith(("?", ".")) else f"{detail}."
 
 
-def internal(error: Exception) -> dict[str, Any]:
-    """The members of the problem of a mistake of ours, which goes to the log."""
+def log_internal_error(error: Exception) -> dict[str, Any]:
+    """Log an unexpected error, and return the problem that tells the client nothing of it."""
     logger.error("unexpected error in %s %s", request.method, request.path, exc_info=error)
     return members(HTTPStatus.INTERNAL_SERVER_ERROR, "This is our mistake, not yours; it is logged.")
 
 
-def _not_json(error: NotJSON) -> Response:
-    return problem(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}.")
-
-
-def _http(error: HTTPException) -> Response:
+def _handle_http_exception(error: HTTPException) -> Response:
     if error.response is not None or error.code is None or error.code < HTTPStatus.BAD_REQUEST:
         return Response(status=error.code)
     detail, headers = error.description or "", {}
@@ -70,8 +68,8 @@ def _http(error: HTTPException) -> Response:
         detail = f"{request.method} is not for {request.path}: use {headers['Allow']}."
     elif error.code == HTTPStatus.NOT_FOUND:
         detail = f"There is nothing at {request.path}: see / for what there is."
-    return problem(error.code, detail, headers=headers)
+    return make_problem(error.code, detail, headers=headers)
 
 
-def _response(found: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(found), found["status"], content_type=MEDIA)
+def _make_response(problem: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(problem), problem["status"], content_type=MEDIA)

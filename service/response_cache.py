@@ -1,4 +1,4 @@
-"""Answers given before: a count follows from its request alone, and dashboards ask for the same ones again."""
+"""Answers by request: a count depends on its request alone, and dashboards send the same ones again."""
 
 from __future__ import annotations
 
@@ -12,50 +12,60 @@ from paramcount.model.cache import Cache, Doorkeeper
 from service.middleware import metrics
 from service.settings import Settings
 
-_SHORT = 600
-"""How long a request may be to be remembered as it is; of a longer one the digest is."""
+MAX_KEY_BYTES = 600
+"""Requests of up to this length are their own key; of longer ones the SHA-256 is."""
 
-_MORE = 500 + _SHORT
-"""Bytes that an answer takes beside its body."""
+_ENTRY_BYTES = 500 + MAX_KEY_BYTES
+"""What an entry takes beside the answer's body."""
 
 
 class Answer(NamedTuple):
-    """What was answered, and what metrics tell of it."""
+    """A rendered report, and what metrics count of it."""
 
     body: bytes
     media: str
-    form: str
+    format_name: str
     rows: int
 
 
+class _ResponseCache(NamedTuple):
+    """The answers of one app, and the requests that it saw."""
+
+    answers: Cache[Answer]
+    doorkeeper: Doorkeeper
+
+
 def register(app: Flask, settings: Settings) -> None:
-    """Remember answers, so many bytes of them in a process."""
-    remembered: Cache[Answer] = Cache(settings.answers_bytes, lambda answer: len(answer.body) + _MORE)
-    app.extensions["answers"] = remembered, Doorkeeper()
+    """Give the app a cache of answers, bounded in bytes."""
+    answers: Cache[Answer] = Cache(settings.answers_bytes, lambda answer: len(answer.body) + _ENTRY_BYTES)
+    app.extensions["response_cache"] = _ResponseCache(answers, Doorkeeper())
 
 
-def once(request: Request, raw: bytes, answer: Callable[[], Answer]) -> Response:
-    """The answer to this request, whose body is `raw`: that which the same was given before, or a new one. It is kept
-    when it is asked for a second time: most that is asked once never is again."""
-    remembered, met = current_app.extensions["answers"]
-    beside = _beside(request.environ)
+def get_or_compute(request: Request, raw: bytes, compute: Callable[[], Answer]) -> Response:
+    """Return the cached answer to a request with the body `raw`, or a computed one.
+
+    An answer is admitted when its request comes for the second time: most never do.
+    """
+    cache: _ResponseCache = current_app.extensions["response_cache"]
+    prefix = _key_prefix(request.environ)
     key: bytes | None
-    if len(beside) + len(raw) <= _SHORT:
-        key = asked = beside + raw
-    else:  # no digest is taken unless something like it came before
-        asked = b"%b%d\n%b%b" % (beside, len(raw), raw[:_SHORT], raw[-_SHORT:])
-        key = sha256(beside + raw).digest() if asked in met else None
-    found: Answer | None = remembered.get(key)
-    if found is not None:
-        metrics.counted(found.form, found.rows)
+    if len(prefix) + len(raw) <= MAX_KEY_BYTES:
+        key = seen_key = prefix + raw
+    else:  # hash the body only where one that begins and ends alike came before
+        seen_key = b"%b%d\n%b%b" % (prefix, len(raw), raw[:MAX_KEY_BYTES], raw[-MAX_KEY_BYTES:])
+        key = sha256(prefix + raw).digest() if seen_key in cache.doorkeeper else None
+    answer: Answer | None = cache.answers.get(key)
+    if answer is not None:
+        metrics.count_rows(answer.format_name, answer.rows)
     else:
-        found = answer()
-        if met.seen_before(asked):
-            remembered.put(key, found)
-    return Response(found.body, content_type=found.media)
+        answer = compute()
+        if cache.doorkeeper.seen_before(seen_key):
+            cache.answers.put(key, answer)
+    return Response(answer.body, content_type=answer.media)
 
 
-def _beside(sent: Mapping[str, Any]) -> bytes:
-    """What an answer follows from beside the body; no value but the first has an end of line in it."""
-    media, accept = sent.get("CONTENT_TYPE", ""), sent.get("HTTP_ACCEPT", "*/*")
-    return f"{sent['PATH_INFO']}\n{sent.get('QUERY_STRING', '')}\n{media}\n{accept}\n".encode("latin-1")  # WSGI's
+def _key_prefix(environ: Mapping[str, Any]) -> bytes:
+    """Return what an answer depends on beside the body; only the path can hold a line break, and it comes first."""
+    media, accept = environ.get("CONTENT_TYPE", ""), environ.get("HTTP_ACCEPT", "*/*")
+    lines = f"{environ['PATH_INFO']}\n{environ.get('QUERY_STRING', '')}\n{media}\n{accept}\n"
+    return lines.encode("latin-1")  # WSGI's encoding

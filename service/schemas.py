@@ -1,4 +1,4 @@
-"""What goes out over HTTP, declared once: marshmallow schemas that are the contract's components."""
+"""Schemas of reports and problems; marshmallow declares them, and they are components of the contract."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from paramcount.requests.schemas import CONVENTIONS, Strict
 
 
 class Totals(Strict):
-    """Elements and bytes; total = trainable + frozen."""
+    """Elements and bytes. `total` is `trainable` plus `frozen`."""
 
     total = fields.Integer(required=True)
     trainable = fields.Integer(required=True)
     frozen = fields.Integer(required=True)
-    buffers = fields.Integer(required=True, metadata={"description": "in `frozen`, but not in the torch convention"})
+    buffers = fields.Integer(
+        required=True,
+        metadata={"description": "Part of `frozen`, except in the torch convention, which leaves them out of `total`."},
+    )
     bytes = fields.Integer(required=True)
 
 
 class Tensor(Strict):
-    """One named array."""
+    """A named tensor."""
 
     name = fields.String(required=True)
     shape = fields.List(fields.Integer(), required=True)
@@ -27,42 +30,50 @@ class Tensor(Strict):
     size = fields.Integer(required=True)
     trainable = fields.Boolean(required=True)
     role = fields.String(required=True, validate=validate.OneOf(("weight", "buffer")))
-    tied_to = fields.String(metadata={"description": "the path of the tensor that this is; it is counted there"})
+    tied_to = fields.String(
+        metadata={"description": "Path of the tensor that this one is tied to; the elements are counted there."}
+    )
 
 
 class FrozenBy(Strict):
-    """Why parameters do not train: a rule of the request, the adapter, the document, or the layer's own design."""
+    """Why parameters are frozen: by a rule of the request, by the adapter, by the document or by the layer's design."""
 
     by = fields.String(required=True, validate=validate.OneOf(("rule", "adapter", "document", "design")))
-    rule = fields.Integer(metadata={"description": "its place among the rules, from 0"})
+    rule = fields.Integer(metadata={"description": "Index of the rule among the rules of the request, from 0."})
     match = fields.String()
     count = fields.Integer(required=True)
 
 
 class Row(Strict):
-    """A layer: what it and all beneath it hold, in all its copies."""
+    """A layer with its children, counted in all its copies."""
 
     path = fields.String(required=True)
     name = fields.String(
-        required=True, metadata={"description": "one component of the path; of alike blocks, their indices"}
+        required=True,
+        metadata={"description": "Last component of the path; for repeated blocks, their indices: `0-31`."},
     )
     type = fields.String(required=True)
     repeat = fields.Integer(required=True)
     output_shape = fields.Raw(
         required=True,
         metadata={
-            "description": "of its last call; a list or an object for several outputs; null where it is not known"
+            "description": "Shape of the last call's output; a list or an object for several outputs; null if unknown."
         },
     )
     totals = fields.Nested(Totals, required=True)
     explanation = fields.String(required=True, metadata={"example": "kernel 7×7×3×64 + bias 64"})
-    frozen_by = fields.List(fields.Nested(FrozenBy), required=True, metadata={"description": "adds up to its `frozen`"})
+    frozen_by = fields.List(
+        fields.Nested(FrozenBy), required=True, metadata={"description": "The counts add up to `totals.frozen`."}
+    )
     children = fields.List(fields.Nested(lambda: Row()), required=True)
-    tensors = fields.List(fields.Nested(Tensor), metadata={"description": "its own; with detail=tensors"})
+    tensors = fields.List(
+        fields.Nested(Tensor),
+        metadata={"description": "Tensors of the layer itself, without its children; present with detail=tensors."},
+    )
 
 
 class Warning(Strict):  # noqa: A001
-    """What a reader of the report must know."""
+    """A fact that a reader of the report must know."""
 
     code = fields.String(required=True)
     path = fields.String(required=True)
@@ -70,7 +81,7 @@ class Warning(Strict):  # noqa: A001
 
 
 class Expense(Strict):
-    """One line of a bill."""
+    """One item of the memory that training takes."""
 
     name = fields.String(required=True)
     bytes = fields.Integer(required=True)
@@ -78,22 +89,25 @@ class Expense(Strict):
 
 
 class Training(Strict):
-    """What training takes, in bytes; the items add up to `total`."""
+    """Memory that training takes, in bytes. The items add up to `total`."""
 
     optimizer = fields.String(required=True)
     precision = fields.String(required=True)
     total = fields.Integer(required=True)
     items = fields.List(fields.Nested(Expense), required=True)
-    source = fields.String(required=True, metadata={"description": "the code that says so"})
+    source = fields.String(required=True, metadata={"description": "Code that these numbers follow."})
     not_included = fields.List(fields.String(), required=True)
 
 
 class Item(Strict):
-    """Tensors that the same views count."""
+    """Tensors that are counted by the same conventions."""
 
     kind = fields.String(required=True, validate=validate.OneOf(ITEM_KINDS))
     name = fields.String(
-        required=True, metadata={"description": "of buffers, their own; of tied ones, that of what they are tied to"}
+        required=True,
+        metadata={
+            "description": "Name of the tensors; for tied tensors, the name of the tensor that they are tied to."
+        },
     )
     tensors = fields.Integer(required=True)
     elements = fields.Integer(required=True)
@@ -101,28 +115,33 @@ class Item(Strict):
 
 
 class Views(Strict):
-    """One model as each convention counts it; each total is the sum of the items that it counts."""
+    """The totals by convention. Each total is the sum of the items that the convention counts."""
 
     totals = fields.Dict(
         fields.String(),
         fields.Integer(),
         required=True,
-        metadata={"description": "; ".join(f"{view}: {says}" for view, says in DEFINITIONS.items())},
+        metadata={"description": "; ".join(f"{view}: {definition}" for view, definition in DEFINITIONS.items())},
     )
     items = fields.List(fields.Nested(Item), required=True)
 
 
 class Embedding(Strict):
-    """The weights that embed tokens, and all others."""
+    """Weights of the token embeddings, and all other weights."""
 
     input = fields.Integer(required=True)
-    output = fields.Integer(required=True, metadata={"description": "0 where it is the input's tensor"})
-    non_embedding = fields.Integer(required=True, metadata={"description": "all weights but those at the input"})
+    output = fields.Integer(
+        required=True, metadata={"description": "0 if the output embedding is tied to the input embedding."}
+    )
+    non_embedding = fields.Integer(required=True, metadata={"description": "All weights except the input embedding."})
 
 
 class Active(Strict):
-    """The weights that one token meets: all of them but the routed experts that it does not visit. There is no agreed
-    definition, so it is told with both embeddings, without those at the input, and without either."""
+    """Weights that one token uses: all but the routed experts that it is not sent to.
+
+    There is no agreed definition, so there are three counts: with both embeddings, without the input embedding, and
+    without either.
+    """
 
     total = fields.Integer(required=True)
     without_input_embedding = fields.Integer(required=True)
@@ -130,133 +149,53 @@ class Active(Strict):
 
 
 class Report(Strict):
-    """What a model's parameters are, and where they sit."""
+    """The parameters of a model, layer by layer."""
 
     name = fields.String(required=True)
     format = fields.String(required=True)
     convention = fields.String(required=True, validate=validate.OneOf(CONVENTIONS))
-    exact = fields.Boolean(required=True, metadata={"description": "false when something could not be seen"})
+    exact = fields.Boolean(
+        required=True, metadata={"description": "False if anything could not be counted; `warnings` then says what."}
+    )
     totals = fields.Nested(Totals, required=True)
-    frozen_by = fields.List(fields.Nested(FrozenBy), required=True, metadata={"description": "adds up to `frozen`"})
+    frozen_by = fields.List(
+        fields.Nested(FrozenBy), required=True, metadata={"description": "The counts add up to `totals.frozen`."}
+    )
     by_dtype = fields.Dict(fields.String(), fields.Integer(), required=True)
-    tensors = fields.List(fields.Nested(Tensor), required=True, metadata={"description": "the root's own"})
+    tensors = fields.List(
+        fields.Nested(Tensor),
+        required=True,
+        metadata={"description": "Tensors of the model itself, outside its layers; with detail=tensors."},
+    )
     layers = fields.List(fields.Nested(Row), required=True)
     warnings = fields.List(fields.Nested(Warning), required=True)
-    embedding = fields.Nested(Embedding, metadata={"description": "where the document's format knows what embeds"})
-    active = fields.Nested(Active, metadata={"description": "of a mixture of experts"})
-    views = fields.Nested(Views, metadata={"description": "with `views`"})
-    training = fields.Nested(Training, metadata={"description": "with `optimizer`"})
-
-
-class Side(Strict):
-    """One of two compared documents."""
-
-    name = fields.String(required=True)
-    format = fields.String(required=True)
-    exact = fields.Boolean(required=True)
-    totals = fields.Nested(Totals, required=True)
-    warnings = fields.List(fields.Nested(Warning), required=True)
-
-
-class Concerned(Strict):
-    """How much one kind of change concerns."""
-
-    layers = fields.Integer(required=True)
-    elements = fields.Integer(required=True)
-
-
-class Change(Strict):
-    """What became of a layer."""
-
-    path = fields.String(required=True, metadata={"description": "where it is now; of one that is gone, where it was"})
-    was = fields.String(metadata={"description": "where it was, if it is a renamed one"})
-    type = fields.String(required=True)
-    kinds = fields.Dict(
-        fields.String(),
-        fields.Integer(),
-        required=True,
-        metadata={"description": "added, removed, resized, frozen ... each with the elements that it concerns"},
+    embedding = fields.Nested(
+        Embedding, metadata={"description": "Present if the format says which weights are embeddings."}
     )
-    before = fields.Nested(Totals, required=True)
-    after = fields.Nested(Totals, required=True)
-    detail = fields.String(required=True)
-
-
-class Resized(Strict):
-    """Tensors of one name in the layers that were resized."""
-
-    tensor = fields.String(required=True, metadata={"description": "its name; of all the others together, empty"})
-    layers = fields.Integer(required=True)
-    elements = fields.Integer(required=True, metadata={"description": "how many there are more"})
-
-
-class ComparisonReport(Strict):
-    """What two models differ in."""
-
-    convention = fields.String(required=True, validate=validate.OneOf(CONVENTIONS))
-    exact = fields.Boolean(required=True)
-    before = fields.Nested(Side, required=True)
-    after = fields.Nested(Side, required=True)
-    difference = fields.Nested(Totals, required=True)
-    summary = fields.Dict(fields.String(), fields.Nested(Concerned), required=True)
-    resized = fields.List(
-        fields.Nested(Resized), required=True, metadata={"description": "adds up to what `resized` in `summary` says"}
-    )
-    changes = fields.List(fields.Nested(Change), required=True)
+    active = fields.Nested(Active, metadata={"description": "Present for a mixture of experts."})
+    views = fields.Nested(Views, metadata={"description": "Present if the request asks for `views`."})
+    training = fields.Nested(Training, metadata={"description": "Present if the request states an `optimizer`."})
 
 
 class Error(Strict):
-    """One thing that is wrong."""
+    """One error in a request."""
 
     pointer = fields.String(
-        required=True, metadata={"description": "where, as a JSON pointer", "example": "/architecture/layers/3/units"}
+        required=True,
+        metadata={
+            "description": "JSON pointer into the request (RFC 6901).",
+            "example": "/architecture/layers/3/units",
+        },
     )
     code = fields.String(required=True, metadata={"example": "minimum"})
     detail = fields.String(required=True, metadata={"example": "must be at least 1"})
 
 
 class Problem(Strict):
-    """What went wrong (RFC 9457)."""
+    """A problem (RFC 9457)."""
 
     type = fields.String(required=True)
     title = fields.String(required=True)
     status = fields.Integer(required=True)
     detail = fields.String(required=True)
     errors = fields.List(fields.Nested(Error), required=True)
-
-
-class LayerSummary(Strict):
-    """A registered layer type."""
-
-    type = fields.String(required=True, metadata={"example": "keras.Dense"})
-    doc = fields.String(required=True)
-    source = fields.String(required=True, metadata={"description": "built-in, or the plug-in's module"})
-
-
-class LayerDetail(LayerSummary):
-    """A registered layer type, with what its config may be."""
-
-    inputs = fields.List(fields.String(), required=True, metadata={"description": "whose shapes it needs"})
-    config = fields.Dict(required=True, metadata={"description": "a JSON Schema"})
-
-
-class LayerList(Strict):
-    """The registered layer types."""
-
-    layers = fields.List(fields.Nested(LayerSummary), required=True)
-
-
-class FormatDetail(Strict):
-    """A format that documents may come in."""
-
-    format = fields.String(required=True)
-    doc = fields.String(required=True)
-    media_types = fields.List(fields.String(), required=True)
-    source = fields.String(required=True)
-    example = fields.Raw(required=True, metadata={"description": "a document; a file as {base64: ...}"})
-
-
-class FormatList(Strict):
-    """The formats that documents may come in."""
-
-    formats = fields.List(fields.Nested(FormatDetail), required=True)

@@ -1,4 +1,4 @@
-"""What an operator may set, each as an environment variable: PARAMCOUNT_MAX_CONCURRENT=4."""
+"""Settings of the service. Each is an environment variable: PARAMCOUNT_MAX_CONCURRENT=4."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What surrounds every request."""
+"""What surrounds every request; each module's `register` adds it to an app."""

@@ -1,4 +1,4 @@
-"""Who may ask: bearer tokens from a mounted file, when one is set; and how many at once."""
+"""Access: bearer tokens from a mounted file, where one is set, and the number of concurrent requests."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pathlib import Path
 from flask import Flask, Response, g
 
 from paramcount.requests.settings import InvalidSetting
-from service.middleware.request_log import itself
-from service.problems import problem
+from service.context import current_request
+from service.problems import make_problem
 from service.settings import Settings
 
-OPEN = frozenset(("/livez", "/readyz"))
-"""The probes: they ask for no token and are answered however busy the service is."""
+PROBES = frozenset(("/livez", "/readyz"))
+"""Paths that need no token and are answered however busy the service is."""
 
 
 class Tokens:
-    """The tokens of a file, a line each: a name, a colon, and the SHA-256 of the token in hexadecimal.
+    """The tokens of a file. Each line is a name, a colon, and the SHA-256 of the token in hexadecimal.
 
-    The file is read again when it changes; one that cannot be read then leaves the last good tokens in force.
+    The file is read again when it changes. While it cannot be read, the last good tokens stay in force.
     """
 
     def __init__(self, file: str) -> None:
@@ -54,39 +54,39 @@ class Tokens:
             pass
         return self._names
 
-    def name(self, token: str) -> str | None:
-        """Whose token this is; every known one is compared, so that time tells nothing."""
+    def owner(self, token: str) -> str | None:
+        """Return the name of a token's owner, in a time that does not depend on the token."""
         digest = hashlib.sha256(token.encode(errors="replace")).hexdigest()
-        found = None
+        owner = None
         for known, name in self._current().items():
             if hmac.compare_digest(known, digest):
-                found = name
-        return found
+                owner = name
+        return owner
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Ask every request but the probes' for a token, where tokens are set, and turn away more than fit at once."""
+    """Require a token where tokens are set, and answer 503 above max_concurrent requests; not for the probes."""
     tokens = Tokens(settings.tokens_file) if settings.tokens_file else None
-    places = threading.BoundedSemaphore(settings.max_concurrent)
+    slots = threading.BoundedSemaphore(settings.max_concurrent)
 
     @app.before_request
     def admit() -> Response | None:
-        request = itself()
-        if request.path in OPEN:
+        request = current_request()
+        if request.path in PROBES:
             return None
         if tokens is not None and request.method != "OPTIONS":  # a browser's preflight carries no token
             scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-            g.token = tokens.name(token) if scheme.lower() == "bearer" else None
+            g.token = tokens.owner(token) if scheme.lower() == "bearer" else None
             if g.token is None:
                 detail = "A bearer token is needed: Authorization: Bearer TOKEN."
-                return problem(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
-        if not places.acquire(blocking=False):
+                return make_problem(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
+        if not slots.acquire(blocking=False):
             detail = f"{settings.max_concurrent} requests are being answered by this worker: try again."
-            return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
-        g.place = places
+            return make_problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
+        g.request_slot = slots
         return None
 
     @app.teardown_request
     def leave(_: BaseException | None) -> None:
-        if (place := g.pop("place", None)) is not None:
-            place.release()
+        if (slot := g.pop("request_slot", None)) is not None:
+            slot.release()

@@ -1,4 +1,4 @@
-"""One line a request, as text or JSON, with nothing of the payload in it."""
+"""One log line for each request, as text or JSON, without anything of the payload."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TRACEPARENT = re.compile(r"[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{1
 
 
 class JSONFormatter(logging.Formatter):
-    """A record as one line of JSON."""
+    """Formats a record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -27,41 +27,41 @@ class JSONFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if isinstance(record.args, Mapping):  # a request's
+        if isinstance(record.args, Mapping):  # the fields of a request
             line |= record.args
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str).decode()
 
 
-def configuration(form: str) -> dict[str, Any]:
-    """The logging of the process, gunicorn's own included, as `logging.config.dictConfig` takes it."""
+def make_config(log_format: str) -> dict[str, Any]:
+    """Return the logging of the process, gunicorn's included, for `logging.config.dictConfig`."""
     text = {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"it": {"()": JSONFormatter} if form == "json" else text},
-        "handlers": {"it": {"class": "logging.StreamHandler", "formatter": "it", "stream": "ext://sys.stderr"}},
-        "root": {"level": "INFO", "handlers": ["it"]},
-        "loggers": {"gunicorn.error": {"level": "INFO", "handlers": ["it"], "propagate": False}},
+        "formatters": {"line": {"()": JSONFormatter} if log_format == "json" else text},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+        "root": {"level": "INFO", "handlers": ["stderr"]},
+        "loggers": {"gunicorn.error": {"level": "INFO", "handlers": ["stderr"], "propagate": False}},
     }
 
 
-def write(asked: Request, response: Response, route: str | None, seconds: float) -> None:
-    """The line of a request that is answered."""
-    parent = asked.headers.get("traceparent")
+def log_request(request: Request, response: Response, route: str | None, seconds: float) -> None:
+    """Log one line about an answered request."""
+    parent = request.headers.get("traceparent")
     trace = _TRACEPARENT.fullmatch(parent) if parent else None
     fields = {
-        "method": asked.method,
+        "method": request.method,
         "route": route,
         "status": response.status_code,
         "milliseconds": round(seconds * 1000, 3),
-        "received": asked.content_length,
+        "received": request.content_length,
         "sent": response.content_length,
-        "client": asked.remote_addr,
+        "client": request.remote_addr,
         "request_id": g.request_id,
         "trace_id": trace[1] if trace else None,
         "token": g.get("token"),
     }
-    if logger.isEnabledFor(logging.INFO):  # where in the code that is said says nothing, and takes time to find
+    if logger.isEnabledFor(logging.INFO):  # a record made by hand: finding the caller takes time and says nothing
         logger.handle(logger.makeRecord(logger.name, logging.INFO, "", 0, _LINE, (fields,), None))

@@ -1,4 +1,4 @@
-"""What Prometheus scrapes: requests, durations, sizes, counted layers; summed over gunicorn's workers."""
+"""Metrics for Prometheus: requests, durations, sizes, counted layers; summed over gunicorn's workers."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ UNKNOWN = Counter("paramcount_unknown_layers", "Layers of types that are not reg
 WORKERS = Gauge("paramcount_workers", "Workers that run.", multiprocess_mode="livesum")
 
 MAX_TYPES = 50
-"""How many unknown types a worker tells apart; the others are "other", since a payload may name anything."""
+"""Unknown types that get a label of their own in a worker; a payload may name anything, so the rest is "other"."""
 
-_types: set[str] = set()
+_labelled_types: set[str] = set()
 
 
-def counted(form: str, rows: int) -> None:
+def count_rows(format_name: str, rows: int) -> None:
     """Count the rows of a report."""
-    _counted(form).inc(rows)
+    _row_counter(format_name).inc(rows)
 
 
 @cache
-def _counted(form: str) -> Counter:
-    return COUNTED.labels(form)
+def _row_counter(format_name: str) -> Counter:
+    return COUNTED.labels(format_name)
 
 
-def refused(problems: Problems) -> None:
+def count_unknown_layers(problems: Problems) -> None:
     """Count the layers of unknown types among the problems of a payload."""
     for error in problems.problems:
         if isinstance(error, UnknownLayer):
-            if len(_types) < MAX_TYPES and error.name.isidentifier() and len(error.name) <= 64:
-                _types.add(error.name)
-            UNKNOWN.labels(error.name if error.name in _types else "other").inc()
+            if len(_labelled_types) < MAX_TYPES and error.name.isidentifier() and len(error.name) <= 64:
+                _labelled_types.add(error.name)
+            UNKNOWN.labels(error.name if error.name in _labelled_types else "other").inc()
 
 
 def scrape() -> Response:
-    """The metrics of all workers."""
+    """Return the metrics of all workers, in Prometheus' text format."""
     registry = None
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
@@ -62,9 +62,9 @@ def scrape() -> Response:
     return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 
-def observe(asked: Request, response: Response, route: str, seconds: float) -> None:
-    """Measure a request that is answered."""
-    REQUESTS.labels(route, asked.method, response.status_code).inc()
+def observe(request: Request, response: Response, route: str, seconds: float) -> None:
+    """Record an answered request."""
+    REQUESTS.labels(route, request.method, response.status_code).inc()
     DURATION.labels(route).observe(seconds)
-    if length := asked.content_length:
+    if length := request.content_length:
         BODY.observe(length)

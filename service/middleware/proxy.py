@@ -1,4 +1,4 @@
-"""Behind a gateway: whose word about the client is taken, where the service is mounted, who may call from a browser."""
+"""The service behind a gateway: forwarded headers, base path, CORS, compression, and caching by clients."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from flask_cors import CORS
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from service.middleware.request_log import itself
+from service.context import current_request
 from service.settings import Settings
 
-CONSTANT = frozenset(("/openapi.json", "/openapi.yaml", "/docs", "/v1/layers", "/v1/formats", "/v1/limits"))
-"""Routes whose answer changes only with a release or a plug-in."""
+CACHEABLE_PATHS = frozenset(("/openapi.json", "/openapi.yaml", "/docs", "/v1/layers", "/v1/formats", "/v1/limits"))
+"""Paths whose answer changes only with a release or a plug-in."""
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Compress what is worth it, let clients keep what is constant, and let named origins in."""
+    """Compress answers, let clients cache what does not change, and allow the CORS origins."""
     app.config["COMPRESS_ALGORITHM"] = ["br", "gzip"]
     app.config["COMPRESS_MIMETYPES"] = ["application/json", "application/yaml", "text/*", "image/svg+xml"]
     Compress(app)
@@ -25,18 +25,18 @@ def register(app: Flask, settings: Settings) -> None:
         CORS(app, origins=list(settings.cors_origins), expose_headers=exposed, max_age=600)
 
     @app.after_request
-    def constant(response: Response) -> Response:
-        request = itself()
+    def allow_caching(response: Response) -> Response:
+        request = current_request()
         if request.method != "GET" or response.status_code != 200:
             return response
-        if request.path in CONSTANT or request.path.startswith(("/v1/layers/", "/docs/")):
+        if request.path in CACHEABLE_PATHS or request.path.startswith(("/v1/layers/", "/docs/")):
             response.headers["Cache-Control"] = "public, max-age=300"
             response.direct_passthrough = False
             response.add_etag()
             response.make_conditional(request)
         return response
 
-    if settings.base_path:  # the probes stay at the root too, where nothing but the cluster asks
+    if settings.base_path:  # at the root too: the cluster's probes ask there
         app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {settings.base_path: app.wsgi_app})  # type: ignore[method-assign]
     if hops := settings.trusted_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops, hops)  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""OpenTelemetry spans of a request and its steps: with the extra `paramcount[otel]`, where an exporter is set."""
+"""OpenTelemetry spans of a request and its steps, with the extra `paramcount[otel]` and an exporter's endpoint."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ except ImportError:  # the extra is not installed
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
-_NOTHING: AbstractContextManager[None] = nullcontext()
+_NO_SPAN: AbstractContextManager[None] = nullcontext()
 
 
-def wanted() -> bool:
-    """Whether anybody takes spans."""
+def is_enabled() -> bool:
+    """Return whether spans are exported."""
     return trace is not None and ENDPOINT in os.environ
 
 
-def span(name: str) -> AbstractContextManager[Any]:
-    """A step of the request that is being answered."""
+def start_span(name: str) -> AbstractContextManager[Any]:
+    """Start the span of one step of the current request."""
     if trace is None or "span" not in g:
-        return _NOTHING
+        return _NO_SPAN
     return trace.get_tracer("paramcount").start_as_current_span(name)
 
 
-def start() -> None:
-    """Send spans to the collector that the environment names; for a worker, since a thread does not survive a fork."""
-    if not wanted():
+def start_exporter() -> None:
+    """Export spans to the endpoint in the environment; in a worker, since a thread does not survive a fork."""
+    if not is_enabled():
         return
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
@@ -46,8 +46,8 @@ def start() -> None:
 
 
 def register(app: Flask) -> None:
-    """A span a request, continuing the caller's trace (W3C traceparent)."""
-    if not wanted():
+    """Start a span for every request, in the caller's trace (W3C traceparent)."""
+    if not is_enabled():
         return
 
     @app.before_request
@@ -60,12 +60,12 @@ def register(app: Flask) -> None:
         g.end_span = current.__exit__
 
     @app.after_request
-    def tell(response: Response) -> Response:
+    def set_status(response: Response) -> Response:
         g.span.set_attribute("http.response.status_code", response.status_code)
         return response
 
     @app.teardown_request
     def end(_: BaseException | None) -> None:
-        leave: Callable[..., Any] | None = g.pop("end_span", None)
-        if leave is not None:
-            leave(None, None, None)
+        end_span: Callable[..., Any] | None = g.pop("end_span", None)
+        if end_span is not None:
+            end_span(None, None, None)

@@ -1,1 +1,1 @@
-"""The routes, each declared beside its view."""
+"""The routes: a blueprint in each module, with its views, operations and schemas."""

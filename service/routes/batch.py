@@ -1,4 +1,4 @@
-"""POST /v1/batch: envelopes a line, answers a line, in order, however many there are."""
+"""POST /v1/batch: an envelope a line, an answer a line, in order, however many there are."""
 
 from __future__ import annotations
 
@@ -17,75 +17,89 @@ from paramcount.rendering.problem import members
 from paramcount.requests.batch import answer_line, long_line_problem, read_lines
 from paramcount.requests.count import to_json
 from paramcount.requests.envelope import load_envelope
-from service import requests as asking
-from service.middleware import body as bodies
-from service.problems import HTTPProblem, internal
-from service.routes.count import measured_count
+from service import requests
+from service.body import read_stream
+from service.context import current_settings
+from service.middleware.slots import acquire_slot, release_slot
+from service.operations import operation
+from service.problems import HTTPProblem, log_internal_error
+from service.routes.count import measure_count
 
-batching = Blueprint("batches", __name__)
+blueprint = Blueprint("batch", __name__)
 
 NDJSON = "application/x-ndjson"
-_AHEAD = 64 * 1024
+_BUFFER_BYTES = 64 * 1024
 
 
-@batching.post("/v1/batch")
-def batch() -> Response:
-    """A line is answered when it has come; one that is broken is one problem, and never the end."""
-    if request.mimetype != NDJSON:
-        raise asking.unsupported(request.mimetype, {NDJSON})
+@operation(
+    blueprint.post,
+    "/v1/batch",
+    "batch",
+    summary="Count many documents: an envelope a line, with an `id` if you like",
+    tag="count",
+    request={NDJSON: {"schema": {}}},  # any line is answered
+    response={
+        "description": "One line for each line of the request, a report or a problem, with `line` and `id`.",
+        "content": {NDJSON: {"schema": {"type": "string"}}},
+    },
+    problems=(HTTPStatus.NOT_ACCEPTABLE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+)
+def post_batch() -> Response:
+    """Answer each line when it has come; a broken one is one problem, and does not end the batch."""
+    requests.check_media_type(request.mimetype, {NDJSON})
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         raise HTTPProblem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A batch is streamed: send it without a content coding.")
-    asking.accepted(request, (NDJSON,))
+    requests.negotiate_media_type(request, (NDJSON,))
     if isinstance(connection := request.environ.get("gunicorn.socket"), socket.socket):
-        connection.settimeout(asking.settings().max_seconds)  # a client that stops reading holds nothing
-    return Response(stream_with_context(_answers()), content_type=NDJSON)
+        connection.settimeout(current_settings().max_seconds)  # a client that stops reading holds nothing
+    return Response(stream_with_context(_answer_lines()), content_type=NDJSON)
 
 
 class _Body(RawIOBase):
-    """The body, to be buffered: of a long line, the server's own readline copies all that it has for each kilobyte."""
+    """The body for a buffered reader: the server's own readline copies a long line once for each kilobyte."""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        found = bodies.read(request.stream.read, len(buffer))
-        buffer[: len(found)] = found
-        return len(found)
+        chunk = read_stream(request.stream.read, len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
 
 
-def _answers() -> Iterator[bytes]:
-    most, number = asking.settings().max_body_bytes, 0
+def _answer_lines() -> Iterator[bytes]:
+    max_bytes, number = current_settings().max_body_bytes, 0
     try:
-        for number, line in enumerate(read_lines(BufferedReader(_Body(), _AHEAD).readline, most), 1):
+        for number, line in enumerate(read_lines(BufferedReader(_Body(), _BUFFER_BYTES).readline, max_bytes), 1):
             if line is None:
-                yield _written({"line": number} | long_line_problem(most))
+                yield _encode({"line": number} | long_line_problem(max_bytes))
             elif line.strip():
-                yield _written({"line": number} | _answer(line))
+                yield _encode({"line": number} | _answer(line))
     except HTTPProblem as broken:  # the body itself: there is no next line
-        yield _written({"line": number + 1} | members(broken.status, broken.detail))
+        yield _encode({"line": number + 1} | members(broken.status, broken.detail))
 
 
 def _answer(line: bytes) -> dict[str, Any]:
-    """The answer of one line, when it has its turn; one that waits too long is not the end of the others."""
+    """Answer one line in a slot; a line that waits too long for one does not end the batch."""
     try:
-        bodies.take_turn(asking.settings(), len(line))
-        return answer_line(line, _answer_envelope)
+        acquire_slot(current_settings(), len(line))
+        return answer_line(line, _count)
     except HTTPProblem as busy:
         return members(busy.status, busy.detail)
     finally:
-        bodies.release()
+        release_slot()
 
 
-def _answer_envelope(members: Any) -> dict[str, Any]:
-    """The report of an envelope. Raises Problems or NotJSON."""
+def _count(envelope: Any) -> dict[str, Any]:
+    """Count an envelope and return its report. Raises Problems or NotJSON."""
     try:
-        request, settings = load_envelope(members), asking.settings()
-        return to_json(measured_count(request, settings), request, settings)
+        count_request, settings = load_envelope(envelope), current_settings()
+        return to_json(measure_count(count_request, settings), count_request, settings)
     except (Problems, NotJSON):
         raise
-    except Exception as error:  # noqa: BLE001 # a mistake of ours in one line is not the end of the others
-        return internal(error)
+    except Exception as error:  # noqa: BLE001 # an internal error in one line does not end the batch
+        return log_internal_error(error)
 
 
-def _written(answer: dict[str, Any]) -> bytes:
+def _encode(answer: dict[str, Any]) -> bytes:
     return orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE)

@@ -1,105 +1,84 @@
-"""The routes that count: one document, two to compare, a batch of them."""
+"""POST /v1/count: an envelope is counted; what the other routes that count share with it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from http import HTTPStatus
 
 import orjson
 from flask import Blueprint, Request, Response
 
-from paramcount.formats.detect import detect
-from paramcount.model.errors import Problems, UnknownFormat, did_you_mean
+from paramcount.model.errors import Problems
 from paramcount.model.report import Report
 from paramcount.rendering import RENDERERS
-from paramcount.rendering.comparison import COMPARISONS
-from paramcount.rendering.exports import EXPORTS
-from paramcount.requests.count import compare_envelopes, count_document, count_envelope, render, to_json
-from paramcount.requests.envelope import CountRequest, check_rules, load_comparison, load_envelope
-from service import requests, response_cache
+from paramcount.requests.count import count_envelope, render, to_json
+from paramcount.requests.envelope import CountRequest, load_envelope
+from paramcount.requests.schemas import Envelope
+from service import requests, schemas
+from service.context import current_request, current_settings
 from service.middleware import metrics
-from service.middleware.request_log import itself
-from service.middleware.tracing import span
-from service.problems import HTTPProblem, sentence
+from service.middleware.tracing import start_span
+from service.operations import BODY_PROBLEMS, json_response, operation
 from service.requests import JSON
-from service.response_cache import Answer
+from service.response_cache import Answer, get_or_compute
 from service.settings import Settings
 
-counts = Blueprint("counts", __name__)
+blueprint = Blueprint("count", __name__)
+
+REPORT = json_response(schemas.Report, "The report.", RENDERERS)
+
+_EXAMPLE = {
+    "architecture": {
+        "framework": "keras",
+        "input_shape": [3],
+        "layers": [{"type": "Dense", "name": "out", "units": 4}],
+    },
+    "trainable": [{"match": "out.bias", "trainable": False}],
+}
 
 
-@counts.post("/v1/count")
+@operation(
+    blueprint.post,
+    "/v1/count",
+    "count",
+    summary="Count a document of any format",
+    tag="count",
+    request={JSON: {"schema": Envelope, "example": _EXAMPLE}},
+    response=REPORT,
+    problems=BODY_PROBLEMS,
+)
 def post_envelope() -> Response:
-    request, settings = itself(), requests.settings()
-    raw = requests.json_body(request, settings)
+    request, settings = current_request(), current_settings()
+    raw = requests.read_json_body(request, settings)
 
-    def answer() -> Answer:
-        loaded = load_envelope(raw)
-        return _answer(measured_count(loaded, settings), loaded, request, settings)
+    def compute() -> Answer:
+        count_request = load_envelope(raw)
+        return render_answer(measure_count(count_request, settings), count_request, request, settings)
 
-    return response_cache.once(request, raw, answer)
-
-
-@counts.post("/v1/count/<name>")
-def post_document(name: str) -> Response:
-    try:
-        document_format = detect(None, name)
-    except UnknownFormat as error:
-        raise HTTPProblem(HTTPStatus.NOT_FOUND, sentence(error.detail)) from None
-    request, settings = itself(), requests.settings()
-    options, media = requests.query(request.query_string), request.mimetype
-    raw = requests.document_body(request, document_format, settings)
-
-    def count() -> Report:
-        check_rules(options.options.rules, settings.max_rules)
-        return count_document(requests.source(raw, media), document_format, options, settings, span)
-
-    def answer() -> Answer:
-        return _answer(_measured(count), options, request, settings)
-
-    return response_cache.once(request, raw, answer)
+    return get_or_compute(request, raw, compute)
 
 
-@counts.post("/v1/export/<registry>")
-def export_envelope(registry: str) -> Response:
-    if registry not in EXPORTS:
-        detail = f'"{registry[:100]}" is no registry that is known{did_you_mean(registry, EXPORTS)}'
-        raise HTTPProblem(HTTPStatus.NOT_FOUND, sentence(detail))
-    settings = requests.settings()
-    report = measured_count(load_envelope(requests.json_body(itself(), settings)), settings)
-    return Response(orjson.dumps(EXPORTS[registry](report)), content_type=JSON)
+def measure_count(count_request: CountRequest, settings: Settings) -> Report:
+    """Count an envelope's document. Raises Problems, with pointers into the envelope, or NotJSON."""
+    return measure(lambda: count_envelope(count_request, settings, start_span))
 
 
-@counts.post("/v1/compare")
-def post_comparison() -> Response:
-    media, settings = requests.accepted(itself(), COMPARISONS), requests.settings()
-    before, after = load_comparison(requests.json_body(itself(), settings))
-    comparison = compare_envelopes(before, after, lambda side: measured_count(side, settings))
-    return Response(COMPARISONS[media](comparison), content_type=media if media == JSON else f"{media}; charset=utf-8")
-
-
-def measured_count(request: CountRequest, settings: Settings) -> Report:
-    """The count of an envelope's document. Raises Problems, as pointers into the envelope, or NotJSON."""
-    return _measured(lambda: count_envelope(request, settings, span))
-
-
-def _measured(count: Callable[[], Report]) -> Report:
-    """What `count` returns, with metrics of it."""
+def measure(count: Callable[[], Report]) -> Report:
+    """Return the report that `count` makes, and record its rows, or its unknown layers, in the metrics."""
     try:
         report = count()
     except Problems as problems:
-        metrics.refused(problems)
+        metrics.count_unknown_layers(problems)
         raise
-    metrics.counted(report.format, report.row_count)
+    metrics.count_rows(report.format, report.row_count)
     return report
 
 
-def _answer(report: Report, options: CountRequest, request: Request, settings: Settings) -> Answer:
-    """A report in the media type that the client accepts."""
-    media = requests.accepted(request, RENDERERS)
-    with span("render"):
+def render_answer(report: Report, count_request: CountRequest, request: Request, settings: Settings) -> Answer:
+    """Render a report in the media type that the client accepts. Raises HTTPProblem or Problems."""
+    media = requests.negotiate_media_type(request, RENDERERS)
+    with start_span("render"):
         if media == JSON:
-            body, content_type = orjson.dumps(to_json(report, options, settings)), JSON
-        else:
-            body, content_type = render(report, options, settings, media).encode(), f"{media}; charset=utf-8"
-    return Answer(body, content_type, report.format, report.row_count)
+            body = orjson.dumps(to_json(report, count_request, settings))
+            return Answer(body, JSON, report.format, report.row_count)
+        text = render(report, count_request, settings, media)
+        return Answer(text.encode(), f"{media}; charset=utf-8", report.format, report.row_count)

@@ -1,4 +1,4 @@
-"""The classes of transformers that config.json files are counted by: the routes, and what they answer."""
+"""GET /v1/models: the classes of transformers whose config.json can be counted."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from marshmallow import fields
 from paramcount.formats.huggingface import catalogue
 from paramcount.model.errors import UnknownLayer
 from paramcount.requests.schemas import Strict
-from service.problems import HTTPProblem, sentence
+from service.operations import json_response, operation
+from service.problems import HTTPProblem, end_sentence
 from service.requests import JSON
 
-models = Blueprint("models", __name__)
+blueprint = Blueprint("models", __name__)
 
 
 class ModelSummary(Strict):
     """A class of transformers whose config.json can be counted."""
 
     name = fields.String(required=True, metadata={"example": "LlamaForCausalLM"})
-    model_types = fields.List(fields.String(), required=True, metadata={"description": "of the configs that it takes"})
+    model_types = fields.List(
+        fields.String(), required=True, metadata={"description": "Values of `model_type` in the configs of this class."}
+    )
 
 
 class RefusedModel(Strict):
@@ -34,7 +37,9 @@ class RefusedModel(Strict):
 class ModelList(Strict):
     """The classes of transformers."""
 
-    transformers = fields.String(required=True, metadata={"description": "the version that they were compiled from"})
+    transformers = fields.String(
+        required=True, metadata={"description": "Version of transformers that the counts follow."}
+    )
     models = fields.List(fields.Nested(ModelSummary), required=True)
     refused = fields.List(fields.Nested(RefusedModel), required=True)
 
@@ -42,41 +47,63 @@ class ModelList(Strict):
 class ModelField(Strict):
     """A field of a config that sizes the model."""
 
-    field = fields.String(required=True, metadata={"description": "its dotted path"})
-    values = fields.String(required=True, metadata={"description": "what it may be", "example": "an integer or null"})
+    field = fields.String(required=True, metadata={"description": "Dotted path of the field."})
+    values = fields.String(
+        required=True, metadata={"description": "Values that the field may have.", "example": "an integer or null"}
+    )
     default = fields.Raw(required=True, allow_none=True)
 
 
 class ModelConfig(Strict):
-    """The config of one model type, as a class reads it."""
+    """The fields that a class reads from the config of one model type."""
 
     model_type = fields.String(required=True)
     members = fields.List(fields.Nested(ModelField), required=True)
     only_defaults = fields.Boolean(
-        required=True, metadata={"description": "no other config of it was verified: another is refused"}
+        required=True, metadata={"description": "True if only the default config was verified; any other is refused."}
     )
     assumed = fields.List(
-        fields.String(), required=True, metadata={"description": "what must hold of a config; another is refused"}
+        fields.String(),
+        required=True,
+        metadata={"description": "Conditions that a config must meet; any other is refused."},
     )
     example = fields.Dict(required=True)
 
 
 class ModelDetail(Strict):
-    """A class of transformers, and what its config may be."""
+    """A class of transformers, with the configs that it takes."""
 
     name = fields.String(required=True)
     transformers = fields.String(required=True)
     configs = fields.List(fields.Nested(ModelConfig), required=True)
 
 
-@models.get("/v1/models")
+@operation(
+    blueprint.get,
+    "/v1/models",
+    "models",
+    summary="The classes of transformers",
+    tag="registry",
+    response=json_response(ModelList, "The classes that can be counted, and those that are refused."),
+)
 def list_models() -> Response:
     return Response(orjson.dumps(catalogue.list_models()), content_type=JSON)
 
 
-@models.get("/v1/models/<name>")
+@operation(
+    blueprint.get,
+    "/v1/models/<name>",
+    "model",
+    summary="One class of transformers, with the fields that size it",
+    tag="registry",
+    parameters=(
+        {"in": "path", "name": "name", "required": True, "schema": {"type": "string"}, "example": "LlamaForCausalLM"},
+    ),
+    response=json_response(ModelDetail, "The class."),
+    problems=(HTTPStatus.NOT_FOUND,),
+)
 def show_model(name: str) -> Response:
     try:
         return Response(orjson.dumps(catalogue.describe_model(name)), content_type=JSON)
     except UnknownLayer as error:
-        raise HTTPProblem(HTTPStatus.NOT_FOUND, sentence(error.detail)) from None
+        raise HTTPProblem(HTTPStatus.NOT_FOUND, end_sentence(error.detail)) from None

@@ -1,123 +1,46 @@
-"""The routes beside the counts: what is registered, the contract, the probes."""
+"""The routes of the service itself: the index, the probes, the limits, the contract and the metrics."""
 
 from __future__ import annotations
 
-from base64 import b64encode
-from http import HTTPStatus
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import orjson
 from flask import Blueprint, Response, request, send_from_directory
 
-from paramcount.model.errors import ArchitectureError, UnknownLayer
-from paramcount.schema.registry import FORMATS, LAYERS, LayerType, resolve
+from paramcount.schema.registry import FORMATS, LAYERS
 from service import openapi
-from service import requests as asking
+from service.context import current_app, current_settings
 from service.middleware import metrics
-from service.problems import HTTPProblem, sentence
+from service.operations import json_response, operation
 from service.requests import JSON
 
-views = Blueprint("views", __name__)
+blueprint = Blueprint("service", __name__)
 
-_NOTHING_FROM_OUTSIDE = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+ASSETS = Path(__file__).parents[1] / "assets"
 
-
-def answer(data: Any, status: int = HTTPStatus.OK) -> Response:
-    """Data as a JSON response."""
-    return Response(orjson.dumps(data), status, content_type=JSON)
+_CONTENT_SECURITY_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 
 
-@views.get("/v1/layers")
-def layers() -> Response:
-    return answer({"layers": [_summary(kind) for kind in LAYERS.values()]})
+def _respond(data: Any) -> Response:
+    return Response(orjson.dumps(data), content_type=JSON)
 
 
-@views.get("/v1/layers/<kind>")
-def layer(kind: str) -> Response:
-    try:
-        found = resolve(kind, "")
-    except ArchitectureError as error:
-        status = HTTPStatus.NOT_FOUND if isinstance(error, UnknownLayer) else HTTPStatus.UNPROCESSABLE_ENTITY
-        raise HTTPProblem(status, sentence(error.detail)) from None
-    signature = found.signature
-    inputs = [parameter.name for parameter in signature.inputs]
-    return answer(_summary(found) | {"inputs": inputs, "config": signature.json_schema})
+def _response(media: str, schema_type: str, description: str) -> dict[str, Any]:
+    return {"description": description, "content": {media: {"schema": {"type": schema_type}}}}
 
 
-def _summary(kind: LayerType) -> dict[str, Any]:
-    return {"type": kind.name, "doc": kind.doc, "source": _source(kind.origin)}
-
-
-def _source(module: str) -> str:
-    return "built-in" if module.partition(".")[0] == "paramcount" else module
-
-
-@views.get("/v1/formats")
-def formats() -> Response:
-    described = [
-        {
-            "format": found.name,
-            "doc": found.doc,
-            "media_types": sorted({JSON, found.media}),
-            "source": _source(found.read.__module__),
-            "example": _example(found.example),
-        }
-        for found in FORMATS.values()
-    ]
-    return answer({"formats": described})
-
-
-def _example(example: Any) -> Any:
-    return {"base64": b64encode(example).decode()} if isinstance(example, bytes) else example
-
-
-@views.get("/openapi.json")
-def openapi_json() -> Response:
-    return answer(openapi.document() | {"servers": [{"url": request.script_root or "/"}]})
-
-
-@views.get("/openapi.yaml")
-def openapi_yaml() -> Response:
-    return Response(openapi.as_yaml(), content_type="application/yaml")
-
-
-@views.get("/docs")
-def docs() -> Response:
-    page = (openapi.ASSETS / "index.html").read_bytes()
-    return Response(
-        page, headers={"Content-Security-Policy": _NOTHING_FROM_OUTSIDE}, content_type="text/html; charset=utf-8"
-    )
-
-
-@views.get("/docs/<path:name>")
-def docs_asset(name: str) -> Response:
-    return send_from_directory(openapi.ASSETS, name)
-
-
-@views.get("/v1/limits")
-def limits() -> Response:
-    return answer(asking.settings().by_name)
-
-
-@views.get("/metrics")
-def scrape() -> Response:
-    return metrics.scrape()
-
-
-@views.get("/livez")
-def livez() -> Response:
-    return answer({"status": "alive"})
-
-
-@views.get("/readyz")
-def readyz() -> Response:
-    return answer({"status": "ready", "layers": len(LAYERS), "formats": len(FORMATS)})
-
-
-@views.get("/")
-def index() -> Response:
-    return answer(
+@operation(
+    blueprint.get,
+    "/",
+    "index",
+    summary="What this is, and where to go",
+    tag="service",
+    response=json_response({"type": "object"}, "Name, version and main paths of the service."),
+)
+def show_index() -> Response:
+    return _respond(
         {
             "name": "paramcount",
             "version": version("paramcount"),
@@ -129,3 +52,94 @@ def index() -> Response:
             "docs": "/docs",
         }
     )
+
+
+@operation(
+    blueprint.get,
+    "/livez",
+    "livez",
+    summary="Whether the process is alive",
+    tag="service",
+    response=json_response({"type": "object"}, "The process is alive."),
+)
+def show_liveness() -> Response:
+    return _respond({"status": "alive"})
+
+
+@operation(
+    blueprint.get,
+    "/readyz",
+    "readyz",
+    summary="Whether it answers requests",
+    tag="service",
+    response=json_response({"type": "object"}, "The service is ready."),
+)
+def show_readiness() -> Response:
+    return _respond({"status": "ready", "layers": len(LAYERS), "formats": len(FORMATS)})
+
+
+@operation(
+    blueprint.get,
+    "/v1/limits",
+    "limits",
+    summary="What bounds a request",
+    tag="service",
+    response=json_response({"type": "object"}, "The limits of a request by setting."),
+)
+def show_limits() -> Response:
+    return _respond(current_settings().by_name)
+
+
+@operation(
+    blueprint.get,
+    "/openapi.json",
+    "openapi_json",
+    summary="This document",
+    tag="service",
+    response=json_response({"type": "object"}, "The OpenAPI document."),
+)
+def show_contract() -> Response:
+    document = openapi.build_document(current_app())
+    return _respond(document | {"servers": [{"url": request.script_root or "/"}]})
+
+
+@operation(
+    blueprint.get,
+    "/openapi.yaml",
+    "openapi_yaml",
+    summary="This document as YAML",
+    tag="service",
+    response=_response("application/yaml", "object", "The OpenAPI document."),
+)
+def show_contract_as_yaml() -> Response:
+    return Response(openapi.render_yaml(current_app()), content_type="application/yaml")
+
+
+@operation(
+    blueprint.get,
+    "/docs",
+    "docs",
+    summary="This document in a browser",
+    tag="service",
+    response=_response("text/html", "string", "A page that shows the OpenAPI document."),
+)
+def show_docs() -> Response:
+    headers = {"Content-Security-Policy": _CONTENT_SECURITY_POLICY}
+    return Response((ASSETS / "index.html").read_bytes(), headers=headers, content_type="text/html; charset=utf-8")
+
+
+@blueprint.get("/docs/<path:name>")
+def send_docs_asset(name: str) -> Response:
+    return send_from_directory(ASSETS, name)
+
+
+@operation(
+    blueprint.get,
+    "/metrics",
+    "metrics",
+    summary="Metrics for Prometheus",
+    tag="service",
+    response=_response("text/plain", "string", "Metrics in Prometheus' text format."),
+)
+def scrape_metrics() -> Response:
+    return metrics.scrape()

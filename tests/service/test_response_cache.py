@@ -1,4 +1,4 @@
-"""Answers that a process remembers: the same request gets the same one, any other its own."""
+"""Cached answers: the same request gets the same answer, any other its own."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ import pytest
 from flask.testing import FlaskClient
 
 from paramcount.requests import count as count_module
-from service.app import create_app
-from service.settings import Settings
+from tests.service.conftest import serve
 
 DENSE = {"framework": "keras", "input_shape": [4], "layers": [{"type": "Dense", "name": "d", "units": 3}]}
+
+
 REQUEST: dict[str, Any] = {"path": "/v1/count", "json": {"architecture": DENSE}}
+
+
 SPACED = json.dumps(REQUEST["json"], indent=1)
+
 
 OTHERS: dict[str, dict[str, Any]] = {
     "another body": {"json": {"architecture": {**DENSE, "input_shape": [5]}}},
@@ -41,12 +45,8 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
-def fresh(**settings: Any) -> FlaskClient:
-    return create_app(Settings(**settings)).test_client()
-
-
 def test_the_same_request_is_counted_twice(counted: list[str]) -> None:
-    client = fresh()
+    client = serve()
     answers = [client.post(**REQUEST) for _ in range(4)]
     assert counted == ["native"] * 2  # the first of many may be the only one, and is not kept
     assert {answer.data for answer in answers} == {answers[0].data}
@@ -58,7 +58,7 @@ def test_the_same_request_is_counted_twice(counted: list[str]) -> None:
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
 def test_any_other_request_is_counted(counted: list[str], other: dict[str, Any]) -> None:
-    client = fresh()
+    client = serve()
     first, _ = client.post(**REQUEST), client.post(**REQUEST)
     for times in (3, 4, 4):
         client.post(**REQUEST | other)
@@ -68,7 +68,7 @@ def test_any_other_request_is_counted(counted: list[str], other: dict[str, Any])
 
 
 def test_what_is_refused_is_refused_again(counted: list[str]) -> None:
-    client = fresh()
+    client = serve()
     broken = {**DENSE, "layers": [{"type": "Dense", "name": "d", "units": 0}]}
     answers = [client.post("/v1/count", json={"architecture": broken}) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [422] * 3
@@ -76,7 +76,7 @@ def test_what_is_refused_is_refused_again(counted: list[str]) -> None:
 
 
 def test_long_requests_that_differ_in_the_middle(counted: list[str]) -> None:
-    client = fresh()
+    client = serve()
     names = "x" * 2000, "x" * 999 + "y" + "x" * 1000
     bodies = [{"architecture": {**DENSE, "name": name}} for name in names]
     for body in bodies * 3:
@@ -86,8 +86,8 @@ def test_long_requests_that_differ_in_the_middle(counted: list[str]) -> None:
     assert len(counted) == 3  # the second looks like the first, and so as if it came again
 
 
-def test_a_remembered_answer_is_counted_by_metrics() -> None:
-    client = fresh()
+def test_a_cached_answer_is_counted_by_metrics() -> None:
+    client = serve()
     rows = _rows(client)
     for _ in range(3):
         client.post(**REQUEST)
@@ -96,20 +96,20 @@ def test_a_remembered_answer_is_counted_by_metrics() -> None:
 
 def _rows(client: FlaskClient) -> float:
     line = r'^paramcount_counted_layers_total\{format="native"\} (.*)$'
-    found = re.search(line, client.get("/metrics").text, re.MULTILINE)
-    return float(found[1]) if found else 0
+    match = re.search(line, client.get("/metrics").text, re.MULTILINE)
+    return float(match[1]) if match else 0
 
 
 def test_an_answer_that_is_too_large_is_not_kept(counted: list[str]) -> None:
-    client = fresh(answers_bytes=1)
+    client = serve(answers_bytes=1)
     for _ in range(3):
         assert client.post(**REQUEST).status_code == 200
     assert len(counted) == 3
 
 
-def test_who_has_no_token_is_not_told(tmp_path: Any) -> None:
+def test_a_cached_answer_needs_a_token(tmp_path: Any) -> None:
     tokens = tmp_path / "tokens"
     tokens.write_text("me:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\n")  # of "secret"
-    client = fresh(tokens_file=str(tokens))
+    client = serve(tokens_file=str(tokens))
     assert client.post(**REQUEST, headers={"Authorization": "Bearer secret"}).status_code == 200
     assert client.post(**REQUEST).status_code == 401

@@ -1,0 +1,91 @@
+"""A request's body: read and inflated within the limit of bytes."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from http import HTTPStatus
+
+import brotli
+from flask import Request
+
+from paramcount.model import budget
+from paramcount.model.errors import Problems, TooLarge
+from service.middleware.slots import acquire_slot
+from service.problems import HTTPProblem
+from service.settings import Settings
+
+CODINGS = ("gzip", "deflate", "br")
+
+
+def read_body(request: Request, settings: Settings) -> bytes:
+    """Read the whole body, inflate it, and wait for the slot to compute it.
+
+    Raises HTTPProblem for a body that is too long, broken or of an unknown coding; Problems for one of too many values.
+    """
+    max_bytes = settings.max_body_bytes
+    length = request.content_length  # None: it comes in chunks
+    if (length or 0) > max_bytes:
+        raise _too_long(max_bytes)
+    # A chunked body is read to one byte past the limit. Reading n bytes allocates n, so a stated length is used.
+    raw = read_stream(request.stream.read, max_bytes + 1 if length is None else length)
+    if len(raw) > max_bytes:
+        raise _too_long(max_bytes)
+    coding = request.environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
+    if coding != "identity":
+        raw = inflate(raw, coding, max_bytes)
+    acquire_slot(settings, len(raw))
+    if not request.mimetype.endswith("octet-stream"):
+        _check_values(raw, text=request.mimetype.startswith("text/"))
+    return raw
+
+
+def read_stream(read: Callable[[int], bytes], length: int) -> bytes:
+    """Return what `read` gives. A body that breaks off, stalls or is framed wrongly is the client's problem (400).
+
+    The server then closes the connection, since nobody knows where the next request would begin.
+    """
+    try:
+        return read(length)
+    except Exception as error:  # noqa: BLE001 # every server has its own
+        raise HTTPProblem(HTTPStatus.BAD_REQUEST, f"The body cannot be read: {str(error)[:100]}.") from None
+
+
+def inflate(raw: bytes, coding: str, max_bytes: int) -> bytes:
+    """Undo the content coding of a body. Inflating stops at the limit. Raises HTTPProblem."""
+    if coding not in CODINGS:
+        detail = f"The content coding must be {', '.join(CODINGS)} or none, not {coding[:100]}."
+        raise HTTPProblem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept-Encoding": ", ".join(CODINGS)})
+    try:
+        inflated, is_complete = (_inflate_brotli if coding == "br" else _inflate_zlib)(raw, max_bytes)
+    except (zlib.error, brotli.error) as error:
+        raise HTTPProblem(HTTPStatus.BAD_REQUEST, f"The body is not {coding}: {error}.") from None
+    if len(inflated) > max_bytes:
+        raise _too_long(max_bytes)
+    if not is_complete:
+        raise HTTPProblem(HTTPStatus.BAD_REQUEST, f"The body is not whole {coding}.")
+    return inflated
+
+
+def _inflate_zlib(raw: bytes, max_bytes: int) -> tuple[bytes, bool]:
+    stream = zlib.decompressobj(zlib.MAX_WBITS | 32)  # the header says whether it is gzip or zlib
+    inflated = stream.decompress(raw, max_bytes + 1)
+    return inflated, stream.eof and not stream.unused_data
+
+
+def _inflate_brotli(raw: bytes, max_bytes: int) -> tuple[bytes, bool]:
+    stream = brotli.Decompressor()
+    inflated: bytes = stream.process(raw, output_buffer_limit=max_bytes + 1)
+    return inflated, stream.is_finished()
+
+
+def _check_values(raw: bytes, *, text: bool) -> None:
+    """Refuse a body of too many values. Raises Problems."""
+    try:
+        budget.check_values(raw, text=text)
+    except TooLarge as error:
+        raise Problems([error]) from None
+
+
+def _too_long(max_bytes: int) -> HTTPProblem:
+    return HTTPProblem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is longer than {max_bytes:,} bytes.")

@@ -1,0 +1,89 @@
+"""Operations of the contract: each is declared once, beside the view that carries it out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
+
+from flask import Flask
+
+from service.requests import JSON
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+BODY_PROBLEMS = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.NOT_ACCEPTABLE,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+)
+"""The statuses of an operation that reads a document and renders an answer."""
+
+
+class Operation(NamedTuple):
+    """One method of one path; schemas are marshmallow's, or JSON Schema."""
+
+    method: str
+    path: str  # a variable in braces: /v1/layers/{type}
+    name: str  # the operationId
+    summary: str
+    tag: str
+    response: Mapping[str, Any]  # of status 200
+    request: Mapping[str, Any]  # the body's content by media type; empty where there is no body
+    parameters: tuple[Mapping[str, Any], ...]
+    problems: tuple[HTTPStatus, ...]  # beside those that every operation has
+
+
+Expand = Callable[[Operation], Iterable[Operation]]
+"""Makes of a route with a variable one operation for each value."""
+
+_declared: dict[Callable[..., Any], tuple[Operation, Expand]] = {}
+
+
+def operation(
+    route: Callable[[str], Callable[[View], View]],
+    rule: str,
+    name: str,
+    *,
+    summary: str,
+    tag: str,
+    response: Mapping[str, Any],
+    request: Mapping[str, Any] = MappingProxyType({}),
+    parameters: tuple[Mapping[str, Any], ...] = (),
+    problems: tuple[HTTPStatus, ...] = (),
+    expand: Expand = lambda declared: (declared,),
+) -> Callable[[View], View]:
+    """Register a view with `route`, a blueprint's `get` or `post`, and record its operation for the contract.
+
+    The contract names a variable of the rule by the operation's path parameter.
+    """
+    path = rule
+    for parameter in parameters:
+        if parameter["in"] == "path":
+            path = re.sub("<[^>]*>", f"{{{parameter['name']}}}", path, count=1)
+
+    def declare(view: View) -> View:
+        declared = Operation(route.__name__, path, name, summary, tag, response, request, parameters, problems)
+        _declared[view] = declared, expand
+        return route(rule)(view)
+
+    return declare
+
+
+def declared_operations(app: Flask) -> Iterator[Operation]:
+    """The operations of the app's views, in the order in which the views were registered."""
+    for view in app.view_functions.values():
+        if view in _declared:
+            declared, expand = _declared[view]
+            yield from expand(declared)
+
+
+def json_response(schema: Any, description: str, text_media: Iterable[str] = ()) -> dict[str, Any]:
+    """A response of JSON, or of text in other media types."""
+    content = {JSON: {"schema": schema}}
+    content |= {media: {"schema": {"type": "string"}} for media in text_media if media != JSON}
+    return {"description": description, "content": content}

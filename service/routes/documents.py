@@ -1,0 +1,91 @@
+"""POST /v1/count/{format}: a document as it is, with its options in the query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response
+
+from paramcount.formats.detect import detect
+from paramcount.model.errors import UnknownFormat
+from paramcount.model.report import Report
+from paramcount.requests.count import count_document
+from paramcount.requests.envelope import check_rules
+from paramcount.requests.schemas import CountOptions
+from paramcount.schema.registry import FORMATS, Format
+from service import requests
+from service.context import current_request, current_settings
+from service.middleware.tracing import start_span
+from service.operations import BODY_PROBLEMS, Operation, operation
+from service.problems import HTTPProblem, end_sentence
+from service.requests import JSON
+from service.response_cache import Answer, get_or_compute
+from service.routes.count import REPORT, measure, render_answer
+
+blueprint = Blueprint("documents", __name__)
+
+_GLOBS = {"in": "query", "schema": {"type": "array", "items": {"type": "string"}}, "explode": True}
+
+
+def _for_each_format(declared: Operation) -> Iterator[Operation]:
+    for document_format in FORMATS.values():
+        yield declared._replace(
+            path=f"/v1/count/{document_format.name}",
+            name=f"count_{document_format.name}",
+            summary=document_format.doc.partition("\n")[0],
+            request=_describe_body(document_format),
+        )
+
+
+def _describe_body(document_format: Format) -> dict[str, Any]:
+    """Return the content that a request for one format may have, by media type."""
+    media, example = document_format.media, document_format.example
+    document = {"schema": document_format.schema or {}, "example": example}
+    if media == JSON:
+        return {JSON: document}
+    if media.startswith("text/"):
+        text = {"schema": {"type": "string"}, "example": example}
+        return {media: text, JSON: text}
+    content: dict[str, Any] = {media: {"schema": {"type": "string", "format": "binary"}}}
+    return content if isinstance(example, bytes) else content | {JSON: document}
+
+
+@operation(
+    blueprint.post,
+    "/v1/count/<name>",
+    "count_document",
+    summary="Count a document of one format",
+    tag="count",
+    parameters=(
+        {"in": "query", "schema": CountOptions},
+        {"name": "freeze", "description": "Glob of layers or tensors that do not train. May be repeated.", **_GLOBS},
+        {
+            "name": "train",
+            "description": "Glob of layers or tensors that train. May be repeated; the last glob that matches decides.",
+            **_GLOBS,
+        },
+    ),
+    response=REPORT,
+    problems=BODY_PROBLEMS,
+    expand=_for_each_format,
+)
+def post_document(name: str) -> Response:
+    try:
+        document_format = detect(None, name)
+    except UnknownFormat as error:
+        raise HTTPProblem(HTTPStatus.NOT_FOUND, end_sentence(error.detail)) from None
+    request, settings = current_request(), current_settings()
+    count_request, media = requests.parse_query(request.query_string), request.mimetype
+    raw = requests.read_document_body(request, document_format, settings)
+
+    def count() -> Report:
+        check_rules(count_request.options.rules, settings.max_rules)
+        source = requests.make_source(raw, media)
+        return count_document(source, document_format, count_request, settings, start_span)
+
+    def compute() -> Answer:
+        return render_answer(measure(count), count_request, request, settings)
+
+    return get_or_compute(request, raw, compute)

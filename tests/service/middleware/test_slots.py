@@ -1,0 +1,63 @@
+"""Slots: one deadline a request, large bodies, and when no slot is free."""
+
+from __future__ import annotations
+
+import gc
+import json
+from contextlib import ExitStack
+from itertools import count
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from paramcount.counting import count as counting
+from paramcount.model import budget
+from service.middleware import slots
+from service.middleware.slots import LARGE_BODY_BYTES
+from tests.service.contract import assert_problem
+
+
+def test_one_request_has_one_time(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read, and both sides of a comparison, are of the same seconds."""
+    clock = count(0, 6)  # each look at it is 6 seconds later
+    for module in (budget, counting):
+        monkeypatch.setattr(module, "monotonic", lambda: float(next(clock)))
+    envelope = {"architecture": {"input_shape": [3], "layers": [{"type": "keras.ReLU"} for _ in range(70)]}}
+    answer = client.post("/v1/compare", json={"before": envelope, "after": envelope})
+    (error,) = answer.json["errors"]
+    assert (error["pointer"], error["code"]) == ("/after/architecture/layers/62", "too_large")
+    assert "time ran out" in error["detail"]
+
+
+@pytest.mark.parametrize("layers", [[{"type": "ReLU"}], [1]], ids=["counted", "refused"])
+def test_garbage_collection_is_enabled_after_a_large_body(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, layers: list[Any]
+) -> None:
+    looked = []
+    monkeypatch.setattr(budget, "check_values", lambda *_, **__: looked.append(gc.isenabled()))
+    document = {"framework": "torch", "name": "x" * LARGE_BODY_BYTES, "layers": layers}
+    for small in (document | {"name": "x"}, document):
+        client.post("/v1/count/native", json=small)
+        assert gc.isenabled()
+    assert looked == [True, False]
+
+
+@pytest.mark.parametrize("name", ["counts", "large_bodies"])
+def test_a_request_that_gets_no_slot(client: FlaskClient, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    clock = count(0, 1_000)  # the time to wait is over at once
+    monkeypatch.setattr(slots, "monotonic", lambda: float(next(clock)))
+    document = {"framework": "torch", "name": "x" * LARGE_BODY_BYTES, "layers": [{"type": "ReLU"}]}
+    semaphore = getattr(client.application.extensions["slots"], name)
+    with ExitStack() as held:
+        while semaphore.acquire(blocking=False):
+            held.callback(semaphore.release)
+        busy = client.post("/v1/count/native", json=document)
+        assert_problem(busy, 503)
+        assert busy.headers["Retry-After"] == "1"
+        line = json.dumps({"architecture": document}).encode()
+        batch = client.post("/v1/batch", data=line, content_type="application/x-ndjson")
+        assert (batch.status_code, json.loads(batch.data)["status"]) == (200, 503)
+        assert client.get("/v1/formats").status_code == 200
+    assert gc.isenabled()
+    assert client.post("/v1/count/native", json=document).status_code == 200

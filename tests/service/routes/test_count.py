@@ -1,0 +1,126 @@
+"""POST /v1/count: reports, their options, their media types, and adapters."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from flask.testing import FlaskClient
+
+from paramcount.rendering import RENDERERS
+from tests.adapters.models import LLAMA
+from tests.service.contract import ADAPTER, ADAPTER_SIZE, MODEL, assert_conforms
+
+
+def test_a_report(client: FlaskClient) -> None:
+    answer = client.post("/v1/count", json={"architecture": MODEL})
+    assert answer.status_code == 200
+    report = answer.json
+    assert_conforms("Report", report)
+    assert report["format"] == "native"
+    assert report["totals"] == {"total": 28, "trainable": 21, "frozen": 7, "buffers": 7, "bytes": 112}
+    normalise, hidden, answer_row = report["layers"]
+    assert normalise["totals"]["frozen"] == 7  # mean 3 + variance 3 + count 1
+    assert hidden["explanation"] == "kernel 3×4 + bias 4"
+    assert hidden["output_shape"] == [None, 4]
+    assert answer_row["totals"]["trainable"] == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "totals"),
+    [
+        ({"trainable": [{"match": "hidden", "trainable": False}]}, (28, 5, 23)),
+        ({"trainable": [{"match": "*", "trainable": False}, {"match": "*.bias", "trainable": True}]}, (28, 5, 23)),
+        ({"convention": "torch"}, (21, 21, 0)),
+        ({"convention": "stored"}, (28, 21, 7)),
+    ],
+)
+def test_options(client: FlaskClient, options: dict[str, Any], totals: tuple[int, int, int]) -> None:
+    report = client.post("/v1/count", json={"architecture": MODEL, **options}).json
+    assert tuple(report["totals"][column] for column in ("total", "trainable", "frozen")) == totals
+
+
+@pytest.mark.parametrize("media", sorted(RENDERERS))
+def test_a_report_in_every_form(client: FlaskClient, media: str) -> None:
+    answer = client.post("/v1/count/native", json=MODEL, headers={"Accept": media})
+    assert answer.status_code == 200
+    assert answer.mimetype == media
+    assert "hidden" in answer.text
+    if media == "image/svg+xml":
+        assert ET.fromstring(answer.text).tag.endswith("svg")
+
+
+def test_a_form_that_nobody_renders(client: FlaskClient) -> None:
+    answer = client.post("/v1/count/native", json=MODEL, headers={"Accept": "image/png"})
+    assert answer.status_code == 406
+    assert_conforms("Problem", answer.json)
+
+
+def test_training_cost(client: FlaskClient) -> None:
+    report = client.post("/v1/count/native?optimizer=adamw&precision=mixed&freeze=answer", json=MODEL).json
+    assert_conforms("Report", report)
+    items = {item["name"]: item["bytes"] for item in report["training"]["items"]}
+    assert items["gradients"] == 2 * 16  # bfloat16, of the 16 that train
+    assert items["master weights"] == 4 * 16
+    assert report["training"]["total"] == sum(items.values())
+    assert report["training"]["not_included"]
+
+
+def test_views(client: FlaskClient) -> None:
+    report = client.post("/v1/count/native?views=true", json=MODEL).json
+    assert_conforms("Report", report)
+    assert report["views"]["totals"]["keras"] == report["totals"]["total"]
+    assert "views" not in client.post("/v1/count/native?views=false", json=MODEL).text
+    envelope = {"architecture": MODEL, "views": True, "optimizer": "adam"}
+    text = client.post("/v1/count", json=envelope, headers={"Accept": "text/plain"}).text
+    assert "Counted as" in text
+    assert "optimizer: exp_avg" in text
+    assert "## Views" in client.post("/v1/count", json=envelope, headers={"Accept": "text/markdown"}).text
+
+
+@pytest.mark.parametrize("value", ["yes", "1", "True", ""])
+def test_views_must_be_true_or_false(client: FlaskClient, value: str) -> None:
+    answer = client.post(f"/v1/count/native?views={value}", json=MODEL)
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["pointer"] == "/views"
+
+
+@pytest.mark.parametrize(
+    ("rule", "trains"),
+    [("type:Dense", 0), ("first:2", 5), ("last:1", 16), ("all-but-last:1", 5), ("all-but-first:2", 16)],
+)
+def test_rules_by_type_and_position_say_why(client: FlaskClient, rule: str, trains: int) -> None:
+    report = client.post(f"/v1/count/native?freeze={rule}", json=MODEL).json
+    assert report["totals"]["trainable"] == trains
+    for row in report["layers"]:
+        assert sum(reason["count"] for reason in row["frozen_by"]) == row["totals"]["frozen"]
+    assert {r["by"] for row in report["layers"] for r in row["frozen_by"]} <= {"rule", "design"}
+
+
+@pytest.mark.parametrize("rule", ["first:", "last:x", "all-but-last:"])
+def test_rules_that_are_none(client: FlaskClient, rule: str) -> None:
+    answer = client.post("/v1/count", json={"architecture": MODEL, "trainable": [{"match": rule, "trainable": False}]})
+    assert [(e["pointer"], e["code"]) for e in answer.json["errors"]] == [("/trainable/0/match", "invalid_rule")]
+
+
+def test_an_envelope(client: FlaskClient) -> None:
+    answer = client.post("/v1/count", json={"architecture": LLAMA, "adapter": ADAPTER, "detail": "tensors"})
+    report = answer.json
+    assert report["totals"]["trainable"] == ADAPTER_SIZE
+    assert report["frozen_by"] == [{"by": "adapter", "count": report["totals"]["frozen"]}]
+    (adapted,) = (row for row in report["layers"][0]["children"][1]["children"][0]["children"][0]["children"][:1])
+    assert adapted["type"] == "lora.Linear"
+    assert [tensor["name"] for tensor in adapted["tensors"]] == [
+        "weight", "lora_A.default.weight", "lora_B.default.weight",
+    ]  # fmt: skip
+
+
+def test_problems_of_the_document_and_of_the_adapter(client: FlaskClient) -> None:
+    broken = {**LLAMA, "hidden_size": "64"}
+    answer = client.post("/v1/count", json={"architecture": broken, "adapter": ADAPTER})
+    assert answer.json["errors"][0]["pointer"] == "/architecture/hidden_size"
+    for adapter, pointer in ((3, ""), (None, ""), ({}, "/peft_type"), ({**ADAPTER, "r": 0}, "/r")):
+        answer = client.post("/v1/count", json={"architecture": LLAMA, "adapter": adapter})
+        assert answer.status_code == 422
+        assert answer.json["errors"][0]["pointer"] == f"/adapter{pointer}"

@@ -1,0 +1,47 @@
+"""The contract: it is valid OpenAPI, and has every route and every plug-in."""
+
+from __future__ import annotations
+
+import yaml
+from flask.testing import FlaskClient
+from openapi_spec_validator import validate
+
+from paramcount.rendering.exports import EXPORTS
+from paramcount.schema.registry import FORMATS
+from tests.service.contract import CONTRACT
+
+
+def test_the_contract_is_valid_openapi(client: FlaskClient) -> None:
+    served = client.get("/openapi.json").json
+    assert served is not None
+    validate(served)
+    assert served["openapi"].startswith("3.1")
+    assert yaml.safe_load(client.get("/openapi.yaml").text) == served
+
+
+def test_every_route_is_in_the_contract(client: FlaskClient) -> None:
+    routes = {
+        str(rule).replace("<kind>", "{type}").replace("models/<name>", "models/{name}")
+        for rule in client.application.url_map.iter_rules()
+    }
+    routes -= {"/v1/count/<name>", "/v1/export/<registry>", "/docs/<path:name>"}
+    routes |= {f"/v1/count/{name}" for name in FORMATS} | {f"/v1/export/{name}" for name in EXPORTS}
+    assert routes == set(CONTRACT["paths"])
+
+
+def test_plugins_are_in_the_contract(client: FlaskClient) -> None:
+    assert "rank" in CONTRACT["components"]["schemas"]["lowrank.LowRankDense"]["properties"]
+    listed = {layer["type"]: layer for layer in client.get("/v1/layers").json["layers"]}
+    assert listed["lowrank.LowRankDense"]["source"] == "lowrank"
+    assert listed["keras.Dense"]["source"] == "built-in"
+    layers = [{"type": "LowRankDense", "units": 8, "rank": 2}]
+    report = client.post("/v1/count", json={"architecture": {"input_shape": [6], "layers": layers}}).json
+    assert report["totals"]["total"] == 36  # 6·2 + 2·8 + 8
+    refused = client.post("/v1/count", json={"architecture": {"input_shape": [6], "layers": [layers[0] | {"rank": 7}]}})
+    assert refused.json["errors"] == [
+        {
+            "pointer": "/architecture/layers/0/rank",
+            "code": "invalid_config",
+            "detail": "must be at most 6 to save anything",
+        }
+    ]

@@ -1,0 +1,76 @@
+"""Operations: declared beside a view, in the contract of every app that registers it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+from flask import Blueprint, Flask, Response
+
+from service.openapi import build_document
+from service.operations import Operation, declared_operations, json_response, operation
+from service.schemas import Problem
+
+ANSWER = json_response(Problem, "an answer", ("application/json", "text/plain"))
+BLUEPRINT = Blueprint("operations", __name__)
+
+
+def _for_each_colour(declared: Operation) -> Iterator[Operation]:
+    for colour in ("red", "blue"):
+        yield declared._replace(path=f"/paint/{colour}", name=f"paint_{colour}")
+
+
+@operation(BLUEPRINT.get, "/things/<path:kind>/<name>", "thing", summary="A thing", tag="registry", response=ANSWER,
+           parameters=({"in": "path", "name": "type"}, {"in": "query", "name": "q"}, {"in": "path", "name": "name"}),
+           problems=(HTTPStatus.NOT_FOUND,))  # fmt: skip
+def show_thing(kind: str, name: str) -> Response:
+    return Response(f"{kind} {name}")
+
+
+@BLUEPRINT.get("/secret")
+def show_secret() -> Response:
+    return Response("no operation")
+
+
+@operation(BLUEPRINT.post, "/paint/<colour>", "paint", summary="Paint", tag="count", response=ANSWER,
+           request={"text/plain": {"schema": {"type": "string"}}}, expand=_for_each_colour)  # fmt: skip
+def paint(colour: str) -> Response:
+    return Response(colour)
+
+
+def app() -> Flask:
+    flask = Flask(__name__)
+    flask.register_blueprint(BLUEPRINT)
+    return flask
+
+
+def test_the_decorator_registers_the_route() -> None:
+    client = app().test_client()
+    assert client.get("/things/a/b/c").text == "a/b c"
+    assert client.post("/paint/red").text == "red"
+    assert client.get("/paint/red").status_code == 405
+
+
+def test_operations_in_order_of_registration() -> None:
+    assert [(each.method, each.path, each.name) for each in declared_operations(app())] == [
+        ("get", "/things/{type}/{name}", "thing"),
+        ("post", "/paint/red", "paint_red"),
+        ("post", "/paint/blue", "paint_blue"),
+    ]
+    assert not list(declared_operations(Flask(__name__)))
+
+
+def test_operations_in_the_contract() -> None:
+    paths = build_document(app())["paths"]
+    thing = paths["/things/{type}/{name}"]["get"]
+    assert list(thing["responses"]) == ["200", "401", "404", "503"]
+    assert thing["responses"]["200"]["content"] == {
+        "application/json": {"schema": {"$ref": "#/components/schemas/Problem"}},
+        "text/plain": {"schema": {"type": "string"}},
+    }
+    assert "requestBody" not in thing
+    assert paths["/paint/blue"]["post"]["requestBody"]["content"] == {"text/plain": {"schema": {"type": "string"}}}
+
+
+def test_a_declaration_serves_more_than_one_app() -> None:
+    assert build_document(app()) == build_document(app())
