@@ -1,4 +1,10 @@
-"""The door for authors of plug-ins: the built-in layers and formats come in by it too."""
+"""Count the parameters of neural networks, exactly, from their description.
+
+`count`, `compare` and `describe` are for notebooks and scripts. The other names are the door for authors of plug-ins:
+the built-in layers and formats come in by it too.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from paramcount.model.document import Document
 from paramcount.model.errors import InvalidDocument, ShapeMismatch, UnknownShape
@@ -24,6 +30,10 @@ from paramcount.schema.signature import (
     Text,
 )
 
+if TYPE_CHECKING:
+    from paramcount.api import Report, compare, count
+    from paramcount.live_models import describe
+
 __all__ = [
     "Anything",
     "Axes",
@@ -40,11 +50,11 @@ __all__ = [
     "Int",
     "InvalidDocument",
     "Layer",
-    "Notice",
     "Number",
     "Part",
     "Parts",
     "Ref",
+    "Report",
     "ReportWarning",
     "Shape",
     "ShapeMismatch",
@@ -53,8 +63,24 @@ __all__ = [
     "Text",
     "UnknownShape",
     "axis_length",
+    "compare",
+    "count",
+    "describe",
     "inside",
     "layer",
     "reader",
     "require",
 ]
+
+_FUNCTIONS = {"Report": "api", "compare": "api", "count": "api", "describe": "live_models"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the functions when they are first used: a plug-in needs none of what they bring."""
+    if name not in _FUNCTIONS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415
+
+    value = getattr(import_module(f"paramcount.{_FUNCTIONS[name]}"), name)
+    globals()[name] = value
+    return value
