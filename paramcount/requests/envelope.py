@@ -45,7 +45,7 @@ class _CompiledSchema:
 
     def load(self, members: Any) -> dict[str, Any]:
         """The members, with the defaults of those that are not there. Raises Problems."""
-        if isinstance(members, dict) and members.keys() == {"architecture"}:  # nothing to check
+        if isinstance(members, dict) and members.keys() == self._required == {"architecture"}:  # nothing to check
             return self._defaults | members
         if problems := self._validator.problems(members):
             raise Problems(problems)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from flask.testing import FlaskClient
 
 from tests.adapters.models import LLAMA
@@ -41,3 +42,12 @@ def test_what_an_adapter_changes(client: FlaskClient) -> None:
     assert report["difference"]["total"] == ADAPTER_SIZE
     assert report["summary"].keys() == {"frozen", "resized"}
     assert report["summary"]["resized"]["elements"] == ADAPTER_SIZE
+
+
+@pytest.mark.parametrize(
+    "body", [{"architecture": {}}, {}, {"before": {"architecture": {}}}, [], None, {"before": [], "after": 3}]
+)
+def test_no_comparison(client: FlaskClient, body: object) -> None:
+    answer = client.post("/v1/compare", json=body)
+    assert answer.status_code == 422
+    assert answer.json["errors"]

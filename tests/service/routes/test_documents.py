@@ -91,3 +91,9 @@ def test_what_is_counted_is_never_a_decimal(client: FlaskClient, name: str) -> N
 def test_queries_that_break_the_contract(client: FlaskClient, query: str, errors: list[tuple[str, str]]) -> None:
     problems = assert_problem(client.post(f"/v1/count/native?{query}", json=dense()), 422)["errors"]
     assert sorted((error["pointer"], error["code"]) for error in problems) == errors
+
+
+def test_a_document_is_no_option(client: FlaskClient) -> None:
+    answer = client.post("/v1/count/native?architecture=1", json=MODEL)
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["pointer"] == "/architecture"
