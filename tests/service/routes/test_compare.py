@@ -45,7 +45,7 @@ def test_what_an_adapter_changes(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{"architecture": {}}, {}, {"before": {"architecture": {}}}, [], None, {"before": [], "after": 3}]
+    "body", [{"architecture": {}}, {}, {"before": {"architecture": {}}}, [], 3, {"before": [], "after": 3}]
 )
 def test_no_comparison(client: FlaskClient, body: object) -> None:
     answer = client.post("/v1/compare", json=body)
