@@ -143,6 +143,9 @@ def test_not_json(raw: bytes) -> None:
 
 
 REFUSED: dict[str, Document] = {
+    "an input without a config": functional({**entry(), "config": None}, dense("d", "x")),
+    "layers that are none, in a layer": changed(config={"name": "d", "units": 3, "layers": 3}),
+    "a layer that is none, in a layer": changed(config={"name": "d", "units": 3, "layers": ["x"]}),
     "no class": changed(class_name=None),
     "no config": changed(config=None),
     "a config that is no object": changed(config=[]),
@@ -156,6 +159,14 @@ REFUSED: dict[str, Document] = {
     "inputs that are no references": functional(entry(), dense("d", "x"), inputs=[["x", 0]]),
     "too many models in models": nested(50),
 }
+
+
+def test_a_layer_without_a_config_is_refused_each_time() -> None:
+    first = {name: value for name, value in entry().items() if name != "config"}
+    for _ in range(4):
+        assert outcome(json.dumps(functional(first, dense("d", "x"))).encode()) == (
+            ("/config/layers/0/config", "required", "is required"),
+        )
 
 
 @pytest.mark.parametrize("payload", REFUSED.values(), ids=REFUSED)
@@ -225,6 +236,9 @@ def written(draw: st.DrawFn) -> bytes:
     document = draw(altered(DOCUMENTS))
     if draw(st.booleans()):
         document = draw(shuffled(document))
+    layers = document.get("config", {}).get("layers") if isinstance(document.get("config"), dict) else None
+    if layers and isinstance(layers, list) and isinstance(item := draw(st.sampled_from(layers)), dict) and item:
+        del item[draw(st.sampled_from(sorted(item)))]
     separators = draw(st.sampled_from([None, (",", ":")]))
     return json.dumps(document, separators=separators, ensure_ascii=draw(st.booleans())).encode(errors="replace")
 

@@ -80,6 +80,7 @@ class KerasReader:
 
     def _new_layer(self, item: RawLayer, pointer: str, path: str, *, is_root: bool) -> Layer:
         """A layer whose like is not in the cache."""
+        problem_count = len(self.problems)
         for member in ("class_name", "config"):
             if member not in item:
                 self.add_problem(InvalidDocument("is required", f"{pointer}/{member}", "required"))
@@ -88,19 +89,15 @@ class KerasReader:
             self._add_type_problem("the name of a class", class_name, f"{pointer}/class_name")
             return Layer("", "", pointer=pointer)
         keras_class = KerasClass.of(item, class_name)
-        if (model := self._model_config(item, keras_class)) is not None:
-            return self._model(item, model, keras_class, pointer, path, is_root=is_root)
+        nested = self._nested_config(item, keras_class)
+        if nested is not None and self._is_model(keras_class, nested):
+            return self._model(item, nested, keras_class, pointer, path, is_root=is_root)
+        if nested is not None:
+            self._check_nested(nested, pointer, path)
         config = item.get("config", {})
         if not isinstance(config, dict):
             self._add_type_problem("an object", config, f"{pointer}/config")
             return Layer("", "", pointer=pointer)
-        return self._leaf(item, config, keras_class, pointer, path, is_root=is_root)
-
-    def _leaf(
-        self, item: RawLayer, config: dict[str, Any], keras_class: KerasClass, pointer: str, path: str, *, is_root: bool
-    ) -> Layer:
-        """A layer that is no model."""
-        problem_count = len(self.problems)
         name = self._name(item, config.get("name", keras_class.default_layer_name), pointer)
         self._flag(config.get("trainable", True), pointer)
         path = "" if is_root else f"{path}.{name}" if path else name
@@ -125,17 +122,27 @@ class KerasReader:
             self._add_type_problem("true or false", trainable, f"{pointer}/config/trainable")
         return trainable is True
 
-    def _model_config(self, item: RawLayer, keras_class: KerasClass) -> RawModel | None:
-        """The config of a model; None of another layer."""
-        is_sequential = keras_class.name == "Sequential" and not keras_class.is_custom
+    def _nested_config(self, item: RawLayer, keras_class: KerasClass) -> RawModel | None:
+        """The layers in a config, and how they are wired; None where the config is no object."""
         if item.config is ABSENT:
-            config: RawModel | None = RawModel()
-        elif is_sequential and bytes(item.config)[:1] == b"[":
-            config = RawModel(layers=item.config)  # as Keras 1 wrote it
-        else:
-            config = parse_model(item.config)
-        is_model = is_sequential or keras_class.name in _FUNCTIONAL or (config is not None and config.is_functional)
-        return config if is_model else None
+            return RawModel()
+        if keras_class.name == "Sequential" and bytes(item.config)[:1] == b"[":
+            return RawModel(layers=item.config)  # as Keras 1 wrote it
+        return parse_model(item.config)
+
+    def _is_model(self, keras_class: KerasClass, config: RawModel) -> bool:
+        """Whether it is a model of layers; a layer that holds layers in its config is none."""
+        if keras_class.name == "Sequential":
+            return not keras_class.is_custom or config.is_functional
+        return keras_class.name in _FUNCTIONAL or config.is_functional
+
+    def _check_nested(self, config: RawModel, pointer: str, path: str) -> None:
+        """Hold the layers in the config of a layer that is no model against what a layer must be."""
+        if config.layers is not ABSENT and bytes(config.layers) != b"[]":
+            warning_count = len(self.warnings)
+            for _ in self._children(config, pointer, path):
+                pass
+            del self.warnings[warning_count:]  # the wrapper's formula has its own
 
     def _model(
         self, item: RawLayer, config: RawModel, keras_class: KerasClass, pointer: str, path: str, *, is_root: bool
