@@ -13,8 +13,11 @@ from paramcount.formats.huggingface.blueprints import iterate_classes, load_blue
 from tools.blueprints import parts
 from tools.blueprints.checking import check, sample
 from tools.blueprints.compiler import Result
+from tools.blueprints.files import read_families
 from tools.blueprints.framework import pairs
-from tools.blueprints.store import Cache, compile_into, data_of, write
+from tools.blueprints.overrides import LEARNED, OVERRIDES
+from tools.blueprints.overrides.proving import check_override
+from tools.blueprints.store import Cache, compile_into, write_results
 
 _DATA = Path(__file__).parents[2] / "paramcount/formats/huggingface/data"
 _CACHE = Path(__file__).parents[2] / ".blueprints_cache"
@@ -22,24 +25,25 @@ _TYPES_AT_ONCE = 40
 
 
 def main() -> int:
-    """Exit status 1 when --check finds a count that is not what transformers builds."""
+    """Exit status 1 when --check finds a count that is not what transformers builds, or an override no longer holds."""
     options = _options()
     cache = Cache(options.cache)
     wanted = [pair for pair in pairs() if not options.names or pair[0] in options.names or pair[1] in options.names]
     if options.check is not None:
-        shipped = set(iterate_classes())
-        asked = [pair for pair in wanted if pair in shipped] if options.names else sample(options.check, options.seed)
-        return _check(asked, options.seconds, options.seed)
+        return _check(wanted, options)
     if options.parts:
-        return _parts(wanted, cache, options.data)
-    waiting = [pair for pair in wanted if _stale(cache.get(*pair), options.again)]
-    print(f"{len(wanted)} classes, {len(waiting)} to compile", flush=True)
-    done = _compile(waiting, cache, options.jobs, options.seconds, options.data)
-    print(f"compiled {done}")
-    changes = _write(cache, options.data, everything=not options.names)
-    print("\n".join(changes[: options.lines]))
-    print(f"{len(changes)} lines of the data changed")
-    return 0
+        _find_parts(wanted, cache)
+    else:
+        waiting = [pair for pair in wanted if _stale(cache.get(*pair), options.again)]
+        print(f"{len(wanted)} classes, {len(waiting)} to compile", flush=True)
+        print(f"compiled {_compile(waiting, cache, options.jobs, options.seconds)}")
+    results = [result for pair in pairs() if (result := cache.get(*pair)) is not None]
+    written = write_results(results, cache, options.data, options.learned)
+    print("\n".join(written.changes[: options.lines]))
+    print(f"{len(written.changes)} lines of the data changed")
+    for stale in written.stale:
+        print(f"the override no longer holds, and what ships was kept: {stale}")
+    return int(bool(written.stale))
 
 
 def _options() -> argparse.Namespace:
@@ -49,6 +53,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=20, help="to spend on a class")
     parser.add_argument("--cache", type=Path, default=_CACHE)
     parser.add_argument("--data", type=Path, default=_DATA)
+    parser.add_argument("--learned", type=Path, default=LEARNED, help="what was learned of types that have an override")
     parser.add_argument("--parts", action="store_true", help="look into which models the configs inside may be of")
     parser.add_argument("--lines", type=int, default=40, help="of the difference to print")
     parser.add_argument("--again", choices=("refused", "narrow"), help="compile those too that failed, or were pinned")
@@ -69,7 +74,7 @@ def _stale(result: Result | None, again: str | None) -> bool:
     return again is not None and (result.record is None or (again == "narrow" and bool(result.narrow)))
 
 
-def _compile(waiting: list[tuple[str, str]], cache: Cache, jobs: int, seconds: float, data: Path) -> int:
+def _compile(waiting: list[tuple[str, str]], cache: Cache, jobs: int, seconds: float) -> int:
     started, done = time.monotonic(), 0
     types = list(_by_type(waiting).items())
     for first in range(0, len(types), _TYPES_AT_ONCE * jobs):  # processes end now and then: what they import is large
@@ -81,7 +86,6 @@ def _compile(waiting: list[tuple[str, str]], cache: Cache, jobs: int, seconds: f
                     done += 1
                     left = (time.monotonic() - started) / done * (len(waiting) - done)
                     print(f"{done}/{len(waiting)} ({left / 60:.0f} min left) {line}", flush=True)
-        _write(cache, data, everything=False)
     return done
 
 
@@ -92,33 +96,33 @@ def _by_type(waiting: list[tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-def _write(cache: Cache, data: Path, *, everything: bool) -> list[str]:
-    """All that the cache holds, as the data."""
-    results = [found for pair in pairs() if (found := cache.get(*pair)) is not None]
-    fingerprints = {found.model_type: cache.fingerprint(found.model_type) for found in results}
-    return write(data, data_of(results, fingerprints, cache), everything)
-
-
-def _parts(wanted: list[tuple[str, str]], cache: Cache, data: Path) -> int:
-    """What ships is taken as it is; what was looked into already is not again."""
+def _find_parts(wanted: list[tuple[str, str]], cache: Cache) -> None:
+    """Look into the classes that ship, but for those that were looked into already."""
     shipped = set(iterate_classes())
     for model_type, name in wanted:
         if (model_type, name) in shipped and load_family(model_type).auto and cache.within(model_type, name) is None:
             found = parts.within(load_blueprint(model_type, name))
             cache.put_within(model_type, name, found)
             print(f"{model_type} {name}: {found}", flush=True)
-    _write(cache, data, everything=False)
-    return 0
 
 
-def _check(wanted: list[tuple[str, str]], seconds: float, seed: int) -> int:
-    """The gate of a release: what ships is what transformers builds."""
+def _check(wanted: list[tuple[str, str]], options: argparse.Namespace) -> int:
+    """The gate of a release: what ships is what transformers builds, and what every override was made for."""
+    shipped = set(iterate_classes())
+    chosen = [pair for pair in wanted if pair in shipped] if options.names else sample(options.check, options.seed)
     wrong = 0
-    for model_type, name in wanted:
-        found = check(model_type, name, seconds, seed)
+    for model_type, name in chosen:
+        found = check(model_type, name, options.seconds, options.seed)
         print(f"{model_type} {name}: {found}", flush=True)
         wrong += bool(found.wrong)
-    print(f"{len(wanted)} classes, {wrong} wrong (seed {seed})")
+    ships, learned = read_families(options.data), read_families(options.learned)
+    overridden = OVERRIDES.keys() & {pair[0] for pair in wanted}
+    for model_type in sorted(overridden):
+        failure = check_override(model_type, ships[model_type], learned[model_type])
+        proofs = len(OVERRIDES[model_type].proofs)
+        print(f"{model_type}, override: {f'WRONG: {failure}' if failure else f'{proofs} proofs hold'}", flush=True)
+        wrong += bool(failure)
+    print(f"{len(chosen)} classes, {len(overridden)} overrides, {wrong} wrong (seed {options.seed})")
     return int(bool(wrong))
 
 

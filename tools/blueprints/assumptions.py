@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from paramcount.formats.huggingface.functions import ACTIVATIONS
+from tools.blueprints.clauses import Inexpressible, activation, equal_to, only_words
 from tools.blueprints.moves import counts_layers
 from tools.blueprints.phases import Phase
-from tools.blueprints.records import Inexpressible, equal_to, literal, whole
+from tools.blueprints.records import whole
 from tools.blueprints.terms import Term, Unknown, mentions, paths, skeleton, text, value
 
 _VARIED = 3
@@ -52,7 +53,7 @@ def _looked_up(outcomes: Mapping[Term, set[bool]]) -> Iterator[str]:
     for term, words in found.items():
         if term not in asked:
             unlike = sorted(words - ACTIVATIONS)
-            options = [f"is_activation({text(term)})"] if words & ACTIVATIONS else []
+            options = [activation(text(term))] if words & ACTIVATIONS else []
             options += [f"{text(term)} == {word!r}" for word in unlike]
             yield " or ".join(options)
 
@@ -151,4 +152,4 @@ def words(paths_: set[str], phases: Sequence[Phase]) -> Iterator[str]:
         lists = [phase.env[path] for phase in phases if isinstance(phase.env.get(path), list)]
         seen = {item for items in lists for item in items if isinstance(item, str)}
         if seen and all(isinstance(item, str) for items in lists for item in items):
-            yield f"only({path}, {literal(sorted(seen))})"
+            yield only_words(path, seen)

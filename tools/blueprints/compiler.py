@@ -11,14 +11,17 @@ from typing import Any
 
 from paramcount.formats.huggingface.blueprints import Blueprint
 from tools.blueprints import gate
+from tools.blueprints.clauses import Inexpressible
 from tools.blueprints.drafting import Draft
 from tools.blueprints.drawing import Drawer
 from tools.blueprints.explorer import CannotBuild, Explorer, Known
+from tools.blueprints.overrides import OVERRIDES
+from tools.blueprints.overrides.layer_configs import remove_layer_configs
 from tools.blueprints.phases import Found
 from tools.blueprints.probing import probes
 from tools.blueprints.rates import mistaken, sizing, unasked
 from tools.blueprints.raw import Flat, payload, stated, written
-from tools.blueprints.records import Inexpressible, Record
+from tools.blueprints.records import Record
 from tools.blueprints.runs import build
 
 _ROUNDS = 6
@@ -145,6 +148,8 @@ class _Compiler:
         explorer = self.explorer
         start = payload(explorer.fields, explorer.start)
         self.full_payload = written(explorer.config_cls, explorer.model_type, start)
+        if explorer.model_type in OVERRIDES:
+            self.full_payload = remove_layer_configs(self.full_payload)
         self.full = build(explorer.config_cls, explorer.model_cls, self.full_payload, 60)
         self.rates = sizing(self.full_payload, self.full, self._built)
         explorer.sizing = set(map(explorer.fields.declared, self.rates))

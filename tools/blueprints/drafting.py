@@ -9,6 +9,7 @@ from paramcount.formats.huggingface.configs import ABSENT, DERIVED, kind_of
 from paramcount.formats.huggingface.expressions import parse
 from paramcount.formats.huggingface.functions import digest
 from tools.blueprints import assumptions, records
+from tools.blueprints.clauses import equal_to, literal
 from tools.blueprints.explorer import Explorer
 from tools.blueprints.learning import Learned, Learner
 from tools.blueprints.phases import Phase
@@ -110,7 +111,7 @@ class Draft:
         lines = [records.rule_line(entry) for entry in learned]
         for path, fallback in sorted(self.fallbacks.items()):
             if path in needed and path not in ruled:
-                lines.append(f"{path} = {records.literal(fallback)} where {path} is None")
+                lines.append(f"{path} = {literal(fallback)} where {path} is None")
                 lines.append(f"{path} = {path} where not {path} is None")
         return lines, kinds
 
@@ -147,7 +148,7 @@ class Draft:
         if self.stated is not None:
             return self._all_pins(self.stated)
         base = self.explorer.first.config.env
-        pinned = [records.equal_to(path, base.get(path)) for path in sorted(self.explorer.pinned) if path in base]
+        pinned = [equal_to(path, base.get(path)) for path in sorted(self.explorer.pinned) if path in base]
         bounds = [" <= ".join(self.explorer.bound)] if self.explorer.bound else []
         return [*pinned, *bounds, *filter(None, self._unvaried())]
 
@@ -180,7 +181,7 @@ class Draft:
                 continue
             if path in self.explorer.fields.defaults and path not in self.explorer.fields.opaque:
                 values = {str(one): one for one in (given, stated.get(path, given))}
-                pins.append(" or ".join(records.equal_to(path, one) for one in values.values()))
+                pins.append(" or ".join(equal_to(path, one) for one in values.values()))
         return pins
 
 
@@ -194,9 +195,9 @@ def backbone_pins(fields: Fields, full_payload: Mapping[str, Any]) -> list[str]:
         return []
     inside, channels = f"{_BACKBONE}_config", "num_channels"
     own = _member(full_payload, f"{inside}.{_BACKBONE}")
-    pins = [" or ".join(records.equal_to(_BACKBONE, one) for one in dict.fromkeys((None, own)))]
+    pins = [" or ".join(equal_to(_BACKBONE, one) for one in dict.fromkeys((None, own)))]
     if channels in full_payload:
-        pins.append(f"{inside} is None or {records.equal_to(channels, full_payload[channels])}")
+        pins.append(f"{inside} is None or {equal_to(channels, full_payload[channels])}")
     return pins
 
 
@@ -209,7 +210,7 @@ def _equals(path: str, values: list[Any]) -> Iterator[str]:
     """That a field has one of some values; null is no value of its own, unless it is all there is."""
     for place, value in enumerate(values):
         if place == 0 or value is not None:
-            yield records.equal_to(path, value)
+            yield equal_to(path, value)
 
 
 def _member(config: Any, path: str) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from paramcount.formats.huggingface.configs import KINDS, kind_of
-from paramcount.formats.huggingface.functions import digest
+from tools.blueprints.clauses import Inexpressible
 from tools.blueprints.learning import Learned
 from tools.blueprints.raw import Fields, is_part
 from tools.blueprints.terms import TRUE, Term, mentions, paths, text
@@ -16,10 +16,6 @@ Record = dict[str, Any]
 
 _AXES = "ijkl"
 _INDEX = frozenset(("i", "S", "n"))
-
-
-class Inexpressible(Exception):
-    """Something that the language of blueprints does not say."""
 
 
 def tensor_line(entry: Learned) -> str:
@@ -56,26 +52,6 @@ def _tied(template: str, places: Sequence[Term]) -> str:
     """The name that one is tied to: an index that is no number stands in braces."""
     said = [str(place[1]) if place[0] == "c" else f"{{{text(place)}}}" for place in places]
     return template.format(*said)
-
-
-def literal(value: Any) -> str:
-    """A value as the language writes it. Raises Inexpressible."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return f"float({str(value)!r})"
-    if isinstance(value, list):
-        return f"[{', '.join(map(literal, value))}]"
-    if value is None or isinstance(value, bool | int | float | str):
-        return repr(value)
-    raise Inexpressible(f"a {type(value).__name__}")
-
-
-def equal_to(path: str, value: Any) -> str:
-    """That a field has a value."""
-    if value is None:
-        return f"{path} is None"
-    if isinstance(value, list) and any(isinstance(one, dict) for one in value):
-        return f"digest({path}) == {digest(value)!r}"
-    return f"{path} == {literal(value)}"
 
 
 def read_by(entries: Iterable[Learned]) -> set[str]:

@@ -1,24 +1,33 @@
-"""Where results are kept between runs, when they are stale, and the data that the service reads."""
+"""The results of the compiler between runs, when they are stale, and the data that is made of them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from difflib import unified_diff
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from transformers.models.auto.configuration_auto import model_type_to_module_name
 
+from tools.blueprints.clauses import equal_to
 from tools.blueprints.compiler import ONLY_DEFAULTS, Result, compile_type
-from tools.blueprints.framework import VERSION, base_classes, config_class
-from tools.blueprints.records import equal_to
-
-Record = dict[str, Any]
-Files = dict[str, str]
+from tools.blueprints.files import (
+    INDEX,
+    Families,
+    Record,
+    index_classes,
+    read_families,
+    read_index,
+    read_learned,
+    write,
+)
+from tools.blueprints.framework import VERSION, base_classes, config_class, pairs
+from tools.blueprints.overrides import LEARNED, OVERRIDES
+from tools.blueprints.overrides.changes import StaleOverride, apply
+from tools.blueprints.overrides.proving import disprove
 
 COMPILER = 4
 """Raised when a change of the compiler changes what it makes."""
@@ -113,37 +122,124 @@ def _said(result: Result) -> str:
     return f"{result.model_type} {result.name}: {outcome} ({result.seconds} s, {result.builds} builds)"
 
 
-def data_of(results: Iterable[Result], fingerprints: Mapping[str, str], cache: Cache) -> Files:
-    """The files of the data, by name."""
-    families: dict[str, dict[str, Any]] = {}
-    classes: dict[str, list[str]] = {}
-    refused: dict[str, str] = {}
+def assemble(results: Iterable[Result], learned: Families, index: Record, cache: Cache) -> Families:
+    """Return every family as it was learned: results take the place of what was learned of their classes before."""
+    by_kind: dict[str, list[Result]] = {}
     for result in sorted(results, key=lambda one: (one.model_type, one.name)):
+        by_kind.setdefault(result.model_type, []).append(result)
+    found = dict(learned)
+    for kind, of_kind in by_kind.items():
+        same_sources = index["fingerprints"].get(kind) == cache.fingerprint(kind)
+        family = _renew(learned.get(kind, {}), of_kind, same_sources=same_sources)
+        found.pop(kind, None)
+        if family["classes"]:
+            found[kind] = family
+    return _with_known_classes(found, cache)
+
+
+def _with_known_classes(families: Families, cache: Cache) -> Families:
+    """Leave out classes that transformers no longer has; put in which models their configs inside may be of."""
+    known = set(pairs())
+    found: Families = {}
+    for kind, family in sorted(families.items()):
+        classes = {name: record for name, record in family["classes"].items() if (kind, name) in known}
+        for name, record in classes.items():
+            within = cache.within(kind, name)
+            if within is not None:
+                rest = {member: value for member, value in record.items() if member != "within"}
+                classes[name] = rest | ({"within": within} if within else {})
+        if classes:
+            found[kind] = family | {"classes": classes}
+    return found
+
+
+def _renew(before: Record, results: list[Result], *, same_sources: bool) -> Record:
+    """Return a family with new results; its classes that have none stay as they were.
+
+    What was learned of the same sources before stays, too, where the new result knows less: a compile has only so much
+    time, and chance in what it draws.
+    """
+    old: dict[str, Record] = before.get("classes", {})
+    better = [one for one in results if not (same_sources and one.name in old and _knows_less(one, old[one.name]))]
+    kept = old.keys() - {result.name for result in better}
+    family: Record = dict(before) if kept else {"defaults": {}, "parts": {}, "aliases": {}, "classes": {}}
+    classes = {name: old[name] for name in kept}
+    for result in better:
         if result.record is None or result.shared is None:
-            refused[result.name] = result.reason
             continue
-        classes.setdefault(result.name, []).append(result.model_type)
-        family = families.setdefault(result.model_type, {"defaults": {}, "parts": {}, "aliases": {}, "classes": {}})
         for part in ("defaults", "parts", "aliases"):
             family[part] = _joined(family[part], result.shared[part])
         if "auto" in result.shared and result.shared["parts"]:
             family |= {name: result.shared[name] for name in ("auto", "flat")}
         fixed = {"fixed": True} if result.narrow == ONLY_DEFAULTS else {}
-        within = cache.within(result.model_type, result.name)
-        family["classes"][result.name] = result.record | fixed | ({"within": within} if within else {})
-    for family in families.values():
-        for record in family["classes"].values():
-            if record.get("fixed"):
-                record["given"] = [_as_known(pin, family["defaults"]) for pin in record["given"]]
-    index = {
+        within = old.get(result.name, {}).get("within") if same_sources else None
+        classes[result.name] = result.record | fixed | ({"within": within} if within else {})
+    for record in classes.values():
+        if record.get("fixed"):
+            record["given"] = [_as_known(pin, family["defaults"]) for pin in record["given"]]
+    return family | {"classes": dict(sorted(classes.items()))}
+
+
+def _knows_less(result: Result, before: Record) -> bool:
+    """Whether a record that is there takes more configs: it is of more than the defaults, or assumes less."""
+    if result.record is None:
+        return True
+    fixed = result.narrow == ONLY_DEFAULTS
+    if fixed != before.get("fixed", False):
+        return fixed
+    return len(result.record["given"]) > len(before["given"])
+
+
+class Written(NamedTuple):
+    """How the data changed, and what could not be written."""
+
+    changes: list[str]
+    stale: list[str]
+    """Model types whose override no longer fits what was learned, or fails a proof: they ship as before."""
+
+
+def write_results(results: list[Result], cache: Cache, data: Path, learned: Path = LEARNED) -> Written:
+    """Bring the data up to date with results, and what was learned beside the overrides."""
+    index, before, stale = read_index(data), read_learned(data, learned), []
+    families = assemble(results, before, index, cache)
+    shipped = families | {kind: family for kind, family in read_families(data).items() if kind in OVERRIDES}
+    for kind in sorted({result.model_type for result in results} & OVERRIDES.keys()):
+        if why := _correct(kind, families, shipped):
+            stale.append(f"{kind}: {why}")
+            families[kind] = before[kind]
+    changes = write(learned, {kind: family for kind, family in families.items() if kind in OVERRIDES})
+    return Written(changes + write(data, shipped | {INDEX: _index(results, shipped, index, cache)}), stale)
+
+
+def _correct(kind: str, learned: Families, shipped: Families) -> str:
+    """Put the corrected family where it ships; return why that cannot be, or ''."""
+    if kind not in learned:
+        return "the compiler learned none of its classes"
+    try:
+        family = apply(OVERRIDES[kind], learned[kind])
+    except StaleOverride as error:
+        return str(error)
+    if failures := disprove(kind, family):
+        return "; ".join(f"{name}: {why}" for name, why in failures.items())
+    shipped[kind] = family
+    return ""
+
+
+def _index(results: Iterable[Result], shipped: Families, before: Record, cache: Cache) -> Record:
+    """Return the index: classes with their model types, base classes, what could not be compiled, fingerprints."""
+    classes = index_classes(shipped)
+    refused = before["refused"] | {result.name: result.reason for result in results if result.record is None}
+    renewed = {result.model_type for result in results}
+    return {
         "transformers": VERSION,
-        "classes": dict(sorted(classes.items())),
+        "classes": classes,
         "bases": {kind: name for kind, name in sorted(base_classes().items()) if name in classes or name in refused},
         "refused": {name: reason for name, reason in sorted(refused.items()) if name not in classes},
-        "fingerprints": {kind: fingerprints[kind] for kind in sorted(families)},
+        "fingerprints": {
+            kind: cache.fingerprint(kind) if kind in renewed else before["fingerprints"][kind]
+            for kind in sorted(shipped)
+        },
     }
-    files = {f"{kind}.json": _text(family) for kind, family in families.items()}
-    return files | {"index.json": _text(index)}
 
 
 def _joined(one: Record, other: Record) -> Record:
@@ -155,26 +251,3 @@ def _as_known(pin: str, defaults: Record) -> str:
     """A pin of a class that saw its defaults only: to be null, where another class knows the default, is to be that."""
     path = pin.removesuffix(" is None")
     return pin if path == pin or defaults.get(path) is None else equal_to(path, defaults[path])
-
-
-def _text(found: Any) -> str:
-    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
-
-
-def write(folder: Path, files: Files, everything: bool) -> list[str]:
-    """Bring the data up to date; returns how it changed. With `everything`, files of no known type go away."""
-    folder.mkdir(parents=True, exist_ok=True)
-    changes: list[str] = []
-    before = {file.name: file.read_text() for file in sorted(folder.glob("*.json"))}
-    for name in sorted(before.keys() | files.keys()):
-        if name not in files and not everything:
-            continue
-        old, new = before.get(name, ""), files.get(name, "")
-        if old == new:
-            continue
-        changes += unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="", n=0)
-        if new:
-            (folder / name).write_text(new)
-        else:
-            (folder / name).unlink()
-    return changes

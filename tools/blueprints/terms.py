@@ -32,13 +32,13 @@ def _alike(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-_BINARY: Mapping[str, Callable[[Any, Any], Any]] = {
+BINARY: Mapping[str, Callable[[Any, Any], Any]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv,
     "%": operator.mod, "**": operator.pow, "max": max, "min": min, "<": operator.lt, "<=": operator.le,
     ">": operator.gt, ">=": operator.ge, "==": _alike, "!=": lambda a, b: not _alike(a, b), "gcd": math.gcd,
     "has": operator.contains, "sw": str.startswith,
 }  # fmt: skip
-_UNARY: Mapping[str, Callable[[Any], Any]] = {
+UNARY: Mapping[str, Callable[[Any], Any]] = {
     "neg": operator.neg, "int": int, "round": round, "ceil": math.ceil, "floor": math.floor, "float": float, "abs": abs,
     "bit_length": int.bit_length, "sqrt": math.sqrt, "log2": math.log2, "log": math.log, "lower": str.lower,
 }  # fmt: skip
@@ -88,9 +88,9 @@ def value(term: Term, env: Env, at: tuple[int, ...] = ()) -> Any:  # noqa: C901 
             return bool(value(term[1], env, at))
         if tag == "in":
             return value(term[1], env, at) in value(term[2], env, at)
-        if tag in _UNARY:
-            return _UNARY[tag](value(term[1], env, at))
-        return _BINARY[tag](value(term[1], env, at), value(term[2], env, at))
+        if tag in UNARY:
+            return UNARY[tag](value(term[1], env, at))
+        return BINARY[tag](value(term[1], env, at), value(term[2], env, at))
     except _ERRORS:
         raise Unknown from None
 

@@ -1,0 +1,71 @@
+"""The data files as families: read, joined with new results, corrected by the overrides, written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from difflib import unified_diff
+from pathlib import Path
+from typing import Any
+
+from tools.blueprints.overrides import LEARNED, OVERRIDES
+from tools.blueprints.overrides.changes import apply
+
+Record = dict[str, Any]
+Families = dict[str, Record]
+"""What a config class's classes share, and the record of each, by model type."""
+
+INDEX = "index"
+
+
+def to_text(content: Any) -> str:
+    """Return a data file's text."""
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def read_families(folder: Path) -> Families:
+    """Return every family of a folder."""
+    return {file.stem: json.loads(file.read_text()) for file in sorted(folder.glob("*.json")) if file.stem != INDEX}
+
+
+def read_index(folder: Path) -> Record:
+    """Return the index of a folder; an empty one where there is none."""
+    file = folder / f"{INDEX}.json"
+    empty: Record = {"classes": {}, "bases": {}, "refused": {}, "fingerprints": {}}
+    return json.loads(file.read_text()) if file.exists() else empty
+
+
+def read_learned(data: Path, learned: Path = LEARNED) -> Families:
+    """Return every family as the compiler learned it: of those with an override, the record beside the override."""
+    return read_families(data) | read_families(learned)
+
+
+def correct(families: Mapping[str, Record]) -> Families:
+    """Return the families that ship, of those that were learned. Raises StaleOverride."""
+    return {kind: apply(OVERRIDES[kind], found) if kind in OVERRIDES else found for kind, found in families.items()}
+
+
+def index_classes(families: Mapping[str, Record]) -> dict[str, list[str]]:
+    """Return the model types of each class."""
+    found: dict[str, list[str]] = {}
+    for kind in sorted(families):
+        for name in families[kind]["classes"]:
+            found.setdefault(name, []).append(kind)
+    return dict(sorted(found.items()))
+
+
+def write(folder: Path, contents: Mapping[str, Any]) -> list[str]:
+    """Bring a folder up to date, and return how its lines changed. Files that have no content any more go away."""
+    folder.mkdir(parents=True, exist_ok=True)
+    before = {file.stem: file.read_text() for file in sorted(folder.glob("*.json"))}
+    changes: list[str] = []
+    for stem in sorted(before.keys() | contents.keys()):
+        old, new = before.get(stem, ""), to_text(contents[stem]) if stem in contents else ""
+        if old == new:
+            continue
+        changes += unified_diff(old.splitlines(), new.splitlines(), stem, stem, lineterm="", n=0)
+        if new:
+            (folder / f"{stem}.json").write_text(new)
+        else:
+            (folder / f"{stem}.json").unlink()
+    return changes

@@ -1,0 +1,152 @@
+"""What an override is, and how it changes what the compiler learned of a model type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Record = dict[str, Any]
+Config = Mapping[str, Any]
+
+
+class StaleOverride(Exception):
+    """What the compiler learned no longer holds what an override replaces: a person must look at both."""
+
+
+class Change(Protocol):
+    """One change of the record of a class."""
+
+    def apply(self, record: Record, learned: Mapping[str, Record]) -> None:
+        """Change a record in place, one of those that were `learned`.
+
+        Raises StaleOverride when there is nothing to change.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Put clauses in place of the learned ones that match a pattern as a whole; without clauses, remove those."""
+
+    section: str
+    pattern: str
+    clauses: tuple[str, ...] = ()
+
+    def apply(self, record: Record, learned: Mapping[str, Record]) -> None:  # noqa: ARG002
+        clauses: list[str] = record[self.section]
+        matching = [index for index, clause in enumerate(clauses) if re.fullmatch(self.pattern, clause)]
+        if not matching:
+            raise StaleOverride(f"no learned clause of {self.section} matches {self.pattern!r}")
+        before = clauses[: matching[0]]
+        after = [clause for index, clause in enumerate(clauses) if index > matching[0] and index not in matching]
+        record[self.section] = [*before, *self.clauses, *after]
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Remove those of some clauses that were learned."""
+
+    section: str
+    clauses: frozenset[str]
+
+    def apply(self, record: Record, learned: Mapping[str, Record]) -> None:  # noqa: ARG002
+        kept = [clause for clause in record[self.section] if clause not in self.clauses]
+        if len(kept) == len(record[self.section]):
+            raise StaleOverride(f"{self.section} holds none of the clauses to remove")
+        record[self.section] = kept
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Put clauses after the learned ones."""
+
+    section: str
+    clauses: tuple[str, ...]
+
+    def apply(self, record: Record, learned: Mapping[str, Record]) -> None:  # noqa: ARG002
+        if known := set(self.clauses) & set(record[self.section]):
+            raise StaleOverride(f"{self.section} holds {min(known)!r} already")
+        record[self.section] = [*record[self.section], *self.clauses]
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Replace a part of each learned clause that holds it."""
+
+    section: str
+    part: str
+    replacement: str
+
+    def apply(self, record: Record, learned: Mapping[str, Record]) -> None:  # noqa: ARG002
+        changed = [clause.replace(self.part, self.replacement) for clause in record[self.section]]
+        if changed == record[self.section]:
+            raise StaleOverride(f"no learned clause of {self.section} holds {self.part!r}")
+        record[self.section] = changed
+
+
+@dataclass(frozen=True, slots=True)
+class SetFields:
+    """Set the kinds of value that a class takes of some fields; None removes a field."""
+
+    kinds: Mapping[str, str | None]
+
+    def apply(self, record: Record, learned: Mapping[str, Record]) -> None:  # noqa: ARG002
+        fields = {**record["fields"], **self.kinds}
+        changed = {path: kinds for path, kinds in sorted(fields.items()) if kinds is not None}
+        if changed == record["fields"]:
+            raise StaleOverride(f"the fields {', '.join(self.kinds)} are learned already")
+        record["fields"] = changed
+
+
+@dataclass(frozen=True, slots=True)
+class Wrap:
+    """Take the record of the class that this one wraps, where only its own defaults could be learned of this one."""
+
+    wrapped: str
+    prefix: str
+    """How the names of the wrapped class's tensors begin here."""
+
+    def apply(self, record: Record, learned: Mapping[str, Record]) -> None:
+        if self.wrapped not in learned:
+            raise StaleOverride(f"{self.wrapped} is not learned")
+        base = learned[self.wrapped]
+        record.pop("fixed", None)
+        record.update(base, tensors=[self.prefix + clause for clause in base["tensors"]])
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What replaces learned clauses of a model type's classes."""
+
+    reason: str
+    """Why the compiler cannot learn this, and where transformers says it."""
+    classes: Mapping[str, Sequence[Change]]
+    proofs: Sequence[Config]
+    """Configs of which every class must count tensor by tensor what transformers builds."""
+    refused: Sequence[Config]
+    """Configs that every class must refuse."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Fields that the compiler never saw, each with its default."""
+
+
+def apply(override: Override, family: Mapping[str, Any]) -> Record:
+    """Return the family that ships (what a model type's classes share, and their records), of the one that was learned.
+
+    Raises StaleOverride with the class and the clause that is not there.
+    """
+    classes: Mapping[str, Record] = family["classes"]
+    if unknown := override.classes.keys() - classes.keys():
+        raise StaleOverride(f"{min(unknown)} is not learned")
+    changed = {name: _change(name, classes, override.classes.get(name, ())) for name in classes}
+    return {**family, "defaults": {**family["defaults"], **override.defaults}, "classes": changed}
+
+
+def _change(name: str, learned: Mapping[str, Record], changes: Sequence[Change]) -> Record:
+    changed = dict(learned[name])
+    for change in changes:
+        try:
+            change.apply(changed, learned)
+        except StaleOverride as error:
+            raise StaleOverride(f"{name}: {error}") from None
+    return changed

@@ -1,0 +1,15 @@
+"""Gemma 4's text model: layers with attention heads of their own."""
+
+from tools.blueprints.overrides.changes import Override
+from tools.blueprints.overrides.layer_configs import DEFAULTS, GEMMA4_REASON, gemma4, proofs, refused
+
+OVERRIDE = Override(
+    reason=GEMMA4_REASON,
+    classes={
+        "Gemma4ForCausalLM": gemma4("model.", "").changes(),
+        "Gemma4TextModel": gemma4("", "").changes(),
+    },
+    proofs=proofs(),
+    refused=refused(),
+    defaults=DEFAULTS,
+)
