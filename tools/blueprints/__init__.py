@@ -1,1 +1,1 @@
-"""Compiles transformers' classes into blueprints: run on symbolic configs, learn, verify against the classes."""
+"""The compiler of blueprints: it runs transformers' classes on symbolic configs, learns, and verifies the result."""

@@ -1,4 +1,4 @@
-"""python -m tools.blueprints: compile what changed, write the data, say what that changed."""
+"""python -m tools.blueprints: compile what changed, write the data, print how the data changed."""
 
 from __future__ import annotations
 
@@ -37,12 +37,14 @@ def main() -> int:
         waiting = [pair for pair in wanted if _stale(cache.get(*pair), options.again)]
         print(f"{len(wanted)} classes, {len(waiting)} to compile", flush=True)
         print(f"compiled {_compile(waiting, cache, options.jobs, options.seconds)}")
-    results = [result for pair in pairs() if (result := cache.get(*pair)) is not None]
+    results = filter(None, (cache.get(*pair) for pair in pairs()))
     written = write_results(results, cache, options.data, options.learned)
     print("\n".join(written.changes[: options.lines]))
     print(f"{len(written.changes)} lines of the data changed")
-    for stale in written.stale:
-        print(f"the override no longer holds, and what ships was kept: {stale}")
+    for name in written.kept:
+        print(f"more is known of it already, of the same sources, and was kept: {name}")
+    for model_type, why in written.stale.items():
+        print(f"the override no longer holds, and what ships was kept: {model_type}: {why}")
     return int(bool(written.stale))
 
 
@@ -90,10 +92,10 @@ def _compile(waiting: list[tuple[str, str]], cache: Cache, jobs: int, seconds: f
 
 
 def _by_type(waiting: list[tuple[str, str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    names_by_type: dict[str, list[str]] = {}
     for model_type, name in waiting:
-        found.setdefault(model_type, []).append(name)
-    return found
+        names_by_type.setdefault(model_type, []).append(name)
+    return names_by_type
 
 
 def _find_parts(wanted: list[tuple[str, str]], cache: Cache) -> None:
@@ -101,9 +103,9 @@ def _find_parts(wanted: list[tuple[str, str]], cache: Cache) -> None:
     shipped = set(iterate_classes())
     for model_type, name in wanted:
         if (model_type, name) in shipped and load_family(model_type).auto and cache.within(model_type, name) is None:
-            found = parts.within(load_blueprint(model_type, name))
-            cache.put_within(model_type, name, found)
-            print(f"{model_type} {name}: {found}", flush=True)
+            slots = parts.within(load_blueprint(model_type, name))
+            cache.put_within(model_type, name, slots)
+            print(f"{model_type} {name}: {slots}", flush=True)
 
 
 def _check(wanted: list[tuple[str, str]], options: argparse.Namespace) -> int:
@@ -112,9 +114,9 @@ def _check(wanted: list[tuple[str, str]], options: argparse.Namespace) -> int:
     chosen = [pair for pair in wanted if pair in shipped] if options.names else sample(options.check, options.seed)
     wrong = 0
     for model_type, name in chosen:
-        found = check(model_type, name, options.seconds, options.seed)
-        print(f"{model_type} {name}: {found}", flush=True)
-        wrong += bool(found.wrong)
+        outcome = check(model_type, name, options.seconds, options.seed)
+        print(f"{model_type} {name}: {outcome}", flush=True)
+        wrong += bool(outcome.wrong)
     ships, learned = read_families(options.data), read_families(options.learned)
     overridden = OVERRIDES.keys() & {pair[0] for pair in wanted}
     for model_type in sorted(overridden):

@@ -1,4 +1,4 @@
-"""What a blueprint takes for granted: questions that always had one answer, fields that never changed."""
+"""The assumptions of a blueprint: comparisons that had one outcome in every run, fields that never changed."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ _SLOT = frozenset(("S",))
 _NUMBERS = frozenset(("<", "<=", ">", ">=", "==", "!="))
 
 
-def assumed(phases: Sequence[Phase], never: frozenset[str] = frozenset()) -> list[str]:
+def find_assumptions(phases: Sequence[Phase], never: frozenset[str] = frozenset()) -> list[str]:
     """The questions that were asked in these runs with one answer only, each as what must hold."""
     outcomes: dict[Term, set[bool]] = {}
     for phase in phases:
         for atom, seen in phase.trace.branches.items():
             outcomes.setdefault(skeleton(atom, []), set()).update(seen)
-    found: dict[str, None] = dict.fromkeys(_looked_up(outcomes))
-    alike: dict[Term, set[Term]] = {}
+    clauses: dict[str, None] = dict.fromkeys(_looked_up(outcomes))
+    same_form: dict[Term, set[Term]] = {}
     for atom in outcomes:
-        alike.setdefault(_unnumbered(atom), set()).add(atom)
+        same_form.setdefault(_unnumbered(atom), set()).add(atom)
     for atom, seen in outcomes.items():
         if atom[0] == "==" and isinstance(atom[2][1], str) and seen == {True}:
             continue
         if len(seen) == 2 or _echo(atom, phases) or never.issuperset(paths(atom)):
             continue
         if mentions(atom, _SLOT):
-            found.update(dict.fromkeys(_of_blocks(atom, phases)))
+            clauses.update(dict.fromkeys(_of_blocks(atom, phases)))
         elif whole(atom) and not _float_only(atom, phases):
-            others = alike[_unnumbered(atom)]
+            others = same_form[_unnumbered(atom)]
             unseen = len(others) >= _VARIED and not any(others <= phase.trace.branches.keys() for phase in phases)
-            found[_conditional(atom, next(iter(seen)), phases, unseen)] = None
-    return [assumption for assumption in found if assumption]
+            clauses[_conditional(atom, next(iter(seen)), phases, unseen)] = None
+    return [assumption for assumption in clauses if assumption]
 
 
 def _looked_up(outcomes: Mapping[Term, set[bool]]) -> Iterator[str]:
     """Strings that are keys of a table: those that were looked up, and of activations all that hold no parameters."""
-    found: dict[Term, set[str]] = {}
-    asked: set[Term] = set()
+    compared: dict[Term, set[str]] = {}
+    refuted: set[Term] = set()
     for atom, seen in outcomes.items():
         if atom[0] == "==" and atom[2][0] == "c" and isinstance(atom[2][1], str) and whole(atom):
-            found.setdefault(atom[1], set()).add(atom[2][1])
+            compared.setdefault(atom[1], set()).add(atom[2][1])
             if False in seen:
-                asked.add(atom[1])
-    for term, words in found.items():
-        if term not in asked:
-            unlike = sorted(words - ACTIVATIONS)
+                refuted.add(atom[1])
+    for term, words in compared.items():
+        if term not in refuted:
+            others = sorted(words - ACTIVATIONS)
             options = [activation(text(term))] if words & ACTIVATIONS else []
-            options += [f"{text(term)} == {word!r}" for word in unlike]
+            options += [f"{text(term)} == {word!r}" for word in others]
             yield " or ".join(options)
 
 
@@ -62,20 +62,21 @@ def _echo(atom: Term, phases: Sequence[Phase]) -> bool:
     """A number compared with the length of what was made as long as it, or a word looked for in the list that it was
     taken from: each run asks of its own."""
     if atom[0] == "in" and atom[1][0] == "c" and atom[2][0] == "l":
-        asked = {
+        lookups = {
             other for phase in phases for other in phase.trace.branches if other[0] == "in" and other[2] == atom[2]
         }
-        return len(asked) > 1 and any(_answer(atom, phase) is False for phase in phases)
+        return len(lookups) > 1 and any(_answer(atom, phase) is False for phase in phases)
     if atom[0] not in _NUMBERS or atom[2][0] != "c" or not isinstance(atom[2][1], int) or atom[1][0] == "c":
         return False
-    if not all(_equals(atom, phase) for phase in asked_in(atom, phases)):
+    if not all(_equals(atom, phase) for phase in phases_that_compare(atom, phases)):
         return False
-    own: dict[int, set[int]] = {}  # by run, what the number was compared with and equal to; a run may ask for more
-    for place, phase in enumerate(phases):
+    # By run, what the number was compared with and equal to; a run may ask for more.
+    equal_by_run: dict[int, set[int]] = {}
+    for run, phase in enumerate(phases):
         for other in phase.trace.branches:
             if other[:2] == atom[:2] and other[2][0] == "c" and isinstance(other[2][1], int):
-                own.setdefault(place, set()).update({other[2][1]} if _equals(other, phase) else ())
-    return all(own.values()) and len(set().union(*own.values())) > 1
+                equal_by_run.setdefault(run, set()).update({other[2][1]} if _equals(other, phase) else ())
+    return all(equal_by_run.values()) and len(set().union(*equal_by_run.values())) > 1
 
 
 def _equals(atom: Term, phase: Phase) -> bool:
@@ -104,21 +105,21 @@ def _conditional(atom: Term, outcome: bool, phases: Sequence[Phase], unseen: boo
     silent = [phase for phase in phases if _answer(atom, phase) not in (None, outcome)]
     if not silent:
         return statement
-    flags = {path for phase in phases for path, given in phase.env.items() if isinstance(given, bool)}
+    flags = {path for phase in phases for path, value in phase.env.items() if isinstance(value, bool)}
     for flag in sorted(flags):
         for state in (True, False):
-            asked = [phase for phase in phases if atom in phase.trace.branches]
-            if all(p.env.get(flag) is state for p in silent) and not any(p.env.get(flag) is state for p in asked):
+            comparing = [phase for phase in phases if atom in phase.trace.branches]
+            if all(p.env.get(flag) is state for p in silent) and not any(p.env.get(flag) is state for p in comparing):
                 return f"{statement} or {'' if state else 'not '}{flag}"
     for path in sorted({path for phase in phases for path in phase.env}):
         if all(p.env.get(path) is None for p in silent) and all(
-            p.env.get(path) is not None for p in asked_in(atom, phases)
+            p.env.get(path) is not None for p in phases_that_compare(atom, phases)
         ):
             return f"{statement} or {path} is None"
     return "" if unseen else statement
 
 
-def asked_in(atom: Term, phases: Sequence[Phase]) -> Iterator[Phase]:
+def phases_that_compare(atom: Term, phases: Sequence[Phase]) -> Iterator[Phase]:
     """The runs in which an atom was asked."""
     return (phase for phase in phases if atom in phase.trace.branches)
 

@@ -1,4 +1,4 @@
-"""The rows that a guard is learned over, and the atoms that may stand in it: what code asked, and simple questions."""
+"""The rows that a guard is learned over, and the atoms that it may hold: comparisons of the code, simple tests."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tools.blueprints.fitting import Seen, candidates, fit, table, varied
 from tools.blueprints.formulas import Literal
 from tools.blueprints.phases import Phase
 from tools.blueprints.symbolic import IDENTITIES
-from tools.blueprints.terms import Term, Unknown, filled, holds, mentions, paths, size, skeleton, value
+from tools.blueprints.terms import Term, Unknown, fill, holds, mentions, paths, size, skeleton, value
 
 At = tuple[int, ...]
-_MOST_ALTERNATIVES = 4
-_MOST_BLOCKS = 200
+_MAX_ALTERNATIVES = 4
+_MAX_BLOCKS = 200
 _NUMBERED = re.compile(r"(?P<word>(?:\w*[^\W\d])?)(?P<number>\d+)", re.ASCII)
 _PACE = re.compile(
     r"layer|depth|block|stage|repeats|period|interval|freq|every|offset|pattern|replace|idx|index|group_size|_step$|"
@@ -29,19 +29,19 @@ _NUMBERS = frozenset(("c", "S"))
 _COMPARISONS = frozenset(("<", "<=", ">", ">=", "==", "!="))
 
 
-def numbered(phases: Sequence[Phase]) -> frozenset[str]:
+def find_numbered_words(phases: Sequence[Phase]) -> frozenset[str]:
     """The words that are numbered from 0 on, in one run further than in another: expert_0, expert_1; and no word."""
-    found: dict[tuple[str, str], dict[int, set[int]]] = {}
+    numbers_by_word: dict[tuple[str, str], dict[int, set[int]]] = {}
     for run, phase in enumerate(phases):
         for name in phase.facts:
-            *own, _ = name.split(".")
-            for place, step in enumerate(own):
+            *parents, _ = name.split(".")
+            for position, step in enumerate(parents):
                 if match := _NUMBERED.fullmatch(step):
-                    runs = found.setdefault((".".join(own[:place]), match["word"]), {})
+                    runs = numbers_by_word.setdefault((".".join(parents[:position]), match["word"]), {})
                     runs.setdefault(run, set()).add(int(match["number"]))
     return _PLAIN | {
         word
-        for (_, word), runs in found.items()
+        for (_, word), runs in numbers_by_word.items()
         if all(max(numbers) < len(numbers) for numbers in runs.values()) and len(set(map(len, runs.values()))) > 1
     }
 
@@ -50,9 +50,9 @@ def template(name: str, words: frozenset[str] = _PLAIN) -> tuple[str, At]:
     """'h.3.e_2.w' -> 'h.{0}.e_{1}.w', (3, 2) with e_ among the words; a tensor that is but a number itself keeps it"""
     steps: list[str] = []
     at: list[int] = []
-    own = name.split(".")
-    for place, step in enumerate(own):
-        match = _NUMBERED.fullmatch(step) if place < len(own) - 1 or "[" in name else None
+    name_steps = name.split(".")
+    for position, step in enumerate(name_steps):
+        match = _NUMBERED.fullmatch(step) if position < len(name_steps) - 1 or "[" in name else None
         if match and match["word"] in words:
             steps.append(f"{match['word']}{{{len(at)}}}")
             at.append(int(match["number"]))
@@ -65,7 +65,7 @@ def template(name: str, words: frozenset[str] = _PLAIN) -> tuple[str, At]:
 class Domain:
     """The rows of names that stand in the same blocks, and the literals over them."""
 
-    places: dict[tuple[int, At], int]
+    row_of: dict[tuple[int, At], int]
     full: int
     literals: list[Literal]
     counts: tuple[Term, ...]
@@ -79,22 +79,22 @@ class Domain:
         """The rows of instances, as bits; and how many are no row."""
         rows = outside = 0
         for instance in instances:
-            if (place := self.places.get(instance)) is None:
+            if (row := self.row_of.get(instance)) is None:
                 outside += 1
             else:
-                rows |= 1 << place
+                rows |= 1 << row
         return rows, outside
 
     def table(self, wanted: int) -> Term | None:
         """The indices themselves, where presence depends on nothing else."""
         if not self.counts:
             return None
-        found: dict[At, bool] = {}
-        for (_, at), place in self.places.items():
-            there = bool(wanted >> place & 1)
-            if found.setdefault(at, there) != there:
+        present: dict[At, bool] = {}
+        for (_, at), row in self.row_of.items():
+            there = bool(wanted >> row & 1)
+            if present.setdefault(at, there) != there:
                 return None
-        return ("inset", tuple(sorted(at for at, there in found.items() if there)))
+        return ("inset", tuple(sorted(at for at, there in present.items() if there)))
 
 
 class Domains:
@@ -105,13 +105,13 @@ class Domains:
         self.failures: list[str] = []
         self._lengths: dict[str, dict[tuple[int, At], int]] = {}
         for name, run, at in instances:
-            for axis, place in enumerate(at):
+            for axis, index in enumerate(at):
                 lengths = self._lengths.setdefault(_container(name, axis), {})
                 key = run, at[:axis]
-                lengths[key] = max(lengths.get(key, 0), place + 1)
+                lengths[key] = max(lengths.get(key, 0), index + 1)
         self._counts: dict[str, tuple[Term, list[Term]]] = {}
         self._domains: dict[tuple[str, ...], Domain] = {}
-        self._atoms = self._asked()
+        self._atoms = self._compared_atoms()
         self._read = {path for phase in phases for path, _ in phase.trace.reads}
         alone = (set(paths(atom)) for atom in self._atoms if atom[0] in _COMPARISONS and mentions(atom, _NUMBERS))
         self._compared = {path for compared in alone if len(compared) == 1 for path in compared}
@@ -136,25 +136,25 @@ class Domains:
             self._domains[containers] = self._domain(containers)
         return self._domains[containers]
 
-    def _asked(self) -> list[Term]:
+    def _compared_atoms(self) -> list[Term]:
         """The comparisons of all runs, with slots for the indices of loops; and which fields were null, true, lists."""
-        found: dict[Term, None] = {}
+        atoms: dict[Term, None] = {}
         reads: dict[str, None] = {}
         for phase in self.phases:
             for atom in phase.trace.branches:
-                found[skeleton(atom, [])] = None
+                atoms[skeleton(atom, [])] = None
             reads.update((path, None) for path, _ in phase.trace.reads)
         envs = [phase.env for phase in self.phases]
         paths = {path for env in envs for path in env}
         for path in sorted({*reads, *paths}):
             kinds = {None if env.get(path) is None else type(env[path]) for env in envs}
             if None in kinds and len(kinds) > 1:
-                found[("isnone", path)] = None
+                atoms[("isnone", path)] = None
             if {env.get(path) for env in envs if isinstance(env.get(path), bool)} == {True, False}:
-                found[("t", ("f", path))] = None
+                atoms[("t", ("f", path))] = None
             if list in kinds and len(kinds - {None}) > 1:
-                found[("isl", path)] = None
-        return list(found)
+                atoms[("isl", path)] = None
+        return list(atoms)
 
     def _count(self, container: str) -> tuple[Term, list[Term]]:
         """How many blocks a container has; where no one term says, the most of several."""
@@ -190,11 +190,13 @@ class Domains:
     def _most_of(self, container: str, left: list[Seen]) -> tuple[Term, list[Term]]:
         chosen: list[Term] = []
         lengths = (phase.facts.get(container.removesuffix(".") + "]") for phase in self.phases)
-        told = list(dict.fromkeys(fact.terms[0] for fact in lengths if fact is not None))  # where it is a list's
-        while left and len(chosen) < _MOST_ALTERNATIVES:
+        list_lengths = list(
+            dict.fromkeys(fact.terms[0] for fact in lengths if fact is not None)
+        )  # where it is a list's
+        while left and len(chosen) < _MAX_ALTERNATIVES:
             largest = max(left, key=lambda one: one.value)
             likely = [term for term in candidates(largest, self.phases)[:120] if _counts(term)]
-            options = [*told, ("c", largest.value), *likely]  # of equals the first
+            options = [*list_lengths, ("c", largest.value), *likely]  # of equals the first
             best = max(options, key=lambda term: sum(self._is(term, one) for one in left))
             chosen.append(best)
             left = [one for one in left if not self._is(best, one)]
@@ -204,20 +206,20 @@ class Domains:
 
     def _is(self, term: Term, one: Seen) -> bool:
         try:
-            return type(found := value(term, self.phases[one.run].env, one.at)) is int and bool(found == one.value)
+            return type(number := value(term, self.phases[one.run].env, one.at)) is int and bool(number == one.value)
         except Unknown:
             return False
 
     def _domain(self, containers: tuple[str, ...]) -> Domain:
         counts = [self._count(container) for container in containers]
-        places: dict[tuple[int, At], int] = {}
+        row_of: dict[tuple[int, At], int] = {}
         for run in range(len(self.phases)):
             for at in self._rows(run, [term for term, _ in counts], ()):
-                places[run, at] = len(places)
-        domain = Domain(places, (1 << len(places)) - 1, [], tuple(term for term, _ in counts))
+                row_of[run, at] = len(row_of)
+        domain = Domain(row_of, (1 << len(row_of)) - 1, [], tuple(term for term, _ in counts))
         literals: dict[tuple[int, str], Literal] = {}  # of those that hold alike, the simplest; each about a null field
         for term, cost in self._questions(counts):
-            rows = self._where(term, places, bool(containers))
+            rows = self._where(term, row_of, bool(containers))
             key = rows, term[1] if term[0] == "isnone" else ""
             if rows not in (0, domain.full) and (key not in literals or literals[key].cost > cost):
                 literals[key] = Literal(cost, rows, term)
@@ -232,15 +234,15 @@ class Domains:
             number = value(counts[len(at)], self.phases[run].env, at)
         except Unknown:
             return
-        for place in range(min(number, _MOST_BLOCKS) if isinstance(number, int) else 0):
-            yield from self._rows(run, counts, (*at, place))
+        for index in range(min(number, _MAX_BLOCKS) if isinstance(number, int) else 0):
+            yield from self._rows(run, counts, (*at, index))
 
-    def _where(self, term: Term, places: dict[tuple[int, At], int], indexed: bool) -> int:
+    def _where(self, term: Term, row_of: dict[tuple[int, At], int], indexed: bool) -> int:
         """The rows where an atom holds."""
         constant = not indexed or not mentions(term, frozenset(("n",)))
         by_run: dict[int, bool] = {}
         rows = 0
-        for (run, at), place in places.items():
+        for (run, at), row in row_of.items():
             if constant:
                 if run not in by_run:
                     by_run[run] = holds(term, self.phases[run].env)
@@ -248,7 +250,7 @@ class Domains:
             else:
                 there = holds(term, self.phases[run].env, at)
             if there:
-                rows |= 1 << place
+                rows |= 1 << row
         return rows
 
     def _questions(self, counts: list[tuple[Term, list[Term]]]) -> Iterator[tuple[Term, float]]:
@@ -259,39 +261,39 @@ class Domains:
             elif len(self._atoms) <= 400 or size(atom) <= 8:
                 for axis in range(axes):
                     for shift in (0, 1, -1):
-                        yield filled(atom, _always(("n", axis, shift))), size(atom) + (3 if shift else 1)
+                        yield fill(atom, _always(("n", axis, shift))), size(atom) + (3 if shift else 1)
         for axis, (count, alternatives) in enumerate(counts):
             yield from self._of_index(axis, count, alternatives)
 
     def _of_index(self, axis: int, count: Term, alternatives: list[Term]) -> Iterator[tuple[Term, float]]:
-        own: Term = ("n", axis, 0)
+        index: Term = ("n", axis, 0)
         for path in sorted(self._lists):
-            yield from self._of_list(path, own, count)
-        yield ("==", own, ("c", 0)), 3
-        yield (">=", own, ("c", 2)), 6
+            yield from self._of_list(path, index, count)
+        yield ("==", index, ("c", 0)), 3
+        yield (">=", index, ("c", 2)), 6
         for bound in _BOUNDS:
-            yield ("<", own, ("c", bound)), 10
+            yield ("<", index, ("c", bound)), 10
         for by in (2, 3, 4):
             for rest in range(by):
-                yield ("==", ("%", own, ("c", by)), ("c", rest)), 6
+                yield ("==", ("%", index, ("c", by)), ("c", rest)), 6
         if count[0] != "maxl":
             yield ("==", ("n", axis, 1), count), 4
         for term in alternatives:
-            yield ("<", own, term), 5
+            yield ("<", index, term), 5
         for path in self._small():
-            yield ("<", own, ("f", path)), 8
-            yield ("==", ("%", own, ("f", path)), ("c", 0)), 9
+            yield ("<", index, ("f", path)), 8
+            yield ("==", ("%", index, ("f", path)), ("c", 0)), 9
             yield ("==", ("%", ("n", axis, 1), ("f", path)), ("c", 0)), 9
 
-    def _of_list(self, path: str, own: Term, count: Term) -> Iterator[tuple[Term, float]]:
-        item: Term = ("idx", path, own)
+    def _of_list(self, path: str, index: Term, count: Term) -> Iterator[tuple[Term, float]]:
+        item: Term = ("idx", path, index)
         if path in self._maps:
             yield ("t", item), 5
         for word in sorted(self._strings[path]):
             yield ("==", item, ("c", word)), 4
-            yield ("==", ("idx", path, ("%", own, ("len", path))), ("c", word)), 6
+            yield ("==", ("idx", path, ("%", index, ("len", path))), ("c", word)), 6
             if count == ("len", path):
-                yield ("==", own, ("nth", path, word, ("c", 0))), 6
+                yield ("==", index, ("nth", path, word, ("c", 0))), 6
 
     def _small(self) -> list[str]:
         """The fields that code compared with numbers, as with a layer's, and that could say at which layers."""

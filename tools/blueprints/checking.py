@@ -1,4 +1,4 @@
-"""The gate of a release: shipped blueprints against what transformers builds of configs that nobody saw before."""
+"""The gate of a release: shipped blueprints against what transformers builds of new configs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from paramcount.formats.huggingface.expressions import parse
 from tools.blueprints import gate
 from tools.blueprints.drawing import Drawer
 from tools.blueprints.explorer import Explorer
-from tools.blueprints.phases import Found
+from tools.blueprints.phases import BuiltTensor
 from tools.blueprints.probing import probes
-from tools.blueprints.rates import mistaken, sizing, unasked
-from tools.blueprints.raw import payload, written
+from tools.blueprints.rates import find_mistaken, find_unvaried, sizing
+from tools.blueprints.raw import payload, write_in_full
 from tools.blueprints.runs import build
 
 DRAWN = 12
@@ -48,45 +48,45 @@ def sample(number: int, seed: int) -> list[tuple[str, str]]:
 
 def check(model_type: str, name: str, seconds: float, seed: int) -> Checked:
     """Ask the gate about a shipped class: of its own config, and of random ones. Raises CannotBuild."""
-    found = load_blueprint(model_type, name)
+    shipped = load_blueprint(model_type, name)
     explorer = Explorer(model_type, name, seconds, seed=seed)
     start = payload(explorer.fields, explorer.start)
     truth = explorer.plain(explorer.start)
-    full = written(explorer.config_cls, model_type, start)
-    for own in (start, full):
-        if why := gate.difference(found, own, truth):
+    full = write_in_full(explorer.config_cls, model_type, start)
+    for stated_config in (start, full):
+        if why := gate.difference(shipped, stated_config, truth):
             return Checked(0, 0, f"its own config: {why}")
     built = partial(build, explorer.config_cls, explorer.model_cls)
-    numbers = sizing(full, truth, built) | unasked(found, explorer.asked, full)
-    if other := mistaken(full, numbers, built, partial(gate.difference, found)):
+    numbers = sizing(full, truth, built) | find_unvaried(shipped, explorer.compared, full)
+    if other := find_mistaken(full, numbers, built, partial(gate.difference, shipped)):
         return Checked(2, 0, f"its own config with another {' or '.join(sorted(other))}")
-    if unseen := _unseen(found, start, truth, random.Random(seed)):
+    if unseen := _unseen(shipped, start, truth, random.Random(seed)):
         return Checked(0, 0, f"the gate does not see that {unseen}")
-    if found.defaults_only:
+    if shipped.defaults_only:
         return Checked(2, 0, "")
     explorer.shrink()
     explorer.explore()
     explorer.find_relevant()
     drawer, counted, refused = Drawer(explorer), 2, 0
-    draws = (drawer.draw(only_numbers=place % 2 == 0) for place in range(2 * DRAWN))
-    for drawn in (*draws, *map(drawer.built, probes(found, explorer)[:PROBED])):
+    draws = (drawer.draw(only_numbers=number % 2 == 0) for number in range(2 * DRAWN))
+    for drawn in (*draws, *map(drawer.built, probes(shipped, explorer)[:PROBED])):
         if drawn is None:
             continue
         config = payload(explorer.fields, drawn[0])
-        why = gate.difference(found, config, drawn[1])
+        why = gate.difference(shipped, config, drawn[1])
         if why and not why.startswith(gate.REFUSED):
             return Checked(counted, refused, f"{config}: {why}")
         counted, refused = counted + (not why), refused + bool(why)
     return Checked(counted, refused, "")
 
 
-def _unseen(found: Blueprint, config: dict[str, Any], truth: dict[str, Found], chance: random.Random) -> str:
+def _unseen(shipped: Blueprint, config: dict[str, Any], truth: dict[str, BuiltTensor], chance: random.Random) -> str:
     """A fault in the blueprint that the gate does not see; empty: it sees each."""
-    always = [entry for entry in found.entries if entry.shape and not entry.guard.fields and not entry.guard.axes]
+    always = [entry for entry in shipped.entries if entry.shape and not entry.guard.fields and not entry.guard.axes]
     for entry in chance.sample(always, min(FAULTS, len(always))):
         larger = replace(entry, shape=(parse(f"({entry.shape[0].text}) + 1"), *entry.shape[1:]))
         for fault, instead in ((f"{entry.name} is larger", [larger]), (f"{entry.name} is missing", [])):
-            entries = tuple(other for one in found.entries for other in (instead if one is entry else [one]))
-            if not gate.difference(replace(found, entries=entries), config, truth):
+            entries = tuple(other for one in shipped.entries for other in (instead if one is entry else [one]))
+            if not gate.difference(replace(shipped, entries=entries), config, truth):
                 return fault
     return ""

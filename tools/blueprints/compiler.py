@@ -1,4 +1,4 @@
-"""Compiles one class: runs, learning, counter-examples, and the gate that it ships through."""
+"""The compiler of one class: runs, learning, counter-examples, and the gate that it ships through."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tools.blueprints.drawing import Drawer
 from tools.blueprints.explorer import CannotBuild, Explorer, Known
 from tools.blueprints.overrides import OVERRIDES
 from tools.blueprints.overrides.layer_configs import remove_layer_configs
-from tools.blueprints.phases import Found
+from tools.blueprints.phases import BuiltTensor
 from tools.blueprints.probing import probes
-from tools.blueprints.rates import mistaken, sizing, unasked
-from tools.blueprints.raw import Flat, payload, stated, written
+from tools.blueprints.rates import find_mistaken, find_unvaried, sizing
+from tools.blueprints.raw import Flat, payload, stated, write_in_full
 from tools.blueprints.records import Record
 from tools.blueprints.runs import build
 
@@ -28,15 +28,15 @@ _ROUNDS = 6
 _PINS = 6
 _DRAWS = 24
 _CLEAN = 2
-_MOST_REFUSED = 8
-_MOST_BLAMED = 6
-_MOST_CHOICES = 40
+_MAX_REFUSED = 8
+_MAX_SUSPECTED_CONFIGS = 6
+_MAX_CHOICES = 40
 HELD_OUT = {True: 12, False: 48}
 """Random configs, of other numbers only and of other structures, that a blueprint must agree with, not learned from."""
 
 ONLY_DEFAULTS = "only its defaults"
 
-FEWEST = 12
+MIN_VERIFIED_CONFIGS = 12
 """Of those, how many must have built and been counted."""
 
 
@@ -92,7 +92,7 @@ class _Compiler:
         self.explorer, self.drawer = explorer, Drawer(explorer)
         self.draft = Draft(explorer, {}, None)
         self.blueprint: Blueprint | None = None
-        self.full: dict[str, Found] = {}
+        self.full: dict[str, BuiltTensor] = {}
         self.full_payload: dict[str, Any] = {}
         self.rates: set[str] = set()  # those that size something, by their paths in that payload
         self.stated: Flat | None = None  # all fields, where only the defaults are known
@@ -120,7 +120,7 @@ class _Compiler:
             if rates:
                 explorer.pin(rates)
             elif attempt > 1 or explorer.left < 0:  # what was wrong may be enough to learn the rest
-                explorer.pin(self._blamed(wrong, attempt))
+                explorer.pin(self._find_suspects(wrong, attempt))
         result.reason = f"is not exact ({result.reason})"
 
     def _ship(self, result: Result) -> None:
@@ -147,23 +147,23 @@ class _Compiler:
         """The class's own defaults, as its config.json says them in full."""
         explorer = self.explorer
         start = payload(explorer.fields, explorer.start)
-        self.full_payload = written(explorer.config_cls, explorer.model_type, start)
+        self.full_payload = write_in_full(explorer.config_cls, explorer.model_type, start)
         if explorer.model_type in OVERRIDES:
             self.full_payload = remove_layer_configs(self.full_payload)
         self.full = build(explorer.config_cls, explorer.model_cls, self.full_payload, 60)
         self.rates = sizing(self.full_payload, self.full, self._built)
         explorer.sizing = set(map(explorer.fields.declared, self.rates))
 
-    def _built(self, config: Mapping[str, Any]) -> dict[str, Found]:
+    def _built(self, config: Mapping[str, Any]) -> dict[str, BuiltTensor]:
         return build(self.explorer.config_cls, self.explorer.model_cls, config)
 
     def _mistaken_numbers(self) -> set[str]:
         """Rates that were not learned for all values, and numbers that a formula follows from by chance: what other
         configs show may be right for theirs alone."""
         assert self.blueprint is not None
-        numbers = self.rates | unasked(self.blueprint, self.explorer.asked, self.full_payload)
-        found = mistaken(self.full_payload, numbers, self._built, partial(gate.difference, self.blueprint))
-        return set(map(self.explorer.fields.declared, found)) - self.explorer.pinned
+        numbers = self.rates | find_unvaried(self.blueprint, self.explorer.compared, self.full_payload)
+        wrong = find_mistaken(self.full_payload, numbers, self._built, partial(gate.difference, self.blueprint))
+        return set(map(self.explorer.fields.declared, wrong)) - self.explorer.pinned
 
     def _stated_in_full(self) -> None:
         """A run in which every field is given, as in a config.json that was written out."""
@@ -178,8 +178,8 @@ class _Compiler:
         self.explorer.only_defaults()
 
     def _keep(self, changes: Flat) -> bool:
-        found = self.explorer.attempt(changes)
-        return found is not None and self.explorer.add(found)
+        run = self.explorer.attempt(changes)
+        return run is not None and self.explorer.add(run)
 
     def _refine(self) -> None:
         """Learn; draw configs; learn from those that it got wrong; until several rounds of none."""
@@ -194,7 +194,7 @@ class _Compiler:
                 why = "" if drawn is None else self._mistaken(*drawn)
                 if drawn is not None and why:
                     refused += why.startswith(gate.REFUSED)
-                    if refused <= _MOST_REFUSED or not why.startswith(gate.REFUSED):
+                    if refused <= _MAX_REFUSED or not why.startswith(gate.REFUSED):
                         wrong += self._keep(drawn[0])
                 if self.explorer.left < 0:
                     return
@@ -202,10 +202,10 @@ class _Compiler:
             if clean >= _CLEAN:
                 return
 
-    def _mistaken(self, changes: Flat, truth: dict[str, Found]) -> str:
+    def _mistaken(self, changes: Flat, truth: dict[str, BuiltTensor]) -> str:
         return self._difference(payload(self.explorer.fields, changes), truth)
 
-    def _difference(self, config: dict[str, Any], truth: dict[str, Found]) -> str:
+    def _difference(self, config: dict[str, Any], truth: dict[str, BuiltTensor]) -> str:
         if self.blueprint is None:
             return "; ".join(self.draft.failures[:3]) or "nothing was learned"
         return gate.difference(self.blueprint, config, truth)
@@ -233,25 +233,27 @@ class _Compiler:
         draft = self.draft = Draft(self.explorer, self.full_payload, self.stated)
         try:
             draft.write()
-            found = gate.blueprint(self.explorer.model_type, self.explorer.name, draft.shared, draft.record)
+            blueprint = gate.blueprint(self.explorer.model_type, self.explorer.name, draft.shared, draft.record)
         except (Inexpressible, ValueError, AssertionError, KeyError) as error:
             draft.failures.append(str(error))
-            found = None
-        self.blueprint = found
+            blueprint = None
+        self.blueprint = blueprint
 
     def _verify(self, result: Result) -> list[tuple[Flat, str]]:
         """What the record gets wrong, of configs that it was not learned from, and of the class's own."""
         explorer = self.explorer
         result.verified = result.refused = 0
-        own = (self.full_payload, payload(explorer.fields, explorer.start))
+        defaults = (self.full_payload, payload(explorer.fields, explorer.start))
         wrong = [
-            (dict(explorer.start), f"defaults: {why}") for config in own if (why := self._difference(config, self.full))
+            (dict(explorer.start), f"defaults: {why}")
+            for config in defaults
+            if (why := self._difference(config, self.full))
         ]
         if wrong and self.stated is None:  # what was learned from small models does not hold for a large one
             self._keep(dict(explorer.start))
         for only_numbers in (True, False) if explorer.accepted else ():
             choices = 0 if only_numbers else sum(map(self.drawer.chooses, explorer.accepted))
-            for _ in range(HELD_OUT[only_numbers] + min(3 * choices, _MOST_CHOICES)):
+            for _ in range(HELD_OUT[only_numbers] + min(3 * choices, _MAX_CHOICES)):
                 drawn = self.drawer.draw(only_numbers)
                 why = "" if drawn is None else self._mistaken(*drawn)
                 if drawn is None:
@@ -265,24 +267,24 @@ class _Compiler:
                     result.verified += 1
         if self.blueprint is not None and self.stated is None:
             wrong += self._probed(self.blueprint)
-        if not wrong and self.stated is None and result.verified < max(FEWEST, result.refused):
+        if not wrong and self.stated is None and result.verified < max(MIN_VERIFIED_CONFIGS, result.refused):
             wrong.append((dict(explorer.start), f"only {result.verified} random configs could be counted"))
         return wrong
 
-    def _probed(self, found: Blueprint) -> list[tuple[Flat, str]]:
+    def _probed(self, blueprint: Blueprint) -> list[tuple[Flat, str]]:
         """What is wrong once a single field is as small or as odd as it can be."""
         wrong = []
-        for drawn in filter(None, map(self.drawer.built, probes(found, self.explorer))):
+        for drawn in filter(None, map(self.drawer.built, probes(blueprint, self.explorer))):
             why = self._mistaken(*drawn)
             if why and not why.startswith(gate.REFUSED):
                 wrong.append((drawn[0], why))
                 self._keep(drawn[0])
         return wrong
 
-    def _blamed(self, wrong: list[tuple[Flat, str]], attempt: int) -> set[str]:
+    def _find_suspects(self, wrong: list[tuple[Flat, str]], attempt: int) -> set[str]:
         """The fields to leave alone from now on: without a change of which most of what is wrong would be right."""
         counts: Counter[str] = Counter()
-        for changes, why in wrong[:_MOST_BLAMED]:
+        for changes, why in wrong[:_MAX_SUSPECTED_CONFIGS]:
             counts.update(self._refusing(why) or self._minimal(changes))
         if not counts:
             counts.update(path for group in self.explorer.together for path in group.keys() - self._shrunk())

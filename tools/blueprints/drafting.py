@@ -1,4 +1,4 @@
-"""From runs to a record: entries and rules are learned, and what they take for granted is written beside them."""
+"""The draft of a record: the entries, rules and assumptions that runs give."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ class Draft:
         assumed = self._assumed(models, records.read_by(entries))
         self.defaults = self._defaults()
         self.shared = records.family(self.explorer.fields, self.defaults, self.explorer.flat)
-        given = assumptions.assumed(self.configs) if self.stated is None else []
+        pins = assumptions.find_assumptions(self.configs) if self.stated is None else []
         needed = records.read_by(entries) | _fields_in(assumed)
-        rules, kinds = self._rules(needed, _fields_in(given))
+        rules, kinds = self._rules(needed, _fields_in(pins))
         opaque = {path: _member(self.full_payload, path) for path in sorted(self.explorer.fields.opaque)}
         self.record = {
             "fields": kinds
             | {path: self._objects(path, inner) for path, inner in opaque.items()}
             | backbone_kinds(self.explorer.fields),
             "given": [
-                *given,
+                *pins,
                 *self._pins(),
                 *backbone_pins(self.explorer.fields, self.full_payload),
                 *(_opaque(path, inner, self._objects(path, inner)) for path, inner in opaque.items()),
@@ -75,7 +75,7 @@ class Draft:
     def _assumed(self, phases: list[Phase], needed: set[str]) -> list[str]:
         if self.stated is not None:
             return []
-        return [*assumptions.assumed(phases), *assumptions.words(needed, phases)]
+        return [*assumptions.find_assumptions(phases), *assumptions.words(needed, phases)]
 
     def _defaults(self) -> Flat:
         """The fields' defaults: those that code asks for though no class declares them, and numbers of labels too."""
@@ -92,7 +92,7 @@ class Draft:
             return "d"  # to be null is another
         return "n" if inner is None else "nd"
 
-    def _rules(self, needed: set[str], asked: set[str]) -> tuple[list[str], dict[str, str]]:
+    def _rules(self, needed: set[str], questioned: set[str]) -> tuple[list[str], dict[str, str]]:
         """How the fields that matter are derived, and what kinds of value each may have."""
         runs = self.explorer.runs
         self.derives = {path for one in runs for path in _changed(one.config, one.same)}
@@ -104,7 +104,7 @@ class Draft:
             learned += learner.learn()
             self.failures += learner.failures
             ruled |= more
-            kinds = self._kinds((needed - ruled) | records.read_by(learned) | asked)
+            kinds = self._kinds((needed - ruled) | records.read_by(learned) | questioned)
             more = {path for path, letters in kinds.items() if DERIVED in letters} - ruled
             if not more:
                 break
@@ -118,30 +118,30 @@ class Draft:
     def _kinds(self, used: set[str]) -> dict[str, str]:
         """The kinds of value that each field was verified with."""
         opaque = self.explorer.fields.opaque
-        found = {}
+        kinds = {}
         for path in sorted(used):
             if path in self.defaults and not is_part(self.defaults[path]) and path not in opaque:
                 values = [*(phase.env.get(path) for phase in self.configs), self.defaults.get(path)]
                 if self.stated is not None:
                     values.append(self.stated.get(path))
-                found[path] = self._kinds_of(path, values)
-        return found
+                kinds[path] = self._kinds_of(path, values)
+        return kinds
 
     def _kinds_of(self, path: str, values: list[Any]) -> str:
         """One that a class derives by itself, and that was stated only as what the class would derive, must be that:
         nobody verified whether another would be heeded. One that no class declares may be absent, but not null."""
-        found = records.kinds_of(values)
+        letters = records.kinds_of(values)
         fields = self.explorer.fields
         if path not in fields.annotations and fields.defaults.get(path) is None and self.defaults.get(path) is None:
-            found = found.replace("n", ABSENT)
+            letters = letters.replace("n", ABSENT)
         default = fields.defaults.get(path)
         if self.stated is not None or path not in self.derives:
-            return found
-        for letter in found:
+            return letters
+        for letter in letters:
             distinct = {str(one) for one in values if kind_of(one) == letter}
             if letter not in (kind_of(default), "n", ABSENT) and len(distinct) < _TWICE:
-                found = found.replace(letter, "").rstrip(DERIVED) + DERIVED
-        return found
+                letters = letters.replace(letter, "").rstrip(DERIVED) + DERIVED
+        return letters
 
     def _pins(self) -> list[str]:
         """That fields are as they were: those that could not be learned, or all."""
@@ -171,16 +171,16 @@ class Draft:
     def _all_pins(self, stated: Flat) -> list[str]:
         """That every field is as it is by default, whether stated or not."""
         pins = []
-        for path, given in self.explorer.runs[0].config.env.items():
-            rates = isinstance(given, float) or (
-                isinstance(given, list) and any(isinstance(one, float) for one in given)
+        for path, default in self.explorer.runs[0].config.env.items():
+            rates = isinstance(default, float) or (
+                isinstance(default, list) and any(isinstance(one, float) for one in default)
             )
             if (rates or RATE.search(path)) and path not in self.explorer.sizing:
                 continue
-            if is_part(given) or not matters(path.rpartition(".")[2]):
+            if is_part(default) or not matters(path.rpartition(".")[2]):
                 continue
             if path in self.explorer.fields.defaults and path not in self.explorer.fields.opaque:
-                values = {str(one): one for one in (given, stated.get(path, given))}
+                values = {str(one): one for one in (default, stated.get(path, default))}
                 pins.append(" or ".join(equal_to(path, one) for one in values.values()))
         return pins
 
@@ -194,8 +194,8 @@ def backbone_pins(fields: Fields, full_payload: Mapping[str, Any]) -> list[str]:
     if _BACKBONE not in fields.legacy:
         return []
     inside, channels = f"{_BACKBONE}_config", "num_channels"
-    own = _member(full_payload, f"{inside}.{_BACKBONE}")
-    pins = [" or ".join(equal_to(_BACKBONE, one) for one in dict.fromkeys((None, own)))]
+    backbone = _member(full_payload, f"{inside}.{_BACKBONE}")
+    pins = [" or ".join(equal_to(_BACKBONE, one) for one in dict.fromkeys((None, backbone)))]
     if channels in full_payload:
         pins.append(f"{inside} is None or {equal_to(channels, full_payload[channels])}")
     return pins
@@ -208,8 +208,8 @@ def backbone_kinds(fields: Fields) -> dict[str, str]:
 
 def _equals(path: str, values: list[Any]) -> Iterator[str]:
     """That a field has one of some values; null is no value of its own, unless it is all there is."""
-    for place, value in enumerate(values):
-        if place == 0 or value is not None:
+    for index, value in enumerate(values):
+        if index == 0 or value is not None:
             yield equal_to(path, value)
 
 

@@ -1,4 +1,4 @@
-"""Configs at random: mixtures of the changes that an explorer found a class to build with."""
+"""Random configs: mixtures of the changes that a class was built with."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from tools.blueprints import moves
 from tools.blueprints.explorer import Explorer
-from tools.blueprints.phases import Found
+from tools.blueprints.phases import BuiltTensor
 from tools.blueprints.raw import Flat
 from tools.blueprints.shrinking import of_words
 
@@ -23,7 +23,7 @@ class Drawer:
     def __init__(self, explorer: Explorer) -> None:
         self.explorer, self.chance = explorer, explorer.chance
 
-    def draw(self, only_numbers: bool = False) -> tuple[Flat, dict[str, Found]] | None:
+    def draw(self, only_numbers: bool = False) -> tuple[Flat, dict[str, BuiltTensor]] | None:
         """Changes at random that the class builds with, and what it builds."""
         explorer = self.explorer
         options = dict(self._options(only_numbers))
@@ -45,7 +45,7 @@ class Drawer:
                 break
         return None
 
-    def built(self, changes: Flat) -> tuple[Flat, dict[str, Found]] | None:
+    def built(self, changes: Flat) -> tuple[Flat, dict[str, BuiltTensor]] | None:
         """Changes and what the framework builds of them; None where they describe no model."""
         try:
             return changes, self.explorer.plain(changes)
@@ -55,10 +55,10 @@ class Drawer:
     def _change(self, changes: Flat, path: str, values: list[Any], share: float, keen: float, wild: bool) -> None:
         """Change a field, perhaps: one that chooses between structures often, since such act together."""
         relevant = wild or path in self.explorer.relevant
-        if self.chooses(path) and (relevant or path in self.explorer.asked):
+        if self.chooses(path) and (relevant or path in self.explorer.compared):
             if self.chance.random() < (keen if relevant else keen / 2):
-                given = self.explorer.first.config.env.get(path)
-                self._put(changes, path, self.chance.choice([given, *values]))
+                current = self.explorer.first.config.env.get(path)
+                self._put(changes, path, self.chance.choice([current, *values]))
         elif self.chance.random() < (share if relevant else share / 4):
             self._put(changes, path, self._drawn(path, values))
 
@@ -71,9 +71,9 @@ class Drawer:
             lists = [items, *filter(of_words, explorer.accepted.get(path, ()))]
             words = sorted({word for words in lists for word in words})
             for number in _numbers_of(path, len(items), explorer):
-                given = changes.get(number)
-                if given != len(items) and type(given) is int and self.chance.random() < _WRITTEN_OUT:
-                    changes[path] = self.chance.choices(words, k=given)
+                current = changes.get(number)
+                if current != len(items) and type(current) is int and self.chance.random() < _WRITTEN_OUT:
+                    changes[path] = self.chance.choices(words, k=current)
 
     def _put(self, changes: Flat, path: str, value: Any) -> None:
         """State a value; what is null by default is left out instead, since a null that is stated may be another."""
@@ -84,11 +84,11 @@ class Drawer:
 
     def _options(self, only_numbers: bool) -> Iterator[tuple[str, list[Any]]]:
         for path, values in self.explorer.accepted.items():
-            given = self.explorer.first.config.env.get(path)
+            current = self.explorer.first.config.env.get(path)
             if path in self.explorer.pinned:
                 continue
             if only_numbers:
-                if given is None or isinstance(given, bool | str):
+                if current is None or isinstance(current, bool | str):
                     continue
                 yield path, [v for v in values if isinstance(v, int | float | list) and not isinstance(v, bool)]
             else:
@@ -96,15 +96,15 @@ class Drawer:
 
     def chooses(self, path: str) -> bool:
         """Whether a field chooses between structures."""
-        given = self.explorer.first.config.env.get(path)
-        return given is None or isinstance(given, bool | str) or of_words(given)
+        current = self.explorer.first.config.env.get(path)
+        return current is None or isinstance(current, bool | str) or of_words(current)
 
     def _drawn(self, path: str, values: list[Any]) -> Any:
-        drawn, given = self.chance.choice(values), self.explorer.first.config.env.get(path)
-        if type(given) is int and moves.counts_layers(path) and self.chance.random() < _DEEP_SHARE:
+        drawn, current = self.chance.choice(values), self.explorer.first.config.env.get(path)
+        if type(current) is int and moves.counts_layers(path) and self.chance.random() < _DEEP_SHARE:
             return self.chance.choice(_DEEP)
-        if type(drawn) is int and type(given) is int and self.chance.random() < 0.5:
-            return self.chance.choice(moves.others(path, given, "", self.chance))
+        if type(drawn) is int and type(current) is int and self.chance.random() < 0.5:
+            return self.chance.choice(moves.others(path, current, "", self.chance))
         return drawn
 
 

@@ -1,4 +1,4 @@
-"""Finds the runs to learn from: flips what code asked about, changes what it computed with, and mixes all at random."""
+"""The runs to learn from: change fields that the code compares or computes with, one by one and at random."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 
 from tools.blueprints import moves, together
 from tools.blueprints.framework import config_class, model_class
-from tools.blueprints.phases import Found, Run
+from tools.blueprints.phases import BuiltTensor, Run
 from tools.blueprints.questions import answers
-from tools.blueprints.raw import RATE, Flat, fields_of, flat_part, is_part, payload, stated, written
+from tools.blueprints.raw import RATE, Flat, fields_of, flat_part, is_part, payload, stated, write_in_full
 from tools.blueprints.runs import build, run
 from tools.blueprints.seeds import SEEDS
 from tools.blueprints.shrinking import Shrinking, integers, of_words
@@ -22,10 +22,10 @@ from tools.blueprints.terms import mentions, paths
 from tools.blueprints.vocabulary import vocabulary
 
 _INDEX = frozenset(("i",))
-_MOST_RUNS = 90
-_FEWER_RUNS = 50  # once another class of the same config was explored
-_MOST_VALUES = 8
-_MOST_RETRIES = 12
+_MAX_RUNS = 90
+_MAX_LATER_RUNS = 50  # once another class of the same config was explored
+_MAX_VALUES = 8
+_MAX_RETRIES = 12
 _SHARE = 0.6  # of the time, for exploring
 
 
@@ -65,7 +65,7 @@ class Explorer:
         self.missing: set[str] = set()  # attributes that code asked for and that were not there
         self.relevant = set(self.known.relevant)
         self.sizing: set[str] = set()  # rates without which something else would be built
-        self.asked: set[str] = set()  # fields that code read or asked about
+        self.compared: set[str] = set()  # fields that code read or asked about
         self._seen: set[str] = set()
         self._tried: set[str] = set()
         self._failed: list[tuple[str, Any]] = []
@@ -87,52 +87,52 @@ class Explorer:
             self.reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
             return None
 
-    def plain(self, changes: Flat) -> dict[str, Found]:
+    def plain(self, changes: Flat) -> dict[str, BuiltTensor]:
         """What the framework builds."""
         self.builds += 1
         return build(self.config_cls, self.model_cls, payload(self.fields, changes))
 
-    def add(self, found: Run) -> bool:
+    def add(self, run: Run) -> bool:
         """Keep a run, if it is new."""
-        key = _key(found.changes)
-        if key in self._seen or self._beyond(found):
+        key = _key(run.changes)
+        if key in self._seen or self._beyond(run):
             return False
         self._seen.add(key)
-        self.runs.append(found)
-        self.missing |= found.model.trace.missing
-        for phase in (found.config, found.model):
-            self.asked |= {path for atom in phase.trace.branches for path in paths(atom)}
-            self.asked |= {path for path, _ in phase.trace.reads}
+        self.runs.append(run)
+        self.missing |= run.model.trace.missing
+        for phase in (run.config, run.model):
+            self.compared |= {path for atom in phase.trace.branches for path in paths(atom)}
+            self.compared |= {path for path, _ in phase.trace.reads}
         return True
 
     def _base(self) -> None:
         """The first run: as small as layers can be made."""
-        found = self.attempt(self.start)
+        run = self.attempt(self.start)
         truth = self._truth(self.start)
-        if found is None or truth is None:  # what is written out may build where the bare defaults do not
+        if run is None or truth is None:  # what is written out may build where the bare defaults do not
             config = payload(self.fields, self.start)
-            self.start = stated(self.fields, written(self.config_cls, self.model_type, config))
-            found, truth = self.attempt(self.start), self._truth(self.start)
-        if truth is not None and (found is None or not found.agrees(truth)):
+            self.start = stated(self.fields, write_in_full(self.config_cls, self.model_type, config))
+            run, truth = self.attempt(self.start), self._truth(self.start)
+        if truth is not None and (run is None or not run.agrees(truth)):
             self.flags = False
-            found = self.attempt(self.start)
-        if found is None:
+            run = self.attempt(self.start)
+        if run is None:
             raise CannotBuild(self.reason)
-        if truth is None or not found.agrees(truth):
+        if truth is None or not run.agrees(truth):
             raise CannotBuild("what it builds depends on more than a config's values")
-        self._undeclared(found)
+        self._undeclared(run)
         again = self.attempt(self.start)
         if again is None:
             raise CannotBuild(self.reason)
         self.first = again
         self.add(again)
 
-    def _undeclared(self, found: Run) -> None:
+    def _undeclared(self, run: Run) -> None:
         """Attributes that the config's class makes up; a config.json may state them all the same."""
-        for path in {name.partition("[")[0] for name in found.config.facts}:
+        for path in {name.partition("[")[0] for name in run.config.facts}:
             if path not in self.fields.defaults:
                 self.fields.defaults[path] = None
-                if not isinstance(found.model.env.get(path), int) or isinstance(found.model.env[path], bool):
+                if not isinstance(run.model.env.get(path), int) or isinstance(run.model.env[path], bool):
                     self.fields.made.add(path)
 
     def shrink(self) -> None:
@@ -141,7 +141,7 @@ class Explorer:
         self.runs, self._seen = [], set()
         self.add(self.first)
 
-    def _truth(self, changes: Flat) -> dict[str, Found] | None:
+    def _truth(self, changes: Flat) -> dict[str, BuiltTensor] | None:
         try:
             return self.plain(changes)
         except Exception as error:  # noqa: BLE001
@@ -163,8 +163,8 @@ class Explorer:
                 break
             current = queue.popleft()
             for path, other in [*self._flips(current), *self._nulls(current)]:
-                if (found := self._try_flip(current, path, other)) is not None:
-                    queue.append(found)
+                if (run := self._try_flip(current, path, other)) is not None:
+                    queue.append(run)
             queue += self._changes(current)
         if not self.known.accepted:
             self._find_together()
@@ -178,7 +178,7 @@ class Explorer:
         self.known.relevant |= self.relevant
 
     def _more(self) -> bool:
-        most = _FEWER_RUNS if self.known.accepted else _MOST_RUNS
+        most = _MAX_LATER_RUNS if self.known.accepted else _MAX_RUNS
         return self.left > self.seconds * (1 - _SHARE) and len(self.runs) < most
 
     def _try(self, changes: Flat) -> Run | None:
@@ -186,29 +186,29 @@ class Explorer:
         if key in self._tried or not self._more():
             return None
         self._tried.add(key)
-        found = self.attempt(changes)
-        return found if found is not None and self.add(found) else None
+        run = self.attempt(changes)
+        return run if run is not None and self.add(run) else None
 
     def _try_flip(self, current: Run, path: str, other: Any) -> Run | None:
         """A change that some code asked about; each is made once, from the first run that it can be made from."""
         known = path in self.fields.defaults or path in self.missing
-        if RATE.search(path) or len(self.accepted.get(path, ())) >= _MOST_VALUES:
+        if RATE.search(path) or len(self.accepted.get(path, ())) >= _MAX_VALUES:
             return None
         if not known or path in self.pinned or other in self.accepted.get(path, ()) or (path, str(other)) in self._bad:
             return None
         if not self._more():
             return None
         changes = {**current.changes, path: other}
-        found = self._try(changes)
-        if found is None and (other is True or isinstance(other, str)):
-            found = self._try(self._with_companions(current, path, changes))
-        if found is None:
+        run = self._try(changes)
+        if run is None and (other is True or isinstance(other, str)):
+            run = self._try(self._with_companions(current, path, changes))
+        if run is None:
             self._bad.add((path, str(other)))
             if isinstance(other, bool | str):
                 self._failed.append((path, other))
         else:
             self._accept(path, other)
-        return found
+        return run
 
     def _retried(self) -> Iterator[Run]:
         """Flags, words and small numbers that failed, in runs that differ from the first in one other change."""
@@ -217,12 +217,12 @@ class Explorer:
         failed, self._failed = self._failed, []
         for path, other in failed:
             done = any(one.changes.get(path) == other for one in self.runs)
-            for current in others[:_MOST_RETRIES] if not done else ():
-                if (found := self._try({**current.changes, path: other})) is not None:
+            for current in others[:_MAX_RETRIES] if not done else ():
+                if (run := self._try({**current.changes, path: other})) is not None:
                     self._bad.discard((path, str(other)))
                     self._accept(path, other)
-                    self.together.append({name: value for name, value in found.changes.items() if name not in base})
-                    yield found
+                    self.together.append({name: value for name, value in run.changes.items() if name not in base})
+                    yield run
                     break
 
     def _with_companions(self, current: Run, path: str, changes: Flat) -> Flat:
@@ -262,16 +262,16 @@ class Explorer:
         }
         for path in sorted(read):
             annotation = self.fields.annotations.get(path, "")
-            given = current.config.env.get(path)
-            if RATE.search(path) or is_part(given) or path in self.fields.opaque | self.fields.made:
+            value = current.config.env.get(path)
+            if RATE.search(path) or is_part(value) or path in self.fields.opaque | self.fields.made:
                 continue
-            if given is not None and "None" in annotation:
+            if value is not None and "None" in annotation:
                 yield path, None
-            elif path not in self.accepted and (given is None or _other_kind(given, current.model.env.get(path))):
+            elif path not in self.accepted and (value is None or _other_kind(value, current.model.env.get(path))):
                 made = current.model.env.get(path)
                 for other in moves.others(path, made, annotation, self.chance)[:3] if made is not None else ():
                     yield path, other
-                if given is not None:
+                if value is not None:
                     continue
                 annotation = annotation or self.fields.legacy.get(path, "")
                 if path in current.model.trace.fallbacks:
@@ -284,13 +284,13 @@ class Explorer:
         read = {path for path, _ in current.model.trace.reads} | {
             path for path in current.config.env if path in self.fields.annotations and path not in current.same
         }
-        read |= {path for path, given in current.config.env.items() if isinstance(given, list)}
+        read |= {path for path, value in current.config.env.items() if isinstance(value, list)}
         read |= self.fields.legacy.keys() | (self.fields.read & current.config.env.keys())
         for path in sorted(read):
-            given = current.config.env.get(path)
+            value = current.config.env.get(path)
             if path in self.fields.opaque:
                 continue
-            if path in self.pinned or RATE.search(path) or given is None or isinstance(given, bool) or is_part(given):
+            if path in self.pinned or RATE.search(path) or value is None or isinstance(value, bool) or is_part(value):
                 continue
             if (path, "numbers") in self._bad or path not in self.fields.defaults:
                 continue
@@ -299,15 +299,15 @@ class Explorer:
             self._bad.add((path, "numbers"))
             good = 0
             for other in moves.others(
-                path, given, self.fields.annotations.get(path, ""), self.chance, self._words(path)
+                path, value, self.fields.annotations.get(path, ""), self.chance, self._words(path)
             ):
-                if good >= (4 if isinstance(given, str) else 8 if of_words(given) else 2):
+                if good >= (4 if isinstance(value, str) else 8 if of_words(value) else 2):
                     break
-                if (found := self._try({**current.changes, path: other})) is not None:
+                if (run := self._try({**current.changes, path: other})) is not None:
                     good += 1
                     self._accept(path, other)
-                    yield found
-            if not good and type(given) is int:
+                    yield run
+            if not good and type(value) is int:
                 self._failed += [(path, other) for other in (1, 2)]
 
     def _words(self, path: str) -> set[str]:
@@ -351,10 +351,10 @@ class Explorer:
     def only_defaults(self) -> None:
         """Forget all but the class's defaults."""
         self.accepted, self.together = {}, []
-        found = self.attempt(self.start)
-        if found is None:
+        run = self.attempt(self.start)
+        if run is None:
             raise CannotBuild(self.reason)
-        self.first, self.runs = found, [found]
+        self.first, self.runs = run, [run]
 
     def bounds(self) -> Iterator[tuple[str, str]]:
         """Numbers of layers of which one is less than another by default, and was more in some run."""
@@ -362,8 +362,8 @@ class Explorer:
             path: number for path, number in integers(self.first, self.fields.annotations) if moves.counts_layers(path)
         }
         for one, other in itertools.permutations(numbers, 2):
-            alike = one.rpartition(".")[0] == other.rpartition(".")[0] and numbers[one] < numbers[other]
-            if alike and any(run.exceeds(one, other) for run in self.runs):
+            same_part = one.rpartition(".")[0] == other.rpartition(".")[0] and numbers[one] < numbers[other]
+            if same_part and any(run.exceeds(one, other) for run in self.runs):
                 yield one, other
 
     def keep_within(self, bound: tuple[str, str] | None) -> None:
@@ -371,8 +371,8 @@ class Explorer:
         self.bound = bound
         self.runs = [one for one in self.runs if not self._beyond(one)]
 
-    def _beyond(self, found: Run) -> bool:
-        return self.bound is not None and found.exceeds(*self.bound)
+    def _beyond(self, run: Run) -> bool:
+        return self.bound is not None and run.exceeds(*self.bound)
 
     def pin(self, paths: set[str]) -> None:
         """Leave fields as they are, and forget the runs in which they were not."""
@@ -384,9 +384,9 @@ class Explorer:
         ]  # fmt: skip
 
 
-def _other_kind(given: Any, made: Any) -> bool:
+def _other_kind(stated: Any, made: Any) -> bool:
     """Whether a string such as "auto" became a number."""
-    return isinstance(given, str) and isinstance(made, int | float)
+    return isinstance(stated, str) and isinstance(made, int | float)
 
 
 def _chosen(changes: Flat, base: Flat) -> bool:

@@ -42,16 +42,16 @@ def read_learned(data: Path, learned: Path = LEARNED) -> Families:
 
 def correct(families: Mapping[str, Record]) -> Families:
     """Return the families that ship, of those that were learned. Raises StaleOverride."""
-    return {kind: apply(OVERRIDES[kind], found) if kind in OVERRIDES else found for kind, found in families.items()}
+    return {kind: apply(OVERRIDES[kind], family) if kind in OVERRIDES else family for kind, family in families.items()}
 
 
 def index_classes(families: Mapping[str, Record]) -> dict[str, list[str]]:
     """Return the model types of each class."""
-    found: dict[str, list[str]] = {}
+    model_types: dict[str, list[str]] = {}
     for kind in sorted(families):
         for name in families[kind]["classes"]:
-            found.setdefault(name, []).append(kind)
-    return dict(sorted(found.items()))
+            model_types.setdefault(name, []).append(kind)
+    return dict(sorted(model_types.items()))
 
 
 def write(folder: Path, contents: Mapping[str, Any]) -> list[str]:

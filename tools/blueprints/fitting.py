@@ -1,4 +1,4 @@
-"""Numbers that nobody saw being computed: the simplest term that gives them in every run."""
+"""Terms for numbers whose computation no run saw: the simplest that gives them in every run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tools.blueprints.symbolic import IDENTITIES
 from tools.blueprints.terms import Term, Unknown, mentions, simple, size, value
 
 _CONCRETE = frozenset(("i",))
-MOST_CANDIDATES = 400
-_MOST_SEEN = 300
-_MOST_LAYERS = 130
+MAX_CANDIDATES = 400
+_MAX_INSTANCES = 300
+_MAX_LAYERS = 130
 
 
 class Seen(NamedTuple):
@@ -26,10 +26,10 @@ class Seen(NamedTuple):
 def fits(term: Term, seen: Seen, phases: Sequence[Phase]) -> bool:
     """Whether a term gives the value that was seen."""
     try:
-        found = value(term, phases[seen.run].env, seen.at)
+        fitted = value(term, phases[seen.run].env, seen.at)
     except Unknown:
         return False
-    return bool(found == seen.value) and isinstance(found, bool) == isinstance(seen.value, bool)
+    return bool(fitted == seen.value) and isinstance(fitted, bool) == isinstance(seen.value, bool)
 
 
 def fit(seen: Sequence[Seen], phases: Sequence[Phase]) -> Term | None:
@@ -38,9 +38,9 @@ def fit(seen: Sequence[Seen], phases: Sequence[Phase]) -> Term | None:
         return ("c", seen[0].value)
     if not all(isinstance(one.value, int | float) for one in seen):
         return None
-    some = seen if len(seen) < _MOST_SEEN else [*seen[: _MOST_SEEN // 2], *seen[-_MOST_SEEN // 2 :]]
+    some = seen if len(seen) < _MAX_INSTANCES else [*seen[: _MAX_INSTANCES // 2], *seen[-_MAX_INSTANCES // 2 :]]
     largest = max(some, key=lambda one: one.value)
-    for term in candidates(largest, phases)[:MOST_CANDIDATES]:
+    for term in candidates(largest, phases)[:MAX_CANDIDATES]:
         if all(fits(term, one, phases) for one in some):
             return term
     return None
@@ -48,34 +48,34 @@ def fit(seen: Sequence[Seen], phases: Sequence[Phase]) -> Term | None:
 
 def table(seen: Sequence[Seen]) -> Term | None:
     """A value for each index, where it depends on nothing else."""
-    found: dict[tuple[int, ...], Any] = {}
+    values: dict[tuple[int, ...], Any] = {}
     for one in seen:
-        if not one.at or found.setdefault(one.at, one.value) != one.value:
+        if not one.at or values.setdefault(one.at, one.value) != one.value:
             return None
-    return ("tab", tuple(sorted(found.items())))
+    return ("tab", tuple(sorted(values.items())))
 
 
 def candidates(seen: Seen, phases: Sequence[Phase]) -> list[Term]:
     """Terms that give a value, simplest first: what the code computed, then fields and what is near to them."""
     phase, wanted = phases[seen.run], seen.value
-    found: dict[Term, int] = {}
+    costs: dict[Term, int] = {}
     for term in phase.trace.numbers.get(wanted, ()) if isinstance(wanted, int) else ():
-        general = simple(generalised(term, seen.at))
+        general = simple(generalise(term, seen.at))
         if not mentions(general, _CONCRETE):
-            found[general] = size(general)
+            costs[general] = size(general)
     guessed = _guessable(phase, phases)
     for path, field in guessed.items():
         if isinstance(field, list):
             for term, cost in _of_list(path, field, wanted, seen.at):
-                found.setdefault(term, cost)
+                costs.setdefault(term, cost)
             for term, cost in _of_words(path, field, seen) if isinstance(wanted, int) else ():
-                found.setdefault(term, cost)
+                costs.setdefault(term, cost)
         elif isinstance(field, int | float) and not isinstance(field, bool):
             for term, cost in _of_number(path, field, wanted):
-                found.setdefault(term, cost)
+                costs.setdefault(term, cost)
     for term in _quotients(guessed, wanted):
-        found.setdefault(term, 6)
-    return sorted(found, key=lambda term: (found[term], str(term)))
+        costs.setdefault(term, 6)
+    return sorted(costs, key=lambda term: (costs[term], str(term)))
 
 
 def _guessable(phase: Phase, phases: Sequence[Phase]) -> Mapping[str, Any]:
@@ -91,8 +91,8 @@ def varied(path: str, phases: Sequence[Phase]) -> bool:
 
 def _quotients(fields: Mapping[str, Any], wanted: Any) -> Iterator[Term]:
     """Every n-th of so many layers."""
-    small = [(path, field) for path, field in fields.items() if type(field) is int and 0 < field <= _MOST_LAYERS]
-    if not isinstance(wanted, int) or not 0 < wanted < _MOST_LAYERS:
+    small = [(path, field) for path, field in fields.items() if type(field) is int and 0 < field <= _MAX_LAYERS]
+    if not isinstance(wanted, int) or not 0 < wanted < _MAX_LAYERS:
         return
     for path, field in small:
         for other, divisor in small:
@@ -101,20 +101,20 @@ def _quotients(fields: Mapping[str, Any], wanted: Any) -> Iterator[Term]:
 
 
 def _of_number(path: str, field: float, wanted: Any) -> Iterator[tuple[Term, int]]:
-    own: Term = ("f", path)
+    number: Term = ("f", path)
     if field == wanted:
-        yield own, 1
+        yield number, 1
     for shift in (1, 2):
         if field + shift == wanted:
-            yield ("+", own, ("c", shift)), 2 + shift
+            yield ("+", number, ("c", shift)), 2 + shift
         if field - shift == wanted:
-            yield ("-", own, ("c", shift)), 2 + shift
+            yield ("-", number, ("c", shift)), 2 + shift
     if isinstance(field, int) and field * field == wanted > 1:  # a window has as many places
-        yield ("*", own, own), 4
+        yield ("*", number, number), 4
     if 2 * field == wanted:
-        yield ("*", own, ("c", 2)), 4
+        yield ("*", number, ("c", 2)), 4
     if isinstance(field, int) and field % 2 == 0 and field // 2 == wanted:
-        yield ("//", own, ("c", 2)), 5
+        yield ("//", number, ("c", 2)), 5
 
 
 def _of_list(path: str, items: list[Any], wanted: Any, at: tuple[int, ...]) -> Iterator[tuple[Term, int]]:
@@ -122,8 +122,8 @@ def _of_list(path: str, items: list[Any], wanted: Any, at: tuple[int, ...]) -> I
     for shift, op, cost in ((0, "+", 2), (1, "+", 4), (-1, "-", 4)):
         if len(items) + shift == wanted:
             yield (length if not shift else (op, length, ("c", 1))), cost
-    for axis, place in enumerate(at):
-        if place < len(items) and items[place] == wanted:
+    for axis, index in enumerate(at):
+        if index < len(items) and items[index] == wanted:
             yield ("idx", path, ("n", axis, 0)), 2
     if items and items[-1] == wanted:
         yield ("idx", path, ("-", length, ("c", 1))), 5
@@ -143,18 +143,18 @@ def _of_words(path: str, items: list[Any], seen: Seen) -> Iterator[tuple[Term, i
         nth = items[: seen.value].count(word)
         if nth == 0:
             yield ("nth", path, word, ("c", 0)), 5
-        for axis, place in enumerate(seen.at):
-            if nth == place:
+        for axis, index in enumerate(seen.at):
+            if nth == index:
                 yield ("nth", path, word, ("n", axis, 0)), 4
 
 
-def generalised(term: Term, at: tuple[int, ...]) -> Term:
+def generalise(term: Term, at: tuple[int, ...]) -> Term:
     """A term with the indices of a loop as indices of a name."""
     if term[0] == "i":
-        for axis, place in enumerate(at):
-            if place == term[1]:
+        for axis, index in enumerate(at):
+            if index == term[1]:
                 return ("n", axis, 0)
         return ("n", 0, term[1] - at[0]) if at else ("c", term[1])
     if term[0] in ("c", "tab", "inset"):
         return term
-    return (term[0], *(generalised(part, at) if isinstance(part, tuple) else part for part in term[1:]))
+    return (term[0], *(generalise(part, at) if isinstance(part, tuple) else part for part in term[1:]))

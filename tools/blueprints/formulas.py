@@ -1,4 +1,4 @@
-"""When is something there? The shortest formula of atoms that says so for every row: a run, and a name's indices."""
+"""The shortest formula of atoms that holds in some rows (a run, and the indices of a name) and in no others."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from tools.blueprints.terms import FALSE, TRUE, Term
 
-_MOST_LITERALS = 500
-_DEEPEST = 7
+_MAX_LITERALS = 500
+_MAX_DEPTH = 7
 
 
 class Literal(NamedTuple):
@@ -28,11 +28,11 @@ def formula(wanted: int, full: int, atoms: Sequence[Literal]) -> Term | None:
     literals = sorted(
         [*atoms, *(Literal(atom.cost + 0.5, full & ~atom.rows, ("not", atom.term)) for atom in atoms)],
         key=lambda literal: literal.cost,
-    )[:_MOST_LITERALS]
+    )[:_MAX_LITERALS]
     for literal in literals:
         if literal.rows == wanted:
             return literal.term
-    return _pair(wanted, full, literals) or _three(wanted, literals) or _tree(wanted, full, atoms, _DEEPEST)
+    return _pair(wanted, full, literals) or _three(wanted, literals) or _tree(wanted, full, atoms, _MAX_DEPTH)
 
 
 def rows_where(term: Term, full: int, rows: Mapping[Term, int]) -> int:
@@ -59,15 +59,15 @@ def rows_where(term: Term, full: int, rows: Mapping[Term, int]) -> int:
 def _pair(wanted: int, full: int, literals: Sequence[Literal]) -> Term | None:
     """Two literals, both or either."""
     implied = [literal for literal in literals if literal.rows & wanted == wanted]
-    enough = [literal for literal in literals if literal.rows & full & ~wanted == 0]
-    found: list[tuple[float, Term]] = []
+    wide = [literal for literal in literals if literal.rows & full & ~wanted == 0]
+    pairs: list[tuple[float, Term]] = []
     for first, second in itertools.combinations(implied, 2):
         if first.rows & second.rows == wanted:
-            found.append((first.cost + second.cost, ("and", first.term, second.term)))
-    for first, second in itertools.combinations(enough, 2):
+            pairs.append((first.cost + second.cost, ("and", first.term, second.term)))
+    for first, second in itertools.combinations(wide, 2):
         if first.rows | second.rows == wanted:
-            found.append((first.cost + second.cost, ("or", first.term, second.term)))
-    return min(found, key=lambda pair: pair[0])[1] if found else None
+            pairs.append((first.cost + second.cost, ("or", first.term, second.term)))
+    return min(pairs, key=lambda pair: pair[0])[1] if pairs else None
 
 
 def _three(wanted: int, literals: Sequence[Literal]) -> Term | None:

@@ -1,4 +1,4 @@
-"""The framework as the compiler runs it: quiet, offline, without initialising weights; and which classes there are."""
+"""The framework as the compiler runs it: quiet, offline, without initialising weights; and its classes."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def limit(seconds: int) -> Iterator[None]:
 
 def pairs() -> list[tuple[str, str]]:
     """Every (model_type, class) of the auto mappings, base classes first in each mapping's order."""
-    found: dict[tuple[str, str], None] = {}
+    known: dict[tuple[str, str], None] = {}
     names = sorted(
         (n for n in dir(modeling_auto) if n.startswith("MODEL_") and n.endswith("MAPPING_NAMES")), key=_order
     )
@@ -75,9 +75,9 @@ def pairs() -> list[tuple[str, str]]:
         for model_type, classes in getattr(modeling_auto, name).items():
             for one in classes if isinstance(classes, tuple | list) else (classes,):
                 if one:
-                    found[model_type, one] = None
-    found.update(dict.fromkeys(_OF_PARTS))
-    return sorted(found, key=_priority)
+                    known[model_type, one] = None
+    known.update(dict.fromkeys(_OF_PARTS))
+    return sorted(known, key=_priority)
 
 
 _OF_PARTS = (
@@ -163,8 +163,8 @@ def _order(name: str) -> tuple[int, str]:
 
 def base_classes() -> dict[str, str]:
     """The class that AutoModel picks for a model type."""
-    found = modeling_auto.MODEL_MAPPING_NAMES
-    return {kind: one if isinstance(one, str) else one[0] for kind, one in found.items()}
+    names = modeling_auto.MODEL_MAPPING_NAMES
+    return {kind: one if isinstance(one, str) else one[0] for kind, one in names.items()}
 
 
 def config_class(model_type: str) -> Any:

@@ -1,4 +1,4 @@
-"""The gate: what the service makes of a config against what the framework builds of it."""
+"""The comparison of what a blueprint counts of a config with what the framework builds of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from paramcount.formats.huggingface.blueprints import Blueprint, parse_blueprint
 from paramcount.formats.huggingface.configs import resolve_fields
 from paramcount.formats.huggingface.plans import plan
 from paramcount.model.errors import ArchitectureError, Problems
-from tools.blueprints.phases import Found
+from tools.blueprints.phases import BuiltTensor
 from tools.blueprints.records import Record
 
 REFUSED = "refused: "
@@ -21,26 +21,26 @@ def blueprint(model_type: str, name: str, shared: Record, record: Record) -> Blu
     return parse_blueprint(parse_family(model_type, shared), name, record)
 
 
-def difference(found: Blueprint, payload: Mapping[str, Any], truth: Mapping[str, Found]) -> str:
+def difference(blueprint: Blueprint, payload: Mapping[str, Any], truth: Mapping[str, BuiltTensor]) -> str:
     """'' where the service counts exactly what the framework builds; `refused: ...` where it does not count."""
     try:
-        scope = resolve_fields(payload, found)
-        root = Builder(scope).build(plan(found.entries), "")
+        scope = resolve_fields(payload, blueprint)
+        root = Builder(scope).build(plan(blueprint.entries), "")
     except Problems as problems:
         return REFUSED + "; ".join(problem.detail for problem in problems.problems)
     except ArchitectureError as problem:
         return REFUSED + problem.detail
-    ours: dict[str, Found] = {}
+    counted: dict[str, BuiltTensor] = {}
     for name, tensor in expand_tensors(root):
-        if name in ours:
+        if name in counted:
             return f"{name} twice"
         buffer = tensor.dtype if tensor.role == "buffer" else ""
         frozen = not tensor.trainable and not buffer
-        ours[name] = Found(tensor.shape, tensor.tied_to, frozen, buffer)
-    if ours == truth:
+        counted[name] = BuiltTensor(tensor.shape, tensor.tied_to, frozen, buffer)
+    if counted == truth:
         return ""
-    missing, extra = truth.keys() - ours.keys(), ours.keys() - truth.keys()
-    other = [name for name in truth.keys() & ours.keys() if truth[name] != ours[name]]
+    missing, extra = truth.keys() - counted.keys(), counted.keys() - truth.keys()
+    other = [name for name in truth.keys() & counted.keys() if truth[name] != counted[name]]
     if other:
-        return f"{min(other)} is {truth[min(other)]}, not {ours[min(other)]} (and {len(other) - 1} more)"
+        return f"{min(other)} is {truth[min(other)]}, not {counted[min(other)]} (and {len(other) - 1} more)"
     return f"missing {min(missing)} (of {len(missing)})" if missing else f"extra {min(extra)} (of {len(extra)})"

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tools.blueprints.atoms import Domains, numbered, template
+from tools.blueprints.atoms import Domains, find_numbered_words, template
 from tools.blueprints.fitting import Seen, fit, fits, table
 from tools.blueprints.formulas import Literal, formula, rows_where
 from tools.blueprints.phases import Phase
-from tools.blueprints.terms import Term, filled, paths, simple, skeleton
+from tools.blueprints.terms import Term, fill, paths, simple, skeleton
 
 Mark = tuple[Any, bool, str]
 """What kind of thing a name is: the name that it is tied to (with how many indices, once learned: with which), whether
@@ -55,25 +55,25 @@ class Learner:
         self.phases = phases
         self.failures: list[str] = []
         wanted = None if names is None else frozenset(names)
-        placed, words = _placed(phases), numbered(phases)
+        placed, words = _placed(phases), find_numbered_words(phases)
         groups: dict[Any, _Group] = {}
         for run, phase in enumerate(phases):
             for name, fact in phase.facts.items():
                 if wanted is not None and name.partition("[")[0] not in wanted:
                     continue
                 general, at = template(name, words)
-                tied, places = template(fact.mark[0], words)
-                mark: Mark = ((tied, len(places)), *fact.mark[1:])
+                tied, tied_indices = template(fact.mark[0], words)
+                mark: Mark = ((tied, len(tied_indices)), *fact.mark[1:])
                 slots: list[Term] = []
                 terms = tuple(("c", one) for one in fact.value) if literal else fact.terms
                 if "[." in name and terms[0][0] == "spl" and not literal:
                     terms = ((*terms[0][:3], ("i", terms[0][3])),)
                 if general in placed and terms[0][0] == "c":
                     terms = tuple(("?", one) for one in fact.value)
-                terms += tuple(("?", place) for place in places)
+                terms += tuple(("?", index) for index in tied_indices)
                 form = tuple(skeleton(simple(term), slots) for term in terms)
                 group = groups.setdefault((general, mark, form), _Group(general, mark, form))
-                group.instances.append(_Instance(run, at, tuple(slots), (*fact.value, *places)))
+                group.instances.append(_Instance(run, at, tuple(slots), (*fact.value, *tied_indices)))
         self.groups = list(groups.values())
         self.domains = Domains(phases, {(g.name, i.run, i.at) for g in self.groups for i in g.instances})
 
@@ -83,35 +83,35 @@ class Learner:
         for group in self.groups:
             group.terms = self._terms(group)
             by_name.setdefault((group.name, group.mark), []).append(group)
-        found = []
-        for alike in by_name.values():
-            merged = self._merged(alike)
+        entries = []
+        for same_name in by_name.values():
+            merged = self._merged(same_name)
             self._divide(merged)
-            found += [entry for group in merged if (entry := self._entry(group, merged)) is not None]
+            entries += [entry for group in merged if (entry := self._entry(group, merged)) is not None]
         self.failures += self.domains.failures
-        return found
+        return entries
 
     def _terms(self, group: _Group) -> tuple[Term, ...] | None:
         """The form with a general term in each of its slots."""
         values = []
-        for place in range(len(group.instances[0].slots)):
-            found = self._slot(group, place)
-            if found is None:
+        for position in range(len(group.instances[0].slots)):
+            general = self._slot(group, position)
+            if general is None:
                 self.failures.append(f"shape of {group.name}")
                 return None
-            values.append(found)
-        return tuple(simple(filled(term, values.__getitem__)) for term in group.form)
+            values.append(general)
+        return tuple(simple(fill(term, values.__getitem__)) for term in group.form)
 
-    def _slot(self, group: _Group, place: int) -> Term | None:
-        kind = group.instances[0].slots[place][0]
-        seen = [Seen(one.run, one.at, one.slots[place][1]) for one in group.instances]
-        if place >= len(group.instances[0].slots) - group.mark[0][1]:  # of the name that it is tied to
+    def _slot(self, group: _Group, position: int) -> Term | None:
+        kind = group.instances[0].slots[position][0]
+        seen = [Seen(one.run, one.at, one.slots[position][1]) for one in group.instances]
+        if position >= len(group.instances[0].slots) - group.mark[0][1]:  # of the name that it is tied to
             return self._shifted(seen, "") or fit(seen, self.phases) or table(seen)
         if kind == "?":
             return fit(seen, self.phases) or table(seen)
         if any(isinstance(one.value, tuple) for one in seen):  # an index that was computed
             return seen[0].value if len({one.value for one in seen}) == 1 else None
-        path = group.instances[0].slots[place][2] if kind == "x" else ""
+        path = group.instances[0].slots[position][2] if kind == "x" else ""
         return (
             self._shifted(seen, path)
             or fit(seen, self.phases)
@@ -191,9 +191,9 @@ class Learner:
         for group in groups[1:]:
             domain, others = self.domains.of(group.name), [one for one in groups if one is not group]
             either = [(group, one) for one in group.instances if any(self._fits(g.terms, one) for g in others)]
-            sure = domain.rows_of(_places(group.instances) - _places(one for _, one in either))[0]
+            sure = domain.rows_of(_positions(group.instances) - _positions(one for _, one in either))[0]
             either += [(other, one) for other in others for one in other.instances if self._fits(group.terms, one)]
-            unsure = domain.rows_of(_places(one for _, one in either))[0]
+            unsure = domain.rows_of(_positions(one for _, one in either))[0]
             full = domain.full & ~unsure
             guard = formula(sure, full, [one._replace(rows=one.rows & full) for one in domain.literals])
             if guard is None or not sure or not unsure:
@@ -209,51 +209,54 @@ class Learner:
     def _guard(self, group: _Group) -> Term | None:
         """When a group is there; None where that cannot be told."""
         domain = self.domains.of(group.name)
-        wanted = domain.rows_of(_places(group.instances))[0]
-        literals = _own_first(domain.literals, group.name.partition("[")[0])
-        if domain.steady and (places := domain.table(wanted)) is not None:  # nothing but the place decides
-            return formula(wanted, domain.full, [one for one in literals if not any(paths(one.term))]) or places
+        wanted = domain.rows_of(_positions(group.instances))[0]
+        literals = _prefer_field(domain.literals, group.name.partition("[")[0])
+        if domain.steady and (by_index := domain.table(wanted)) is not None:  # nothing but the place decides
+            return formula(wanted, domain.full, [one for one in literals if not any(paths(one.term))]) or by_index
         return formula(wanted, domain.full, literals) or domain.table(wanted)
 
-    def _entry(self, group: _Group, alike: list[_Group]) -> Learned | None:
+    def _entry(self, group: _Group, same_name: list[_Group]) -> Learned | None:
         """The group with its guard."""
         domain = self.domains.of(group.name)
-        if domain.rows_of(_places(group.instances))[1]:
+        if domain.rows_of(_positions(group.instances))[1]:
             self.failures.append(f"number of {group.name}")
         guard = self._guard(group)
-        if guard is None and len(alike) > 1 and group is alike[0]:
-            explained = {(one.run, one.at) for each in alike for one in each.instances if self._fits(group.terms, one)}
-            literals = _own_first(domain.literals, group.name.partition("[")[0])
+        if guard is None and len(same_name) > 1 and group is same_name[0]:
+            explained = {
+                (one.run, one.at) for each in same_name for one in each.instances if self._fits(group.terms, one)
+            }
+            literals = _prefer_field(domain.literals, group.name.partition("[")[0])
             guard = formula(domain.rows_of(explained)[0], domain.full, literals)
         if guard is None:
             self.failures.append(f"presence of {group.name}")
             return None
         assert group.terms is not None
-        (tied, places), frozen, buffer = group.mark
-        axes = len(group.terms) - places
+        (tied, tied_count), frozen, buffer = group.mark
+        axes = len(group.terms) - tied_count
         mark = (tied and (tied, group.terms[axes:])), frozen, buffer
         return Learned(group.name, group.terms[:axes], domain.counts, guard, mark)
 
 
-def _places(instances: Iterable[_Instance]) -> set[tuple[int, tuple[int, ...]]]:
+def _positions(instances: Iterable[_Instance]) -> set[tuple[int, tuple[int, ...]]]:
     return {(one.run, one.at) for one in instances}
 
 
-def _own_first(literals: list[Literal], path: str) -> list[Literal]:
+def _prefer_field(literals: list[Literal], path: str) -> list[Literal]:
     """Of literals that hold alike, those about the field itself come first."""
     return [one._replace(cost=one.cost - 0.6) if one.term == ("isnone", path) else one for one in literals]
 
 
 def _placed(phases: Sequence[Phase]) -> set[str]:
     """The lists of words of which each word depends on its place alone: stem, stage1, stage2."""
-    found: dict[str, dict[tuple[int, ...], set[Any]]] = {}
+    words_by_list: dict[str, dict[tuple[int, ...], set[Any]]] = {}
     for phase in phases:
         for name, fact in phase.facts.items():
             if "[." in name and fact.terms[0][0] == "c" and isinstance(fact.value[0], str):
                 general, at = template(name)
-                found.setdefault(general, {}).setdefault(at, set()).add(fact.value[0])
+                words_by_list.setdefault(general, {}).setdefault(at, set()).add(fact.value[0])
     return {
         name
-        for name, places in found.items()
-        if all(len(words) == 1 for words in places.values()) and len(set().union(*places.values())) == len(places) > 1
+        for name, by_index in words_by_list.items()
+        if all(len(words) == 1 for words in by_index.values())
+        and len(set().union(*by_index.values())) == len(by_index) > 1
     }

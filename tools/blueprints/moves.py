@@ -1,4 +1,4 @@
-"""Other values that a field may take: what to try next."""
+"""Other values of a field to try next."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _lists(items: list[Any], chance: random.Random) -> list[Any]:
             [item + (7 if item >= 16 else 1) for item in items],
             [item * 2 for item in items],
             [item * 3 for item in items],
-            [item + place for place, item in enumerate(items)],
+            [item + index for index, item in enumerate(items)],
             items[::-1],
         ]
     if all(isinstance(item, str) for item in items):
@@ -81,7 +81,7 @@ def word_lists(items: list[str], chance: random.Random) -> Iterator[list[str]]:
     known = ALLOWED_MLP_LAYER_TYPES if words and words[0] in ALLOWED_MLP_LAYER_TYPES else ALLOWED_ATTN_LAYER_TYPES
     for word in known if set(words) & set(ALLOWED_LAYER_TYPES) else ():
         if word not in words:
-            yield [word if place % 2 else item for place, item in enumerate(items)]
+            yield [word if index % 2 else item for index, item in enumerate(items)]
 
 
 def _instead_of_null(path: str, annotation: str, known: Collection[str]) -> Iterator[Any]:

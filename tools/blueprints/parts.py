@@ -1,4 +1,4 @@
-"""Models within models: which other model types a config inside may be of, each held against transformers."""
+"""Models within models: the model types that a config inside may have, each held against transformers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from paramcount.formats.huggingface.blueprints import Blueprint, SubmodelSlot, i
 from paramcount.formats.huggingface.submodels import compose
 from tools.blueprints import gate, moves
 from tools.blueprints.framework import config_class, limit, model_class, torch
-from tools.blueprints.phases import Found
-from tools.blueprints.raw import written
+from tools.blueprints.phases import BuiltTensor
+from tools.blueprints.raw import write_in_full
 from tools.blueprints.runs import build, part_for
 
 TEXTS = (
@@ -31,76 +31,76 @@ IMAGES = (
 SOUNDS = ("dac", "encodec", "hubert", "mimi", "wav2vec2", "wav2vec2-bert", "wav2vec2-conformer", "wavlm", "whisper")
 """The model types that are tried where another of the same sort is the default."""
 
-FEWEST = 4
+MIN_CONFIGS = 4
 """Configs of a model type that must have been counted, its own and some with other numbers; and none otherwise."""
 
-_MOST = 6
+_MAX_CONFIGS = 6
 _SECONDS = 30
 
 
-def within(found: Blueprint) -> dict[str, dict[str, Any]]:
+def within(outer: Blueprint) -> dict[str, dict[str, Any]]:
     """The configs inside that a shipped class builds other models of, as its record says it."""
-    said: dict[str, dict[str, Any]] = {}
-    for path in sorted(found.family.auto):
-        default = found.family.defaults.get(path)
-        if "." in path or not isinstance(default, str) or (place := _place(found, path, default)) is None:
+    slots: dict[str, dict[str, Any]] = {}
+    for path in sorted(outer.family.auto):
+        default = outer.family.defaults.get(path)
+        if "." in path or not isinstance(default, str) or (slot := _find_slot(outer, path, default)) is None:
             continue
-        at, _ = place
+        at, _ = slot
         takes = {}
-        for kind in _alike(default):
-            here = _place(found, path, kind)
-            if here is not None and here[0] == at and _verified(found, path, kind, SubmodelSlot(at, {kind: here[1]})):
+        for kind in _similar_types(default):
+            here = _find_slot(outer, path, kind)
+            if here is not None and here[0] == at and _verified(outer, path, kind, SubmodelSlot(at, {kind: here[1]})):
                 takes[kind] = here[1]
         if takes:
-            said[path] = {"at": at, "takes": takes}
-    return said
+            slots[path] = {"at": at, "takes": takes}
+    return slots
 
 
-def _alike(default: str) -> Iterator[str]:
+def _similar_types(default: str) -> Iterator[str]:
     for sort in (TEXTS, IMAGES, SOUNDS):
         if default in sort:
             yield from (kind for kind in sort if kind != default)
 
 
-def _config(found: Blueprint, path: str, kind: str, **changes: Any) -> dict[str, Any]:
-    return {"model_type": found.family.model_type, path: {"model_type": kind, **changes}}
+def _config(outer: Blueprint, path: str, kind: str, **changes: Any) -> dict[str, Any]:
+    return {"model_type": outer.family.model_type, path: {"model_type": kind, **changes}}
 
 
-def _place(found: Blueprint, path: str, kind: str) -> tuple[str, str] | None:
+def _find_slot(shipped: Blueprint, path: str, kind: str) -> tuple[str, str] | None:
     """Where a config inside is built, and which class: the one module of that config that no other such one holds."""
-    model_type = found.family.model_type
+    model_type = shipped.family.model_type
     try:
         with limit(_SECONDS), torch.device("meta"):
-            config = config_class(model_type).from_dict(_config(found, path, kind))
-            outer = model_class(model_type, found.name)
+            config = config_class(model_type).from_dict(_config(shipped, path, kind))
+            outer = model_class(model_type, shipped.name)
             model = outer(part_for(outer, config))
     except Exception:  # noqa: BLE001 - whatever the framework raises, it does not build
         return None
-    own = getattr(model.config, path, None)
-    places = [
+    inner_config = getattr(model.config, path, None)
+    starts = [
         (f"{name}.", type(module).__name__)
         for name, module in model.named_modules()
-        if name and own is not None and getattr(module, "config", None) is own
+        if name and inner_config is not None and getattr(module, "config", None) is inner_config
     ]
-    outermost = [place for place in places if not any(place[0].startswith(o[0]) for o in places if o != place)]
+    outermost = [start for start in starts if not any(start[0].startswith(o[0]) for o in starts if o != start)]
     if len(outermost) != 1 or (kind, outermost[0][1]) not in set(iterate_classes()):
         return None
     return outermost[0]
 
 
-def _verified(found: Blueprint, path: str, kind: str, place: SubmodelSlot) -> bool:
+def _verified(outer: Blueprint, path: str, kind: str, slot: SubmodelSlot) -> bool:
     """Whether transformers builds what is counted, of the default and of other numbers."""
-    config_cls, model_cls = config_class(found.family.model_type), model_class(found.family.model_type, found.name)
-    compare = partial(_difference, found, path, kind, place)
+    config_cls, model_cls = config_class(outer.family.model_type), model_class(outer.family.model_type, outer.name)
+    compare = partial(_difference, outer, path, kind, slot)
     counted = 0
-    for number, changes in enumerate(_changes(kind, place.accepts[kind])):
+    for number, changes in enumerate(_changes(kind, slot.accepts[kind])):
         for tied in (None, True, False) if number == 0 else (None,):
-            config = _config(found, path, kind, **changes)
+            config = _config(outer, path, kind, **changes)
             if tied is not None:
                 config["tie_word_embeddings"] = tied
             try:
                 truth = build(config_cls, model_cls, config, _SECONDS)
-                whole = written(config_cls, found.family.model_type, config)
+                whole = write_in_full(config_cls, outer.family.model_type, config)
             except Exception:  # noqa: BLE001
                 continue
             for form in (config, whole):
@@ -108,26 +108,26 @@ def _verified(found: Blueprint, path: str, kind: str, place: SubmodelSlot) -> bo
                 if why and not (why.startswith(gate.REFUSED) and (number or tied is not None)):
                     return False
                 counted += not why
-    return counted >= FEWEST
+    return counted >= MIN_CONFIGS
 
 
 def _difference(
-    found: Blueprint, path: str, kind: str, place: SubmodelSlot, config: dict[str, Any], truth: Mapping[str, Found]
+    outer: Blueprint, path: str, kind: str, slot: SubmodelSlot, config: dict[str, Any], truth: Mapping[str, BuiltTensor]
 ) -> str:
-    return gate.difference(compose(replace(found, submodel_slots={path: place}), ((path, kind),)), config, truth)
+    return gate.difference(compose(replace(outer, submodel_slots={path: slot}), ((path, kind),)), config, truth)
 
 
 def _changes(kind: str, name: str) -> Iterator[dict[str, Any]]:
     """None; a decoder, for what can be one; then other numbers of layers, and twice the size of all else that a class's
     own config says in numbers."""
     yield {}
-    found = load_blueprint(kind, name)
-    defaults = found.family.defaults
+    inner = load_blueprint(kind, name)
+    defaults = inner.family.defaults
     yield {flag: True for flag in ("is_decoder", "add_cross_attention") if flag in defaults}
     numbers = {
         path: defaults[path]
-        for path, kinds in found.fields.items()
+        for path, kinds in inner.fields.items()
         if "i" in kinds and type(defaults.get(path)) is int and "." not in path and not path.endswith("num_labels")
     }
-    for path, number in list(numbers.items())[:_MOST]:
+    for path, number in list(numbers.items())[:_MAX_CONFIGS]:
         yield {path: 3 if moves.counts_layers(path) else number * 2}

@@ -1,4 +1,4 @@
-"""What a run of a class comes to: what went in, what came out, what was asked on the way."""
+"""The data of a run of a class: what went in, what came out, which comparisons it made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tools.blueprints.symbolic import Trace
 from tools.blueprints.terms import Term
 
 
-class Found(NamedTuple):
+class BuiltTensor(NamedTuple):
     """A tensor as the framework has it."""
 
     shape: tuple[int, ...]
@@ -45,10 +45,10 @@ class Run:
     model: Phase
     same: set[str] = field(default_factory=set)  # attributes that are just the field of that name
 
-    def agrees(self, truth: Mapping[str, Found]) -> bool:
+    def agrees(self, truth: Mapping[str, BuiltTensor]) -> bool:
         """Whether the model has the tensors that the framework has, and no others."""
-        own = {name: (fact.value, *fact.mark) for name, fact in self.model.facts.items()}
-        return own == {name: tuple(what) for name, what in truth.items()}
+        built = {name: (fact.value, *fact.mark) for name, fact in self.model.facts.items()}
+        return built == {name: tuple(what) for name, what in truth.items()}
 
     def exceeds(self, one: str, other: str) -> bool:
         """Whether a number of the config is more than another."""

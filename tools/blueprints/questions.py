@@ -1,4 +1,4 @@
-"""What code asked of a config, turned round: values of a field that would have been answered otherwise."""
+"""Values of a field that would turn the outcome of a comparison."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ def answers(atom: Term, env: Flat) -> Iterator[tuple[str, Any]]:
     elif op in ("==", "has", "sw") and atom[2][0] == "c" and isinstance(atom[2][1], str):
         yield from _words(atom[1], atom[2][1], env)
     elif op in ("==", "!=", "<", ">", "<=", ">="):
-        for own, other in ((atom[1], atom[2]), (atom[2], atom[1])):
-            if own[0] != "f":
+        for term, other in ((atom[1], atom[2]), (atom[2], atom[1])):
+            if term[0] != "f":
                 continue
             try:
                 bound = value(other, env)
             except Unknown:
                 continue
-            given = env.get(own[1])
+            stated = env.get(term[1])
             if isinstance(bound, int | float) and not isinstance(bound, bool):
                 for near in (bound, bound + 1, bound - 1):
-                    if near != given and isinstance(given, int) == isinstance(near, int) and near >= 0:
-                        yield own[1], near
+                    if near != stated and isinstance(stated, int) == isinstance(near, int) and near >= 0:
+                        yield term[1], near
 
 
-def _words(asked: Term, word: str, env: Flat) -> Iterator[tuple[str, str]]:
+def _words(term: Term, word: str, env: Flat) -> Iterator[tuple[str, str]]:
     """Strings that hold a word where code looked for it."""
     separator = ""
-    while asked[0] in ("spl", "lower"):
-        separator = asked[2] if asked[0] == "spl" else separator
-        asked = asked[1]
-    given = env.get(asked[1]) if asked[0] == "f" else None
-    if isinstance(given, str):
-        if given != word:
-            yield asked[1], word
-        if separator and separator not in given:
-            yield asked[1], word + separator + given
+    while term[0] in ("spl", "lower"):
+        separator = term[2] if term[0] == "spl" else separator
+        term = term[1]
+    value = env.get(term[1]) if term[0] == "f" else None
+    if isinstance(value, str):
+        if value != word:
+            yield term[1], word
+        if separator and separator not in value:
+            yield term[1], word + separator + value
         elif separator:
-            yield from ((asked[1], part) for part in given.split(separator) if part not in ("", word))
+            yield from ((term[1], part) for part in value.split(separator) if part not in ("", word))

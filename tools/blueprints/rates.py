@@ -1,4 +1,4 @@
-"""Rates that size something: most floats decide how a model computes, but an mlp_ratio is a width."""
+"""Floats that size something, as mlp_ratio does; most only decide how a model computes."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from typing import Any
 
 from paramcount.formats.huggingface.blueprints import Blueprint
 from tools.blueprints.gate import REFUSED
-from tools.blueprints.phases import Found
-from tools.blueprints.raw import LABELS, RATE, flattened
+from tools.blueprints.phases import BuiltTensor
+from tools.blueprints.raw import LABELS, RATE, flatten
 
 _FACTORS = 0.5, 0.75, 1.5, 2.0, 3.0
 
-Build = Callable[[Mapping[str, Any]], Mapping[str, Found]]
+Build = Callable[[Mapping[str, Any]], Mapping[str, BuiltTensor]]
 
 
-def sizing(payload: Mapping[str, Any], built: Mapping[str, Found], build: Build) -> set[str]:
+def sizing(payload: Mapping[str, Any], built: Mapping[str, BuiltTensor], build: Build) -> set[str]:
     """The rates of a config, by their paths in it, without which something else would be built."""
-    rates = [path for path, value in flattened(payload).items() if _is_rate(path, value)]
+    rates = [path for path, value in flatten(payload).items() if _is_rate(path, value)]
     if not rates or _same(payload, rates, built, build):
         return set()
     return {path for path in rates if not _same(payload, [path], built, build)}
 
 
-def unasked(found: Blueprint, asked: Collection[str], payload: Mapping[str, Any]) -> set[str]:
+def find_unvaried(blueprint: Blueprint, questioned: Collection[str], payload: Mapping[str, Any]) -> set[str]:
     """The numbers of a config that formulas follow from and that code never asked for: was it chance?"""
     used = {
-        path for entry in found.entries for one in (*entry.shape, *entry.counts, entry.guard) for path in one.fields
+        path for entry in blueprint.entries for one in (*entry.shape, *entry.counts, entry.guard) for path in one.fields
     }
-    given = flattened(payload)
-    return {path for path in used.difference(asked) if path.endswith(LABELS) or type(given.get(path)) is int}
+    stated = flatten(payload)
+    return {path for path in used.difference(questioned) if path.endswith(LABELS) or type(stated.get(path)) is int}
 
 
-def mistaken(
+def find_mistaken(
     payload: Mapping[str, Any], numbers: Iterable[str], build: Build, why: Callable[[dict[str, Any], Any], str]
 ) -> set[str]:
     """Of these numbers, those with a value for which `why` tells that what is counted is not what is built."""
-    found = set()
+    wrong = set()
     for path in numbers:
         for factor in _FACTORS:
             config = _changed(payload, [path], factor)
@@ -46,8 +46,8 @@ def mistaken(
             except Exception:  # noqa: BLE001 # whatever the framework raises
                 continue
             if (reason := why(config, truth)) and not reason.startswith(REFUSED):
-                found.add(path)
-    return found
+                wrong.add(path)
+    return wrong
 
 
 def _is_rate(path: str, value: Any) -> bool:
@@ -57,7 +57,7 @@ def _is_rate(path: str, value: Any) -> bool:
     return isinstance(value, float) or (named and isinstance(value, int) and not isinstance(value, bool))
 
 
-def _same(payload: Mapping[str, Any], paths: Iterable[str], built: Mapping[str, Found], build: Build) -> bool:
+def _same(payload: Mapping[str, Any], paths: Iterable[str], built: Mapping[str, BuiltTensor], build: Build) -> bool:
     """Whether the same is built with other values there; one that the framework refuses builds nothing else. Raises
     nothing: of several, a refused one hides the others."""
     paths = list(paths)
@@ -71,14 +71,14 @@ def _changed(payload: Mapping[str, Any], paths: Iterable[str], factor: float = 0
     config: dict[str, Any] = json.loads(json.dumps(payload))
     for path in paths:
         *steps, name = path.split(".")
-        place = config
+        inner = config
         for step in steps:
-            place = place[step]
+            inner = inner[step]
         if name == LABELS:
-            place["id2label"] = {label: f"LABEL_{label}" for label in range(int(7 * factor))}
+            inner["id2label"] = {label: f"LABEL_{label}" for label in range(int(7 * factor))}
             continue
-        value = place[name]
-        place[name] = [_other(one, factor) for one in value] if isinstance(value, list) else _other(value, factor)
+        value = inner[name]
+        inner[name] = [_other(one, factor) for one in value] if isinstance(value, list) else _other(value, factor)
     return config
 
 

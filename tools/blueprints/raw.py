@@ -40,7 +40,7 @@ _SKIPPED = frozenset(
         "gradient_checkpointing",
     ]
 )
-_DEEPEST = 3
+_MAX_PART_DEPTH = 3
 
 
 def matters(name: str) -> bool:
@@ -49,8 +49,8 @@ def matters(name: str) -> bool:
 
 
 def part_class(spec: Any) -> Any:
-    found = spec.config_class
-    return found if issubclass(found, PreTrainedConfig) else config_class(spec.model_type)
+    part = spec.config_class
+    return part if issubclass(part, PreTrainedConfig) else config_class(spec.model_type)
 
 
 def is_part(value: Any) -> bool:
@@ -78,61 +78,69 @@ class Fields:
 
 def fields_of(cls: Any) -> Fields:
     """All fields of a config class, those of the configs inside included."""
-    found = Fields({}, {}, {}, {}, {}, set(), set(), set(), set())
-    _collect(cls, "", {}, found, 0)
-    return found
+    fields = Fields({}, {}, {}, {}, {}, set(), set(), set(), set())
+    _collect(cls, "", {}, fields, 0)
+    return fields
 
 
-def _collect(cls: Any, prefix: str, stated: Mapping[str, Any], found: Fields, depth: int) -> None:
+def _collect(cls: Any, prefix: str, stated: Mapping[str, Any], fields: Fields, depth: int) -> None:
     for field in dataclasses.fields(cls):
         if not matters(field.name):
             continue
-        found.annotations[prefix + field.name] = str(field.type)
-        found.defaults[prefix + field.name] = _listed(stated.get(field.name, _default(field)))
-        if isinstance(found.defaults[prefix + field.name], dict) and field.name not in cls.sub_configs:
-            found.opaque.add(prefix + field.name)
+        fields.annotations[prefix + field.name] = str(field.type)
+        fields.defaults[prefix + field.name] = _listed(stated.get(field.name, _default(field)))
+        if isinstance(fields.defaults[prefix + field.name], dict) and field.name not in cls.sub_configs:
+            fields.opaque.add(prefix + field.name)
     for name, value in stated.items():
         if matters(name) and not isinstance(value, dict):
-            found.defaults[prefix + name] = _listed(value)
+            fields.defaults[prefix + name] = _listed(value)
     for name, real in cls.attribute_map.items():
         # Where the declared field is the one that is mapped, the attribute that it is stored as is the other name.
-        declared = prefix + name in found.defaults and prefix + real not in found.defaults
-        found.aliases[prefix + (real if declared else name)] = prefix + (name if declared else real)
+        declared = prefix + name in fields.defaults and prefix + real not in fields.defaults
+        fields.aliases[prefix + (real if declared else name)] = prefix + (name if declared else real)
     for name, instead in _legacy(cls).items():
-        if prefix + name not in found.annotations:
+        if prefix + name not in fields.annotations:
             constants = {node.value for node in instead if isinstance(node, ast.Constant)}
             only = constants.pop() if len(constants) == 1 and len(set(map(ast.dump, instead))) == 1 else None
-            found.defaults[prefix + name] = stated.get(name, only)
-            own = next((node.attr for node in instead if isinstance(node, ast.Attribute)), "")
-            kind = type(only).__name__ if only is not None else found.annotations.get(prefix + own, "")
-            found.legacy[prefix + name] = kind
-    found.read |= {prefix + name for name in read_by(cls, PreTrainedConfig)}
-    found.defaults[prefix + LABELS] = None
-    _collect_parts(cls, prefix, stated, found, depth)
+            fields.defaults[prefix + name] = stated.get(name, only)
+            attribute = next((node.attr for node in instead if isinstance(node, ast.Attribute)), "")
+            kind = type(only).__name__ if only is not None else fields.annotations.get(prefix + attribute, "")
+            fields.legacy[prefix + name] = kind
+    fields.read |= {prefix + name for name in read_by(cls, PreTrainedConfig)}
+    fields.defaults[prefix + LABELS] = None
+    _collect_parts(cls, prefix, stated, fields, depth)
 
 
-def _collect_parts(cls: Any, prefix: str, stated: Mapping[str, Any], found: Fields, depth: int) -> None:
+def _collect_parts(cls: Any, prefix: str, stated: Mapping[str, Any], fields: Fields, depth: int) -> None:
     for name, spec in (getattr(cls, "sub_configs_defaults", None) or {}).items():
         path = prefix + name
-        if name == "backbone_config" or (spec.optional and found.defaults.get(path) is None) or depth >= _DEEPEST:
-            found.defaults[path] = None
-            found.opaque.add(path)
+        if (
+            name == "backbone_config"
+            or (spec.optional and fields.defaults.get(path) is None)
+            or depth >= _MAX_PART_DEPTH
+        ):
+            fields.defaults[path] = None
+            fields.opaque.add(path)
             continue
-        own = stated.get(name)
-        given = own if isinstance(own, dict) else spec.init_kwargs
-        inner = config_class(own["model_type"]) if given is own and "model_type" in own else part_class(spec)
+        stated_part = stated.get(name)
+        arguments = stated_part if isinstance(stated_part, dict) else spec.init_kwargs
+        inner = (
+            config_class(stated_part["model_type"])
+            if arguments is stated_part and "model_type" in stated_part
+            else part_class(spec)
+        )
         if not issubclass(spec.config_class, PreTrainedConfig):
-            found.auto.add(path)
-        found.defaults[path] = PART + (inner.model_type or "")
-        _collect(inner, f"{path}.", given, found, depth + 1)
+            fields.auto.add(path)
+        fields.defaults[path] = PART + (inner.model_type or "")
+        _collect(inner, f"{path}.", arguments, fields, depth + 1)
         bare = Fields({}, {}, {}, {}, {}, set(), set(), set(), set())
         _collect(inner, f"{path}.", {}, bare, depth + 1)
         changed = {
             p: bare.defaults.get(p)
-            for p, v in found.defaults.items()
+            for p, v in fields.defaults.items()
             if p.startswith(f"{path}.") and bare.defaults.get(p) != v
         }
-        found.parts[path] = changed
+        fields.parts[path] = changed
 
 
 def _default(field: Any) -> Any:
@@ -147,7 +155,7 @@ def _listed(value: Any) -> Any:
 
 def _legacy(cls: Any) -> dict[str, list[ast.expr]]:
     """The arguments that a class's own __post_init__ takes from **kwargs, with what it takes instead, each time."""
-    found: dict[str, list[ast.expr]] = {}
+    defaults: dict[str, list[ast.expr]] = {}
     for owner in cls.__mro__:
         if owner is PreTrainedConfig:
             break
@@ -160,8 +168,8 @@ def _legacy(cls: Any) -> dict[str, list[ast.expr]]:
                     func=ast.Attribute(value=ast.Name(id="kwargs"), attr="pop" | "get"),
                     args=[ast.Constant(value=str(name)), *instead],
                 ) if matters(name):
-                    found.setdefault(name, []).extend(instead or [ast.Constant(None)])
-    return found
+                    defaults.setdefault(name, []).extend(instead or [ast.Constant(None)])
+    return defaults
 
 
 def flat_part(cls: Any, fields: Fields) -> str:
@@ -185,18 +193,18 @@ def flat_part(cls: Any, fields: Fields) -> str:
 
 def _flows(cls: Any, part: str, name: str) -> bool:
     try:
-        own = getattr(getattr(cls.from_dict({}), part), name)
-        return bool(getattr(getattr(cls.from_dict({name: 2 * own}), part), name) == 2 * own)
+        inner = getattr(getattr(cls.from_dict({}), part), name)
+        return bool(getattr(getattr(cls.from_dict({name: 2 * inner}), part), name) == 2 * inner)
     except Exception:  # noqa: BLE001 - whatever a config class raises, nothing flows
         return False
 
 
 def payload(fields: Fields, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The members of a config.json that make these changes to the defaults."""
-    found: dict[str, Any] = {}
+    config: dict[str, Any] = {}
     for path, value in changes.items():
         *steps, name = path.split(".")
-        inner, at = found, ""
+        inner, at = config, ""
         for step in steps:
             at = f"{at}.{step}" if at else step
             if step not in inner:
@@ -208,49 +216,49 @@ def payload(fields: Fields, changes: Mapping[str, Any]) -> dict[str, Any]:
             inner["id2label"] = {str(label): f"LABEL_{label}" for label in range(value)}
         else:
             inner[name] = value
-    return found
+    return config
 
 
-def decoded(config: dict[str, Any]) -> dict[str, Any]:
+def decode(config: dict[str, Any]) -> dict[str, Any]:
     """A config.json as transformers reads it, infinity included."""
-    found: dict[str, Any] = PreTrainedConfig._decode_special_floats(config)  # noqa: SLF001
-    return found
+    values: dict[str, Any] = PreTrainedConfig._decode_special_floats(config)  # noqa: SLF001
+    return values
 
 
-def written(cls: Any, model_type: str, config: dict[str, Any]) -> dict[str, Any]:
+def write_in_full(cls: Any, model_type: str, config: dict[str, Any]) -> dict[str, Any]:
     """The config.json that transformers writes, in full, of one that says less."""
-    found: dict[str, Any] = json.loads(cls.from_dict(decoded(config)).to_json_string(use_diff=False))
-    return found | {"model_type": model_type}
+    full: dict[str, Any] = json.loads(cls.from_dict(decode(config)).to_json_string(use_diff=False))
+    return full | {"model_type": model_type}
 
 
 def stated(fields: Fields, config: Mapping[str, Any]) -> Flat:
     """The members of a config.json that are fields, by the names that the class declares."""
-    flat = {fields.declared(path): value for path, value in flattened(config).items()}
+    flat = {fields.declared(path): value for path, value in flatten(config).items()}
     return {
         path: value for path, value in flat.items() if path in fields.defaults and not is_part(fields.defaults[path])
     }
 
 
-def flattened(config: Mapping[str, Any], prefix: str = "") -> Flat:
+def flatten(config: Mapping[str, Any], prefix: str = "") -> Flat:
     """The members of a config.json by dotted path."""
-    found: Flat = {}
+    members: Flat = {}
     for name, value in config.items():
         if isinstance(value, dict) and "__float__" not in value:
-            found |= flattened(value, f"{prefix}{name}.")
+            members |= flatten(value, f"{prefix}{name}.")
         elif matters(name):
-            found[prefix + name] = value
-    return found
+            members[prefix + name] = value
+    return members
 
 
 def effective(fields: Fields, changes: Mapping[str, Any]) -> Flat:
     """Every field once these changes are made; a config inside that is given loses its outer class's defaults."""
-    found = dict(fields.defaults)
+    values = dict(fields.defaults)
     touched = {at for path in changes for at in _prefixes(path)}
     for path in fields.parts:
         if path in touched:
-            found.update(fields.parts[path])
-    found.update(changes)
-    return found
+            values.update(fields.parts[path])
+    values.update(changes)
+    return values
 
 
 def _prefixes(path: str) -> Iterator[str]:
@@ -266,24 +274,24 @@ def arguments(cls: Any, flat: Mapping[str, Any], explicit: set[str], flags: bool
 
 def _arguments(cls: Any, prefix: str, flat: Mapping[str, Any], explicit: set[str], flags: bool) -> dict[str, Any]:
     specs = getattr(cls, "sub_configs_defaults", None) or {}
-    found: dict[str, Any] = {}
+    named: dict[str, Any] = {}
     for path, value in flat.items():
         name = path[len(prefix) :]
         if not path.startswith(prefix) or "." in name or name == LABELS:
             continue
         if is_part(value) and name in specs:
             inner = part_class(specs[name])
-            found[name] = _arguments(inner, f"{path}.", flat, explicit, flags)
+            named[name] = _arguments(inner, f"{path}.", flat, explicit, flags)
             if inner.model_type and not issubclass(specs[name].config_class, PreTrainedConfig):
-                found[name]["model_type"] = inner.model_type
+                named[name]["model_type"] = inner.model_type
         elif value is not None:
-            found[name] = symbolic(value, path, flags)
+            named[name] = symbolic(value, path, flags)
         elif path in explicit:
-            found[name] = None
+            named[name] = None
     labels = flat.get(prefix + LABELS)
     if labels is not None:
-        found["id2label"] = {label: f"LABEL_{label}" for label in range(labels)}
-    return found
+        named["id2label"] = {label: f"LABEL_{label}" for label in range(labels)}
+    return named
 
 
 ACTIVATION = re.compile(r"(^|_)(act|activation)(_|$)|hidden_act|activation_function")

@@ -1,4 +1,4 @@
-"""What was learned, as the record of a class: lines of text in the language of blueprints."""
+"""The record of a class: what was learned, as lines of text in the language of blueprints."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def _lettered(template: str) -> str:
     return template
 
 
-def _tied(template: str, places: Sequence[Term]) -> str:
+def _tied(template: str, indices: Sequence[Term]) -> str:
     """The name that one is tied to: an index that is no number stands in braces."""
-    said = [str(place[1]) if place[0] == "c" else f"{{{text(place)}}}" for place in places]
-    return template.format(*said)
+    texts = [str(index[1]) if index[0] == "c" else f"{{{text(index)}}}" for index in indices]
+    return template.format(*texts)
 
 
 def read_by(entries: Iterable[Learned]) -> set[str]:
@@ -66,8 +66,8 @@ def read_by(entries: Iterable[Learned]) -> set[str]:
 
 def kinds_of(values: Iterable[Any]) -> str:
     """The kinds of value that were verified, in the order of KINDS."""
-    found = {kind_of(value) for value in values}
-    return "".join(letter for letter in KINDS if letter in found)
+    present = {kind_of(value) for value in values}
+    return "".join(letter for letter in KINDS if letter in present)
 
 
 def whole(term: Term) -> bool:

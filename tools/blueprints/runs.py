@@ -11,7 +11,7 @@ from transformers.configuration_utils import PreTrainedConfig
 
 from tools.blueprints import raw
 from tools.blueprints.framework import limit, torch
-from tools.blueprints.phases import Fact, Found, Phase, Run
+from tools.blueprints.phases import BuiltTensor, Fact, Phase, Run
 from tools.blueprints.raw import LABELS, Fields, Flat
 from tools.blueprints.shims import UNSEEN, Shapes, patch_modules
 from tools.blueprints.symbolic import (
@@ -42,19 +42,19 @@ def _tracked(self: Any, name: str) -> Any:
         return _attribute(self, name)
     prefix = object.__getattribute__(self, "__dict__").get("_prefix")
     try:
-        found = _attribute(self, name)
+        value = _attribute(self, name)
     except AttributeError:
         if prefix is not None and name not in UNSEEN:
             CURRENT.trace.reads.add((prefix + name, True))
             CURRENT.trace.missing.add(prefix + name)
         raise
     if prefix is not None:
-        if name == LABELS and found == object.__getattribute__(self, "__dict__").get("_labels"):
-            return SymbolicInt(found, ("f", prefix + LABELS))
+        if name == LABELS and value == object.__getattribute__(self, "__dict__").get("_labels"):
+            return SymbolicInt(value, ("f", prefix + LABELS))
         real = _attribute(self, "attribute_map").get(name, name)
         if real in object.__getattribute__(self, "__dict__"):
-            CURRENT.trace.reads.add((prefix + real, found is None))
-    return found
+            CURRENT.trace.reads.add((prefix + real, value is None))
+    return value
 
 
 def _skip_while_tracking(*args: Any) -> Any:
@@ -77,18 +77,20 @@ def part_for(model: Any, config: Any) -> Any:
     return config
 
 
-def observe(model: Any) -> dict[str, Found]:
+def observe(model: Any) -> dict[str, BuiltTensor]:
     """Every parameter and every saved buffer of a model, by name."""
     owners: dict[int, str] = {}
-    found = {}
+    tensors = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
-        found[name] = Found(tuple(parameter.shape), owners.get(id(parameter), ""), not parameter.requires_grad, "")
+        tensors[name] = BuiltTensor(
+            tuple(parameter.shape), owners.get(id(parameter), ""), not parameter.requires_grad, ""
+        )
         owners.setdefault(id(parameter), name)
     saved = _saved(model)
     for name, buffer in model.named_buffers(remove_duplicate=False):
-        if name in saved and id(buffer) not in owners and name not in found:
-            found[name] = Found(tuple(buffer.shape), "", False, _DTYPES.get(buffer.dtype, "F32"))
-    return found
+        if name in saved and id(buffer) not in owners and name not in tensors:
+            tensors[name] = BuiltTensor(tuple(buffer.shape), "", False, _DTYPES.get(buffer.dtype, "F32"))
+    return tensors
 
 
 def _saved(model: Any) -> set[str]:
@@ -100,10 +102,10 @@ def _saved(model: Any) -> set[str]:
     }
 
 
-def build(config_cls: Any, model_cls: Any, payload: Mapping[str, Any], seconds: int = 20) -> dict[str, Found]:
+def build(config_cls: Any, model_cls: Any, payload: Mapping[str, Any], seconds: int = 20) -> dict[str, BuiltTensor]:
     """What the framework itself builds from a config.json."""
     with limit(seconds):
-        config = config_cls.from_dict(raw.decoded(json.loads(json.dumps(payload))))
+        config = config_cls.from_dict(raw.decode(json.loads(json.dumps(payload))))
         with torch.device("meta"):
             return observe(model_cls(part_for(model_cls, config)))
 
@@ -119,24 +121,24 @@ def run(config_cls: Any, model_cls: Any, fields: Fields, changes: Flat, flags: b
         try:
             config = config_cls(**raw.arguments(config_cls, flat, explicit, flags))
             first = Phase({path: plain(value) for path, value in flat.items()}, trace=CURRENT.trace)
-            found = Run(dict(changes), first, Phase({}))
+            result = Run(dict(changes), first, Phase({}))
             CURRENT.trace = Trace()
-            _settle(config, "", found, flags, fields)
-            found.model.env = {**first.env, **found.model.env}
-            found.model.trace = CURRENT.trace
+            _note_attributes(config, "", result, flags, fields)
+            result.model.env = {**first.env, **result.model.env}
+            result.model.trace = CURRENT.trace
             with torch.device("meta"), Shapes():
                 model = model_cls(part_for(model_cls, config))
         finally:
             CURRENT.on = False
-    trace = found.model.trace
+    trace = result.model.trace
     trace.reads = {(fields.declared(path), null) for path, null in trace.reads}
     for name, what in observe(model).items():
-        found.model.facts[name] = Fact(what.shape, what[1:], _terms(model, name, what.shape))
-    for path, value in found.model.trace.fallbacks.items():
-        if found.model.env.get(path) is None:
-            found.model.env[path] = value
+        result.model.facts[name] = Fact(what.shape, what[1:], _terms(model, name, what.shape))
+    for path, value in result.model.trace.fallbacks.items():
+        if result.model.env.get(path) is None:
+            result.model.env[path] = value
             first.env.setdefault(path, None)
-    return found
+    return result
 
 
 def _terms(model: Any, name: str, shape: tuple[int, ...]) -> tuple[Term, ...]:
@@ -148,28 +150,28 @@ def _terms(model: Any, name: str, shape: tuple[int, ...]) -> tuple[Term, ...]:
     return tuple(item.term if isinstance(item, SymbolicInt) else ("?", int(item)) for item in symbols)
 
 
-def _settle(config: Any, prefix: str, found: Run, flags: bool, fields: Fields) -> None:
+def _note_attributes(config: Any, prefix: str, result: Run, flags: bool, fields: Fields) -> None:
     """Note what each attribute came to be; from here on it is a field of its own."""
     members = object.__getattribute__(config, "__dict__")
     labels = members.get("id2label")
-    found.model.env[prefix + LABELS] = None if labels is None else len(labels)
-    found.config.env[prefix + LABELS] = found.model.env[prefix + LABELS]
+    result.model.env[prefix + LABELS] = None if labels is None else len(labels)
+    result.config.env[prefix + LABELS] = result.model.env[prefix + LABELS]
     for name, value in list(members.items()):
         path = fields.declared(prefix + name)
         if not raw.matters(name):
             continue
         if isinstance(value, PreTrainedConfig):
-            _settle(value, f"{path}.", found, flags, fields)
-            found.model.env[path] = raw.PART + (value.model_type or "")
+            _note_attributes(value, f"{path}.", result, flags, fields)
+            result.model.env[path] = raw.PART + (value.model_type or "")
         elif isinstance(value, dict):
             for key, item in value.items():
                 if isinstance(item, int | float | str | bool) or item is None:
-                    found.model.env[f"{path}.{key}"] = plain(item)
+                    result.model.env[f"{path}.{key}"] = plain(item)
         elif not isinstance(value, torch.dtype):
-            found.model.env[path] = plain(value)
-            _note(path, value, found, flags)
+            result.model.env[path] = plain(value)
+            _note(path, value, result, flags)
             members[name] = symbolic(_bare(value), path, flags)
-    members["_prefix"], members["_labels"] = prefix, found.model.env[prefix + LABELS]
+    members["_prefix"], members["_labels"] = prefix, result.model.env[prefix + LABELS]
 
 
 def _bare(value: Any) -> Any:
@@ -179,20 +181,20 @@ def _bare(value: Any) -> Any:
     return plain(value)
 
 
-def _note(path: str, value: Any, found: Run, flags: bool) -> None:
-    facts = found.config.facts
+def _note(path: str, value: Any, result: Run, flags: bool) -> None:
+    facts = result.config.facts
     if value is None:
-        if found.config.env.get(path) is None:
-            found.same.add(path)
+        if result.config.env.get(path) is None:
+            result.same.add(path)
         return
-    if _same(value, path) or (path in found.config.env and _untouched(value, path, found, flags)):
-        found.same.add(path)
+    if _same(value, path) or (path in result.config.env and _untouched(value, path, result, flags)):
+        result.same.add(path)
     if isinstance(value, list | tuple):
-        length = ("len", path) if path in found.same else _length(value)
+        length = ("len", path) if path in result.same else _length(value)
         facts[f"{path}[]"] = Fact((len(value),), ("", False, ""), (length,))
-        for place, item in enumerate(value):
+        for index, item in enumerate(value):
             if not isinstance(item, list | tuple | dict):
-                facts[f"{path}[.{place}"] = Fact((plain(item),), ("", False, ""), (_term(item),))
+                facts[f"{path}[.{index}"] = Fact((plain(item),), ("", False, ""), (_term(item),))
     elif not isinstance(value, dict):
         facts[path] = Fact((plain(value),), ("", False, ""), (_term(value),))
 
@@ -200,12 +202,12 @@ def _note(path: str, value: Any, found: Run, flags: bool) -> None:
 def _length(items: list[Any] | tuple[Any, ...]) -> Term:
     """How long a list is that was split from a string."""
     terms = [_term(item) for item in items]
-    if all(term[:3] == ("spl", *terms[0][1:3]) and term[3] == place for place, term in enumerate(terms)) and terms:
+    if all(term[:3] == ("spl", *terms[0][1:3]) and term[3] == index for index, term in enumerate(terms)) and terms:
         return ("nspl", *terms[0][1:3])
     return ("?", len(items))
 
 
-def _untouched(value: Any, path: str, found: Run, flags: bool) -> bool:
+def _untouched(value: Any, path: str, result: Run, flags: bool) -> bool:
     """A bool that was not symbolic, or a list of lists, that is still what the field was."""
     if (
         (isinstance(value, bool) and flags)
@@ -213,14 +215,14 @@ def _untouched(value: Any, path: str, found: Run, flags: bool) -> bool:
         or isinstance(value, SymbolicList)
     ):
         return False
-    return bool(plain(value) == found.config.env[path])
+    return bool(plain(value) == result.config.env[path])
 
 
 def _same(value: Any, path: str) -> bool:
     if isinstance(value, SymbolicList):
         return value.path == path
     if isinstance(value, list | tuple):
-        return bool(value) and all(_term(item) == ("idx", path, ("i", place)) for place, item in enumerate(value))
+        return bool(value) and all(_term(item) == ("idx", path, ("i", index)) for index, item in enumerate(value))
     return _term(value) == ("f", path)
 
 

@@ -1,4 +1,4 @@
-"""What a config needs before a class builds at all, where its own defaults do not do: by model type, or by class."""
+"""Changes without which a class does not build, by model type or class."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def _mixed(count: int, rest: str, every_third: str = "full_attention") -> list[str]:
-    return [every_third if place % 3 == 2 else rest for place in range(count)]
+    return [every_third if index % 3 == 2 else rest for index in range(count)]
 
 
 _INDEXER = {"indexer_n_heads": 4, "indexer_kv_heads": 1, "indexer_head_dim": 256, "indexer_budget": 64,

@@ -1,4 +1,4 @@
-"""Python's builtins and torch's constructors as symbolic values need them, put where transformers' code looks."""
+"""Builtins and constructors of torch for symbolic values, put where transformers' code looks them up."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from tools.blueprints.framework import torch
 from tools.blueprints.symbolic import CURRENT, SymbolicFloat, SymbolicInt, SymbolicList, made, plain, symbolic, term_of
 
 _Number = SymbolicInt | SymbolicFloat
-_LONGEST_LOOP = 400
+_MAX_LOOP_STEPS = 400
 _NOTHING = object()
 
 
 def _range(*bounds: Any) -> Any:
-    found = range(*bounds)
+    numbers = range(*bounds)
     if not CURRENT.on:
-        return found
+        return numbers
     for bound in bounds:
         if isinstance(bound, SymbolicInt):
             CURRENT.trace.number(bound.raw(), bound.term)
-    if len(found) > _LONGEST_LOOP:
-        return found
+    if len(numbers) > _MAX_LOOP_STEPS:
+        return numbers
     if len(bounds) < 3:
-        return [SymbolicInt(place, ("i", place)) for place in found]
+        return [SymbolicInt(index, ("i", index)) for index in numbers]
     start, step = term_of(bounds[0]), term_of(bounds[2])
-    return [SymbolicInt(item, ("+", start, ("*", ("i", place), step))) for place, item in enumerate(found)]
+    return [SymbolicInt(item, ("+", start, ("*", ("i", index), step))) for index, item in enumerate(numbers)]
 
 
 def _len(items: Any) -> Any:
@@ -40,8 +40,8 @@ def _len(items: Any) -> Any:
 
 
 def _enumerate(items: Iterable[Any], start: int = 0) -> Iterator[tuple[int, Any]]:
-    for place, item in enumerate(items, int(start)):
-        yield (SymbolicInt(place, ("i", place)) if CURRENT.on and place < _LONGEST_LOOP else place), item
+    for index, item in enumerate(items, int(start)):
+        yield (SymbolicInt(index, ("i", index)) if CURRENT.on and index < _MAX_LOOP_STEPS else index), item
 
 
 def _sum(items: Any, start: Any = 0) -> Any:
@@ -159,9 +159,9 @@ def _getattr(owner: Any, name: str, *default: Any) -> Any:
         except AttributeError:
             prefix = None
         if prefix is not None:
-            found = getattr(owner, name, _NOTHING)
-            if found is not _NOTHING:
-                return found
+            value = getattr(owner, name, _NOTHING)
+            if value is not _NOTHING:
+                return value
             if name in UNSEEN:
                 return default[0]
             CURRENT.trace.fallbacks[prefix + name] = default[0]
@@ -211,8 +211,8 @@ def patch_modules() -> None:
         _patched.add(name)
         if ".auto" in name or not any(part in name for part in ("modeling_", "configuration_")):
             continue
-        for builtin, ours in _BUILTINS.items():
-            module.__dict__.setdefault(builtin, ours)
+        for builtin, symbolic_builtin in _BUILTINS.items():
+            module.__dict__.setdefault(builtin, symbolic_builtin)
         if module.__dict__.get("math") is math:
             module.__dict__["math"] = _MATH
         if "get_sinusoid_encoding_table" in module.__dict__:  # takes seconds to fill, and is no parameter

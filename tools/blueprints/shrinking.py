@@ -1,4 +1,4 @@
-"""The smallest model of a class: few layers, few experts, short lists. What it shows is what a large one does."""
+"""The smallest model of a class that shows what a large one does: few layers, few experts, short lists."""
 
 from __future__ import annotations
 
@@ -22,41 +22,41 @@ class Shrinking(NamedTuple):
 
     def shrunk(self, first: Run, start: Flat) -> Run:
         """The smallest run that is found from the class's own config."""
-        changes, found, numbers = dict(start), first, dict(integers(first, self.declared))
+        changes, smallest, numbers = dict(start), first, dict(integers(first, self.declared))
         large = [path for path in numbers if _SMALL < numbers[path] < _LARGE and moves.counts_layers(path)]
         large.sort(key=numbers.__getitem__)  # a number of some of the layers is less than that of all
-        trial = changes | {path: min(3 + place, numbers[path]) for place, path in enumerate(large)}
+        trial = changes | {path: min(3 + index, numbers[path]) for index, path in enumerate(large)}
         if large and (smaller := self.attempt(trial)) is not None:
-            found = smaller
+            smallest = smaller
         else:
             for path in large:
                 if (smaller := self.attempt({**changes, path: 3})) is not None:
-                    changes, found = {**changes, path: 3}, smaller
-        return self._with_fewer_experts(self._with_shorter_lists(found, numbers))
+                    changes, smallest = {**changes, path: 3}, smaller
+        return self._with_fewer_experts(self._with_shorter_lists(smallest, numbers))
 
-    def _with_shorter_lists(self, found: Run, numbers: dict[str, int]) -> Run:
+    def _with_shorter_lists(self, run: Run, numbers: dict[str, int]) -> Run:
         """Lists of words that no number made shorter, with the numbers that are as large by default."""
-        for path, items in list(found.model.env.items()):
+        for path, items in list(run.model.env.items()):
             if of_words(items) and len(items) > _LONG and path in self.declared:
                 some = _beginning(items)
-                alike = {other: len(some) for other, number in numbers.items() if number == len(items)}
-                found = self.attempt({**found.changes, **alike, path: some}) or found
-        return found
+                same_length = {other: len(some) for other, number in numbers.items() if number == len(items)}
+                run = self.attempt({**run.changes, **same_length, path: some}) or run
+        return run
 
-    def _with_fewer_experts(self, found: Run) -> Run:
-        if len(found.model.facts) > _MANY:
-            for path, number in integers(found, self.declared):
+    def _with_fewer_experts(self, run: Run) -> Run:
+        if len(run.model.facts) > _MANY:
+            for path, number in integers(run, self.declared):
                 name = path.rpartition(".")[2]
                 if number > 8 and "expert" in name and "per" not in name and "size" not in name:
-                    smaller = self.attempt({**found.changes, path: 8})
-                    if smaller is not None and len(smaller.model.facts) < len(found.model.facts):
-                        found = smaller
-        return found
+                    smaller = self.attempt({**run.changes, path: 8})
+                    if smaller is not None and len(smaller.model.facts) < len(run.model.facts):
+                        run = smaller
+        return run
 
 
-def integers(found: Run, declared: Collection[str]) -> Iterator[tuple[str, int]]:
+def integers(run: Run, declared: Collection[str]) -> Iterator[tuple[str, int]]:
     """The integers of a run's config, of the fields that are declared."""
-    for path, number in found.config.env.items():
+    for path, number in run.config.env.items():
         if isinstance(number, int) and not isinstance(number, bool) and path in declared:
             yield path, number
 

@@ -1,4 +1,4 @@
-"""The results of the compiler between runs, when they are stale, and the data that is made of them."""
+"""The results of the compiler between runs, when they are stale, and the data that they make."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ COMPILER = 4
 """Raised when a change of the compiler changes what it makes."""
 
 
-def fingerprint(model_type: str) -> str:
+def fingerprint(model_type: str, compiler: int = COMPILER) -> str:
     """The hash of the modelling and configuration files that a config's classes are in, parts included."""
-    found = hashlib.sha256(f"{VERSION} {COMPILER}".encode())
+    digest = hashlib.sha256(f"{VERSION} {compiler}".encode())
     for kind in sorted({model_type, *_parts(config_class(model_type), 3)}):
         spec = find_spec(f"transformers.models.{model_type_to_module_name(kind)}")
         folder = Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
         for file in sorted(folder.glob("*.py")) if folder else ():
             if file.name.startswith(("modeling_", "configuration_")):
-                found.update(file.read_bytes())
-    return found.hexdigest()[:16]
+                digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _parts(cls: Any, depth: int) -> Iterator[str]:
@@ -72,30 +72,30 @@ class Cache:
         file = self._file(model_type, name)
         if not file.exists():
             return None
-        found = json.loads(file.read_text())
-        if found.pop("fingerprint") != self.fingerprint(model_type):
+        stored = json.loads(file.read_text())
+        if stored.pop("fingerprint") != self.fingerprint(model_type):
             return None
-        return Result(**found)
+        return Result(**stored)
 
     def put(self, result: Result) -> None:
         """Keep a result, unless a better one is there."""
         before = self.get(result.model_type, result.name)
         if before is not None and before.rank > result.rank:
             return
-        found = asdict(result) | {"fingerprint": self.fingerprint(result.model_type)}
-        self._file(result.model_type, result.name).write_text(json.dumps(found))
+        stored = asdict(result) | {"fingerprint": self.fingerprint(result.model_type)}
+        self._file(result.model_type, result.name).write_text(json.dumps(stored))
 
     def within(self, model_type: str, name: str) -> Record | None:
         """The configs inside that a class builds other models of, if that was looked into and is not stale."""
         file = self._file(model_type, f"{name}.within")
         if not file.exists():
             return None
-        found: Record = json.loads(file.read_text())
-        return found["within"] if found["fingerprint"] == self.fingerprint(model_type) else None
+        stored: Record = json.loads(file.read_text())
+        return stored["within"] if stored["fingerprint"] == self.fingerprint(model_type) else None
 
-    def put_within(self, model_type: str, name: str, found: Record) -> None:
-        said = {"within": found, "fingerprint": self.fingerprint(model_type)}
-        self._file(model_type, f"{name}.within").write_text(json.dumps(said))
+    def put_within(self, model_type: str, name: str, slots: Record) -> None:
+        stored = {"within": slots, "fingerprint": self.fingerprint(model_type)}
+        self._file(model_type, f"{name}.within").write_text(json.dumps(stored))
 
     def fingerprint(self, model_type: str) -> str:
         if model_type not in self._fingerprints:
@@ -108,39 +108,33 @@ class Cache:
 
 def compile_into(cache: Cache, model_type: str, names: list[str], seconds: float) -> list[str]:
     """Compile the classes of one config; says of each what came of it."""
-    said = []
+    lines = []
     if not seconds:
         names = [name for name in names if cache.get(model_type, name) is None]
     for result in compile_type(model_type, names, seconds):
         cache.put(result)
-        said.append(_said(result))
-    return said
+        lines.append(_describe(result))
+    return lines
 
 
-def _said(result: Result) -> str:
+def _describe(result: Result) -> str:
     outcome = "refused: " + result.reason if result.record is None else result.narrow or "exact"
     return f"{result.model_type} {result.name}: {outcome} ({result.seconds} s, {result.builds} builds)"
 
 
-def assemble(results: Iterable[Result], learned: Families, index: Record, cache: Cache) -> Families:
+def assemble(results: Iterable[Result], learned: Families, cache: Cache) -> Families:
     """Return every family as it was learned: results take the place of what was learned of their classes before."""
     by_kind: dict[str, list[Result]] = {}
     for result in sorted(results, key=lambda one: (one.model_type, one.name)):
         by_kind.setdefault(result.model_type, []).append(result)
-    found = dict(learned)
-    for kind, of_kind in by_kind.items():
-        same_sources = index["fingerprints"].get(kind) == cache.fingerprint(kind)
-        family = _renew(learned.get(kind, {}), of_kind, same_sources=same_sources)
-        found.pop(kind, None)
-        if family["classes"]:
-            found[kind] = family
-    return _with_known_classes(found, cache)
+    families = learned | {kind: _renew(learned.get(kind, {}), of_kind) for kind, of_kind in by_kind.items()}
+    return _with_known_classes(families, cache)
 
 
 def _with_known_classes(families: Families, cache: Cache) -> Families:
     """Leave out classes that transformers no longer has; put in which models their configs inside may be of."""
     known = set(pairs())
-    found: Families = {}
+    known_families: Families = {}
     for kind, family in sorted(families.items()):
         classes = {name: record for name, record in family["classes"].items() if (kind, name) in known}
         for name, record in classes.items():
@@ -149,22 +143,17 @@ def _with_known_classes(families: Families, cache: Cache) -> Families:
                 rest = {member: value for member, value in record.items() if member != "within"}
                 classes[name] = rest | ({"within": within} if within else {})
         if classes:
-            found[kind] = family | {"classes": classes}
-    return found
+            known_families[kind] = family | {"classes": classes}
+    return known_families
 
 
-def _renew(before: Record, results: list[Result], *, same_sources: bool) -> Record:
-    """Return a family with new results; its classes that have none stay as they were.
-
-    What was learned of the same sources before stays, too, where the new result knows less: a compile has only so much
-    time, and chance in what it draws.
-    """
+def _renew(before: Record, results: list[Result]) -> Record:
+    """Return a family with new results; its classes that have none stay as they were."""
     old: dict[str, Record] = before.get("classes", {})
-    better = [one for one in results if not (same_sources and one.name in old and _knows_less(one, old[one.name]))]
-    kept = old.keys() - {result.name for result in better}
+    kept = old.keys() - {result.name for result in results}
     family: Record = dict(before) if kept else {"defaults": {}, "parts": {}, "aliases": {}, "classes": {}}
     classes = {name: old[name] for name in kept}
-    for result in better:
+    for result in results:
         if result.record is None or result.shared is None:
             continue
         for part in ("defaults", "parts", "aliases"):
@@ -172,12 +161,21 @@ def _renew(before: Record, results: list[Result], *, same_sources: bool) -> Reco
         if "auto" in result.shared and result.shared["parts"]:
             family |= {name: result.shared[name] for name in ("auto", "flat")}
         fixed = {"fixed": True} if result.narrow == ONLY_DEFAULTS else {}
-        within = old.get(result.name, {}).get("within") if same_sources else None
+        within = old.get(result.name, {}).get("within")
         classes[result.name] = result.record | fixed | ({"within": within} if within else {})
-    for record in classes.values():
+    for name, record in classes.items():
         if record.get("fixed"):
-            record["given"] = [_as_known(pin, family["defaults"]) for pin in record["given"]]
+            classes[name] = record | {"given": [_as_known(pin, family["defaults"]) for pin in record["given"]]}
     return family | {"classes": dict(sorted(classes.items()))}
+
+
+def _keeps(result: Result, learned: Families, index: Record) -> bool:
+    """Whether what was learned before of the same sources stays: it takes more configs than the new result."""
+    before = learned.get(result.model_type, {}).get("classes", {}).get(result.name)
+    if before is None or not _knows_less(result, before):
+        return False
+    made_of = index["fingerprints"].get(result.model_type)
+    return made_of in {fingerprint(result.model_type, compiler) for compiler in range(1, COMPILER + 1)}
 
 
 def _knows_less(result: Result, before: Record) -> bool:
@@ -191,24 +189,33 @@ def _knows_less(result: Result, before: Record) -> bool:
 
 
 class Written(NamedTuple):
-    """How the data changed, and what could not be written."""
+    """How the data changed, and what was not written."""
 
     changes: list[str]
-    stale: list[str]
-    """Model types whose override no longer fits what was learned, or fails a proof: they ship as before."""
+    kept: list[str]
+    """Classes of which more was learned before, of the same sources: a compile has only so much time."""
+    stale: dict[str, str]
+    """Model types whose override no longer fits what was learned, or fails a proof, and how: they ship as before."""
 
 
-def write_results(results: list[Result], cache: Cache, data: Path, learned: Path = LEARNED) -> Written:
+def write_results(results: Iterable[Result], cache: Cache, data: Path, learned: Path = LEARNED) -> Written:
     """Bring the data up to date with results, and what was learned beside the overrides."""
-    index, before, stale = read_index(data), read_learned(data, learned), []
-    families = assemble(results, before, index, cache)
+    index, before = read_index(data), read_learned(data, learned)
+    kept: list[Result] = []
+    better: list[Result] = []
+    stale: dict[str, str] = {}
+    for result in results:
+        (kept if _keeps(result, before, index) else better).append(result)
+    families = assemble(better, before, cache)
     shipped = families | {kind: family for kind, family in read_families(data).items() if kind in OVERRIDES}
-    for kind in sorted({result.model_type for result in results} & OVERRIDES.keys()):
+    for kind in sorted({result.model_type for result in better} & OVERRIDES.keys()):
         if why := _correct(kind, families, shipped):
-            stale.append(f"{kind}: {why}")
+            stale[kind] = why
             families[kind] = before[kind]
     changes = write(learned, {kind: family for kind, family in families.items() if kind in OVERRIDES})
-    return Written(changes + write(data, shipped | {INDEX: _index(results, shipped, index, cache)}), stale)
+    written = [result for result in better if result.model_type not in stale]
+    changes += write(data, shipped | {INDEX: _index(written, shipped, index, cache)})
+    return Written(changes, [f"{result.model_type} {result.name}" for result in kept], stale)
 
 
 def _correct(kind: str, learned: Families, shipped: Families) -> str:
@@ -225,7 +232,7 @@ def _correct(kind: str, learned: Families, shipped: Families) -> str:
     return ""
 
 
-def _index(results: Iterable[Result], shipped: Families, before: Record, cache: Cache) -> Record:
+def _index(results: list[Result], shipped: Families, before: Record, cache: Cache) -> Record:
     """Return the index: classes with their model types, base classes, what could not be compiled, fingerprints."""
     classes = index_classes(shipped)
     refused = before["refused"] | {result.name: result.reason for result in results if result.record is None}

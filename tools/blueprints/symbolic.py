@@ -1,4 +1,4 @@
-"""Values that are what they are and know how they came to be: the numbers, flags, strings and lists of a config."""
+"""Numbers, flags, strings and lists of a config that record how they were computed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from tools.blueprints.terms import Term, paths, size
 
 LARGEST_TERM = 80
-MOST_BRANCHES = 20_000
+MAX_BRANCHES = 20_000
 IDENTITIES = ("_token_id", "_token_index", "_token_ids")
 """Fields that name tokens: code compares them with the vocabulary, and no parameter depends on the answer."""
 
@@ -30,7 +30,7 @@ class Trace:
         if (seen := self.branches.get(term)) is not None:
             seen.add(outcome)
         elif (
-            len(self.branches) < MOST_BRANCHES
+            len(self.branches) < MAX_BRANCHES
             and size(term) <= LARGEST_TERM
             and not any(path.endswith(IDENTITIES) for path in paths(term))
         ):
@@ -52,12 +52,12 @@ CURRENT = _Current()
 
 def term_of(value: Any) -> Term:
     """How a value came to be; a plain one is a constant."""
-    found = (
+    term = (
         getattr(value, "term", None)
         if isinstance(value, SymbolicInt | SymbolicFloat | SymbolicFlag | SymbolicText)
         else None
     )
-    return ("c", value) if found is None else found
+    return ("c", value) if term is None else term
 
 
 def made(value: Any, term: Term) -> Any:
@@ -213,8 +213,8 @@ def _operation(op: str, operate: Callable[[Any, Any], Any], swapped: bool) -> Ca
         if not isinstance(other, int | float):
             return NotImplemented
         left, right = (other, self) if swapped else (self, other)
-        found, first, second = operate(_raw(left), _raw(right)), term_of(left), term_of(right)
-        return made(found, ("c", found) if first[0] == second[0] == "c" else (op, first, second))
+        result, first, second = operate(_raw(left), _raw(right)), term_of(left), term_of(right)
+        return made(result, ("c", result) if first[0] == second[0] == "c" else (op, first, second))
 
     return method
 
@@ -312,15 +312,15 @@ class SymbolicText(str):
         return SymbolicText(str.lower(self), ("lower", self.term))
 
     def strip(self, *characters: Any) -> Any:
-        found = str.strip(self, *characters)
-        return self if found == str.__str__(self) else found
+        text = str.strip(self, *characters)
+        return self if text == str.__str__(self) else text
 
     def split(self, separator: Any = None, *rest: Any) -> Any:
-        found = str.split(self, separator, *rest)
+        words = str.split(self, separator, *rest)
         if not separator:
-            return found
-        CURRENT.trace.number(len(found), ("nspl", self.term, separator))
-        return [SymbolicText(part, ("spl", self.term, separator, place)) for place, part in enumerate(found)]
+            return words
+        CURRENT.trace.number(len(words), ("nspl", self.term, separator))
+        return [SymbolicText(part, ("spl", self.term, separator, index)) for index, part in enumerate(words)]
 
     def __copy__(self) -> SymbolicText:
         return self
@@ -362,9 +362,9 @@ def symbolic(value: Any, path: str, flags: bool = True) -> Any:
     if isinstance(value, SymbolicInt | SymbolicFloat | SymbolicFlag | SymbolicText):
         return value
     if isinstance(value, list | tuple):
-        found = SymbolicList(_one(item, ("idx", path, ("i", place)), flags) for place, item in enumerate(value))
-        found.path = path
-        return tuple(found) if isinstance(value, tuple) else found
+        items = SymbolicList(_one(item, ("idx", path, ("i", index)), flags) for index, item in enumerate(value))
+        items.path = path
+        return tuple(items) if isinstance(value, tuple) else items
     return _one(value, ("f", path), flags)
 
 

@@ -25,7 +25,7 @@ class Unknown(Exception):
     """A term has no value in a config."""
 
 
-def _alike(left: Any, right: Any) -> bool:
+def _equal_in_kind(left: Any, right: Any) -> bool:
     """Equality of values of one kind: whether 64 is "auto" is no question that code could have meant."""
     if isinstance(left, str) != isinstance(right, str):
         raise TypeError
@@ -35,8 +35,8 @@ def _alike(left: Any, right: Any) -> bool:
 BINARY: Mapping[str, Callable[[Any, Any], Any]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv,
     "%": operator.mod, "**": operator.pow, "max": max, "min": min, "<": operator.lt, "<=": operator.le,
-    ">": operator.gt, ">=": operator.ge, "==": _alike, "!=": lambda a, b: not _alike(a, b), "gcd": math.gcd,
-    "has": operator.contains, "sw": str.startswith,
+    ">": operator.gt, ">=": operator.ge, "==": _equal_in_kind, "!=": lambda a, b: not _equal_in_kind(a, b),
+    "gcd": math.gcd, "has": operator.contains, "sw": str.startswith,
 }  # fmt: skip
 UNARY: Mapping[str, Callable[[Any], Any]] = {
     "neg": operator.neg, "int": int, "round": round, "ceil": math.ceil, "floor": math.floor, "float": float, "abs": abs,
@@ -51,7 +51,7 @@ def value(term: Term, env: Env, at: tuple[int, ...] = ()) -> Any:  # noqa: C901 
     """What a term is in a config, at the indices of a name. Raises Unknown."""
     tag = term[0]
     if tag == "f":
-        return _given(env.get(term[1]))
+        return _require(env.get(term[1]))
     if tag in ("c", "i"):
         return term[1]
     if tag == "n":
@@ -66,10 +66,10 @@ def value(term: Term, env: Env, at: tuple[int, ...] = ()) -> Any:  # noqa: C901 
     if tag in _OF_WORDS:
         return _of_words(term, env, at)
     if tag == "tab":
-        found = dict(term[1])
-        if at not in found:
+        table = dict(term[1])
+        if at not in table:
             raise Unknown
-        return found[at]
+        return table[at]
     if tag == "inset":
         return at in term[1]
     if tag == "isnone":
@@ -80,8 +80,8 @@ def value(term: Term, env: Env, at: tuple[int, ...] = ()) -> Any:  # noqa: C901 
         return max([0, *_known(term[1:], env, at)])
     try:
         if tag == "spl":
-            place = term[3] if isinstance(term[3], int) else value(term[3], env, at)
-            return value(term[1], env, at).split(term[2])[place]
+            index = term[3] if isinstance(term[3], int) else value(term[3], env, at)
+            return value(term[1], env, at).split(term[2])[index]
         if tag == "nspl":
             return len(value(term[1], env, at).split(term[2]))
         if tag == "t":
@@ -95,16 +95,16 @@ def value(term: Term, env: Env, at: tuple[int, ...] = ()) -> Any:  # noqa: C901 
         raise Unknown from None
 
 
-def _given(found: Any) -> Any:
-    if found is None:
+def _require(value: Any) -> Any:
+    if value is None:
         raise Unknown
-    return found
+    return value
 
 
-def _item(items: Any, place: Any) -> Any:
-    if not isinstance(items, list) or not isinstance(place, int) or not 0 <= place < len(items):
+def _item(items: Any, index: Any) -> Any:
+    if not isinstance(items, list) or not isinstance(index, int) or not 0 <= index < len(items):
         raise Unknown
-    return _given(items[place])
+    return _require(items[index])
 
 
 def _of_words(term: Term, env: Env, at: tuple[int, ...]) -> int:
@@ -113,13 +113,13 @@ def _of_words(term: Term, env: Env, at: tuple[int, ...]) -> int:
         raise Unknown
     if term[0] == "count":
         return items.count(term[2])
-    place = value(term[3], env, at)
-    if not isinstance(place, int) or place < 0:
+    number = value(term[3], env, at)
+    if not isinstance(number, int) or number < 0:
         raise Unknown
-    places = [at for at, item in enumerate(items) if item == term[2]]
-    if place >= len(places):
+    indices = [at for at, item in enumerate(items) if item == term[2]]
+    if number >= len(indices):
         raise Unknown
-    return places[place]
+    return indices[number]
 
 
 def _sum(items: list[Any]) -> Any:
@@ -132,11 +132,11 @@ def _sum(items: list[Any]) -> Any:
 def _known(terms: tuple[Term, ...], env: Env, at: tuple[int, ...]) -> Iterator[int]:
     for term in terms:
         try:
-            found = value(term, env, at)
+            number = value(term, env, at)
         except Unknown:
             continue
-        if isinstance(found, int):
-            yield found
+        if isinstance(number, int):
+            yield number
 
 
 def holds(term: Term, env: Env, at: tuple[int, ...] = ()) -> bool:
@@ -202,13 +202,13 @@ def skeleton(term: Term, slots: list[Term]) -> Term:
     return (term[0], *(skeleton(part, slots) if isinstance(part, tuple) else part for part in term[1:]))
 
 
-def filled(term: Term, values: Callable[[int], Term]) -> Term:
+def fill(term: Term, values: Callable[[int], Term]) -> Term:
     """A skeleton with a term in each of its slots."""
     if term[0] == "S":
         return values(term[1])
     if term[0] in ("c", "tab", "inset"):
         return term
-    return (term[0], *(filled(part, values) if isinstance(part, tuple) else part for part in term[1:]))
+    return (term[0], *(fill(part, values) if isinstance(part, tuple) else part for part in term[1:]))
 
 
 _OF_LISTS = {"len": "len", "suml": "sum", "isl": "is_list"}
@@ -223,20 +223,20 @@ def text(term: Term) -> str:
 
 
 def _within(term: Term, level: int) -> str:
-    found, own = _text(term)
-    return found if own > level else f"({found})"
+    written, binding = _text(term)
+    return written if binding > level else f"({written})"
 
 
 def _text(term: Term) -> tuple[str, int]:
     """A term's text, and how tightly it binds."""
     tag = term[0]
     if tag in INFIX:
-        own = _LEVELS.get(tag, _COMPARE)
-        left = _within(term[1], own - 1 if own in (_SUM, _PRODUCT) else own)
-        return f"{left} {tag} {_within(term[2], own)}", own
+        binding = _LEVELS.get(tag, _COMPARE)
+        left = _within(term[1], binding - 1 if binding in (_SUM, _PRODUCT) else binding)
+        return f"{left} {tag} {_within(term[2], binding)}", binding
     if tag == "and" or tag == "or":
-        own = _AND if tag == "and" else _OR
-        return f"{_within(term[1], own - 1)} {tag} {_within(term[2], own - 1)}", own
+        binding = _AND if tag == "and" else _OR
+        return f"{_within(term[1], binding - 1)} {tag} {_within(term[2], binding - 1)}", binding
     if tag == "not":
         return f"not {_within(term[1], _NOT)}", _NOT
     if tag == "ite":
@@ -246,7 +246,7 @@ def _text(term: Term) -> tuple[str, int]:
     if tag == "in":
         return f"{_within(term[1], _COMPARE)} in {_within(term[2], _COMPARE)}", _COMPARE
     if tag == "inset":
-        return f"{_place(term[1][0])} in {{{', '.join(map(_literal, term[1]))}}}", _COMPARE
+        return f"{_index_text(term[1][0])} in {{{', '.join(map(_literal, term[1]))}}}", _COMPARE
     if tag == "neg":
         return f"-{_within(term[1], _SIGN)}", _SIGN
     if tag == "n":
@@ -267,7 +267,7 @@ def _call(term: Term) -> str:
         return f"{term[1]}[{text(term[2])}]"
     if tag == "tab":
         items = ", ".join(f"{_literal(at)}: {number!r}" for at, number in term[1])
-        return f"{{{items}}}[{_place(term[1][0][0])}]"
+        return f"{{{items}}}[{_index_text(term[1][0][0])}]"
     if tag in ("len", "suml", "isl"):
         return f"{_OF_LISTS[tag]}({term[1]})"
     if tag == "spl":
@@ -284,5 +284,5 @@ def _literal(at: tuple[int, ...]) -> str:
     return repr(at[0] if len(at) == 1 else at)
 
 
-def _place(at: tuple[int, ...]) -> str:
+def _index_text(at: tuple[int, ...]) -> str:
     return _NAMES[0] if len(at) == 1 else f"({', '.join(_NAMES[: len(at)])})"

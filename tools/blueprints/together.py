@@ -1,4 +1,4 @@
-"""Changes of several fields at once: numbers and lists that hang together, so that none can be changed alone."""
+"""Changes of several fields at once: numbers and lists none of which can change alone."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping
 
 from tools.blueprints.raw import Flat
 
-_MOST_STUCK = 8
+_MAX_STUCK = 8
 _LARGE = 16
 
 
 def longer_and_shorter(fields: Flat, numbers: Mapping[str, int]) -> Iterator[list[Flat]]:
     """Lists that are equally long, by one longer and by one shorter: with the number that counts them, or without."""
     groups: dict[tuple[str, int], list[str]] = {}
-    for path, given in sorted(fields.items()):
-        if isinstance(given, list) and given:
-            groups.setdefault((path.rpartition(".")[0], len(given)), []).append(path)
+    for path, items in sorted(fields.items()):
+        if isinstance(items, list) and items:
+            groups.setdefault((path.rpartition(".")[0], len(items)), []).append(path)
     for (prefix, length), paths in groups.items():
         counts = [
             path
@@ -41,6 +41,6 @@ def equal(numbers: Mapping[str, int]) -> Iterator[Flat]:
 
 def in_proportion(numbers: Mapping[str, int]) -> Iterator[Flat]:
     """Two numbers at a time: products or quotients of them must stay equal."""
-    some = [(path, number) for path, number in numbers.items() if number > 1][:_MOST_STUCK]
+    some = [(path, number) for path, number in numbers.items() if number > 1][:_MAX_STUCK]
     for (one, first), (other, second) in itertools.combinations(some, 2):
         yield {one: first * 2, other: second * 2}

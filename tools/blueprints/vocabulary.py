@@ -1,4 +1,4 @@
-"""What a class's source says of its config: the words it looks for in strings, and the attributes that it reads."""
+"""What a class's source reads: the words that it compares strings with, and its attributes."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ Words = Mapping[str, frozenset[str]]
 
 def vocabulary(*classes: Any) -> dict[str, set[str]]:
     """The words that the modules of some classes compare each name with."""
-    found: dict[str, set[str]] = {}
+    words_by_name: dict[str, set[str]] = {}
     for module in {cls.__module__ for cls in classes}:
         for name, words in _of_module(module).items():
-            found.setdefault(name, set()).update(words)
-    return found
+            words_by_name.setdefault(name, set()).update(words)
+    return words_by_name
 
 
 @lru_cache(maxsize=64)
 def _of_module(module: str) -> Words:
-    found: dict[str, set[str]] = {}
+    words_by_name: dict[str, set[str]] = {}
     for node in ast.walk(ast.parse(inspect.getsource(sys.modules[module]))):
         if isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
             words = {word for side in sides for word in _words(side)}
             for name in {name for side in sides for name in _names(side)} if words else ():
-                found.setdefault(name, set()).update(words)
-    return {name: frozenset(words) for name, words in found.items()}
+                words_by_name.setdefault(name, set()).update(words)
+    return {name: frozenset(words) for name, words in words_by_name.items()}
 
 
 def _words(node: ast.expr) -> Iterator[str]:
@@ -49,15 +49,15 @@ def _names(node: ast.expr) -> Iterator[str]:
 
 def read_by(cls: Any, parent: type) -> set[str]:
     """The attributes of itself that a config class's own code reads."""
-    found: set[str] = set()
+    attributes: set[str] = set()
     for owner in cls.__mro__:
         if owner is parent:
             break
         for node in ast.walk(_of_class(owner)):
             match node:
                 case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Load()):
-                    found.add(name)
-    return found
+                    attributes.add(name)
+    return attributes
 
 
 @lru_cache(maxsize=64)

@@ -51,11 +51,11 @@ class Attention:
     def _clauses(self) -> list[str]:
         p = self.fields
         hidden = f"{p}hidden_size"
-        head_dim = self._own(
+        head_dim = self._of_layer(
             "head_dim", f"{p}head_dim if {p}layer_types[i] == 'sliding_attention' else {p}global_head_dim"
         )
         queries = f"{p}num_attention_heads * {head_dim}"
-        pairs = f"{self._own('num_key_value_heads', self.heads)} * {head_dim}"
+        pairs = f"{self._of_layer('num_key_value_heads', self.heads)} * {head_dim}"
         bias = f"{p}attention_bias"
         return [
             self._clause("q_proj.weight", f"{queries}; {hidden}"),
@@ -70,7 +70,7 @@ class Attention:
             self._clause("o_proj.bias", hidden, bias),
         ]
 
-    def _own(self, field: str, otherwise: str) -> str:
+    def _of_layer(self, field: str, otherwise: str) -> str:
         """What the config of a layer says of a field; `otherwise` where no layer has one."""
         layers = f"{self.fields}{PER_LAYER_CONFIG}"
         return f"(own({layers}, i, {field!r}, {self.fields}{field}) if not {layers} is None else {otherwise})"

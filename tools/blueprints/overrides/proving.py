@@ -9,7 +9,7 @@ from paramcount.formats.huggingface.blueprints import Blueprint
 from tools.blueprints import gate
 from tools.blueprints.framework import config_class, model_class
 from tools.blueprints.overrides import OVERRIDES
-from tools.blueprints.raw import written
+from tools.blueprints.raw import write_in_full
 from tools.blueprints.runs import build
 
 
@@ -35,7 +35,7 @@ def _failures(model_type: str, name: str, blueprint: Blueprint) -> Iterator[str]
     override, config_cls, model_cls = OVERRIDES[model_type], config_class(model_type), model_class(model_type, name)
     for proof in override.proofs:
         truth = build(config_cls, model_cls, proof)
-        for config in (proof, written(config_cls, model_type, dict(proof))):
+        for config in (proof, write_in_full(config_cls, model_type, dict(proof))):
             if why := gate.difference(blueprint, config, truth):
                 yield f"{config}: {why}"
     for config in override.refused:

@@ -12,7 +12,7 @@ ATOMS = [Literal(1, 0b0101_0101, ("a",)), Literal(1, 0b0011_0011, ("b",)), Liter
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"),
+    ("wanted", "expected"),
     [
         (FULL, TRUE),
         (0b0101_0101, ("a",)),
@@ -23,13 +23,13 @@ ATOMS = [Literal(1, 0b0101_0101, ("a",)), Literal(1, 0b0011_0011, ("b",)), Liter
         (0b0011_0101, ("ite", ("c",), ("a",), ("b",))),
     ],
 )
-def test_formula(wanted: int, found: Term) -> None:
-    said = formula(wanted, FULL, ATOMS)
-    assert said is not None
-    assert _rows(said) == _rows(found) == wanted
+def test_formula(wanted: int, expected: Term) -> None:
+    learned = formula(wanted, FULL, ATOMS)
+    assert learned is not None
+    assert _rows(learned) == _rows(expected) == wanted
 
 
-def test_none_where_no_atom_tells() -> None:
+def test_none_where_no_atom_decides() -> None:
     assert formula(0b1, 0b11, [Literal(1, 0b11, ("a",))]) is None
 
 

@@ -22,11 +22,11 @@ def trace() -> Iterator[Trace]:
 
 def test_arithmetic() -> None:
     a, b = symbolic(12, "a"), symbolic(5, "b")
-    found = (2 * a + b) // 3
-    assert found == 9
-    assert term_of(found) == ("//", ("+", ("*", ("c", 2), A), B), ("c", 3))
+    result = (2 * a + b) // 3
+    assert result == 9
+    assert term_of(result) == ("//", ("+", ("*", ("c", 2), A), B), ("c", 3))
     assert term_of(math.ceil(a / 16)) == ("ceil", ("/", A, ("c", 16)))
-    assert type(plain(found)) is int
+    assert type(plain(result)) is int
 
 
 def test_constants_stay_constants() -> None:
@@ -53,7 +53,7 @@ def test_questions_about_tokens_are_not(trace: Trace) -> None:
     assert not trace.branches
 
 
-def test_keys_of_a_table_are_asked_for(trace: Trace) -> None:
+def test_keys_of_a_table_are_compared(trace: Trace) -> None:
     assert {"relu": 1, "gelu": 2}[symbolic("relu", "act")] == 1
     assert ("==", ("f", "act"), ("c", "relu")) in trace.branches
 
