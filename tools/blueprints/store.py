@@ -185,7 +185,11 @@ def _knows_less(result: Result, before: Record) -> bool:
     fixed = result.narrow == ONLY_DEFAULTS
     if fixed != before.get("fixed", False):
         return fixed
-    return len(result.record["given"]) > len(before["given"])
+    return _count_assumptions(result.record) > _count_assumptions(before)
+
+
+def _count_assumptions(record: Record) -> int:
+    return len(record["given"]) + len(record["assumed"])
 
 
 class Written(NamedTuple):
