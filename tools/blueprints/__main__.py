@@ -12,11 +12,11 @@ from pathlib import Path
 from paramcount.formats.huggingface.blueprints import iterate_classes, load_blueprint, load_family
 from tools.blueprints import parts
 from tools.blueprints.checking import check, sample
-from tools.blueprints.compiler import Result
 from tools.blueprints.files import read_families
 from tools.blueprints.framework import pairs
 from tools.blueprints.overrides import LEARNED, OVERRIDES
 from tools.blueprints.overrides.proving import check_override
+from tools.blueprints.results import Result
 from tools.blueprints.store import Cache, compile_into, write_results
 
 _DATA = Path(__file__).parents[2] / "paramcount/formats/huggingface/data"

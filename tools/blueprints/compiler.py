@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -21,7 +20,7 @@ from tools.blueprints.phases import BuiltTensor
 from tools.blueprints.probing import probes
 from tools.blueprints.rates import find_mistaken, find_unvaried, sizing
 from tools.blueprints.raw import Flat, payload, stated, write_in_full
-from tools.blueprints.records import Record
+from tools.blueprints.results import ONLY_DEFAULTS, Result
 from tools.blueprints.runs import build
 
 _ROUNDS = 6
@@ -34,34 +33,8 @@ _MAX_CHOICES = 40
 HELD_OUT = {True: 12, False: 48}
 """Random configs, of other numbers only and of other structures, that a blueprint must agree with, not learned from."""
 
-ONLY_DEFAULTS = "only its defaults"
-
 MIN_VERIFIED_CONFIGS = 12
 """Of those, how many must have built and been counted."""
-
-
-@dataclass(slots=True)
-class Result:
-    """What came of a class: its record, or the reason that it has none."""
-
-    model_type: str
-    name: str
-    shared: Record | None = None
-    record: Record | None = None
-    reason: str = ""
-    seconds: float = 0
-    builds: int = 0
-    verified: int = 0  # held-out configs that agreed
-    refused: int = 0  # held-out configs that the blueprint itself refuses
-    pinned: list[str] = field(default_factory=list)
-    narrow: str = ""  # how it knows less than the class does
-
-    @property
-    def rank(self) -> int:
-        """How much is known."""
-        if self.record is None:
-            return 0
-        return 3 if not self.narrow else 1 if self.narrow == ONLY_DEFAULTS else 2
 
 
 def compile_type(model_type: str, names: list[str], seconds: float) -> Iterator[Result]:

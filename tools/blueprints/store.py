@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 from transformers.models.auto.configuration_auto import model_type_to_module_name
 
-from tools.blueprints.clauses import equal_to
-from tools.blueprints.compiler import ONLY_DEFAULTS, Result, compile_type
+from tools.blueprints.compiler import compile_type
 from tools.blueprints.files import (
     INDEX,
     Families,
@@ -28,6 +27,7 @@ from tools.blueprints.framework import VERSION, base_classes, config_class, pair
 from tools.blueprints.overrides import LEARNED, OVERRIDES
 from tools.blueprints.overrides.changes import StaleOverride, apply
 from tools.blueprints.overrides.proving import disprove
+from tools.blueprints.results import Result, knows_less, renew
 
 COMPILER = 4
 """Raised when a change of the compiler changes what it makes."""
@@ -122,12 +122,16 @@ def _describe(result: Result) -> str:
     return f"{result.model_type} {result.name}: {outcome} ({result.seconds} s, {result.builds} builds)"
 
 
-def assemble(results: Iterable[Result], learned: Families, cache: Cache) -> Families:
+def assemble(results: Iterable[Result], learned: Families, index: Record, cache: Cache) -> Families:
     """Return every family as it was learned: results take the place of what was learned of their classes before."""
     by_kind: dict[str, list[Result]] = {}
     for result in sorted(results, key=lambda one: (one.model_type, one.name)):
         by_kind.setdefault(result.model_type, []).append(result)
-    families = learned | {kind: _renew(learned.get(kind, {}), of_kind) for kind, of_kind in by_kind.items()}
+    renewed = {
+        kind: renew(learned.get(kind, {}), of_kind, keep_within=_is_unchanged(kind, index))
+        for kind, of_kind in by_kind.items()
+    }
+    families = learned | renewed
     return _with_known_classes(families, cache)
 
 
@@ -147,49 +151,18 @@ def _with_known_classes(families: Families, cache: Cache) -> Families:
     return known_families
 
 
-def _renew(before: Record, results: list[Result]) -> Record:
-    """Return a family with new results; its classes that have none stay as they were."""
-    old: dict[str, Record] = before.get("classes", {})
-    kept = old.keys() - {result.name for result in results}
-    family: Record = dict(before) if kept else {"defaults": {}, "parts": {}, "aliases": {}, "classes": {}}
-    classes = {name: old[name] for name in kept}
-    for result in results:
-        if result.record is None or result.shared is None:
-            continue
-        for part in ("defaults", "parts", "aliases"):
-            family[part] = _joined(family[part], result.shared[part])
-        if "auto" in result.shared and result.shared["parts"]:
-            family |= {name: result.shared[name] for name in ("auto", "flat")}
-        fixed = {"fixed": True} if result.narrow == ONLY_DEFAULTS else {}
-        within = old.get(result.name, {}).get("within")
-        classes[result.name] = result.record | fixed | ({"within": within} if within else {})
-    for name, record in classes.items():
-        if record.get("fixed"):
-            classes[name] = record | {"given": [_as_known(pin, family["defaults"]) for pin in record["given"]]}
-    return family | {"classes": dict(sorted(classes.items()))}
-
-
 def _keeps(result: Result, learned: Families, index: Record) -> bool:
     """Whether what was learned before of the same sources stays: it takes more configs than the new result."""
     before = learned.get(result.model_type, {}).get("classes", {}).get(result.name)
-    if before is None or not _knows_less(result, before):
+    if before is None or not knows_less(result, before):
         return False
-    made_of = index["fingerprints"].get(result.model_type)
-    return made_of in {fingerprint(result.model_type, compiler) for compiler in range(1, COMPILER + 1)}
+    return _is_unchanged(result.model_type, index)
 
 
-def _knows_less(result: Result, before: Record) -> bool:
-    """Whether a record that is there takes more configs: it is of more than the defaults, or assumes less."""
-    if result.record is None:
-        return True
-    fixed = result.narrow == ONLY_DEFAULTS
-    if fixed != before.get("fixed", False):
-        return fixed
-    return _count_assumptions(result.record) > _count_assumptions(before)
-
-
-def _count_assumptions(record: Record) -> int:
-    return len(record["given"]) + len(record["assumed"])
+def _is_unchanged(model_type: str, index: Record) -> bool:
+    """Whether what ships was made of the sources that transformers has now, by this compiler or an earlier one."""
+    made_of = index["fingerprints"].get(model_type)
+    return made_of in {fingerprint(model_type, compiler) for compiler in range(1, COMPILER + 1)}
 
 
 class Written(NamedTuple):
@@ -210,7 +183,7 @@ def write_results(results: Iterable[Result], cache: Cache, data: Path, learned: 
     stale: dict[str, str] = {}
     for result in results:
         (kept if _keeps(result, before, index) else better).append(result)
-    families = assemble(better, before, cache)
+    families = assemble(better, before, index, cache)
     shipped = families | {kind: family for kind, family in read_families(data).items() if kind in OVERRIDES}
     for kind in sorted({result.model_type for result in better} & OVERRIDES.keys()):
         if why := _correct(kind, families, shipped):
@@ -251,14 +224,3 @@ def _index(results: list[Result], shipped: Families, before: Record, cache: Cach
             for kind in sorted(shipped)
         },
     }
-
-
-def _joined(one: Record, other: Record) -> Record:
-    """What two classes of one config know of its fields: null is no more than that nobody asked."""
-    return other | {path: value for path, value in one.items() if value is not None or path not in other}
-
-
-def _as_known(pin: str, defaults: Record) -> str:
-    """A pin of a class that saw its defaults only: to be null, where another class knows the default, is to be that."""
-    path = pin.removesuffix(" is None")
-    return pin if path == pin or defaults.get(path) is None else equal_to(path, defaults[path])

@@ -1,0 +1,87 @@
+"""What came of compiling a class, and how it joins what was learned before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tools.blueprints.clauses import equal_to
+
+Record = dict[str, Any]
+
+ONLY_DEFAULTS = "only its defaults"
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of a class: its record, or the reason that it has none."""
+
+    model_type: str
+    name: str
+    shared: Record | None = None
+    record: Record | None = None
+    reason: str = ""
+    seconds: float = 0
+    builds: int = 0
+    verified: int = 0  # held-out configs that agreed
+    refused: int = 0  # held-out configs that the blueprint itself refuses
+    pinned: list[str] = field(default_factory=list)
+    narrow: str = ""  # how it knows less than the class does
+
+    @property
+    def rank(self) -> int:
+        """How much is known."""
+        if self.record is None:
+            return 0
+        return 3 if not self.narrow else 1 if self.narrow == ONLY_DEFAULTS else 2
+
+
+def knows_less(result: Result, before: Record) -> bool:
+    """Whether a record that is there takes more configs: it is of more than the defaults, or assumes less."""
+    if result.record is None:
+        return True
+    fixed = result.narrow == ONLY_DEFAULTS
+    if fixed != before.get("fixed", False):
+        return fixed
+    return _count_assumptions(result.record) > _count_assumptions(before)
+
+
+def _count_assumptions(record: Record) -> int:
+    return len(record["given"]) + len(record["assumed"])
+
+
+def renew(before: Record, results: Sequence[Result], *, keep_within: bool) -> Record:
+    """Return a family with new results; its classes that have none stay as they were.
+
+    `keep_within`: which models the configs inside may be of was found of the same sources.
+    """
+    old: dict[str, Record] = before.get("classes", {})
+    kept = old.keys() - {result.name for result in results}
+    family: Record = dict(before) if kept else {"defaults": {}, "parts": {}, "aliases": {}, "classes": {}}
+    classes = {name: old[name] for name in kept}
+    for result in results:
+        if result.record is None or result.shared is None:
+            continue
+        for part in ("defaults", "parts", "aliases"):
+            family[part] = _join(family[part], result.shared[part])
+        if "auto" in result.shared and result.shared["parts"]:
+            family |= {name: result.shared[name] for name in ("auto", "flat")}
+        fixed = {"fixed": True} if result.narrow == ONLY_DEFAULTS else {}
+        within = old.get(result.name, {}).get("within") if keep_within else None
+        classes[result.name] = result.record | fixed | ({"within": within} if within else {})
+    for name, record in classes.items():
+        if record.get("fixed"):
+            classes[name] = record | {"given": [_restate_pin(pin, family["defaults"]) for pin in record["given"]]}
+    return family | {"classes": dict(sorted(classes.items()))}
+
+
+def _join(one: Record, other: Record) -> Record:
+    """Return what two classes of one config know of its fields; null says only that a class never read the field."""
+    return other | {path: value for path, value in one.items() if value is not None or path not in other}
+
+
+def _restate_pin(pin: str, defaults: Record) -> str:
+    """Return a pin to null as one to the default, where another class of the config knows that."""
+    path = pin.removesuffix(" is None")
+    return pin if path == pin or defaults.get(path) is None else equal_to(path, defaults[path])
