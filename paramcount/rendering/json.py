@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal
 
 from paramcount.model.report import Report, ReportWarning, Row
 from paramcount.model.tensors import Tensor
 from paramcount.rendering.fields import (
     NO_LIMIT,
-    FrozenBy,
     FrozenElements,
-    TotalFields,
     active,
     by_dtype,
     embedding,
@@ -49,53 +47,49 @@ def warning_as_json(warning: ReportWarning) -> dict[str, str]:
     return {"code": warning.code, "path": warning.path, "detail": warning.detail}
 
 
-class _Fragments(NamedTuple):
-    """The members of a row that follow from its tensors alone; equal layers share them."""
-
-    totals: TotalFields
-    frozen_by: list[FrozenBy]
-    explanation: str
-    tensors: list[dict[str, Any]]
-
-
 class _RowWriter:
-    """Renders the rows of one report; equal layers without children share their fragments."""
+    """Renders the rows of one report; equal layers without children share what follows from their tensors."""
 
     def __init__(self, report: Report, detail: Detail) -> None:
         self.frozen = FrozenElements(report)
         self._convention, self._with_tensors = report.convention, detail == "tensors"
+        self._key = report.convention, detail == "tensors"
 
     def render(self, row: Row, depth: int) -> dict[str, Any]:
-        fragments = self._make(row) if row.children or row.repeat > 1 else self._get_or_make(row)
-        children = [self.render(child, depth - 1) for child in row.children] if row.children and depth > 1 else ()
-        members = {
+        if row.children or row.repeat > 1:
+            content = self._content(row)
+            if row.children and depth > 1:
+                content["children"] = [self.render(child, depth - 1) for child in row.children]
+        else:
+            cached = row.summary.rendered
+            content = (cached and cached.get(self._key)) or self._keep_content(row)
+        return {
             "path": row.path,
             "name": row.name,
             "type": row.type,
             "repeat": row.repeat,
             "output_shape": row.output,
-            "totals": fragments.totals,
-            "frozen_by": fragments.frozen_by,
-            "explanation": fragments.explanation,
-            "children": children,
+            **content,
+        }
+
+    def _keep_content(self, row: Row) -> dict[str, Any]:
+        """The content of a row without children, kept with its summary where equal layers follow."""
+        content, cached = self._content(row), row.summary.rendered
+        if cached is not None and len(content["explanation"]) <= MAX_CACHED_EXPLANATION_CHARACTERS:
+            cached[self._key] = content
+        return content
+
+    def _content(self, row: Row) -> dict[str, Any]:
+        """The members of a row that follow from its tensors alone; its children are left out."""
+        content: dict[str, Any] = {
+            "totals": total_fields(row.totals, self._convention),
+            "frozen_by": self.frozen.of(row),
+            "explanation": explanation(row),
+            "children": (),
         }
         if self._with_tensors:
-            members["tensors"] = fragments.tensors
-        return members
-
-    def _get_or_make(self, row: Row) -> _Fragments:
-        cached, key = row.summary.rendered, (self._convention, self._with_tensors)
-        if cached is None:
-            return self._make(row)
-        if (fragments := cached.get(key)) is None:
-            fragments = self._make(row)
-            if len(fragments.explanation) <= MAX_CACHED_EXPLANATION_CHARACTERS:
-                cached[key] = fragments
-        return cast("_Fragments", fragments)
-
-    def _make(self, row: Row) -> _Fragments:
-        tensors = [_tensor(tensor) for tensor in row.tensors] if self._with_tensors else []
-        return _Fragments(total_fields(row.totals, self._convention), self.frozen.of(row), explanation(row), tensors)
+            content["tensors"] = [_tensor(tensor) for tensor in row.tensors]
+        return content
 
 
 def _tensor(tensor: Tensor) -> dict[str, Any]:

@@ -10,14 +10,15 @@ import orjson
 from marshmallow import INCLUDE, Schema, fields, validate
 
 from paramcount.formats.keras.archive import may_be_archive, read_config
-from paramcount.formats.keras.raw import compile_config
-from paramcount.formats.keras.reader import KerasReader
+from paramcount.formats.keras.raw import parse_document
+from paramcount.formats.keras.reader import KerasReader, stated_input
 from paramcount.formats.keras.warnings import from_optimizer
-from paramcount.formats.source import NotJSON
+from paramcount.formats.source import NotJSON, decode
 from paramcount.model.document import Document
-from paramcount.model.errors import InvalidDocument, Problems
+from paramcount.model.errors import InvalidDocument, raise_problems
 from paramcount.model.layers import Layer
 from paramcount.schema.registry import reader
+from paramcount.schema.validator import shown
 
 _EXAMPLE = {
     "class_name": "Sequential",
@@ -70,22 +71,23 @@ def parse(raw: bytes) -> Document:
             raw.decode()  # what is not decoded below could be no UTF-8
         except UnicodeDecodeError as error:
             raise NotJSON(str(error)) from None
+    document = parse_document(raw)
+    if document is None:
+        raise InvalidDocument(f"must be an object, not {shown(decode(raw))}", code="type")
     keras_reader = KerasReader()
-    root = keras_reader.read(raw, "")
-    if keras_reader.problems:
-        raise Problems(keras_reader.problems)
-    compiled = compile_config(raw)
+    root = keras_reader.read_document(document)
+    raise_problems(keras_reader.problems)
     return Document(
         root,
         "keras",
         "keras",
-        inputs=keras_reader.stated_input(raw, root),
+        inputs=stated_input(document, root),
         warnings=tuple(keras_reader.warnings),
         read_nested_layer=_read_nested_layer,
         type_pointer="/class_name",
         config_pointer="/config",
         lenient=True,
-        warnings_from_totals=lambda totals: from_optimizer(compiled, totals),
+        warnings_from_totals=lambda totals: from_optimizer(document.compile_config, totals),
     )
 
 
@@ -105,7 +107,6 @@ def _read_nested_layer(item: Any, pointer: str) -> Layer:
     except TypeError:
         raise InvalidDocument("is nested too deeply", pointer, "too_large") from None
     keras_reader = KerasReader()
-    layer = keras_reader.read(raw, pointer)
-    if keras_reader.problems:
-        raise Problems(keras_reader.problems)
+    layer = keras_reader.read_nested(raw, pointer)
+    raise_problems(keras_reader.problems)
     return layer

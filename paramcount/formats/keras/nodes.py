@@ -86,16 +86,18 @@ class Nodes:
         refs: list[Ref] = []
         others: dict[str, Any] = {}
         for index, item in enumerate(node):
-            at = f"{pointer}/{index}"
+            item_pointer = f"{pointer}/{index}"
             if not isinstance(item, list) or not _is_history(item[:3]) or len(item) > 4:
-                self._wrong("[name of a layer, number of its call, number of its output, other arguments]", item, at)
+                self._wrong(
+                    "[name of a layer, number of its call, number of its output, other arguments]", item, item_pointer
+                )
                 continue
             refs.append(self._counted_from_1(item, self.nested))
             kwargs = item[3] if len(item) == 4 else None
             if isinstance(kwargs, dict):
                 others |= {name: self._argument_of_keras_2(value) for name, value in kwargs.items()}
             elif kwargs is not None:
-                self._wrong("an object", kwargs, f"{at}/3")
+                self._wrong("an object", kwargs, f"{item_pointer}/3")
         if len(shapes) == len(refs) and all(map(is_shape, shapes)):
             refs = [ref._replace(stated=tuple(shape)) for ref, shape in zip(refs, shapes, strict=True)]
         return Call((refs[0] if len(refs) == 1 else refs,), others)
@@ -129,15 +131,15 @@ class Nodes:
 def layers_in_use(children: list[Layer], graph: Graph) -> set[str]:
     """The layers that a graph's outputs come from, and its inputs."""
     calls = {child.name: child.calls for child in children}
-    waiting = [ref.layer for ref in refs(graph.outputs)]
-    found = set(graph.inputs)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
+    pending = [ref.layer for ref in refs(graph.outputs)]
+    in_use = set(graph.inputs)
+    while pending:
+        name = pending.pop()
+        if name not in in_use:
+            in_use.add(name)
             for call in calls.get(name, ()):
-                waiting += [ref.layer for ref in input_refs(call)]
-    return found
+                pending += [ref.layer for ref in input_refs(call)]
+    return in_use
 
 
 def _is_history(value: Any) -> bool:
@@ -163,7 +165,7 @@ def is_shape(value: Any) -> bool:
 
 def reorder(call: Call, inputs: tuple[str, ...]) -> Call:
     """A nested model's call by input names, in the order of its inputs; flags are no inputs."""
-    given = [*call.args, *(value for name, value in call.kwargs.items() if name not in ("training", "mask"))]
-    if len(given) == 1 and isinstance(given[0], Mapping) and given[0].keys() >= set(inputs):
-        given = [[given[0][name] for name in inputs]]
-    return Call(tuple(given))
+    arguments = [*call.args, *(value for name, value in call.kwargs.items() if name not in ("training", "mask"))]
+    if len(arguments) == 1 and isinstance(arguments[0], Mapping) and arguments[0].keys() >= set(inputs):
+        arguments = [[arguments[0][name] for name in inputs]]
+    return Call(tuple(arguments))

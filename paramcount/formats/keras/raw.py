@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from msgspec import Meta, Raw, Struct, ValidationError
+from msgspec import Meta, Raw, Struct, ValidationError, field
 from msgspec.json import Decoder
 
 from paramcount.formats.source import decode, syntax_error
@@ -24,8 +24,10 @@ class _Raw(Struct, gc=False):
 
     def get(self, member: str, default: Any = None) -> Any:
         """The value of a member, or `default` where it is not there. Raises NotJSON."""
-        raw = getattr(self, member)
-        return default if raw is ABSENT else decode(raw)
+        value = getattr(self, member)
+        if value is ABSENT:
+            return default
+        return decode(value) if type(value) is Raw else value
 
 
 class RawLayer(_Raw):
@@ -33,7 +35,7 @@ class RawLayer(_Raw):
 
     class_name: Raw = ABSENT
     config: Raw = ABSENT
-    name: Raw = ABSENT
+    name: str | Raw = ABSENT
     inbound_nodes: Raw = ABSENT
     module: Raw = ABSENT
     registered_name: Raw = ABSENT
@@ -60,10 +62,16 @@ class RawLayer(_Raw):
         return (Call(([tensor.ref() for tensor in tensors] if isinstance(tensors, list) else tensors.ref(),)),)
 
 
+class OddLayer(RawLayer):
+    """A layer whose `name` is no string."""
+
+    name: Raw = ABSENT
+
+
 class RawModel(_Raw):
     """The config of a model: its layers, and how they are wired."""
 
-    layers: Raw = ABSENT
+    layers: list[RawLayer] | None = None
     input_layers: Raw = ABSENT
     output_layers: Raw = ABSENT
     name: Raw = ABSENT
@@ -73,11 +81,29 @@ class RawModel(_Raw):
     @property
     def is_functional(self) -> bool:
         """Whether it has layers that are wired by name."""
-        return self.layers is not ABSENT and self.input_layers is not ABSENT and self.output_layers is not ABSENT
+        return self.layers is not None and self.input_layers is not ABSENT and self.output_layers is not ABSENT
 
 
-class _Document(_Raw):
+class OddModel(RawModel):
+    """The config of a model whose `layers` are no list of objects."""
+
+    layers: Raw = ABSENT  # type: ignore[assignment]
+
+
+class RawDocument(NamedTuple):
+    """A whole document: a layer or a model, with the config of a model decoded; and how it is compiled."""
+
+    item: RawLayer
+    model: RawModel | None
+    compile_config: Any
+
+
+class _Layer(OddLayer):
     compile_config: Raw = ABSENT
+
+
+class _Model(_Layer):
+    config: RawModel = field(default_factory=RawModel)  # type: ignore[assignment]
 
 
 class _Origin(Struct, gc=False, forbid_unknown_fields=True):
@@ -104,32 +130,50 @@ class _Node(Struct, gc=False, forbid_unknown_fields=True):
     kwargs: dict[str, None]
 
 
-_LAYER, _LAYERS, _MODEL = Decoder(RawLayer), Decoder(list[RawLayer]), Decoder(RawModel)
-_ANYTHING, _DOCUMENT, _NODES = Decoder(list[Raw]), Decoder(_Document), Decoder(tuple[_Node])
+_LAYER, _MODEL, _ODD_MODEL = Decoder(RawLayer), Decoder(RawModel), Decoder(OddModel)
+_ODD_LAYER = Decoder(OddLayer)
+_LAYER_DOCUMENT, _MODEL_DOCUMENT = Decoder(_Layer), Decoder(_Model)
+_ITEMS, _NODES = Decoder(list[Raw]), Decoder(tuple[_Node])
+
+_DECODED = Raw(b"{}")
+"""The config of a layer whose config is decoded beside it."""
+
+
+def parse_document(raw: bytes) -> RawDocument | None:
+    """A document of its JSON, in one pass if it is a model; None where it is no object. Raises NotJSON."""
+    if (model := _decode(_MODEL_DOCUMENT, raw)) is not None and model.config.layers:
+        return RawDocument(_layer(model, _DECODED), model.config, model.get("compile_config"))
+    layer = _decode(_LAYER_DOCUMENT, raw)
+    return None if layer is None else RawDocument(_layer(layer, layer.config), None, layer.get("compile_config"))
+
+
+def _layer(document: _Layer, config: Raw) -> RawLayer:
+    return RawLayer(
+        class_name=document.class_name,
+        config=config,
+        name=document.name,
+        inbound_nodes=document.inbound_nodes,
+        module=document.module,
+        registered_name=document.registered_name,
+        build_config=document.build_config,
+    )
 
 
 def parse_layer(raw: bytes | Raw) -> RawLayer | None:
     """A layer of its JSON; None where that is no object. Raises NotJSON."""
-    return _decode(_LAYER, raw)
-
-
-def parse_layers(raw: Raw) -> list[RawLayer | Raw]:
-    """The layers of a list, those that are no objects as they are; empty where there is no list. Raises NotJSON."""
-    layers: list[RawLayer | Raw] | None = _decode(_LAYERS, raw)  # type: ignore[assignment]
-    if layers is None:
-        layers = [parse_layer(item) or item for item in _decode(_ANYTHING, raw) or ()]
-    return layers
+    return _decode(_LAYER, raw) or _decode(_ODD_LAYER, raw)
 
 
 def parse_model(raw: Raw) -> RawModel | None:
     """The config of a model of its JSON; None where that is no object. Raises NotJSON."""
-    return _decode(_MODEL, raw)
+    return _decode(_MODEL, raw) or _decode(_ODD_MODEL, raw)
 
 
-def compile_config(raw: bytes) -> Any:
-    """What a compiled model says of its optimizer; None where it is not compiled."""
-    document = _decode(_DOCUMENT, raw)
-    return None if document is None else document.get("compile_config")
+def parse_layers(model: RawModel) -> list[RawLayer | Raw]:
+    """The layers of a model, those that are no objects as they are; empty where there is no list. Raises NotJSON."""
+    if isinstance(model.layers, Raw):
+        return [parse_layer(item) or item for item in _decode(_ITEMS, model.layers) or ()]
+    return [*(model.layers or ())]
 
 
 def _decode(decoder: Decoder[T], raw: bytes | Raw) -> T | None:

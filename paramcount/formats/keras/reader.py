@@ -11,7 +11,16 @@ from paramcount.counting.graph import flatten
 from paramcount.formats.keras import legacy, warnings
 from paramcount.formats.keras.leaf import LEAVES, KerasClass, is_cacheable, read_leaf
 from paramcount.formats.keras.nodes import Nodes, is_shape, layers_in_use, reorder
-from paramcount.formats.keras.raw import ABSENT, RawLayer, RawModel, parse_layer, parse_layers, parse_model
+from paramcount.formats.keras.raw import (
+    ABSENT,
+    OddModel,
+    RawDocument,
+    RawLayer,
+    RawModel,
+    parse_layer,
+    parse_layers,
+    parse_model,
+)
 from paramcount.formats.source import decode
 from paramcount.model.errors import (
     MAX_PROBLEMS,
@@ -58,29 +67,38 @@ class KerasReader:
     def _add_type_problem(self, expected: str, value: Any, pointer: str) -> None:
         self.add_problem(InvalidDocument(f"must be {expected}, not {shown(value)}", pointer, "type"))
 
-    def read(self, raw: bytes | Raw, pointer: str) -> Layer:
+    def read_document(self, document: RawDocument) -> Layer:
+        """The layer or model of a whole document; a stand-in after a problem."""
+        if document.item.simple_calls() is None:
+            self._nodes(document.item, "")
+        if document.model is not None:
+            return self._new_layer(document.item, "", "", document.model, is_root=True)
+        return self._layer(document.item, "", "", is_root=True)
+
+    def read_nested(self, raw: bytes, pointer: str) -> Layer:
         """The layer or model of its JSON, which stands at `pointer`; a stand-in after a problem."""
         if (item := parse_layer(raw)) is None:
             self._add_type_problem("an object", decode(raw), pointer)
             return Layer("", "", pointer=pointer)
-        if item.simple_calls() is None:
-            self._nodes(item, pointer)
         return self._layer(item, pointer, "", is_root=True)
 
-    def _layer(self, item: RawLayer, pointer: str, path: str, *, is_root: bool = False) -> Layer:
-        """A layer or a model, and all that is in it; a stand-in after a problem."""
+    def _layer(
+        self, item: RawLayer, pointer: str, path: str, calls: tuple[Call, ...] = (), *, is_root: bool = False
+    ) -> Layer:
+        """A layer or a model, and all that is in it; a stand-in after a problem. `calls` are set if it is no model."""
+        if (leaf := LEAVES.get(item.cache_key)) is not None:
+            name = leaf.name if item.name is ABSENT else item.name
+            if isinstance(name, str):
+                return leaf.layer(name, pointer, calls)
+        layer = self._new_layer(item, pointer, path, None, is_root=is_root)
+        return layer.with_calls(calls) if calls and layer.graph is None else layer
+
+    def _new_layer(self, item: RawLayer, pointer: str, path: str, nested: RawModel | None, *, is_root: bool) -> Layer:
+        """A layer whose like is not in the cache; `nested` is its config as a model's, where that is decoded."""
+        problem_count = len(self.problems)
         if pointer.count("/config/") > MAX_DEPTH:
             self.add_problem(TooLarge(f"is nested deeper than {MAX_DEPTH} layers", pointer))
             return Layer("", "", pointer=pointer)
-        if (leaf := LEAVES.get(item.cache_key)) is not None:
-            name = item.get("name", leaf.name)
-            if isinstance(name, str):
-                return leaf.layer(name, pointer)
-        return self._new_layer(item, pointer, path, is_root=is_root)
-
-    def _new_layer(self, item: RawLayer, pointer: str, path: str, *, is_root: bool) -> Layer:
-        """A layer whose like is not in the cache."""
-        problem_count = len(self.problems)
         for member in ("class_name", "config"):
             if member not in item:
                 self.add_problem(InvalidDocument("is required", f"{pointer}/{member}", "required"))
@@ -89,7 +107,7 @@ class KerasReader:
             self._add_type_problem("the name of a class", class_name, f"{pointer}/class_name")
             return Layer("", "", pointer=pointer)
         keras_class = KerasClass.of(item, class_name)
-        nested = self._nested_config(item, keras_class)
+        nested = nested or self._nested_config(item, keras_class)
         if nested is not None and self._is_model(keras_class, nested):
             return self._model(item, nested, keras_class, pointer, path, is_root=is_root)
         if nested is not None:
@@ -127,7 +145,7 @@ class KerasReader:
         if item.config is ABSENT:
             return RawModel()
         if keras_class.name == "Sequential" and bytes(item.config)[:1] == b"[":
-            return RawModel(layers=item.config)  # as Keras 1 wrote it
+            return OddModel(layers=item.config)  # as Keras 1 wrote it
         return parse_model(item.config)
 
     def _is_model(self, keras_class: KerasClass, config: RawModel) -> bool:
@@ -138,7 +156,7 @@ class KerasReader:
 
     def _check_nested(self, config: RawModel, pointer: str, path: str) -> None:
         """Hold the layers in the config of a layer that is no model against what a layer must be."""
-        if config.layers is not ABSENT and bytes(config.layers) != b"[]":
+        if config.layers or isinstance(config.layers, Raw):
             warning_count = len(self.warnings)
             for _ in self._children(config, pointer, path):
                 pass
@@ -161,14 +179,16 @@ class KerasReader:
 
     def _children(self, config: RawModel, pointer: str, path: str) -> Iterator[_Child]:
         """The layers of a model."""
-        items = parse_layers(config.layers) if config.layers is not ABSENT else []
+        items = parse_layers(config)
         if not items:
-            self._add_type_problem("a list of at least one layer", config.get("layers"), f"{pointer}/config/layers")
+            written = config.get("layers") if isinstance(config.layers, Raw) else config.layers
+            self._add_type_problem("a list of at least one layer", written, f"{pointer}/config/layers")
         for index, item in enumerate(items):
             layer_pointer = f"{pointer}/config/layers/{index}"
             if isinstance(item, RawLayer):
-                layer, calls = self._layer(item, layer_pointer, path), item.simple_calls()
-                yield _Child(item, layer, calls, () if calls is not None else self._nodes(item, layer_pointer))
+                calls = item.simple_calls()
+                nodes = () if calls is not None else self._nodes(item, layer_pointer)
+                yield _Child(item, self._layer(item, layer_pointer, path, calls or ()), calls, nodes)
             else:
                 self._add_type_problem("an object", decode(item), layer_pointer)
                 yield _Child(None, Layer("", "", pointer=layer_pointer))
@@ -214,7 +234,7 @@ class KerasReader:
         is_keras_2 = any(isinstance(node, list) for child in children for node in child.nodes)
         functional = frozenset(name for name, layer in models.items() if is_keras_2 or layer.type != "Sequential")
         nodes = Nodes(self.add_problem, frozenset(models), functional)
-        layers = [child.layer.with_calls(self._calls(child, nodes, is_keras_2)) for child in children]
+        layers = [self._wire(child, nodes, is_keras_2) for child in children]
         ends: dict[str, list[Ref]] = {}
         for member in ("input_layers", "output_layers"):
             if getattr(config, member) is ABSENT:
@@ -243,19 +263,21 @@ class KerasReader:
                 self._add_type_problem("an object or a list", node, f"{pointer}/inbound_nodes/{index}")
         return tuple([node if isinstance(node, dict | list) else None for node in nodes])
 
-    def _calls(self, child: _Child, nodes: Nodes, is_keras_2: bool) -> tuple[Call, ...]:
-        """The calls of a layer of a Functional model."""
-        layer, calls = child.layer, list(child.calls or ())
-        if child.calls is None and child.item is not None:
-            pointer, built_for = f"{layer.pointer}/inbound_nodes", _built_for(child.item) if is_keras_2 else None
-            calls = [
-                nodes.call(node, f"{pointer}/{index}", built_for) for index, node in enumerate(child.nodes) if node
-            ]
+    def _wire(self, child: _Child, nodes: Nodes, is_keras_2: bool) -> Layer:
+        """A layer of a Functional model with its calls."""
+        layer, calls = child.layer, child.calls
+        if calls is not None and layer.graph is None:
+            return layer
+        if calls is None and child.item is not None:
+            pointer = f"{layer.pointer}/inbound_nodes"
+            built_for = _built_for(child.item) if is_keras_2 else None
+            written = [(f"{pointer}/{index}", node) for index, node in enumerate(child.nodes) if node]
+            calls = tuple([nodes.call(node, node_pointer, built_for) for node_pointer, node in written])
         if is_keras_2 and layer.type in legacy.RECURRENT:
-            calls = [legacy.with_states(call) for call in calls]
+            calls = tuple(map(legacy.with_states, calls or ()))
         if layer.graph is not None:
-            calls = [reorder(call, layer.graph.inputs) for call in calls]
-        return tuple(calls)
+            calls = tuple([reorder(call, layer.graph.inputs) for call in calls or ()])
+        return layer.with_calls(calls or ())
 
     def _in_use(self, layers: list[Layer], graph: Graph, pointer: str, path: str) -> tuple[Layer, ...]:
         """The layers between inputs and outputs: others that the document holds are no part of the model."""
@@ -275,11 +297,11 @@ class KerasReader:
                 self.add_problem(InvalidGraph(detail, layer.pointer, "missing_input"))
         return tuple([layer for layer in layers if layer.name in in_use])
 
-    def stated_input(self, raw: bytes, root: Layer) -> tuple[Dimensions, ...]:
-        """The shape that a layer alone was built for; a model states its own."""
-        item = parse_layer(raw) if root.graph is None else None
-        shape = None if item is None else _shape(_built_for(item))
-        return () if shape is None else (shape,)
+
+def stated_input(document: RawDocument, root: Layer) -> tuple[Dimensions, ...]:
+    """The shape that a layer alone was built for; a model states its own."""
+    shape = None if root.graph is not None else _shape(_built_for(document.item))
+    return () if shape is None else (shape,)
 
 
 def _built_for(item: RawLayer) -> Any:
