@@ -6,7 +6,7 @@ the built-in layers and formats come in by it too.
 
 from typing import TYPE_CHECKING, Any
 
-from paramcount.model.document import Document
+from paramcount.model.document import Document, ModelFacts, Submodel
 from paramcount.model.errors import InvalidDocument, ShapeMismatch, UnknownShape
 from paramcount.model.layers import Call, Graph, Layer, Ref
 from paramcount.model.report import ReportWarning
@@ -50,6 +50,7 @@ __all__ = [
     "Int",
     "InvalidDocument",
     "Layer",
+    "ModelFacts",
     "Number",
     "Part",
     "Parts",
@@ -59,6 +60,7 @@ __all__ = [
     "Shape",
     "ShapeMismatch",
     "Size",
+    "Submodel",
     "Tensor",
     "Text",
     "UnknownShape",

@@ -25,17 +25,8 @@ def summarize(
     trainable = frozen = weight_bytes = buffer_bytes = 0
     for tensor, frozen_by in zip(tensors, reasons, strict=True):
         if not tensor.dtype or frozen_by or shares or not tensor.trainable:
-            tensor = Tensor(  # noqa: PLW2901 # _replace takes twice the time
-                name=tensor.name,
-                shape=tensor.shape,
-                role=tensor.role,
-                dtype=tensor.dtype or dtype,
-                trainable=not frozen_by,
-                tied_to=tensor.tied_to or (shares and f"{shares}.{tensor.name}"),
-                frozen_by=frozen_by,
-                logical_size=tensor.logical_size,
-                layer_types=tensor.layer_types,
-            )
+            tied_to = tensor.tied_to or (shares and f"{shares}.{tensor.name}")
+            tensor = tensor.with_status(tensor.dtype or dtype, tied_to, frozen_by)  # noqa: PLW2901
         summed.append(tensor)
         if tensor.tied_to:
             continue

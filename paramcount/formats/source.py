@@ -14,6 +14,9 @@ from paramcount.model.errors import InvalidDocument
 Bytes = (bytes, bytearray, memoryview, mmap)
 """What a file's bytes may come as."""
 
+MAX_SMALL_BYTES = 4096
+"""A document of so many bytes is decoded whole to be recognised."""
+
 _MISSING: Any = object()
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -109,9 +112,9 @@ class Source:
     @property
     def outline(self) -> Any:
         """What to recognise a document by: of a JSON object its members, decoded when asked for. Raises NotJSON."""
-        if self._value is _MISSING:
+        if self._value is _MISSING and len(self._raw) > MAX_SMALL_BYTES:
             try:
                 return Members(_MEMBERS.decode(self._raw))
             except (msgspec.DecodeError, RecursionError):  # no object, or no JSON
-                return self.value
-        return self._value
+                pass
+        return self.value

@@ -41,11 +41,25 @@ class Tensor(NamedTuple):
     dtype: str = ""  # a key of DTYPES; empty: the layer's
     trainable: bool = True  # False: frozen by its layer's design
     tied_to: str = ""  # the path of the tensor that this one is; it is counted there
-    frozen_by: FreezeReason | None = None  # settled by counting
+    frozen_by: FreezeReason | None = None  # decided by counting
     logical_size: int | None = None  # values that a packed one holds, or UNKNOWN_SIZE; None: as many as elements
     layer_types: tuple[
         str, ...
     ] = ()  # the types of the layers in its layer's config that it is of, the outermost first
+
+    def with_status(self, dtype: str, tied_to: str, frozen_by: FreezeReason | None) -> Tensor:
+        """The tensor as counted; `_replace` takes four times as long."""
+        return Tensor(
+            self.name,
+            self.shape,
+            self.role,
+            dtype,
+            not frozen_by,
+            tied_to,
+            frozen_by,
+            self.logical_size,
+            self.layer_types,
+        )
 
     @property
     def size(self) -> int:
