@@ -20,9 +20,9 @@ import requests
 
 def free_port() -> int:
     """A port that nothing listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
         return port
 
 
@@ -81,7 +81,7 @@ class Instance:
             raise
 
     @property
-    def said(self) -> str:
+    def log_text(self) -> str:
         """Its log so far."""
         return os.pread(self.log.fileno(), os.fstat(self.log.fileno()).st_size, 0).decode()
 

@@ -21,9 +21,9 @@ def main() -> int:
         return 0
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     documents = [yaml.load(file.read_text(), loader) for file in (RELEASED, SNAPSHOT)]
-    found = list(breaks(*documents))
-    sys.stdout.write("".join(f"{line}\n" for line in found))
-    return bool(found)
+    changes = list(breaks(*documents))
+    sys.stdout.write("".join(f"{line}\n" for line in changes))
+    return bool(changes)
 
 
 if __name__ == "__main__":

@@ -45,21 +45,21 @@ class _Comparison:
             yield f"{where}: a body is required now"
         yield from self.content(body, now, f"{where} request", "sent")
         for status, answer in before["responses"].items():
-            place = f"{where} {status}"
+            position = f"{where} {status}"
             if status not in after["responses"]:
-                yield f"{place}: is no answer any more"
+                yield f"{position}: is no answer any more"
             else:
-                yield from self.content(answer, after["responses"][status], place, "got")
+                yield from self.content(answer, after["responses"][status], position, "got")
 
     def parameters(self, before: Any, after: Any, where: str) -> Iterator[str]:
         old = {(p["in"], p["name"]): p for p in before}
         new = {(p["in"], p["name"]): p for p in after}
         for key, parameter in old.items():
-            place = f"{where} parameter {key[1]}"
+            position = f"{where} parameter {key[1]}"
             if key not in new:
-                yield f"{place}: is gone"
+                yield f"{position}: is gone"
             else:
-                yield from self.schema(parameter["schema"], new[key]["schema"], place, "sent")
+                yield from self.schema(parameter["schema"], new[key]["schema"], position, "sent")
         for key, parameter in new.items():
             if parameter.get("required") and not old.get(key, {}).get("required"):
                 yield f"{where} parameter {key[1]}: is required now"
@@ -78,7 +78,7 @@ class _Comparison:
             if pair in self.seen:
                 return
             self.seen.add(pair)
-        before, after = _resolved(before, self.old), _resolved(after, self.new)
+        before, after = _resolve(before, self.old), _resolve(after, self.new)
         yield from _types(before, after, where, direction)
         yield from _enums(before, after, where, direction)
         yield from _bounds(before, after, where, direction)
@@ -90,11 +90,11 @@ class _Comparison:
     def members(self, before: Document, after: Document, where: str, direction: Direction) -> Iterator[str]:
         old, new = before.get("properties", {}), after.get("properties", {})
         for name, schema in old.items():
-            place = f"{where}.{name}"
+            position = f"{where}.{name}"
             if name in new:
-                yield from self.schema(schema, new[name], place, direction)
+                yield from self.schema(schema, new[name], position, direction)
             elif direction == "got" or after.get("additionalProperties") is False:
-                yield f"{place}: is gone"
+                yield f"{position}: is gone"
         needed, need = set(before.get("required", ())), set(after.get("required", ()))
         for name in sorted(need - needed if direction == "sent" else (needed - need) & new.keys()):
             yield f"{where}.{name}: is {'required now' if direction == 'sent' else 'not always there any more'}"
@@ -120,7 +120,7 @@ class _Comparison:
         return not list(_Comparison(self.old, self.new).schema(option, other, "", direction))
 
 
-def _resolved(schema: Document, document: Document) -> Document:
+def _resolve(schema: Document, document: Document) -> Document:
     while "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     return schema
@@ -135,10 +135,10 @@ def _types(before: Document, after: Document, where: str, direction: Direction) 
     old, new = _kinds(before), _kinds(after)
     narrow, wide = (new, old) if direction == "sent" else (old, new)
     if narrow and (not wide or wide - narrow - ({"integer"} if "number" in narrow else set())):
-        yield f"{where}: was {_told(old)}, is {_told(new)}"
+        yield f"{where}: was {_list_types(old)}, is {_list_types(new)}"
 
 
-def _told(kinds: set[str]) -> str:
+def _list_types(kinds: set[str]) -> str:
     return " or ".join(sorted(kinds)) or "anything"
 
 

@@ -15,7 +15,7 @@ def main() -> int:
     """Install what is missing, and run the tests; without haproxy, the others."""
     debian("haproxy")
     os.environ["PATH"] += ":/usr/sbin"
-    return pytest.main(["-rA", "--no-header", "-p", "no:cacheprovider", str(Path(__file__).parent)])
+    return pytest.main(["-n0", "-rA", "--no-header", "-p", "no:cacheprovider", str(Path(__file__).parent)])
 
 
 if __name__ == "__main__":

@@ -35,29 +35,29 @@ backend instances
 class Haproxy:
     """A running haproxy."""
 
-    def __init__(self, port: int, place: Path, instances: Sequence[Instance]) -> None:
-        self.port, self._place, self._instances = port, place, instances
+    def __init__(self, port: int, control_socket: Path, instances: Sequence[Instance]) -> None:
+        self.port, self._control_socket, self._instances = port, control_socket, instances
 
     def restart(self, instance: Instance, drained: float = 1.0) -> int:
         """Drain, TERM, start, back in; the exit status of what was stopped."""
         name = f"instances/i{self._instances.index(instance)}"
-        self._tell(f"set server {name} state drain")
+        self._send_command(f"set server {name} state drain")
         time.sleep(drained)
         status = instance.stop()
         instance.start()
-        self._tell(f"set server {name} state ready")
+        self._send_command(f"set server {name} state ready")
         time.sleep(0.5)
         return status
 
-    def _tell(self, command: str) -> str:
+    def _send_command(self, command: str) -> str:
         with socket.socket(socket.AF_UNIX) as opened:
-            opened.connect(str(self._place))
+            opened.connect(str(self._control_socket))
             opened.sendall(f"{command}\n".encode())
-            said = b""
+            answer = b""
             while part := opened.recv(4096):
-                said += part
-        if said.strip():
-            raise RuntimeError(said.decode())
+                answer += part
+        if answer.strip():
+            raise RuntimeError(answer.decode())
         return ""
 
 
@@ -66,11 +66,11 @@ def haproxy(*instances: Instance) -> Iterator[Haproxy]:
     """haproxy before the instances, while the block runs."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
-        place, file = Path(folder, "socket"), Path(folder, "haproxy.cfg")
+        control_socket, file = Path(folder, "socket"), Path(folder, "haproxy.cfg")
         servers = "\n".join(
             f"    server i{index} 127.0.0.1:{instance.port} check inter 500ms fall 2 rise 1"
             for index, instance in enumerate(instances)
         )
-        file.write_text(_CONFIGURATION.format(socket=place, port=port, servers=servers))
+        file.write_text(_CONFIGURATION.format(socket=control_socket, port=port, servers=servers))
         with program("haproxy", "-db", "-f", file, url=f"http://127.0.0.1:{port}/readyz"):
-            yield Haproxy(port, place, instances)
+            yield Haproxy(port, control_socket, instances)

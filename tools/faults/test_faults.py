@@ -29,7 +29,7 @@ def test_no_request_is_lost_while_instances_restart_in_turn() -> None:
     assert len(load.answers) > 200
 
 
-def killed(instance: Instance) -> tuple[float, float]:
+def kill_worker(instance: Instance) -> tuple[float, float]:
     """Kill a worker: when that was, and when it was gone."""
     worker, sent = instance.workers[0], time.monotonic()
     os.kill(worker, signal.SIGKILL)
@@ -43,7 +43,7 @@ def test_a_killed_worker_takes_only_what_it_was_answering_with_it() -> None:
     with Instance(workers=2) as instance, Load(instance.port, model(200), clients) as load:
         for _ in range(3):
             time.sleep(2)
-            kills.append(killed(instance))
+            kills.append(kill_worker(instance))
         time.sleep(2)
         assert len(instance.workers) == 2
         assert requests.get(f"{instance.url}/readyz", timeout=2).ok

@@ -30,9 +30,9 @@ def instance() -> Iterator[Instance]:
         before = started.workers
         yield started
         assert started.workers == before, "a worker ended"
-        assert '"level":"ERROR"' not in started.said
-        assert "Traceback" not in started.said
-        assert '"route":"/smuggled"' not in started.said
+        assert '"level":"ERROR"' not in started.log_text
+        assert "Traceback" not in started.log_text
+        assert '"route":"/smuggled"' not in started.log_text
 
 
 def counts(instance: Instance) -> None:
@@ -43,27 +43,27 @@ def counts(instance: Instance) -> None:
     assert answer.json()["totals"]["total"] == 3 * 4 + 4
 
 
-def opened(instance: Instance, timeout: float = 10) -> socket.socket:
+def connect(instance: Instance, timeout: float = 10) -> socket.socket:
     return socket.create_connection(("127.0.0.1", instance.port), timeout=timeout)
 
 
-def said(connection: socket.socket) -> bytes:
+def read_all(connection: socket.socket) -> bytes:
     """Everything until the other side closes, or says no more for a second."""
     connection.settimeout(1)
-    found = b""
+    received = b""
     with suppress(TimeoutError, ConnectionResetError):
         while part := connection.recv(65536):
-            found += part
-    return found
+            received += part
+    return received
 
 
 def statuses(instance: Instance, *parts: bytes) -> list[int]:
     """The statuses of all answers to what is sent on one connection."""
-    with opened(instance) as connection:
+    with connect(instance) as connection:
         with suppress(BrokenPipeError, ConnectionResetError):
             for part in parts:
                 connection.sendall(part)
-        return [int(part[:3]) for part in said(connection).split(b"HTTP/1.1 ")[1:]]
+        return [int(part[:3]) for part in read_all(connection).split(b"HTTP/1.1 ")[1:]]
 
 
 LIES = {
@@ -100,9 +100,9 @@ LIES = {
 
 @pytest.mark.parametrize("request_", LIES.values(), ids=LIES)
 def test_a_lie_is_refused_and_ends_the_connection(instance: Instance, request_: bytes) -> None:
-    found = statuses(instance, request_)
-    assert len(found) <= 1, found  # nothing after it is taken for a request
-    assert not found or found[0] in (400, 405, 413, 414, 431, 501, 505), found
+    received = statuses(instance, request_)
+    assert len(received) <= 1, received  # nothing after it is taken for a request
+    assert not received or received[0] in (400, 405, 413, 414, 431, 501, 505), received
     counts(instance)
 
 
@@ -121,9 +121,9 @@ CHUNKS = {
 
 @pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS)
 def test_a_chunk_whose_size_lies(instance: Instance, chunks: bytes) -> None:
-    found = statuses(instance, POST + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + SMUGGLED)
-    assert len(found) <= 1, found
-    assert not found or found[0] in (400, 413, 422), found
+    received = statuses(instance, POST + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + SMUGGLED)
+    assert len(received) <= 1, received
+    assert not received or received[0] in (400, 413, 422), received
     counts(instance)
 
 
@@ -152,11 +152,11 @@ def test_clients_that_leave(instance: Instance) -> None:
     """In the middle of a header, of a body, of an answer; with and without a word."""
     for sent in (b"", b"PO", POST, POST + LENGTH + b"\r\n", POST + LENGTH + b"\r\n" + BODY[:9], GET + b"\r\n"):
         for how in ("close", "half", "reset"):
-            connection = opened(instance)
+            connection = connect(instance)
             connection.sendall(sent)
             if how == "half":
                 connection.shutdown(socket.SHUT_WR)
-                said(connection)
+                read_all(connection)
             elif how == "reset":
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             connection.close()
@@ -164,23 +164,23 @@ def test_clients_that_leave(instance: Instance) -> None:
 
 
 def test_a_half_closed_connection_is_answered(instance: Instance) -> None:
-    with opened(instance) as connection:
+    with connect(instance) as connection:
         connection.sendall(POST + LENGTH + b"\r\n" + BODY)
         connection.shutdown(socket.SHUT_WR)
-        assert said(connection).startswith(b"HTTP/1.1 200")
+        assert read_all(connection).startswith(b"HTTP/1.1 200")
 
 
 def test_an_answer_that_is_read_byte_by_byte(instance: Instance) -> None:
-    with opened(instance) as connection:
+    with connect(instance) as connection:
         connection.sendall(GET.replace(b"/livez", b"/v1/formats") + b"Connection: close\r\n\r\n")
-        found = b"".join(iter(lambda: connection.recv(1), b""))
-    assert found.startswith(b"HTTP/1.1 200")
-    assert found.endswith(b"]}")
+        received = b"".join(iter(lambda: connection.recv(1), b""))
+    assert received.startswith(b"HTTP/1.1 200")
+    assert received.endswith(b"]}")
 
 
 def test_clients_that_stall_take_no_turn_from_others(instance: Instance) -> None:
     """Fewer than there are threads: each stalls in a header or in a body; a gateway keeps the others away."""
-    stalled = [opened(instance) for _ in range(8)]
+    stalled = [connect(instance) for _ in range(8)]
     over = threading.Event()
 
     def drip() -> None:
@@ -212,7 +212,7 @@ def test_clients_that_stall_take_no_turn_from_others(instance: Instance) -> None
 def test_a_batch_that_nobody_reads(instance: Instance) -> None:
     """Its thread is free again after max_seconds."""
     line = b'{"architecture":%s}\n' % BODY
-    with opened(instance) as connection:
+    with connect(instance) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.sendall(POST.replace(b"count/native", b"batch").replace(b"/json", b"/x-ndjson"))
         connection.sendall(b"Transfer-Encoding: chunked\r\n\r\n")

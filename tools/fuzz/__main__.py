@@ -24,19 +24,19 @@ def main() -> int:
     parser = argparse.ArgumentParser("tools.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=int, default=600, help="in total")
     parser.add_argument("--format", action="append", choices=sorted(FORMATS), help="default: all")
-    asked = parser.parse_args()
-    names = asked.format or sorted(FORMATS)
-    place = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    options = parser.parse_args()
+    names = options.format or sorted(FORMATS)
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
     broken = []
     for name in names:
-        seeds = place / name
+        seeds = folder / name
         seeds.mkdir()
         example = FORMATS[name].example
         raw = example if isinstance(example, bytes) else example.encode() if isinstance(example, str) else None
         (seeds / "example").write_bytes(orjson.dumps(example) if raw is None else raw)
-        command = [sys.executable, "-m", "tools.fuzz.target", name, str(seeds), f"-artifact_prefix={place}/{name}-"]
+        command = [sys.executable, "-m", "tools.fuzz.target", name, str(seeds), f"-artifact_prefix={folder}/{name}-"]
         limits = [
-            f"-max_total_time={asked.seconds // len(names)}",
+            f"-max_total_time={options.seconds // len(names)}",
             "-max_len=16384",
             "-timeout=20",
             "-rss_limit_mb=1500",
@@ -46,7 +46,7 @@ def main() -> int:
         print(f"{name}: {'; '.join(done) if not ran.returncode else ran.stderr[-3000:]}", flush=True)
         if ran.returncode:
             broken.append(name)
-    print(f"broken: {', '.join(broken) or 'none'}; inputs in {place}")
+    print(f"broken: {', '.join(broken) or 'none'}; inputs in {folder}")
     return 1 if broken else 0
 
 

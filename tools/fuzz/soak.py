@@ -15,44 +15,45 @@ from itertools import count
 from pathlib import Path
 from random import Random
 from statistics import median
+from typing import Any
 
 import orjson
 import requests
 
 from paramcount.schema.registry import FORMATS
-from tools.fuzz.hostile import SECONDS, mistakes
-from tools.fuzz.judging import Judge, ask
-from tools.fuzz.payloads import JSON, Payload, payloads
+from tools.fuzz.answers import Judge, send
+from tools.fuzz.contract import MAX_SECONDS, list_mistakes
+from tools.fuzz.requests import JSON, NDJSON, Request, stream
 from tools.instance import Instance
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
-_GROWTH = 3.0
-"""How many MB more a worker may hold in the last quarter of the time than in the one before, when it has met it all."""
+_MAX_GROWTH_MB = 3.0
+"""How many MB more a worker may hold in the last quarter of the time than in the one before."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m tools.fuzz.soak", description=__doc__)
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--rate", type=float, default=15, help="requests a second")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     with Instance(workers=2, settings={"PARAMCOUNT_LOG_FORMAT": "json"}) as instance:
-        judge = Judge(requests.get(f"{instance.url}/openapi.json", timeout=10).json(), 2 * SECONDS)
+        judge = Judge(requests.get(f"{instance.url}/openapi.json", timeout=10).json(), 2 * MAX_SECONDS)
         before = instance.workers
-        soak = _Soak(instance, judge, asked.seconds, asked.rate)
+        soak = _Soak(instance, judge, options.seconds, options.rate)
         samples = soak.run()
-        faults = [*soak.faults, *mistakes(instance.said)]
+        faults = [*soak.faults, *list_mistakes(instance.log_text)]
         if instance.workers != before:
             faults.append("a worker ended")
     quarters = [samples[len(samples) * part // 4 : len(samples) * (part + 1) // 4] for part in range(4)]
     for worker in range(len(before)):
         sizes = [median(sample[worker] for sample in quarter) for quarter in quarters]
-        told = ", ".join(f"{size:.1f}" for size in sizes)
-        sys.stdout.write(f"worker {worker}: MB of PSS, the median of each quarter: {told}\n")
-        if sizes[3] - sizes[2] > _GROWTH:
+        listed = ", ".join(f"{size:.1f}" for size in sizes)
+        sys.stdout.write(f"worker {worker}: MB of PSS, the median of each quarter: {listed}\n")
+        if sizes[3] - sizes[2] > _MAX_GROWTH_MB:
             faults.append(f"worker {worker} grows")
     sys.stdout.write("".join(f"FAULT {fault}\n" for fault in faults))
     sys.stdout.write(
-        f"{asked.seconds} s, {sum(soak.statuses.values())} requests, {dict(sorted(soak.statuses.items()))}: "
+        f"{options.seconds} s, {sum(soak.statuses.values())} requests, {dict(sorted(soak.statuses.items()))}: "
         f"{len(faults)} faults\n"
     )
     return bool(faults)
@@ -64,7 +65,7 @@ class _Soak:
         self.faults: list[str] = []
         self._instance, self._judge, self._seconds, self._pause = instance, judge, seconds, 1 / rate
         self._until = time.monotonic() + seconds
-        self._next, self._lock = _mixed(), threading.Lock()
+        self._next, self._lock = _mix(), threading.Lock()
 
     def run(self) -> list[list[float]]:
         """Ask until the time is over; the workers' memory in MB, every two seconds."""
@@ -82,36 +83,41 @@ class _Soak:
     def _client(self) -> None:
         while (now := time.monotonic()) < self._until:
             with self._lock:
-                payload = next(self._next)
-            answer = ask(self._instance.port, payload, 3 * SECONDS)
+                request = next(self._next)
+            answer = send(self._instance.port, request, 3 * MAX_SECONDS)
             self.statuses[answer.status] += 1
             self.faults += [
-                f"{payload.kind}, {payload.path[:80]}: {one}" for one in self._judge.faults(payload, answer)
+                f"{request.kind}, {request.path[:80]}: {one}" for one in self._judge.faults(request, answer)
             ]
             time.sleep(max(0.0, 4 * self._pause - (time.monotonic() - now)))
 
 
-def _mixed() -> Iterator[Payload]:
+def _mix() -> Iterator[Request]:
     """Four good requests, then a hostile one; the same hostile ones come again after a while."""
     good = [
         _good("/v1/count/keras", (_EXAMPLES / "resnet50-keras.json").read_bytes()),
         _good("/v1/count/torch?detail=tensors", (_EXAMPLES / "resnet50-torch.txt").read_bytes(), "text/plain"),
         _good("/v1/count/huggingface", orjson.dumps(FORMATS["huggingface"].example)),
         _good("/v1/count/native?detail=tensors", orjson.dumps(FORMATS["native"].example)),
+        _good("/v1/batch", _envelope(FORMATS["native"].example) * 1_000 + _envelope(None), NDJSON),
     ]
     random = Random(0)
-    for seed in count():
-        for hostile in payloads(seed % 2, 600):
+    for number in count():
+        for hostile in stream(number % 2, 600):
             yield from random.choices(good, k=4)
             yield hostile
 
 
-def _good(path: str, body: bytes, media: str = JSON) -> Payload:
-    return Payload("good", "POST", path, {"Content-Type": media}, body)
+def _good(path: str, body: bytes, media: str = JSON) -> Request:
+    return Request("good", "POST", path, {"Content-Type": media}, body)
+
+
+def _envelope(architecture: Any) -> bytes:
+    return orjson.dumps({"architecture": architecture, "detail": "totals"}) + b"\n"
 
 
 def _megabytes(process: int) -> float:
-    """What a process holds, of what it shares its share."""
+    """Return the memory of a process in MB, with its part of what it shares (PSS)."""
     lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 

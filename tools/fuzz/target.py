@@ -14,6 +14,7 @@ import orjson
 with atheris.instrument_imports(include=["paramcount", "service"]):
     from paramcount.counting.count import count
     from paramcount.formats.detect import read
+    from paramcount.formats.source import NotJSON, Source
     from paramcount.model.errors import Problems
     from paramcount.rendering.json import as_json
     from paramcount.schema.registry import FORMATS, Format, load_plugins
@@ -24,23 +25,26 @@ _MEMORY = 4_000_000, 1_000
 """What one input may take: so many bytes, and so many times its length."""
 
 
-def payload(data: bytes, found: Format) -> object:
-    """What a request with this body holds; None where it is no JSON, or no text."""
+def parse(data: bytes, format_: Format) -> object:
+    """Return the document of a request with this body; None where it is no text, or no JSON string."""
     try:
-        if found.media.startswith("text/"):
+        if format_.media.startswith("text/"):
             return data.decode()
-        return data if found.media == "application/octet-stream" and data[:1] != b"{" else orjson.loads(data)
+        is_file = format_.media == "application/octet-stream" and data[:1] != b"{"
+        return data if is_file else Source.from_json(data)
     except ValueError:
         return None
 
 
-def attempt(data: bytes, found: Format) -> None:
+def attempt(data: bytes, format_: Format) -> None:
     """Count one input, if it can be counted."""
-    body = payload(data, found)
+    body = parse(data, format_)
     if body is None:
         return
     try:
-        report = count(read(body, found))
+        report = count(read(body, format_))
+    except NotJSON:
+        return
     except Problems as refused:
         problems = refused.problems
     else:

@@ -17,7 +17,7 @@ def main() -> int:
         return 1
     folder = Path(__file__).parent
     os.environ["PATH"] = f"{pypi(folder / 'requirements.txt')}:{os.environ['PATH']}:/usr/sbin"
-    return pytest.main(["-rA", "--no-header", "-p", "no:cacheprovider", str(folder)])
+    return pytest.main(["-n0", "-rA", "--no-header", "-p", "no:cacheprovider", str(folder)])
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def gateway(request: pytest.FixtureRequest, instance: Instance) -> Iterator[str]
         yield url
 
 
-def padded(length: int) -> bytes:
+def pad(length: int) -> bytes:
     """A model's description of a given length."""
     return orjson.dumps(DENSE).ljust(length)
 
@@ -46,7 +46,7 @@ def test_a_count(gateway: str) -> None:
     assert len(requests.get(f"{gateway}/v1/formats", timeout=5).headers["X-Request-ID"]) >= 16
 
 
-def test_the_contract_says_where_the_service_is(gateway: str) -> None:
+def test_the_contract_states_where_the_service_is(gateway: str) -> None:
     for claimed in ({}, {"X-Forwarded-Prefix": "/elsewhere", "X-Forwarded-Host": "elsewhere"}):
         contract = requests.get(f"{gateway}/openapi.json", headers=claimed, timeout=5)
         assert contract.json()["servers"] == [{"url": "/paramcount"}]
@@ -54,22 +54,20 @@ def test_the_contract_says_where_the_service_is(gateway: str) -> None:
 
 
 def test_an_upload_at_the_limit(gateway: str) -> None:
-    answer = requests.post(f"{gateway}/v1/count/native", padded(LIMIT), headers=JSON, timeout=30)
+    answer = requests.post(f"{gateway}/v1/count/native", pad(LIMIT), headers=JSON, timeout=30)
     assert (answer.status_code, answer.json()["totals"]["total"]) == (200, 16)
 
 
 def test_an_upload_beyond_the_limit(gateway: str) -> None:
     try:
-        answer = requests.post(f"{gateway}/v1/count/native", padded(LIMIT + 1), headers=JSON, timeout=30)
+        answer = requests.post(f"{gateway}/v1/count/native", pad(LIMIT + 1), headers=JSON, timeout=30)
     except requests.ConnectionError:  # refused before all of it was sent
         return
     assert answer.status_code == 413
 
 
 def test_an_upload_of_no_stated_length(gateway: str) -> None:
-    answer = requests.post(
-        f"{gateway}/v1/count/native", iter([padded(1000)] + [b" " * 1000] * 9), headers=JSON, timeout=5
-    )
+    answer = requests.post(f"{gateway}/v1/count/native", iter([pad(1000)] + [b" " * 1000] * 9), headers=JSON, timeout=5)
     assert (answer.status_code, answer.json()["totals"]["total"]) == (200, 16)
 
 
@@ -92,9 +90,9 @@ def test_slow_clients_stop_nobody(gateway: str) -> None:
 
 def slowly(gateway: str, seconds: float) -> int:
     """A request whose body comes in ten parts; its status."""
-    place, body = urlsplit(gateway), padded(1000)
-    connection = http.client.HTTPConnection(place.netloc, timeout=30)
-    connection.putrequest("POST", f"{place.path}/v1/count/native")
+    address, body = urlsplit(gateway), pad(1000)
+    connection = http.client.HTTPConnection(address.netloc, timeout=30)
+    connection.putrequest("POST", f"{address.path}/v1/count/native")
     for name, value in (*JSON.items(), ("Content-Length", len(body))):
         connection.putheader(name, str(value))
     connection.endheaders()

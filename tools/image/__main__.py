@@ -18,17 +18,17 @@ def main() -> int:
     parser = argparse.ArgumentParser("python -m tools.image", description=__doc__)
     parser.add_argument("command", choices=("build", "test"))
     parser.add_argument("--base", help="the base image; without one, a Debian with Python is made")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     if not debian("buildah", "podman", "runc", "mmdebstrap", "ca-certificates"):
         return 1
     folder = Path(__file__).parent
-    if asked.command == "test":
+    if options.command == "test":
         subprocess.run([pypi(folder / "requirements.txt") / "hadolint", HOUSE / "Dockerfile"], check=True)
-    build(asked.base)
-    if asked.command == "build":
+    build(options.base)
+    if options.command == "build":
         sys.stdout.write(f"{IMAGE} is built\n")
         return 0
-    return pytest.main(["-rA", "--no-header", "-p", "no:cacheprovider", str(folder)])
+    return pytest.main(["-n0", "-rA", "--no-header", "-p", "no:cacheprovider", str(folder)])
 
 
 if __name__ == "__main__":

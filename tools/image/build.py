@@ -49,8 +49,8 @@ def _mirror() -> str:
     """Where this machine gets its Debian packages from."""
     sources = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*.sources"))]
     for source in filter(Path.exists, sources):
-        if found := re.search(r"^(?:URIs:|deb(?: \[.*?\])?)\s+(\S+/debian/?)\s*$", source.read_text(), re.MULTILINE):
-            return found[1]
+        if mirror := re.search(r"^(?:URIs:|deb(?: \[.*?\])?)\s+(\S+/debian/?)\s*$", source.read_text(), re.MULTILINE):
+            return mirror[1]
     raise RuntimeError("no mirror of Debian in apt's sources")
 
 
@@ -61,9 +61,9 @@ def _pip_settings() -> Path:
     ).stdout
     settings = configparser.RawConfigParser()
     for section, name, value in re.findall(r"^(\S+?)\.([\w-]+)='(.*)'$", listed, re.MULTILINE):
-        place = "global" if section == ":env:" else section
+        table = "global" if section == ":env:" else section
         if name != "cert":  # the certificates come in at their usual place
-            settings.read_dict({place: {name: value.replace("\\n", "\n")}})
+            settings.read_dict({table: {name: value.replace("\\n", "\n")}})
     file = STORE / "pip.conf"
     file.touch(mode=0o600)
     with file.open("w") as opened:
@@ -72,5 +72,5 @@ def _pip_settings() -> Path:
 
 
 def _revision() -> str:
-    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=HOUSE, capture_output=True, text=True, check=False)
-    return asked.stdout.strip() or "unknown"
+    git = subprocess.run(["git", "rev-parse", "HEAD"], cwd=HOUSE, capture_output=True, text=True, check=False)
+    return git.stdout.strip() or "unknown"

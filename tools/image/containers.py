@@ -44,8 +44,8 @@ class Container:
 
     @property
     def state(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(engine("podman", "inspect", self.name).stdout)[0]["State"]
-        return found
+        inspected: dict[str, Any] = json.loads(engine("podman", "inspect", self.name).stdout)[0]["State"]
+        return inspected
 
     @property
     def peak(self) -> int:
@@ -53,8 +53,8 @@ class Container:
         paths = (line.split(":")[2] for line in Path(f"/proc/{self.state['Pid']}/cgroup").read_text().splitlines())
         for path in paths:
             for file in (f"memory{path}/memory.max_usage_in_bytes", f"{path.lstrip('/')}/memory.peak"):
-                if (found := Path("/sys/fs/cgroup", file)).exists():
-                    return int(found.read_text()) // 2**20
+                if (limit := Path("/sys/fs/cgroup", file)).exists():
+                    return int(limit.read_text()) // 2**20
         return 0
 
     @property

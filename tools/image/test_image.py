@@ -15,7 +15,7 @@ import yaml
 
 from paramcount.requests.settings import from_environment
 from service.settings import Settings
-from tools.fuzz.dense import Dense, dense
+from tools.image.bodies import LargeBody, large_bodies
 from tools.image.build import BASE, IMAGE
 from tools.image.containers import Container, container
 from tools.image.engine import engine
@@ -31,9 +31,9 @@ def running() -> Iterator[Container]:
         yield started
 
 
-def inspected(image: str = IMAGE) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(engine("podman", "image", "inspect", image).stdout)[0]
-    return found
+def inspect_image(image: str = IMAGE) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(engine("podman", "image", "inspect", image).stdout)[0]
+    return fields
 
 
 def test_it_counts_a_model(running: Container) -> None:
@@ -43,24 +43,24 @@ def test_it_counts_a_model(running: Container) -> None:
 
 def test_it_is_no_root_and_has_no_capability(running: Container) -> None:
     status = running.run("cat", "/proc/1/status", check=True)[1]
-    found = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-    assert found["Uid"].split() == ["10001"] * 4
-    assert found["Gid"].split() == ["10001"] * 4
-    assert int(found["CapEff"], 16) == int(found["CapBnd"], 16) == 0
-    assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert fields["Uid"].split() == ["10001"] * 4
+    assert fields["Gid"].split() == ["10001"] * 4
+    assert int(fields["CapEff"], 16) == int(fields["CapBnd"], 16) == 0
+    assert (fields["NoNewPrivs"], fields["Seccomp"]) == ("1", "2")
 
 
-@pytest.mark.parametrize("place", ["/x", "/opt/paramcount/x", "/opt/paramcount/lib/x", "/etc/x", "/var/tmp/x"])
-def test_it_cannot_write(running: Container, place: str) -> None:
-    status, said = running.python(f"open({place!r}, 'w')")
+@pytest.mark.parametrize("unwritable", ["/x", "/opt/paramcount/x", "/opt/paramcount/lib/x", "/etc/x", "/var/tmp/x"])
+def test_it_cannot_write(running: Container, unwritable: str) -> None:
+    status, output = running.python(f"open({unwritable!r}, 'w')")
     assert status == 1
-    assert "Read-only file system" in said or "Permission denied" in said
+    assert "Read-only file system" in output or "Permission denied" in output
 
 
-def test_its_own_part_holds_no_build_tool_and_no_machine_s_setting(running: Container) -> None:
+def test_what_the_build_adds_holds_no_build_tool_and_no_machine_s_setting(running: Container) -> None:
     folder = "/opt/paramcount"
-    status, said = running.python("import pip")
-    assert (status, "No module named 'pip'" in said) == (1, True)
+    status, output = running.python("import pip")
+    assert (status, "No module named 'pip'" in output) == (1, True)
     assert running.python("import setuptools")[0] == 1
     files = running.run("find", folder, "/etc/pip.conf", "/root", "/build", "-name", "*pip*")[1]
     assert not [line for line in files.splitlines() if line.startswith((f"{folder}/lib/pip", "/etc/pip.conf/"))]
@@ -90,14 +90,14 @@ def test_its_health_check_sees_it_well_and_dead() -> None:
         while engine("podman", "healthcheck", "run", started.name, check=False).returncode:
             assert time.monotonic() < until, started.log
             time.sleep(0.1)
-    command = inspected()["Healthcheck"]["Test"]
+    command = inspect_image()["Healthcheck"]["Test"]
     assert command[0] == "CMD"  # in exec form: no shell
     with container() as elsewhere:  # nothing listens on the image's own port there
         assert elsewhere.run(*command[1:])[0] == 1
 
 
 def test_its_labels_say_what_it_is() -> None:
-    labels = inspected()["Config"]["Labels"]
+    labels = inspect_image()["Config"]["Labels"]
     assert labels["org.opencontainers.image.title"] == "paramcount"
     assert labels["org.opencontainers.image.version"] == version("paramcount")
     assert len(labels["org.opencontainers.image.revision"]) == 40
@@ -129,13 +129,13 @@ def test_it_survives_payloads_that_take_all_memory() -> None:
     with container(memory=memory.removesuffix("i"), settings=environment) as started:
         pid = started.state["Pid"]
 
-        def post(payload: Dense) -> int:
+        def post(payload: LargeBody) -> int:
             media = {"Content-Type": payload.media}
             return requests.post(started.url + payload.path, payload.body, headers=media, timeout=300).status_code
 
         statuses = {}
         with ThreadPoolExecutor(4) as clients:
-            for payload in dense(settings.max_body_bytes, settings.max_values):
+            for payload in large_bodies(settings.max_body_bytes, settings.max_values):
                 statuses[payload.name] = set(clients.map(post, [payload] * 4))
         too_long = b" " * (settings.max_body_bytes + 1)
         refused = requests.post(f"{started.url}/v1/count/native", too_long, timeout=10, headers=_JSON)
@@ -148,6 +148,6 @@ def test_it_survives_payloads_that_take_all_memory() -> None:
 
 
 def test_it_is_small() -> None:
-    ours = inspected()["Size"] - inspected(BASE)["Size"]
-    print(f"{ours / 1e6:.1f} MB on top of its base")
-    assert ours < 60e6
+    added_bytes = inspect_image()["Size"] - inspect_image(BASE)["Size"]
+    print(f"{added_bytes / 1e6:.1f} MB on top of its base")
+    assert added_bytes < 60e6

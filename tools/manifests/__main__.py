@@ -16,7 +16,7 @@ _FOLDER = Path(__file__).parent
 _OVERLAYS = HOUSE / "k8s/overlays"
 _VERSIONS = ("1.32", "1.37")
 _CUSTOM = {"HTTPRoute", "PodMonitor", "PrometheusRule"}  # kinds that Kubernetes itself has no schema of
-_NOT_OURS = {
+_SKIPPED_CHECKS = {
     "CKV_K8S_11": "a limit of CPU would throttle the probes; the request bounds the share",
     "CKV_K8S_15": "a tag names one release, so there is nothing newer to pull",
     "CKV_K8S_43": "who publishes the image puts its digest into the overlay",
@@ -31,31 +31,31 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         for overlay in sorted(_OVERLAYS.iterdir()):
             rendered = Path(scratch, f"{overlay.name}.yaml")
-            rendered.write_text(_said(programs / "kubectl", "kustomize", overlay))
-            found = [*_schema(programs, rendered), *_values(rendered), *_checkov(programs, rendered)]
-            sys.stdout.write("".join(f"{overlay.name}: {problem}\n" for problem in found))
-            sys.stdout.write(f"{overlay.name}: {len(found)} problems\n")
-            failed += len(found)
+            rendered.write_text(_output(programs / "kubectl", "kustomize", overlay))
+            faults = [*_schema(programs, rendered), *_values(rendered), *_checkov(programs, rendered)]
+            sys.stdout.write("".join(f"{overlay.name}: {problem}\n" for problem in faults))
+            sys.stdout.write(f"{overlay.name}: {len(faults)} problems\n")
+            failed += len(faults)
         sys.stdout.write(_alerts(Path(scratch)) if alerts else "the alerts were NOT tried\n")
     return bool(failed)
 
 
-def _said(*command: str | Path) -> str:
+def _output(*command: str | Path) -> str:
     return subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True).stdout
 
 
 def _schema(programs: Path, rendered: Path) -> list[str]:
-    found = []
+    faults = []
     for version in _VERSIONS:
         command = [str(programs / "kubernetes-validate"), "--strict", "-k", version, str(rendered)]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         lines = (done.stdout + done.stderr).splitlines()
         unknown = [line for line in lines if "find schema for kind" in line]
-        found += [line for line in unknown if not any(f" {kind} " in line for kind in _CUSTOM)]
-        found += [line for line in lines if line not in unknown and not line.startswith("INFO")]
-        if done.returncode and not found:
-            found.append(f"kubernetes-validate ended with {done.returncode}")
-    return found
+        faults += [line for line in unknown if not any(f" {kind} " in line for kind in _CUSTOM)]
+        faults += [line for line in lines if line not in unknown and not line.startswith("INFO")]
+        if done.returncode and not faults:
+            faults.append(f"kubernetes-validate ended with {done.returncode}")
+    return faults
 
 
 def _values(rendered: Path) -> list[str]:
@@ -66,7 +66,7 @@ def _values(rendered: Path) -> list[str]:
 
 def _checkov(programs: Path, rendered: Path) -> list[str]:
     command = [str(programs / "checkov"), "--framework", "kubernetes", "--skip-download", "--compact", "--quiet"]
-    skipped = ["--skip-check", ",".join(_NOT_OURS)]
+    skipped = ["--skip-check", ",".join(_SKIPPED_CHECKS)]
     done = subprocess.run([*command, *skipped, "--file", str(rendered)], check=False, capture_output=True, text=True)
     return done.stdout.splitlines() if done.returncode else []
 

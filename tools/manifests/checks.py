@@ -38,10 +38,10 @@ def _container(documents: Documents) -> Any:
 
 
 def _argument(documents: Documents, name: str) -> str:
-    given: dict[str, str] = dict(
+    variables: dict[str, str] = dict(
         argument.removeprefix("--").split("=", 1) for argument in _container(documents)["args"]
     )
-    return given.get(name, "")
+    return variables.get(name, "")
 
 
 @_check
@@ -49,10 +49,10 @@ def quantities(documents: Documents) -> Iterator[str]:
     """Memory in Mi or Gi, CPU in cores or m; a limit of memory that is not below the request."""
     resources = _container(documents)["resources"]
     for kind, pattern in (("memory", _MEMORY), ("cpu", _CPU)):
-        for place in ("requests", "limits"):
-            value = str(resources.get(place, {}).get(kind, ""))
-            if not pattern.fullmatch(value) and not (place == "limits" and kind == "cpu" and not value):
-                yield f"{place}.{kind} is {value!r}"
+        for bound in ("requests", "limits"):
+            value = str(resources.get(bound, {}).get(kind, ""))
+            if not pattern.fullmatch(value) and not (bound == "limits" and kind == "cpu" and not value):
+                yield f"{bound}.{kind} is {value!r}"
     for volume in _pod(documents).get("volumes", ()):
         if not _MEMORY.fullmatch(size := volume.get("emptyDir", {}).get("sizeLimit", "")):
             yield f"the volume {volume['name']} has the size {size!r}"
@@ -66,12 +66,12 @@ def probes(documents: Documents) -> Iterator[str]:
     client = create_app(Settings()).test_client()
     paths = {}
     for name in ("startupProbe", "livenessProbe", "readinessProbe"):
-        asked = container.get(name, {}).get("httpGet", {})
-        paths[name] = asked.get("path")
-        if client.get(str(asked.get("path"))).status_code != 200:
-            yield f"{name} asks {asked.get('path')}"
-        if asked.get("port") not in ports:
-            yield f"{name} asks port {asked.get('port')}"
+        request = container.get(name, {}).get("httpGet", {})
+        paths[name] = request.get("path")
+        if client.get(str(request.get("path"))).status_code != 200:
+            yield f"{name} asks {request.get('path')}"
+        if request.get("port") not in ports:
+            yield f"{name} asks port {request.get('port')}"
     if paths["livenessProbe"] == paths["readinessProbe"]:
         yield "liveness and readiness are one path"
     if _argument(documents, "bind") != f"0.0.0.0:{ports.get('http')}":
@@ -113,9 +113,9 @@ def restrictions(documents: Documents) -> Iterator[str]:
         (container.get("privileged", False), False),
         (any(pod.get(name) for name in ("hostNetwork", "hostPID", "hostIPC")), False),
     )
-    for index, (found, right) in enumerate(wanted):
-        if found != right:
-            yield f"restriction {index} is {found!r}, not {right!r}"
+    for index, (actual, right) in enumerate(wanted):
+        if actual != right:
+            yield f"restriction {index} is {actual!r}, not {right!r}"
     if pod["serviceAccountName"] != documents["ServiceAccount"]["metadata"]["name"]:
         yield "the pod's service account is another one"
 
@@ -192,11 +192,11 @@ def settings(documents: Documents) -> Iterator[str]:
     for name in sorted(set(environment) - known):
         yield f"{name} is no setting"
     try:
-        found = from_environment(Settings, environment)
+        service_settings = from_environment(Settings, environment)
     except InvalidSetting as error:
         yield str(error)
         return
     if not str(environment.get("WEB_CONCURRENCY", "")).isdigit():
         yield "WEB_CONCURRENCY is not set: a container would start a worker for each core of its node"
-    if found.trusted_hops < 1:
+    if service_settings.trusted_hops < 1:
         yield "the gateway's forwarded headers are not believed"

@@ -1,4 +1,4 @@
-"""What an answer of the live service must be, whatever was asked."""
+"""What an answer of a live service must be, whatever the request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import jsonschema_rs
 import orjson
 
 from paramcount.counting.evaluate import MAX_COUNT
-from tools.fuzz.payloads import NDJSON, Payload
+from tools.fuzz.requests import NDJSON, Request
 
 PROBLEM = "application/problem+json"
 
@@ -23,7 +23,7 @@ _PLAIN: Mapping[str, Callable[[bytes], bytes]] = {"": bytes, "gzip": gzip.decomp
 
 
 class Answer(NamedTuple):
-    """What came back, and after how long; a status of 0 is no answer, and `body` says why."""
+    """An answer and the seconds that it took; where none came, `status` is 0 and `body` is the error."""
 
     status: int
     media: str
@@ -31,29 +31,29 @@ class Answer(NamedTuple):
     seconds: float
 
 
-def ask(port: int, payload: Payload, timeout: float) -> Answer:
+def send(port: int, payload: Request, timeout: float) -> Answer:
     """Send a request on a connection of its own."""
     began = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
-    given = {name.lower() for name in payload.headers}
+    names = {name.lower() for name in payload.headers}
     try:
-        connection.putrequest(payload.method, payload.path, "host" in given, skip_accept_encoding=True)
+        connection.putrequest(payload.method, payload.path, "host" in names, skip_accept_encoding=True)
         for name, value in payload.headers.items():
             connection.putheader(name, value.encode("latin-1"))
-        _send(connection, payload, given)
+        _send_body(connection, payload, names)
         answer = connection.getresponse()
         media, coding = (answer.headers.get(name, "") for name in ("Content-Type", "Content-Encoding"))
-        found = answer.status, media.partition(";")[0], _PLAIN[coding](answer.read())
+        received = answer.status, media.partition(";")[0], _PLAIN[coding](answer.read())
     except (OSError, http.client.HTTPException) as error:
         return Answer(0, "", repr(error).encode(), time.monotonic() - began)
     finally:
         connection.close()
-    return Answer(*found, time.monotonic() - began)
+    return Answer(*received, time.monotonic() - began)
 
 
-def _send(connection: http.client.HTTPConnection, payload: Payload, given: set[str]) -> None:
+def _send_body(connection: http.client.HTTPConnection, payload: Request, names: set[str]) -> None:
     """The body, of stated length or in chunks; a server that has heard enough may close before it has all."""
-    chunked = payload.chunked and "transfer-encoding" not in given
+    chunked = payload.chunked and "transfer-encoding" not in names
     length = b"chunked" if chunked else str(len(payload.body)).encode()
     if payload.body or payload.method == "POST":
         connection.putheader("Transfer-Encoding" if chunked else "Content-Length", length)
@@ -71,13 +71,13 @@ def _send(connection: http.client.HTTPConnection, payload: Payload, given: set[s
 class Judge:
     """Holds answers against the contract as served."""
 
-    def __init__(self, contract: Mapping[str, Any], most_seconds: float) -> None:
-        self._contract, self._most_seconds = contract, most_seconds
-        self._schema = lru_cache(self._compiled)
+    def __init__(self, contract: Mapping[str, Any], max_seconds: float) -> None:
+        self._contract, self._max_seconds = contract, max_seconds
+        self._schema = lru_cache(self._compile)
 
-    def faults(self, payload: Payload, answer: Answer) -> Iterator[str]:
+    def faults(self, payload: Request, answer: Answer) -> Iterator[str]:
         """Everything that is wrong with an answer."""
-        if answer.seconds > self._most_seconds:
+        if answer.seconds > self._max_seconds:
             yield f"took {answer.seconds:.1f} s"
         if not answer.status:
             yield f"no answer: {answer.body.decode()}"
@@ -87,20 +87,20 @@ class Judge:
         if payload.method == "HEAD" or answer.status in (204, 304):
             return
         if answer.status < 400:
-            yield from self._content(payload, answer)
+            yield from self._content_faults(payload, answer)
         elif answer.media == PROBLEM:
-            yield from self._told("Problem", answer.body)
+            yield from self._component_faults("Problem", answer.body)
         elif answer.media != "text/html" or answer.status not in (400, 414, 417, 431, 501, 505):
             yield f"status {answer.status} as {answer.media}: {answer.body[:300]!r}"
 
-    def _content(self, payload: Payload, answer: Answer) -> Iterator[str]:
+    def _content_faults(self, payload: Request, answer: Answer) -> Iterator[str]:
         """What is wrong with a good answer."""
         if answer.media == NDJSON:
             for line in answer.body.splitlines():
-                found = orjson.loads(line)
-                component = "Problem" if "status" in found else "Report"
-                yield from self._told(
-                    component, orjson.dumps({k: v for k, v in found.items() if k not in ("line", "id")})
+                parsed = orjson.loads(line)
+                component = "Problem" if "status" in parsed else "Report"
+                yield from self._component_faults(
+                    component, orjson.dumps({k: v for k, v in parsed.items() if k not in ("line", "id")})
                 )
         path = payload.path.partition("?")[0]
         described = self._contract["paths"].get(path, {}).get(payload.method.lower())
@@ -110,22 +110,22 @@ class Judge:
         if answer.media not in content:
             yield f"status {answer.status} as {answer.media} is not in the contract"
         elif answer.media == "application/json" and "$ref" in content[answer.media]["schema"]:
-            yield from self._told(content[answer.media]["schema"]["$ref"].rpartition("/")[2], answer.body)
+            yield from self._component_faults(content[answer.media]["schema"]["$ref"].rpartition("/")[2], answer.body)
 
-    def _told(self, component: str, body: bytes) -> Iterator[str]:
+    def _component_faults(self, component: str, body: bytes) -> Iterator[str]:
         """What is wrong with JSON that claims to be a component of the contract."""
         try:
-            found = orjson.loads(body)
+            parsed = orjson.loads(body)
         except ValueError as error:
             yield f"no JSON: {error}"
             return
-        if wrong := next(self._schema(component).iter_errors(found), None):
+        if wrong := next(self._schema(component).iter_errors(parsed), None):
             yield f"no {component}: {str(wrong)[:300]}"
         elif component == "Report":
-            totals = found["totals"]
+            totals = parsed["totals"]
             if totals["total"] != totals["trainable"] + totals["frozen"] or totals["total"] > MAX_COUNT:
                 yield f"totals that do not add up: {totals}"
 
-    def _compiled(self, component: str) -> Any:
+    def _compile(self, component: str) -> Any:
         components = self._contract["components"]
         return jsonschema_rs.validator_for({"$ref": f"#/components/schemas/{component}", "components": components})

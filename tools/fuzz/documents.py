@@ -8,20 +8,20 @@ import struct
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from paramcount.schema.registry import FORMATS, load_plugins
+from tools.fuzz.alterations import Pick, alter_json
 
 load_plugins()
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 
-Trap = Callable[[Random], tuple[str, Any]]
-TRAPS: list[Trap] = []
+SlowDocument = Callable[[Pick], tuple[str, Any]]
+SLOW: list[SlowDocument] = []
 
 
-def _trap(make: Trap) -> Trap:
-    TRAPS.append(make)
+def _slow(make: SlowDocument) -> SlowDocument:
+    SLOW.append(make)
     return make
 
 
@@ -33,34 +33,34 @@ def _dense(index: int, **more: Any) -> dict[str, Any]:
     return {"type": "Dense", "name": f"d{index}", "units": 4, **more}
 
 
-@_trap
-def unknown_types(random: Random) -> tuple[str, Any]:
+@_slow
+def unknown_types(pick: Pick) -> tuple[str, Any]:
     """Each unknown type is compared with each known one."""
-    long = random.choice((1, 10, 190))
+    long = pick((1, 10, 190))
     return _native([{"type": f"{'Dens' * long}{index}"[-200:]} for index in range(3000)])
 
 
-@_trap
-def unknown_members(_: Random) -> tuple[str, Any]:
+@_slow
+def unknown_members(_: Pick) -> tuple[str, Any]:
     return _native([_dense(index, **{f"unitz{part}": 1 for part in range(30)}) for index in range(500)])
 
 
-@_trap
-def names_that_clash(random: Random) -> tuple[str, Any]:
+@_slow
+def names_that_clash(pick: Pick) -> tuple[str, Any]:
     """Names that the service would give itself."""
-    given = [{"type": "ReLU", "name": f"relu_{index}"} for index in range(0, 9000, random.choice((1, 2)))]
-    return _native([*given, *({"type": "ReLU"} for _ in range(9000))])
+    layers = [{"type": "ReLU", "name": f"relu_{index}"} for index in range(0, 9000, pick((1, 2)))]
+    return _native([*layers, *({"type": "ReLU"} for _ in range(9000))])
 
 
-@_trap
-def one_name(_: Random) -> tuple[str, Any]:
+@_slow
+def one_name(_: Pick) -> tuple[str, Any]:
     return _native([_dense(0)] * 20_000)
 
 
-@_trap
-def fan_in(random: Random) -> tuple[str, Any]:
+@_slow
+def fan_in(pick: Pick) -> tuple[str, Any]:
     """Every layer takes what all before it return."""
-    size = random.choice((100, 600))
+    size = pick((100, 600))
     layers = [_dense(index) for index in range(size)]
     merged = [
         {"type": "Add", "name": f"a{index}", "inputs": [f"d{other}" for other in range(size)]} for index in range(size)
@@ -68,11 +68,11 @@ def fan_in(random: Random) -> tuple[str, Any]:
     return _native([*layers, *merged])
 
 
-@_trap
-def all_before(random: Random) -> tuple[str, Any]:
-    size = random.choice((50, 500))
+@_slow
+def all_before(pick: Pick) -> tuple[str, Any]:
+    size = pick((50, 500))
     first = [_dense(0, inputs=["input"])]
-    kind = random.choice(("Concatenate", "Add"))
+    kind = pick(("Concatenate", "Add"))
     later = [
         {"type": kind, "name": f"d{index}", "inputs": [f"d{other}" for other in range(index)]}
         for index in range(1, size)
@@ -80,51 +80,49 @@ def all_before(random: Random) -> tuple[str, Any]:
     return _native([*first, *later])
 
 
-@_trap
-def cycle(random: Random) -> tuple[str, Any]:
-    size = random.choice((1, 2, 3000))
+@_slow
+def cycle(pick: Pick) -> tuple[str, Any]:
+    size = pick((1, 2, 3000))
     return _native([_dense(index, inputs=[f"d{(index + 1) % size}"]) for index in range(size)])
 
 
-@_trap
-def backwards(_: Random) -> tuple[str, Any]:
+@_slow
+def backwards(_: Pick) -> tuple[str, Any]:
     """A chain whose last layer stands first."""
     size = 20_000
     layers = [_dense(index, inputs=["input" if index == size - 1 else f"d{index + 1}"]) for index in range(size)]
     return _native(layers)
 
 
-@_trap
-def copies_of_copies(random: Random) -> tuple[str, Any]:
+@_slow
+def copies_of_copies(pick: Pick) -> tuple[str, Any]:
     """Blocks of blocks, each repeated."""
     block: dict[str, Any] = _dense(0)
-    for level in range(random.choice((3, 20, 90))):
-        block = {"type": "Block", "name": f"b{level}", "repeat": random.choice((2, 10, 2**40)), "layers": [block]}
+    for level in range(pick((3, 20, 90))):
+        block = {"type": "Block", "name": f"b{level}", "repeat": pick((2, 10, 2**40)), "layers": [block]}
     return _native([block])
 
 
-@_trap
-def copies_with_indices(random: Random) -> tuple[str, Any]:
+@_slow
+def copies_with_indices(pick: Pick) -> tuple[str, Any]:
     """Rules tell the copies apart; a few levels of them are millions."""
-    times = random.choice((10, 99, 10_000))
+    times = pick((10, 99, 10_000))
     block: dict[str, Any] = _dense(0)
-    for _ in range(random.choice((2, 3, 6))):
+    for _ in range(pick((2, 3, 6))):
         block = {"type": "Block", "name": f"0-{times - 1}", "repeat": times, "layers": [block]}
     return _native([block])
 
 
-@_trap
-def shares(random: Random) -> tuple[str, Any]:
-    size = random.choice((2, 5000))
-    return _native(
-        [_dense(index, shares=f"d{(index + 1) % size if random.random() < 0.9 else 0}") for index in range(size)]
-    )
+@_slow
+def shares(pick: Pick) -> tuple[str, Any]:
+    size = pick((2, 5000))
+    return _native([_dense(index, shares=f"d{(index + 1) % size if index % 10 else 0}") for index in range(size)])
 
 
-@_trap
-def shapes(random: Random) -> tuple[str, Any]:
+@_slow
+def shapes(pick: Pick) -> tuple[str, Any]:
     """Products that are enormous, and layers that make them."""
-    kind = random.choice(
+    kind = pick(
         (
             {"type": "Flatten"}, {"type": "Dense", "units": 2**40}, {"type": "UpSampling2D", "size": [2**30, 2**30]},
             {"type": "ZeroPadding2D", "padding": 2**40}, {"type": "Reshape", "target_shape": [-1] + [2**40] * 30},
@@ -136,27 +134,27 @@ def shapes(random: Random) -> tuple[str, Any]:
             {"type": "TextVectorization", "vocabulary": ["a"] * 9000}, {"type": "Discretization", "num_bins": 2**40},
             {"type": "StackedRNNCells", "cells": [{"type": "LSTMCell", "units": 8}] * 2000},
             {"type": "torch.TransformerEncoder", "num_layers": 2**40}, {"type": "torch.LSTM", "num_layers": 2**40},
-            {"type": "torch.LSTM", "input_size": 8, "hidden_size": 8, "num_layers": 10 ** random.choice((5, 7, 12))},
+            {"type": "torch.LSTM", "input_size": 8, "hidden_size": 8, "num_layers": 10 ** pick((5, 7, 12))},
             {"type": "torch.Transformer", "d_model": 8, "nhead": 2, "num_encoder_layers": 10**6},
         )
     )  # fmt: skip
-    shape = random.choice(([2**40] * 32, [4], [2**40, 2**40, 3], [None] * 4, [64, 64, 3], [10, 4]))
-    return "native", {"framework": random.choice(("keras", "torch")), "input_shape": shape, "layers": [kind] * 3}
+    shape = pick(([2**40] * 32, [4], [2**40, 2**40, 3], [None] * 4, [64, 64, 3], [10, 4]))
+    return "native", {"framework": pick(("keras", "torch")), "input_shape": shape, "layers": [kind] * 3}
 
 
-@_trap
-def wrappers(random: Random) -> tuple[str, Any]:
+@_slow
+def wrappers(pick: Pick) -> tuple[str, Any]:
     """A wrapper of a wrapper: each may ask for its part twice."""
-    part: dict[str, Any] = random.choice(({"type": "LSTM", "units": 2}, _dense(0)))
-    for _ in range(random.choice((5, 20, 60))):
-        part = {"type": random.choice(("Bidirectional", "TimeDistributed", "SpectralNormalization")), "layer": part}
-    return "native", {"framework": "keras", "input_shape": [2] * random.choice((2, 31)), "layers": [part]}
+    part: dict[str, Any] = pick(({"type": "LSTM", "units": 2}, _dense(0)))
+    for _ in range(pick((5, 20, 60))):
+        part = {"type": pick(("Bidirectional", "TimeDistributed", "SpectralNormalization")), "layer": part}
+    return "native", {"framework": "keras", "input_shape": [2] * pick((2, 31)), "layers": [part]}
 
 
-@_trap
-def keras_calls(random: Random) -> tuple[str, Any]:
+@_slow
+def keras_calls(pick: Pick) -> tuple[str, Any]:
     """One layer called thousands of times, on shapes that differ."""
-    size = random.choice((10, 3000))
+    size = pick((10, 3000))
     tensor = {"class_name": "__keras_tensor__", "config": {"shape": [None, 4], "keras_history": ["d", 0, 0]}}
     nodes = []
     for index in range(size):
@@ -178,11 +176,11 @@ def keras_calls(random: Random) -> tuple[str, Any]:
     return "keras", {"class_name": "Functional", "config": {"name": "m", "layers": layers, **ends}}
 
 
-@_trap
-def keras_models_in_models(random: Random) -> tuple[str, Any]:
+@_slow
+def keras_models_in_models(pick: Pick) -> tuple[str, Any]:
     """A model that calls a model twice, that calls a model twice ..."""
     inner: dict[str, Any] = {"class_name": "Dense", "config": {"name": "d", "units": 4}}
-    for level in range(random.choice((3, 12, 19, 45))):
+    for level in range(pick((3, 12, 19, 45))):
         ref = [[["i", 0, 0, {}]], [["m", 0, 0, {}]]]
         layers = [
             {
@@ -198,75 +196,71 @@ def keras_models_in_models(random: Random) -> tuple[str, Any]:
     return "keras", inner
 
 
-@_trap
-def keras_changed(random: Random) -> tuple[str, Any]:
-    from tools.fuzz.mutations import mutated_json  # noqa: PLC0415
-
-    return "keras", mutated_json(random, json.loads((_EXAMPLES / "resnet50-keras.json").read_bytes()))
+@_slow
+def keras_changed(pick: Pick) -> tuple[str, Any]:
+    return "keras", alter_json(pick, json.loads((_EXAMPLES / "resnet50-keras.json").read_bytes()))
 
 
-@_trap
-def ties(random: Random) -> tuple[str, Any]:
+@_slow
+def ties(pick: Pick) -> tuple[str, Any]:
     """Tensors tied in one long group, or in many that overlap."""
-    names = [f"{'a.' * random.choice((0, 30))}{index}" for index in range(4000)]
-    groups = random.choice(([names], [[names[0], name] for name in names[1:]], [names[i : i + 2] for i in range(3999)]))
+    names = [f"{'a.' * (0, 30)[index % 2]}{index}" for index in range(4000)]
+    groups = pick(([names], [[names[0], name] for name in names[1:]], [names[i : i + 2] for i in range(3999)]))
     return "tensors", {"parameters": {name: {"shape": [2, 2]} for name in names}, "tied": groups}
 
 
-@_trap
-def deep_names(random: Random) -> tuple[str, Any]:
+@_slow
+def deep_names(pick: Pick) -> tuple[str, Any]:
     """Dotted names: one node a dot."""
-    dots = random.choice((5, 80, 95, 5000))
+    dots = pick((5, 80, 95, 5000))
     return "tensors", {"parameters": {"a." * dots + str(index): {"shape": [1]} for index in range(200)}}
 
 
-@_trap
-def huge_tensors(random: Random) -> tuple[str, Any]:
-    shape = random.choice(([2**40] * 3, [2**62], [0, 2**40], [1] * 5000, [2**31, 2**31], [], [-1], [2**53]))
+@_slow
+def huge_tensors(pick: Pick) -> tuple[str, Any]:
+    shape = pick(([2**40] * 3, [2**62], [0, 2**40], [1] * 5000, [2**31, 2**31], [], [-1], [2**53]))
     return "tensors", {
-        random.choice(("parameters", "state_dict", "buffers")): {
-            str(i): {"shape": shape, "dtype": "F32"} for i in range(50)
-        }
+        pick(("parameters", "state_dict", "buffers")): {str(i): {"shape": shape, "dtype": "F32"} for i in range(50)}
     }
 
 
-@_trap
-def headers(random: Random) -> tuple[str, Any]:
+@_slow
+def headers(pick: Pick) -> tuple[str, Any]:
     """Safetensors headers: overlaps, gaps, very many, very large."""
-    size = random.choice((1, 100, 20_000))
-    step = random.choice((0, 4, 5, 2**40))
+    size = pick((1, 100, 20_000))
+    step = pick((0, 4, 5, 2**40))
     entries = {f"t{i}": {"dtype": "F32", "shape": [1], "data_offsets": [i * step, i * step + 4]} for i in range(size)}
     shards = {
         f"model-{i}.safetensors": {f"t{i}": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}} for i in range(size)
     }
     index = {"weight_map": {f"t{i}": f"model-{i % 7}.safetensors" for i in range(size)}}
-    return "safetensors", random.choice(
-        (entries, {"shards": shards}, {"shards": shards, "index": index}, {"index": index})
-    )
+    return "safetensors", pick((entries, {"shards": shards}, {"shards": shards, "index": index}, {"index": index}))
 
 
-@_trap
-def config(random: Random) -> tuple[str, Any]:
+@_slow
+def config(pick: Pick) -> tuple[str, Any]:
     """A config of transformers with a field that is enormous, wrong or a list without end."""
-    found = dict(random.choice(GOOD["huggingface"]))
-    field = random.choice([*found, "layer_types", "head_dim", "num_experts", "vocab_size", "hidden_size", "num_layers"])
-    found[field] = random.choice(
+    document = dict(pick(GOOD["huggingface"]))
+    field = pick([*document, "layer_types", "head_dim", "num_experts", "vocab_size", "hidden_size", "num_layers"])
+    document[field] = pick(
         (10**18, 2**40, 2**40 + 1, 10**7, 4097, -1, 0, 0.1, 1e300, "4096", None, True, [1] * 100_001, [4096] * 5000,
          ["full_attention", "sliding_attention"] * 3000, {"a": 1}, ["x" * 100] * 1000, 2**70, "x" * 10_000, [[]])
     )  # fmt: skip
-    return "huggingface", found
+    return "huggingface", document
 
 
-@_trap
-def unlike(random: Random) -> tuple[str, Any]:
+@_slow
+def renamed(pick: Pick) -> tuple[str, Any]:
     """Two models that share no name, or all shapes."""
-    same = random.random() < 0.5
-    return _native([_dense(index) | {"name": f"{'x' if same else random.random()}{index}"} for index in range(4000)])
+    same = pick((True, False))
+    return _native(
+        [_dense(index) | {"name": f"{'x' if same else index * 7919 % 4001}_{index}"} for index in range(4000)]
+    )
 
 
-def rules(random: Random) -> list[dict[str, Any]]:
+def rules(pick: Pick) -> list[dict[str, Any]]:
     """Rules whose globs backtrack, name millions of indices, or are as many as may be."""
-    glob = random.choice(
+    glob = pick(
         (
             "*a" * 400 + "b", "a*" * 499, "?" * 999, "*" * 1000, "[" * 1000, "[!a-" * 200, "[]" * 400, "*[a-z]" * 150,
             "0-" + "9" * 18, ",".join(f"{i}-{10**17 + i}" for i in range(40)), "type:" + "*D" * 400, "last:999999999",
@@ -274,7 +268,7 @@ def rules(random: Random) -> list[dict[str, Any]]:
             "first:1:last:1:*", "type:", "{a,b}", "a" * 1000,
         )
     )  # fmt: skip
-    return [{"match": glob[:1000], "trainable": bool(i % 2)} for i in range(random.choice((1, 90, 1000, 1001)))]
+    return [{"match": glob[:1000], "trainable": bool(i % 2)} for i in range(pick((1, 90, 1000, 1001)))]
 
 
 GOOD: dict[str, tuple[Any, ...]] = {

@@ -1,1 +1,0 @@
-"""Long batches against the service as it runs in production."""
