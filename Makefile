@@ -7,22 +7,24 @@ BLUEPRINTS := .venv-blueprints
 BENCH := .venv-bench
 PINS := tools/pins.txt
 
-.PHONY: run test check format openapi release oracle clients image image-test faults gateway manifests fuzz hostile soak bench blueprints blueprints-check clean
+.PHONY: run test check lint format openapi release oracle clients image image-test faults gateway manifests fuzz hostile soak bench blueprints blueprints-check clean
 
 run: $(VENV)/.run  ## serve on http://127.0.0.1:8000
 	@$(BIN)/paramcount serve
 
-test: $(VENV)/.dev  ## all tests
+test: $(VENV)/.dev  ## all tests, on all cores
 	$(BIN)/pytest
 
-check: $(VENV)/.dev  ## format, lint, types, import contracts, tests, the contract's snapshot
+check: lint test  ## everything that a change must pass
+
+lint: $(VENV)/.dev  ## format, lint, types, import contracts, words, the contract's snapshot
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
 	$(BIN)/python -m tools.snapshot --check
 	$(BIN)/python -m tools.compatibility
+	$(BIN)/python -m tools.words
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
@@ -41,9 +43,8 @@ fuzz: $(ORACLE)/.done  ## ten minutes of bytes that no reader has seen before
 	$(ORACLE)/bin/pip install --quiet --constraint $(PINS) atheris
 	$(ORACLE)/bin/python -m tools.fuzz --seconds 600
 
-hostile: $(VENV)/.dev  ## a live service: hostile payloads by seed, and whatever the contract allows and forbids
-	$(BIN)/python -m tools.fuzz.hostile
-	$(BIN)/python -m tools.fuzz.contract
+hostile: $(VENV)/.dev  ## a live service: whatever the contract allows and forbids, and hostile requests by seed
+	$(BIN)/python -m tools.fuzz.contract --seed $${SEED:-0}
 
 soak: $(VENV)/.dev  ## ten minutes of good and hostile requests: no worker may grow
 	$(BIN)/python -m tools.fuzz.soak
@@ -86,7 +87,7 @@ $(VENV)/.run: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(PINS) | $(BIN)/python
-	$(BIN)/pip install --quiet --constraint $(PINS) --editable '.[dev]' --editable examples/plugin
+	$(BIN)/pip install --quiet --constraint $(PINS) --editable '.[dev]'
 	@touch $@ $(VENV)/.run
 
 $(ORACLE)/.done: pyproject.toml tools/oracle/requirements.txt

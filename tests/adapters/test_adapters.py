@@ -11,7 +11,7 @@ import pytest
 from paramcount.adapters.configs import load_tables
 from paramcount.adapters.registry import METHODS
 from paramcount.model.budget import Limits
-from tests.adapters.models import LLAMA, MANIFEST, PRINTED, count_adapted, count_totals, read_totals
+from tests.builders.adapters import LLAMA, MANIFEST, PRINTED, count_adapted, count_totals, read_totals
 
 CASES = json.loads((Path(__file__).parents[1] / "golden/adapters.json").read_text())
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from paramcount.model.errors import Problems
-from tests.adapters.models import LLAMA, MANIFEST, PRINTED, count_adapted
+from tests.builders.adapters import LLAMA, MANIFEST, PRINTED, count_adapted
 
 KERAS = {"framework": "keras", "input_shape": [3], "layers": [{"type": "Dense", "units": 4}]}
 BERT = {

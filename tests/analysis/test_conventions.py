@@ -10,8 +10,8 @@ import pytest
 
 from paramcount.analysis.conventions import ITEM_KINDS, count_by_view
 from paramcount.rendering.conventions import as_json, as_markdown, as_text
-from tests.formats.test_safetensors import PACKED
-from tests.rendering.reports import ALL, report
+from tests.builders.safetensors import PACKED
+from tools.cases.reports import ALL, report
 
 ROOT = Path(__file__).parents[2]
 # The counts of ResNet-50 by Keras and by torchvision (tools/oracle/golden_reports.py).

@@ -10,9 +10,10 @@ from paramcount.counting.count import count
 from paramcount.formats.detect import read
 from paramcount.model.errors import Problems
 from paramcount.schema.registry import FORMATS
-from tests.formats.test_gguf import full
-from tests.formats.test_onnx import IF, init, model, node
-from tests.formats.test_safetensors import header, in_bytes
+from tests.builders.gguf import full
+from tests.builders.onnx import IF, init, model, node
+from tests.builders.safetensors import header, in_bytes
+from tools.fuzz.alterations import altered_bytes
 
 FILES = {
     "gguf": full().bytes(),
@@ -22,16 +23,22 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-@given(changes=st.lists(st.tuples(st.integers(0, 500), st.binary(max_size=3)), max_size=4), end=st.integers(0, 600))
+@given(data=st.data())
 @settings(max_examples=60)
-def test_a_broken_file(name: str, changes: list[tuple[int, bytes]], end: int) -> None:
-    raw = bytearray(FILES[name])
-    for at, new in changes:
-        raw[at : at + len(new)] = new
+def test_an_altered_file(name: str, data: st.DataObject) -> None:
+    raw = data.draw(altered_bytes(FILES[name]))
     try:
-        count(read(bytes(raw[:end]), FORMATS[name]))
+        root = count(read(raw, FORMATS[name])).root
     except Problems as refused:
-        told = refused.problems
+        details = [problem.detail for problem in refused.problems]
     else:
+        sizes = sum(copies * tensor.size for row, copies in root.walk() for tensor in row.tensors)
+        assert sizes == root.totals.trainable + root.totals.frozen + root.totals.buffers
         return
-    assert all(problem.detail for problem in told)
+    assert details
+    assert all(details)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_unaltered_file(name: str) -> None:
+    assert count(read(FILES[name], FORMATS[name])).root.totals.trainable > 0

@@ -17,9 +17,9 @@ from paramcount.formats.files import open_source, recognize
 from paramcount.formats.keras.archive import read_config
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report
-from tests.formats.test_gguf import Writer
-from tests.formats.test_onnx import init, model
-from tests.formats.test_safetensors import header, in_bytes
+from tests.builders.gguf import Writer
+from tests.builders.onnx import init, model
+from tests.builders.safetensors import header, in_bytes
 
 KERAS = {"class_name": "Sequential", "config": {"name": "s", "layers": []}}
 

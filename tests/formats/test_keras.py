@@ -8,7 +8,7 @@ import pytest
 
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report, Row
-from tests.formats.keras_documents import (
+from tools.cases.keras_documents import (
     COUNTED,
     INNER,
     OPTIMIZER,

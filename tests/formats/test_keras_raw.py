@@ -19,7 +19,8 @@ from paramcount.model.cache import MAX_KEY_BYTES
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report
 from paramcount.schema.registry import FORMATS
-from tests.formats.keras_documents import (
+from tests.builders.json_values import altered
+from tools.cases.keras_documents import (
     COUNTED,
     Document,
     called,
@@ -32,7 +33,6 @@ from tests.formats.keras_documents import (
     sequential,
     tensor,
 )
-from tests.formats.test_keras_refused import altered
 
 KERAS = FORMATS["keras"]
 RESNET = Path("examples/resnet50-keras.json").read_bytes()

@@ -9,13 +9,13 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from paramcount.formats.detect import detect
 from paramcount.formats.keras import archive
 from paramcount.formats.source import NotJSON
 from paramcount.model.errors import ArchitectureError, Problems
-from tests.formats.keras_documents import (
+from tests.builders.json_values import altered
+from tools.cases.keras_documents import (
     COUNTED,
     INNER,
     Document,
@@ -258,34 +258,15 @@ def test_an_archive_that_unpacks_to_too_much(monkeypatch: pytest.MonkeyPatch) ->
         report(zipped(config_json=" " * 100_000))
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.just("Dense"),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["class_name", "config", "a"]), inner),
-    max_leaves=8,
-)
-
-
-def places(item: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    inner = item.items() if isinstance(item, dict) else enumerate(item) if isinstance(item, list) else ()
-    return [at, *(place for key, value in inner for place in places(value, (*at, key)))]
-
-
-@st.composite
-def altered(draw: st.DrawFn, payloads: list[Any]) -> Any:
-    """One of the documents, with any JSON in any place."""
-    payload = json.loads(json.dumps(draw(st.sampled_from(payloads))))
-    *way, last = draw(st.sampled_from(places(payload)[1:]))
-    spot = payload
-    for step in way:
-        spot = spot[step]
-    spot[last] = draw(JSON)
-    return payload
-
-
 @given(altered([found[0] for found in COUNTED.values()]))
 def test_any_json_is_counted_or_refused(payload: Any) -> None:
     try:
-        found = report(payload)
-    except (Problems, ArchitectureError, NotJSON):
+        totals = report(payload).root.totals
+    except (Problems, ArchitectureError) as refused:
+        details = [problem.detail for problem in problems(refused)]
+    except NotJSON as refused:
+        details = [str(refused)]
+    else:
+        assert min(totals.trainable, totals.frozen, totals.buffers) >= 0
         return
-    assert found.root.totals.trainable >= 0
+    assert all(details)

@@ -8,55 +8,32 @@ import pytest
 
 from paramcount.counting.count import count
 from paramcount.formats.detect import detect, read
+from paramcount.formats.onnx import wire
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report
 from paramcount.schema.registry import FORMATS
-
-FLOAT, UINT8, INT8, INT64, STRING, FLOAT16, DOUBLE, INT4 = 1, 2, 3, 7, 8, 10, 11, 22
-
-
-def varint(value: int) -> bytes:
-    value %= 2**64
-    found = bytearray()
-    while value > 127:
-        found.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*found, value])
-
-
-def number(field: int, value: int) -> bytes:
-    return varint(field << 3) + varint(value)
-
-
-def message(field: int, *parts: bytes | str) -> bytes:
-    raw = b"".join(part.encode() if isinstance(part, str) else part for part in parts)
-    return varint(field << 3 | 2) + varint(len(raw)) + raw
-
-
-def tensor(name: str, *shape: int, kind: int = FLOAT, more: bytes = b"", packed: bool = False) -> bytes:
-    """What a TensorProto holds; without data, as where that is in another file."""
-    sizes = b"".join(map(varint, shape)) if packed else b"".join(number(1, size) for size in shape)
-    return (message(1, sizes) if packed else sizes) + number(2, kind) + message(8, name) + more
-
-
-def node(operator: str, *inputs: str, attributes: bytes = b"") -> bytes:
-    return message(1, *(message(1, name) for name in inputs), message(2, "y"), message(4, operator), attributes)
-
-
-def init(name: str, *shape: int, **more: Any) -> bytes:
-    return message(5, tensor(name, *shape, **more))
-
-
-def model(*graph: bytes, more: bytes = b"") -> bytes:
-    return number(1, 8) + message(7, *graph) + more
+from tests.builders.onnx import (
+    FLOAT16,
+    IF,
+    INT4,
+    INT8,
+    INT64,
+    STRING,
+    UINT8,
+    init,
+    message,
+    model,
+    node,
+    number,
+    tensor,
+    varint,
+)
 
 
 def report(payload: Any) -> Report:
     return count(read(payload, FORMATS["onnx"]))
 
 
-IF = node("If", "c", attributes=message(5, message(1, "then_branch"), message(6, init("w", 5))) +
-          message(5, message(1, "else_branch"), message(6, init("w", 7))))  # fmt: skip
 VALUE = message(5, message(1, "value"), message(5, tensor("", 3, 4)))
 
 
@@ -166,7 +143,6 @@ def nested(depth: int) -> bytes:
         (model(message(5, message(8, b"\xff"), number(2, 1))), "not UTF-8"),
         (model(message(5, number(8, 3), number(2, 1))), "a number stands where a name must"),
         (model(nested(60)), "graphs in graphs"),
-        (model(number(1, 1) * 3_000_000), "fields"),
         (model() + b"\x0b", "what no message has"),
         (model() + b"\x02\x01a", "no number of a field"),
         (model() + b"\x08" + b"\xff" * 11, "no integer"),
@@ -182,6 +158,14 @@ def test_refused(payload: Any, detail: str) -> None:
     with pytest.raises(Problems) as refused:
         report(payload)
     assert any(detail in problem.detail for problem in refused.value.problems), refused.value.problems
+
+
+def test_fields_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "_MAX_FIELDS", 1_000)
+    report(model(number(99, 1) * 300))
+    with pytest.raises(Problems) as refused:
+        report(model(number(99, 1) * 1_000))
+    assert [problem.detail for problem in refused.value.problems] == ["has more than 1,000 fields"]
 
 
 def test_cut_off_at_every_byte() -> None:

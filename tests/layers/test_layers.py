@@ -12,7 +12,7 @@ from paramcount.model.document import Document
 from paramcount.model.errors import Problems
 from paramcount.model.layers import Call, Graph, Layer, Ref
 from paramcount.schema.registry import FRAMEWORKS, LAYERS
-from tests.cases import Case, cases, is_shape, shape
+from tools.cases.layers import Case, cases, is_shape, shape
 
 CASES = [case for framework in FRAMEWORKS for case in cases(framework)]
 BUILT_IN = [name for name, layer_type in LAYERS.items() if layer_type.origin.startswith("paramcount.")]

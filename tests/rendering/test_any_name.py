@@ -16,7 +16,7 @@ from paramcount.rendering import RENDERERS
 from paramcount.rendering.fields import total_fields
 from paramcount.rendering.svg import as_svg
 from paramcount.rendering.text import as_text
-from tests.rendering.reports import report
+from tools.cases.reports import report
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.text("`|\\.<&>\"'=+-@ \n\r\t", max_size=9)
 models = st.dictionaries(names, st.tuples(st.lists(st.integers(0, 50), max_size=3), st.booleans()), max_size=12)

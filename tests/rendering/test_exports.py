@@ -7,7 +7,7 @@ import json
 import pytest
 
 from paramcount.rendering.exports import EXPORTS
-from tests.rendering.reports import ALL, keras_resnet, report
+from tools.cases.reports import ALL, keras_resnet, report
 
 SMALL = report(
     {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from paramcount.model.report import Report
 from paramcount.rendering.fields import printable, total_fields
 from paramcount.rendering.html import MAX_ROWS, as_html
-from tests.rendering.reports import ALL, NAMES, deep, dense, keras_resnet, model, report, wide
+from tools.cases.reports import ALL, NAMES, deep, dense, keras_resnet, model, report, wide
 
 TAGS = {"div", "table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "ul", "li"}
 ATTRIBUTES = {"class", "style", "colspan"}

@@ -21,7 +21,7 @@ MODEL: dict[str, Any] = {
 }
 
 ADAPTER = {"peft_type": "LORA", "r": 2, "target_modules": ["q_proj"]}
-"""For tests.adapters.models.LLAMA."""
+"""For tests.builders.adapters.LLAMA."""
 
 ADAPTER_SIZE = 4 * 2 * (64 + 64)  # 4 blocks, rank 2, q_proj of 64 by 64
 

@@ -18,7 +18,7 @@ Check = tuple[str, bool, object]
 """What was compared, whether it agrees, and what there is to see."""
 
 
-def ours(body: Any, name: str) -> Report | None:
+def report_of(body: Any, name: str) -> Report | None:
     """Our report, or None where the payload is refused."""
     try:
         return count(read(body, FORMATS[name]))
@@ -37,15 +37,15 @@ def of_path(path: Path) -> Report | None:
 
 def tensors(report: Report) -> dict[str, Tensor]:
     """Each tensor by its full name, repeats written out; those tied to another included."""
-    return dict(_beneath(report.root, ""))
+    return dict(_tensors_of(report.root, ""))
 
 
-def _beneath(row: Row, prefix: str) -> Any:
+def _tensors_of(row: Row, prefix: str) -> Any:
     for tensor in row.tensors:
         yield prefix + tensor.name, tensor
     for child in row.children:
         for name in block_ranges.expand(child.name, 10**7) if child.repeat > 1 else [child.name]:
-            yield from _beneath(child, f"{prefix}{name}.")
+            yield from _tensors_of(child, f"{prefix}{name}.")
 
 
 def elements(report: Report) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFEndian
 
 from paramcount.formats.gguf import read_file
-from tools.oracle.files import Check, elements, of_path, ours, stored_bytes, tensors
+from tools.oracle.files import Check, elements, of_path, report_of, stored_bytes, tensors
 
 NAMES = (
     "token_embd.weight",
@@ -25,7 +25,7 @@ NAMES = (
 
 def checks(folder: Path, chance: random.Random) -> Iterator[Check]:
     yield from _types(folder)
-    yield from _written(folder, chance)
+    yield from _write_files(folder, chance)
     yield from _large(folder)
     yield from _broken(folder, chance)
 
@@ -40,7 +40,7 @@ def _types(folder: Path) -> Iterator[Check]:
         yield from _same(path, f"type {kind.name}")
 
 
-def _written(folder: Path, chance: random.Random) -> Iterator[Check]:
+def _write_files(folder: Path, chance: random.Random) -> Iterator[Check]:
     """Random files, with metadata of every kind, cut off as well."""
     for number in range(150):
         path = folder / "real.gguf"
@@ -59,9 +59,9 @@ def _written(folder: Path, chance: random.Random) -> Iterator[Check]:
         except Exception as error:  # noqa: BLE001 # whatever it is, it is to be seen
             yield f"gguf {number}, in bytes", False, error
             continue
-        yield f"gguf {number}, enough", ours(raw[:described], "gguf") is not None, described
+        yield f"gguf {number}, enough", report_of(raw[:described], "gguf") is not None, described
         cut = chance.randrange(described)
-        yield f"gguf {number}, cut at {cut}", ours(raw[:cut], "gguf") is None, cut
+        yield f"gguf {number}, cut at {cut}", report_of(raw[:cut], "gguf") is None, cut
 
 
 def _describe(writer: gguf.GGUFWriter, chance: random.Random) -> None:
@@ -107,8 +107,8 @@ def _same(path: Path, name: str) -> Iterator[Check]:
     real = gguf.GGUFReader(path).tensors
     wanted = {t.name: (tuple(int(n) for n in reversed(t.shape)), t.tensor_type.name) for t in real}
     report = of_path(path)
-    said = {name: (t.shape, t.dtype) for name, t in tensors(report).items()} if report else None
-    yield name, said == wanted, (said, wanted)
+    read = {name: (t.shape, t.dtype) for name, t in tensors(report).items()} if report else None
+    yield name, read == wanted, (read, wanted)
     if report:
         sums = sum(int(t.n_elements) for t in real), sum(int(t.n_bytes) for t in real)
         yield f"{name}, sums", (elements(report), stored_bytes(report)) == sums, sums
@@ -154,9 +154,9 @@ def _broken(folder: Path, chance: random.Random) -> Iterator[Check]:
         report = of_path(path)
         if report is None:
             continue
-        theirs: Any
+        expected: Any
         try:
-            theirs = sum(int(tensor.n_elements) for tensor in gguf.GGUFReader(path).tensors)
+            expected = sum(int(tensor.n_elements) for tensor in gguf.GGUFReader(path).tensors)
         except Exception as error:  # noqa: BLE001 # the library raises whatever comes up
-            theirs = repr(error)
-        yield f"broken {number}", elements(report) == theirs, (elements(report), theirs)
+            expected = repr(error)
+        yield f"broken {number}", elements(report) == expected, (elements(report), expected)

@@ -14,14 +14,14 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
-from tools.oracle.files import Check, elements, of_path, ours, tensors
+from tools.oracle.files import Check, elements, of_path, report_of, tensors
 
 KINDS = [kind for kind in TensorProto.DataType.values() if kind not in (TensorProto.UNDEFINED, TensorProto.STRING)]
 
 
 def checks(folder: Path, chance: random.Random) -> Iterator[Check]:
     yield from _types()
-    yield from _written(folder, chance)
+    yield from _write_files(folder, chance)
     yield from _fields()
     yield from _large(folder)
     yield from _broken(chance)
@@ -44,10 +44,10 @@ def _within(nodes: Iterable[onnx.NodeProto]) -> Iterator[TensorProto]:
 
 def real(model: onnx.ModelProto) -> list[TensorProto]:
     """All initializers of a model."""
-    found = list(initializers(model.graph))
+    collected = list(initializers(model.graph))
     for function in model.functions:
-        found += _within(function.node)
-    return found
+        collected += _within(function.node)
+    return collected
 
 
 def total(model: onnx.ModelProto) -> int:
@@ -55,14 +55,14 @@ def total(model: onnx.ModelProto) -> int:
 
 
 def _compare(name: str, model: onnx.ModelProto) -> Iterator[Check]:
-    report = ours(model.SerializeToString(), "onnx")
+    report = report_of(model.SerializeToString(), "onnx")
     wanted = total(model)
     yield name, report is not None and elements(report) == wanted, (wanted, report and elements(report))
     if report is None:
         return
     shapes = sorted(tuple(tensor.dims) for tensor in real(model))
-    said = sorted(tensor.shape for tensor in tensors(report).values())
-    yield f"{name}, shapes", said == shapes, (said, shapes)
+    read_shapes = sorted(tensor.shape for tensor in tensors(report).values())
+    yield f"{name}, shapes", read_shapes == shapes, (read_shapes, shapes)
     names = {tensor.name for tensor in model.graph.initializer}
     yield f"{name}, names", names <= tensors(report).keys(), names - tensors(report).keys()
 
@@ -103,7 +103,7 @@ def _graph(chance: random.Random, depth: int) -> onnx.GraphProto:
     return helper.make_graph(nodes, "g", [], [], [_tensor(name, chance) for name in names])
 
 
-def _written(folder: Path, chance: random.Random) -> Iterator[Check]:
+def _write_files(folder: Path, chance: random.Random) -> Iterator[Check]:
     """Random models: graphs in graphs, functions, data beside."""
     for number in range(200):
         model = helper.make_model(
@@ -119,8 +119,8 @@ def _written(folder: Path, chance: random.Random) -> Iterator[Check]:
         report = of_path(path)
         yield f"onnx {number}, file", report is not None and elements(report) == total(model), None
         cut = chance.randrange(len(raw))
-        mine, theirs = ours(raw[:cut], "onnx"), _library(raw[:cut])
-        yield f"onnx {number}, cut at {cut}", mine is None or elements(mine) == theirs, (cut, theirs)
+        mine, expected = report_of(raw[:cut], "onnx"), _library(raw[:cut])
+        yield f"onnx {number}, cut at {cut}", mine is None or elements(mine) == expected, (cut, expected)
 
 
 def _fields() -> Iterator[Check]:
@@ -130,7 +130,7 @@ def _fields() -> Iterator[Check]:
     for number, held in enumerate((dims, packed, dims + packed[4:], b"\xf8\x7f\x05" + dims)):
         raw = b"\x08\x08\x3a" + bytes([len(held) + 2, 0x2A, len(held)]) + held
         for body in (raw, raw + raw[2:].replace(b"w", b"v"), raw[2:] + raw[:2]):
-            mine = ours(body, "onnx")
+            mine = report_of(body, "onnx")
             yield f"fields {number}", mine is not None and elements(mine) == _library(body), body
 
 
@@ -158,11 +158,11 @@ def _raw_data(size: int) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    found = bytearray()
+    collected = bytearray()
     while value > 127:
-        found.append(value & 127 | 128)
+        collected.append(value & 127 | 128)
         value >>= 7
-    return bytes([*found, value])
+    return bytes([*collected, value])
 
 
 def _library(raw: bytes) -> int | None:
@@ -178,9 +178,9 @@ def _broken(chance: random.Random) -> Iterator[Check]:
         raw = bytearray(helper.make_model(_graph(chance, 2)).SerializeToString())
         for _ in range(chance.randrange(1, 4)):
             raw[chance.randrange(len(raw))] = chance.choice((0, 1, 8, 10, 42, 58, 255, chance.randrange(256)))
-        report = ours(bytes(raw), "onnx")
+        report = report_of(bytes(raw), "onnx")
         if report is None:
             continue
-        if (theirs := _library(bytes(raw))) is None:
+        if (expected := _library(bytes(raw))) is None:
             continue
-        yield f"broken {number}", elements(report) == theirs, (elements(report), theirs, bytes(raw))
+        yield f"broken {number}", elements(report) == expected, (elements(report), expected, bytes(raw))

@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from tools.oracle.files import Check, elements, of_path, ours, stored_bytes, tensors
+from tools.oracle.files import Check, elements, of_path, report_of, stored_bytes, tensors
 from tools.oracle.files_torch import Tied
 
 DTYPES = (
@@ -40,14 +40,14 @@ NAMES = (
 
 
 def checks(folder: Path, chance: random.Random) -> Iterator[Check]:
-    yield from _written(folder, chance)
+    yield from _write_files(folder, chance)
     yield from _models(folder)
-    yield from _sharded(folder, chance)
+    yield from _write_shards(folder, chance)
     yield from _large(folder)
     yield from _broken(chance)
 
 
-def _written(folder: Path, chance: random.Random) -> Iterator[Check]:
+def _write_files(folder: Path, chance: random.Random) -> Iterator[Check]:
     """Random files, name by name."""
     for number in range(200):
         held = {
@@ -62,18 +62,21 @@ def _written(folder: Path, chance: random.Random) -> Iterator[Check]:
             wanted = {
                 name: (tuple(real.get_slice(name).get_shape()), real.get_slice(name).get_dtype()) for name in names
             }
-        said = {name: (t.shape, t.dtype) for name, t in tensors(report).items()} if report else {}
-        yield f"safetensors {number}", said == wanted, wanted.items() ^ said.items()
+        read = {name: (t.shape, t.dtype) for name, t in tensors(report).items()} if report else {}
+        yield f"safetensors {number}", read == wanted, wanted.items() ^ read.items()
         size = sum(tensor.numel() * tensor.element_size() for tensor in held.values())
         yield f"safetensors {number}, bytes", report is not None and stored_bytes(report) == size, size
         raw = path.read_bytes()
-        whole, first = ours(raw, "safetensors"), ours(raw[: 8 + int.from_bytes(raw[:8], "little")], "safetensors")
+        whole, first = (
+            report_of(raw, "safetensors"),
+            report_of(raw[: 8 + int.from_bytes(raw[:8], "little")], "safetensors"),
+        )
         same = (
             whole is not None and first is not None and report is not None and whole.root == first.root == report.root
         )
         yield f"safetensors {number}, in bytes", same, None
         cut = chance.randrange(8 + int.from_bytes(raw[:8], "little"))
-        yield f"safetensors {number}, cut at {cut}", ours(raw[:cut], "safetensors") is None, cut
+        yield f"safetensors {number}, cut at {cut}", report_of(raw[:cut], "safetensors") is None, cut
         path.write_bytes(raw[:-1])
         yield f"safetensors {number}, a byte short", of_path(path) is None, None
         path.write_bytes(raw + b"x")
@@ -93,28 +96,28 @@ def _models(folder: Path) -> Iterator[Check]:
         yield f"save_model {type(model).__name__}, names", names == model.state_dict().keys(), names
 
 
-def _sharded(folder: Path, chance: random.Random) -> Iterator[Check]:
+def _write_shards(folder: Path, chance: random.Random) -> Iterator[Check]:
     """A checkpoint of several files, with an index and without."""
-    place = folder / "sharded"
-    place.mkdir()
-    places: dict[str, str] = {}
+    sharded = folder / "sharded"
+    sharded.mkdir()
+    weight_map: dict[str, str] = {}
     total = size = 0
     for number in range(1, 6):
         held = {f"h.{number}.{name}": torch.zeros(chance.randrange(9), 3) for name in "abc"}
         name = f"model-{number:05}-of-00005.safetensors"
-        safetensors.torch.save_file(held, place / name)
-        places |= dict.fromkeys(held, name)
+        safetensors.torch.save_file(held, sharded / name)
+        weight_map |= dict.fromkeys(held, name)
         total += sum(tensor.numel() for tensor in held.values())
         size += sum(4 * tensor.numel() for tensor in held.values())
-    report = of_path(place)
+    report = of_path(sharded)
     yield "sharded", report is not None and (elements(report), report.exact) == (total, True), total
-    index = place / "model.safetensors.index.json"
-    index.write_text(json.dumps({"metadata": {"total_size": size}, "weight_map": places}))
-    for path in (place, index):
+    index = sharded / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {"total_size": size}, "weight_map": weight_map}))
+    for path in (sharded, index):
         report = of_path(path)
         yield "sharded, index", report is not None and (elements(report), report.exact) == (total, True), total
-    (place / "model-00003-of-00005.safetensors").unlink()
-    report = of_path(place)
+    (sharded / "model-00003-of-00005.safetensors").unlink()
+    report = of_path(sharded)
     yield "sharded, one missing", report is not None and not report.exact, report
 
 
@@ -143,11 +146,11 @@ def _large(folder: Path) -> Iterator[Check]:
 def _library(raw: bytes) -> int | None:
     """How many elements the library finds; None where it refuses the file."""
     try:
-        found = safetensors.deserialize(raw)
+        entries = safetensors.deserialize(raw)
     except (safetensors.SafetensorError, ValueError, OverflowError):
         return None
     total = 0
-    for _, entry in found:
+    for _, entry in entries:
         size = 1
         for length in entry["shape"]:
             size *= length
@@ -166,18 +169,18 @@ def _broken(chance: random.Random) -> Iterator[Check]:
         claimed = chance.choice((len(raw),) * 8 + (len(raw) + 1, 0, 2**63, 10**8 + 1, max(len(raw) - 1, 0)))
         whole = claimed.to_bytes(8, "little") + raw + bytes(min(data, 10**6))
         if chance.random() < 0.05:
-            place = chance.randrange(len(whole))
-            whole = whole[:place] + bytes([chance.randrange(256)]) + whole[place + 1 :]
-        theirs, report = _library(whole), ours(whole, "safetensors")
+            position = chance.randrange(len(whole))
+            whole = whole[:position] + bytes([chance.randrange(256)]) + whole[position + 1 :]
+        expected, report = _library(whole), report_of(whole, "safetensors")
         mine = None if report is None else elements(report)
         huge = str(2**63).encode() in whole  # beside a 0; no array has such an axis
-        if theirs is not None and mine is None and (_twice(whole) or theirs > 2**53 or huge):
+        if expected is not None and mine is None and (_twice(whole) or expected > 2**53 or huge):
             continue
-        yield f"broken {number}", mine == theirs, (theirs, mine, whole[:300])
+        yield f"broken {number}", mine == expected, (expected, mine, whole[:300])
 
 
 def _header(chance: random.Random) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     at = 0
     for name in chance.sample(NAMES, chance.randrange(1, 5)):
         shape = [chance.randrange(4) for _ in range(chance.randrange(4))]
@@ -187,16 +190,16 @@ def _header(chance: random.Random) -> dict[str, Any]:
         size = bits
         for length in shape:
             size *= length
-        found[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + size // 8]}
+        entries[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + size // 8]}
         at += size // 8
     if chance.random() < 0.3:
-        found["__metadata__"] = {"format": "pt"}
-    return found
+        entries["__metadata__"] = {"format": "pt"}
+    return entries
 
 
 def _mutate(header: dict[str, Any], chance: random.Random) -> None:
     """Change one thing of a header."""
-    odd: tuple[Any, ...] = (
+    unusual: tuple[Any, ...] = (
         -1,
         0,
         1,
@@ -220,15 +223,15 @@ def _mutate(header: dict[str, Any], chance: random.Random) -> None:
     name = chance.choice(list(header))
     entry = header[name]
     if chance.random() < 0.15 or not isinstance(entry, dict) or not entry:
-        header[name] = chance.choice(odd)
+        header[name] = chance.choice(unusual)
         return
     member = chance.choice(list(entry))
     if chance.random() < 0.1:
         del entry[member]
     elif isinstance(entry[member], list) and entry[member] and chance.random() < 0.7:
-        entry[member][chance.randrange(len(entry[member]))] = chance.choice(odd)
+        entry[member][chance.randrange(len(entry[member]))] = chance.choice(unusual)
     else:
-        entry[member] = chance.choice(odd)
+        entry[member] = chance.choice(unusual)
 
 
 def _has_end(entry: Any) -> bool:
@@ -240,9 +243,9 @@ def _twice(whole: bytes) -> bool:
     """Whether a name stands twice in a header."""
     pairs: list[int] = []
 
-    def note(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        pairs.append(len(found) - len(dict(found)))
-        return dict(found)
+    def note(entries: list[tuple[str, Any]]) -> dict[str, Any]:
+        pairs.append(len(entries) - len(dict(entries)))
+        return dict(entries)
 
     try:
         json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")], object_pairs_hook=note)

@@ -95,14 +95,14 @@ def checks(folder: Path, _: random.Random) -> Iterator[Check]:
             "buffer_bytes": sum(b.numel() * b.element_size() for b in buffers),
         }
         report = of_path(document(0, folder, model=model))
-        found = {name: getattr(report.root.totals, name) for name in wanted} if report else None
-        yield f"model {number}", found == wanted, (wanted, found)
+        counts = {name: getattr(report.root.totals, name) for name in wanted} if report else None
+        yield f"model {number}", counts == wanted, (wanted, counts)
         if report is None:
             continue
         every = dict(model.named_parameters(remove_duplicate=False)) | dict(model.named_buffers(remove_duplicate=False))
         shapes = {name: (tuple(t.shape), DTYPE_NAMES[str(t.dtype).removeprefix("torch.")]) for name, t in every.items()}
-        said = {name: (tensor.shape, tensor.dtype) for name, tensor in tensors(report).items()}
-        yield f"model {number}, name by name", said == shapes, (shapes.items() ^ said.items())
+        read = {name: (tensor.shape, tensor.dtype) for name, tensor in tensors(report).items()}
+        yield f"model {number}, name by name", read == shapes, (shapes.items() ^ read.items())
         if next(iter(every.values()), torch.empty(0)).is_meta:
             continue
         state = model.state_dict()

@@ -65,29 +65,29 @@ def held(optimizer: Any, precision: str) -> dict[str, int]:
             working.init_state(working.param_groups[0], parameter, 0, index)
     else:
         working.step()
-    found = _states(working)
-    found["weights that train"] = sum(weight.nbytes for weight in weights)
-    found["gradients"] = sum(weight.grad.nbytes for weight in weights if weight.grad is not None)
+    states = _states(working)
+    states["weights that train"] = sum(weight.nbytes for weight in weights)
+    states["gradients"] = sum(weight.grad.nbytes for weight in weights if weight.grad is not None)
     if masters:
-        found["master weights"] = sum(master.nbytes for master in masters)
-    return dict(found)
+        states["master weights"] = sum(master.nbytes for master in masters)
+    return dict(states)
 
 
 def _states(optimizer: Any) -> Counter[str]:
     """The bytes of its tensors by name; tables that all parameters share, once."""
     import torch  # noqa: PLC0415
 
-    found: Counter[str] = Counter()
+    states: Counter[str] = Counter()
     shared: dict[int, int] = {}
     for state in optimizer.state.values():
         for name, value in state.items():
             if torch.is_tensor(value) and name.startswith("qmap"):
                 shared[value.data_ptr()] = value.nbytes
             elif torch.is_tensor(value):
-                found[f"optimizer: {name}"] += value.nbytes
+                states[f"optimizer: {name}"] += value.nbytes
     if shared:
-        found["optimizer: shared"] = sum(shared.values())
-    return found
+        states["optimizer: shared"] = sum(shared.values())
+    return states
 
 
 def main() -> int:

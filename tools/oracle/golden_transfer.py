@@ -62,7 +62,7 @@ def scenarios(model: Any, base: Any) -> Iterator[tuple[str, list[list[Any]]]]:
     yield "the first 7 separable convolutions frozen", [thawed, ["first:7:type:SeparableConv2D", False]]
 
 
-def wrapped() -> str:
+def wrap_layers() -> str:
     """A model with layers inside wrappers, as JSON, and what Keras counts when those are frozen by their types."""
     import keras  # noqa: PLC0415
 
@@ -107,7 +107,7 @@ def files() -> dict[str, str]:
     return {
         "examples/transfer-learning-keras.json": written,
         "tests/golden/transfer-learning.json": golden,
-        "tests/golden/wrapped-layers.json": wrapped(),
+        "tests/golden/wrapped-layers.json": wrap_layers(),
     }
 
 

@@ -11,7 +11,7 @@ import inspect
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ import keras
 from keras.src.applications import convnext
 
 from paramcount.schema.registry import LAYERS, load_plugins
-from tests.cases import Case, cases, is_shape
+from tools.cases.layers import Case, cases, is_shape
+from tools.oracle.refusals import check_refusal
 
 DOCS = Path(__file__).parents[2] / "docs/keras.md"
 BASE = frozenset(("name", "trainable", "dtype", "autocast", "activity_regularizer"))
 """Arguments of every layer, which the reader takes for itself."""
-OURS = frozenset(("quantization_mode",))
-"""What the reader makes of a dtype policy."""
+DERIVED = frozenset(("quantization_mode",))
+"""Arguments of the formulas that the reader derives from a dtype policy."""
 
 
 def class_of(kind: str) -> Any:
@@ -47,7 +48,10 @@ def layer_of(kind: str, config: dict[str, Any], name: str = "it") -> Any:
     return class_of(kind)(**config, **({"name": name} if "name" not in config else {}))
 
 
-def part_of(item: dict[str, Any]) -> Any:
+def part_of(item: Any) -> Any:
+    """The real layer inside another; what is no layer goes to Keras as it is, which has to refuse it."""
+    if not isinstance(item, dict):
+        return item
     config = {name: value for name, value in item.items() if name not in ("type", "name")}
     return layer_of(item["type"], config, item.get("name", "inner"))
 
@@ -76,8 +80,8 @@ def run(case: Case) -> tuple[Any, Any]:
     return layer, layer(*map(tensor_of, case.inputs), **kwargs, **case.flags)
 
 
-def observed(case: Case) -> dict[str, Any]:
-    """What a table says of a case, as the real layer has it."""
+def observe(case: Case) -> dict[str, Any]:
+    """Build the real layer of a case, and return what its table states: tensors, output shape, total."""
     layer, output = run(case)
     trainable = {id(variable) for variable in layer.trainable_weights}
     names = {_name(variable): variable for variable in layer.weights}
@@ -95,15 +99,11 @@ def _name(variable: Any) -> str:
     return str(variable.path).partition("/")[2].replace("/", ".")
 
 
-def disagreement(case: Case) -> str:
-    """What the real layer says otherwise; nothing where it agrees."""
+def compare(case: Case, accepted: Sequence[Case]) -> str:
+    """Return how the real layer differs from a case's table, or ''."""
     if case.error:
-        try:
-            run(case)
-        except Exception:  # noqa: BLE001  whatever it raises, it refuses
-            return ""
-        return f"Keras takes what must be refused: {case.error}"
-    real = observed(case)
+        return check_refusal(run, case, accepted)
+    real = observe(case)
     table = {
         "tensors": case.tensors,
         "others": case.frozen | case.buffers,
@@ -114,59 +114,61 @@ def disagreement(case: Case) -> str:
     return "; ".join(f"{key}: {real[key]}, not {table[key]}" for key in table if real[key] != table[key])
 
 
-def arguments() -> Iterator[str]:
+def compare_arguments() -> Iterator[str]:
     """Constructor arguments that a formula neither takes nor ignores, and those that no constructor has."""
     for name, kind in LAYERS.items():
         dialect, _, bare = name.partition(".")
         if dialect != "keras":
             continue
         real = class_of(bare)
-        own = set(inspect.signature(real.__init__).parameters) - {"self", "args", "kwargs"} - BASE
+        stated = set(inspect.signature(real.__init__).parameters) - {"self", "args", "kwargs"} - BASE
         inherited = {p for base in real.__mro__[:-1] for p in inspect.signature(base.__init__).parameters}
-        popped = {found for base in real.__mro__[:-1] for found in _popped(base)}
+        popped = {name for base in real.__mro__[:-1] for name in _popped_arguments(base)}
         known = kind.signature.arguments | kind.signature.ignored
-        if missing := own - known:
+        if missing := stated - known:
             yield f"{name} does not know {', '.join(sorted(missing))}"
-        if strange := known - inherited - popped - OURS:
+        if strange := known - inherited - popped - DERIVED:
             yield f"{name} has arguments of its own: {', '.join(sorted(strange))}"
         calls = set(inspect.signature(real.call).parameters)
         takes = {one.name for one in kind.signature.inputs} | kind.signature.flags
-        if bare != "InputLayer" and (unheard := takes - calls):
-            yield f"{name} is called with what Keras does not have: {', '.join(sorted(unheard))}"
+        if bare != "InputLayer" and (unknown := takes - calls):
+            yield f"{name} is called with what Keras does not have: {', '.join(sorted(unknown))}"
 
 
-def _popped(base: type) -> list[str]:
+def _popped_arguments(base: type) -> list[str]:
     try:
         return re.findall(r"kwargs\.pop\(\s*\"(\w+)\"", inspect.getsource(base))
     except (OSError, TypeError):
         return []
 
 
-def exports() -> Iterator[str]:
-    """Classes of keras.layers that are neither registered nor told in the docs."""
+def list_unregistered() -> Iterator[str]:
+    """Classes of keras.layers that are neither registered nor explained in the docs."""
     names: dict[type, list[str]] = {}
-    for name, found in vars(keras.layers).items():
-        if inspect.isclass(found):
-            names.setdefault(found, []).append(name)
-    told = set(re.findall(r"^\| `(\w+)` \|", DOCS.read_text(), re.MULTILINE))
+    for name, value in vars(keras.layers).items():
+        if inspect.isclass(value):
+            names.setdefault(value, []).append(name)
+    documented = set(re.findall(r"^\| `(\w+)` \|", DOCS.read_text(), re.MULTILINE))
     for aliases in names.values():
-        if not any(f"keras.{alias}" in LAYERS or alias in told for alias in aliases):
+        if not any(f"keras.{alias}" in LAYERS or alias in documented for alias in aliases):
             yield f"keras.layers.{aliases[0]} is not registered, and docs/keras.md does not say why"
 
 
 def main() -> int:
     warnings.simplefilter("ignore")
     load_plugins()
-    passed, failures = 0, [*arguments(), *exports()]
-    for case in cases("keras"):
-        if not case.replay:
-            continue
+    passed, failures = 0, [*compare_arguments(), *list_unregistered()]
+    replayed = [case for case in cases("keras") if case.replay]
+    accepted: list[Case] = []
+    for case in sorted(replayed, key=lambda case: bool(case.error)):  # what must be refused comes last
         try:
-            wrong = disagreement(case)
+            wrong = compare(case, accepted)
         except Exception as error:  # noqa: BLE001  any error of the real layer is a disagreement
             wrong = f"Keras refuses it: {type(error).__name__}: {str(error)[:300]}"
         if wrong:
             failures.append(f"{case.id}: {wrong}")
+        elif not case.error:
+            accepted.append(case)
         passed += not wrong
     for failure in failures:
         print(failure)

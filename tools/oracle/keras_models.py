@@ -21,11 +21,12 @@ import keras
 from keras import layers
 
 from paramcount.counting.count import count
+from paramcount.formats.detect import read
 from paramcount.model.errors import ArchitectureError, Problems
 from paramcount.model.report import Row
 from paramcount.model.tensors import Output
 from paramcount.schema.registry import FORMATS, load_plugins
-from tests.formats.keras_documents import COUNTED
+from tools.cases.keras_documents import COUNTED
 
 APPLICATIONS = ("ResNet50", "MobileNetV2", "EfficientNetB0", "ConvNeXtTiny", "DenseNet121", "NASNetMobile")
 
@@ -36,8 +37,17 @@ class Maker:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.by_rank: dict[int, list[Callable[[], Any]]] = {
-            2: [self.dense, self.norm, self.rest, self.rest, lambda: layers.Reshape((-1, 1)), self.repeated],
-            3: [self.dense, self.norm, self.rest, self.conv1d, self.conv1d, self.recurrent, self.wrapped, self.pool1d],
+            2: [self.dense, self.norm, self.rest, self.rest, lambda: layers.Reshape((-1, 1)), self.repeat_vector],
+            3: [
+                self.dense,
+                self.norm,
+                self.rest,
+                self.conv1d,
+                self.conv1d,
+                self.recurrent,
+                self.wrap_layer,
+                self.pool1d,
+            ],
             4: [self.conv2d, self.conv2d, self.norm, self.rest, self.pool2d, self.frames, self.dense],
         }
 
@@ -55,7 +65,7 @@ class Maker:
             return layers.Dense(size, use_bias=bias, dtype=self.pick("int8_from_float32", "int4_from_float32"))
         return layers.Dense(size, use_bias=bias, activation=self.pick(None, "relu"))
 
-    def repeated(self) -> Any:
+    def repeat_vector(self) -> Any:
         return layers.RepeatVector(self.pick(2, 3))
 
     def norm(self) -> Any:
@@ -139,7 +149,7 @@ class Maker:
             return layers.RNN(self.pick(cells, cells[0], cells[1]), return_sequences=sequences)
         return bare
 
-    def wrapped(self) -> Any:
+    def wrap_layer(self) -> Any:
         inner = self.pick(lambda: layers.Dense(3, trainable=self.chance(0.7)), lambda: layers.BatchNormalization())()
         return self.pick(
             lambda: layers.TimeDistributed(inner),
@@ -210,12 +220,12 @@ def difference(text: str) -> str:
     except Exception as error:  # noqa: BLE001  whatever it raises, it refuses
         return f"Keras refuses it: {type(error).__name__}: {str(error)[:200]}"
     try:
-        report = count(FORMATS["keras"].read(json.loads(text)))
+        report = count(read(json.loads(text), FORMATS["keras"]))
     except (Problems, ArchitectureError) as error:
-        told = error.problems if isinstance(error, Problems) else [error]
-        return "refused: " + "; ".join(f"{problem.pointer} {problem.detail}" for problem in told[:3])
+        refusals = error.problems if isinstance(error, Problems) else [error]
+        return "refused: " + "; ".join(f"{problem.pointer} {problem.detail}" for problem in refusals[:3])
     totals = report.root.totals
-    found: dict[str, Any] = {"total": totals.trainable + totals.frozen + totals.buffers, "trainable": totals.trainable}
+    counts: dict[str, Any] = {"total": totals.trainable + totals.frozen + totals.buffers, "trainable": totals.trainable}
     wanted: dict[str, Any] = {"total": model.count_params(), "trainable": _size(model.trainable_weights)}
     rows = {row.name: row for row in report.root.children}
     for layer in model.layers:
@@ -223,8 +233,8 @@ def difference(text: str) -> str:
         if row is None:
             return f"no row for {layer.name}"
         wanted[layer.name] = [layer.count_params(), _shapes(layer)]
-        found[layer.name] = [_all(row), _listed(row.output) if row.output is not None else _shapes(layer)]
-    wrong = [f"{name}: {wanted[name]}, not {found[name]}" for name in wanted if wanted[name] != found[name]]
+        counts[layer.name] = [_all(row), _as_lists(row.output) if row.output is not None else _shapes(layer)]
+    wrong = [f"{name}: {wanted[name]}, not {counts[name]}" for name in wanted if wanted[name] != counts[name]]
     return "; ".join([*wrong[:3], *([] if report.exact else ["not exact"])])
 
 
@@ -242,8 +252,8 @@ def _shapes(layer: Any) -> Any:
     return shapes[0] if len(shapes) == 1 else shapes
 
 
-def _listed(output: Output) -> Any:
-    return [_listed(one) for one in output] if isinstance(output, list | tuple) else output
+def _as_lists(output: Output) -> Any:
+    return [_as_lists(one) for one in output] if isinstance(output, list | tuple) else output
 
 
 def application(name: str) -> str:

@@ -17,48 +17,48 @@ from paramcount.schema.registry import load_plugins
 MODEL = {"type": "machine-learning-model", "name": "model", "bom-ref": "model"}
 
 
-def huggingface(found: Any) -> None:
+def huggingface(export: Any) -> None:
     """huggingface_hub reads what its API answers with."""
     from huggingface_hub import ModelInfo  # noqa: PLC0415
 
-    info = ModelInfo(id="a/b", private=False, downloads=0, likes=0, tags=[], **found)
+    info = ModelInfo(id="a/b", private=False, downloads=0, likes=0, tags=[], **export)
     assert info.safetensors is not None
     assert info.safetensors.total == sum(info.safetensors.parameters.values())
 
 
-def mlflow(found: Any) -> None:
+def mlflow(export: Any) -> None:
     """mlflow logs and reads back the same numbers."""
     import mlflow  # noqa: PLC0415
 
     mlflow.set_tracking_uri("file:./runs")
     with mlflow.start_run() as run:
-        mlflow.log_params(found["params"])
-        mlflow.log_metrics(found["metrics"])
+        mlflow.log_params(export["params"])
+        mlflow.log_metrics(export["metrics"])
     data = mlflow.get_run(run.info.run_id).data
-    assert data.metrics == found["metrics"]
-    assert {name: data.params[name] for name in found["params"]} == found["params"]
+    assert data.metrics == export["metrics"]
+    assert {name: data.params[name] for name in export["params"]} == export["params"]
 
 
-def wandb(found: Any) -> None:
+def wandb(export: Any) -> None:
     """wandb keeps the same numbers in its summary."""
     import wandb  # noqa: PLC0415
 
     with wandb.init(mode="offline", project="exports", settings=wandb.Settings(silent=True)) as run:
-        run.summary.update(found)
-        assert {name: run.summary[name] for name in found} == found
+        run.summary.update(export)
+        assert {name: run.summary[name] for name in export} == export
 
 
-def kubeflow(found: Any) -> None:
+def kubeflow(export: Any) -> None:
     """The client's models, made of Kubeflow's OpenAPI document, take them and give them back."""
     from mr_openapi import ModelVersionCreate  # noqa: PLC0415
 
-    payload = {"name": "v1", "registeredModelId": "1", **found}
+    payload = {"name": "v1", "registeredModelId": "1", **export}
     read = ModelVersionCreate.from_dict(payload)
     assert read is not None
-    assert read.to_dict()["customProperties"] == found["customProperties"]
+    assert read.to_dict()["customProperties"] == export["customProperties"]
 
 
-def cyclonedx(found: Any) -> None:
+def cyclonedx(export: Any) -> None:
     """CycloneDX' strict schemas take a document with them, from the first that knows machine-learning models."""
     import json  # noqa: PLC0415
 
@@ -66,7 +66,7 @@ def cyclonedx(found: Any) -> None:
     from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
 
     for version in (SchemaVersion.V1_5, SchemaVersion.V1_6):
-        document = {"bomFormat": "CycloneDX", "specVersion": version.to_version(), "components": [MODEL | found]}
+        document = {"bomFormat": "CycloneDX", "specVersion": version.to_version(), "components": [MODEL | export]}
         assert JsonStrictValidator(version).validate_str(json.dumps(document)) is None
         document["components"] = [MODEL | {"properties": [{"name": 1}]}]
         assert JsonStrictValidator(version).validate_str(json.dumps(document)) is not None
@@ -80,12 +80,12 @@ CLIENTS: dict[str, Callable[[Any], None]] = {
 def main() -> int:
     """Give every export to its client; returns how many refuse something."""
     load_plugins()
-    from tests.rendering.reports import ALL  # noqa: PLC0415 # counted when they are imported
+    from tools.cases.reports import ALL  # noqa: PLC0415 # counted when they are imported
 
     os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
     refused = 0
-    with tempfile.TemporaryDirectory() as place:
-        os.chdir(place)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
         for name in EXPORTS:
             for label, report in ALL.items():
                 try:

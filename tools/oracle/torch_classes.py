@@ -55,20 +55,20 @@ class Library:
         self.sources = [_source(path.stem, tree) for path, tree in trees.items()]
         self.by_name: dict[str, list[tuple[Source, ast.ClassDef]]] = defaultdict(list)
         for source in self.sources:
-            for name, found in source.classes.items():
-                self.by_name[name].append((source, found))
+            for name, class_ in source.classes.items():
+                self.by_name[name].append((source, class_))
 
     def verdicts(self) -> Iterator[tuple[str, str, str]]:
         """Where, a module class, and what it owns: one of WORST, or "as X" for torch's X.
 
         Of namesakes that differ the worst holds for the library, and each file of theirs is told apart.
         """
-        found = {
+        defined = {
             name: {source.name: verdict for source, node in definitions if (verdict := self.verdict(source, node, ()))}
             for name, definitions in self.by_name.items()
         }
-        mixed = {file for files in found.values() if len(set(files.values())) > 1 for file in files}
-        for name, files in found.items():
+        mixed = {file for files in defined.values() if len(set(files.values())) > 1 for file in files}
+        for name, files in defined.items():
             if files:
                 yield self.name, name, _worst(files.values())
             for file in mixed & files.keys():
@@ -84,13 +84,13 @@ class Library:
             return ""
         base = _worst(bases - {"harmless"}) if bases != {"harmless"} else "harmless"
         if base == "harmless":
-            return self._own(node) if "PreTrainedModel" in map(ast.unparse, node.bases) else ""
-        own = self._own(node)
+            return self._direct_verdict(node) if "PreTrainedModel" in map(ast.unparse, node.bases) else ""
+        direct = self._direct_verdict(node)
         if base.startswith("as "):
-            return base if own == "nothing" and not _resized(node) else "parameters"
-        if own == "parameters" and base == "nothing" and _prints_weight(node):
+            return base if direct == "nothing" and not _resizes(node) else "parameters"
+        if direct == "parameters" and base == "nothing" and _prints_weight(node):
             return "as RMSNorm"
-        return _worst({own, base})
+        return _worst({direct, base})
 
     def _base(self, source: Source, base: ast.expr, above: tuple[str, ...]) -> str:
         if isinstance(base, ast.Subscript):
@@ -105,10 +105,10 @@ class Library:
             return "harmless"
         if not owner and name in source.classes and name not in above:
             return self.verdict(source, source.classes[name], above)
-        found = {self.verdict(*definition, above) for definition in self.by_name.get(name, ())}
-        return (_worst(found - {""}) if found - {""} else "") if found else "parameters" if owner else ""
+        inherited = {self.verdict(*definition, above) for definition in self.by_name.get(name, ())}
+        return (_worst(inherited - {""}) if inherited - {""} else "") if inherited else "parameters" if owner else ""
 
-    def _own(self, node: ast.ClassDef) -> str:
+    def _direct_verdict(self, node: ast.ClassDef) -> str:
         """What the body of a class may make."""
         words = set(_words(ast.Module(body=node.body, type_ignores=[])))
         made = {self.makers[word] for word in words & self.makers.keys()} | {_made(words)}
@@ -138,13 +138,13 @@ def _of_torch(name: str) -> str:
 
 
 def _worst(verdicts: Iterable[str]) -> str:
-    found = set(verdicts)
-    if len(found) == 1:
-        return found.pop()
-    if any(verdict.startswith("as ") for verdict in found):
-        others = {verdict for verdict in found if verdict.startswith("as ")}
-        return others.pop() if len(others) == 1 and found - others <= {"nothing", "harmless"} else "parameters"
-    return max(found, key=WORST.index)
+    distinct = set(verdicts)
+    if len(distinct) == 1:
+        return distinct.pop()
+    if any(verdict.startswith("as ") for verdict in distinct):
+        others = {verdict for verdict in distinct if verdict.startswith("as ")}
+        return others.pop() if len(others) == 1 and distinct - others <= {"nothing", "harmless"} else "parameters"
+    return max(distinct, key=WORST.index)
 
 
 def _source(name: str, tree: ast.Module) -> Source:
@@ -207,7 +207,7 @@ def _name(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
-def _resized(node: ast.ClassDef) -> bool:
+def _resizes(node: ast.ClassDef) -> bool:
     """Whether a subclass of a torch class changes what is printed or sized after torch's own constructor."""
     for at in ast.walk(node):
         if isinstance(at, ast.Attribute) and isinstance(at.ctx, ast.Store | ast.Del) and at.attr in SIZES:
@@ -233,13 +233,13 @@ def _lines(verdicts: Iterable[tuple[str, str, str]]) -> Iterator[str]:
     """The table: where, a verdict, and the classes; those with parameters only where a namesake has none."""
     elsewhere: dict[str, set[str]] = defaultdict(set)
     classes: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for place, name, verdict in verdicts:
+    for folder, name, verdict in verdicts:
         elsewhere[name].add(verdict)
-        classes[place, verdict].append(name)
-    for (place, verdict), names in sorted(classes.items()):
+        classes[folder, verdict].append(name)
+    for (folder, verdict), names in sorted(classes.items()):
         kept = [name for name in sorted(names) if verdict != "parameters" or elsewhere[name] != {"parameters"}]
         if kept:
-            yield f"# {place}: {verdict}"
+            yield f"# {folder}: {verdict}"
             yield from wrap(" ".join(kept), 118)
 
 
@@ -248,9 +248,9 @@ def main() -> int:
         print("name the libraries' folders; nothing is written")
         return 0
     load_plugins()
-    verdicts = [found for argument in sys.argv[1:] for found in Library(Path(argument)).verdicts()]
+    verdicts = [verdict for argument in sys.argv[1:] for verdict in Library(Path(argument)).verdicts()]
     TARGET.write_text("\n".join(_lines(verdicts)) + "\n")
-    print(Counter((place, verdict.partition(" ")[0]) for place, _, verdict in verdicts if "/" not in place))
+    print(Counter((folder, verdict.partition(" ")[0]) for folder, _, verdict in verdicts if "/" not in folder))
     return 0
 
 

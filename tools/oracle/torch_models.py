@@ -20,7 +20,7 @@ from paramcount.counting.count import count
 from paramcount.formats.torch import torch as read_text
 from paramcount.model.errors import Problems
 from paramcount.schema.registry import load_plugins
-from tools.oracle.torch_layers import libraries
+from tools.oracle.torch_layers import import_libraries
 
 
 def models(share: int) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -31,7 +31,7 @@ def models(share: int) -> Iterator[tuple[str, Callable[[], Any]]]:
         print("torchvision is not installed: its models are not read")
     else:
         for name in vision.list_models():
-            yield f"torchvision/{name}", partial(vision.get_model, name, **_unloaded(name))
+            yield f"torchvision/{name}", partial(vision.get_model, name, **_without_weights(name))
     try:
         import timm  # noqa: PLC0415
     except ImportError:
@@ -41,7 +41,7 @@ def models(share: int) -> Iterator[tuple[str, Callable[[], Any]]]:
             yield f"timm/{name}", partial(timm.create_model, name)
 
 
-def _unloaded(name: str) -> dict[str, Any]:
+def _without_weights(name: str) -> dict[str, Any]:
     """A builder's arguments that keep it from fetching weights."""
     backbone = any(part in name for part in ("rcnn", "retinanet", "fcos", "ssd", "deeplab", "fcn_", "lraspp"))
     return {"weights": None, "weights_backbone": None} if backbone else {"weights": None}
@@ -69,16 +69,16 @@ def verdict(build: Callable[[], Any]) -> str:
 def main() -> int:
     warnings.simplefilter("ignore")
     load_plugins()
-    libraries()
-    found: Counter[str] = Counter()
+    import_libraries()
+    tally: Counter[str] = Counter()
     for name, build in models(int(sys.argv[1]) if len(sys.argv) > 1 else 10):
         outcome = verdict(build)
-        found[f"{name.partition('/')[0]} {outcome.partition(':')[0]}"] += 1
+        tally[f"{name.partition('/')[0]} {outcome.partition(':')[0]}"] += 1
         if ":" in outcome:
             print(f"{name}: {outcome}", flush=True)
-    wrong = sum(number for outcome, number in found.items() if outcome.endswith("WRONG"))
-    print(dict(found))
-    print(f"{found.total() - wrong} passed, {wrong} failed")
+    wrong = sum(number for outcome, number in tally.items() if outcome.endswith("WRONG"))
+    print(dict(tally))
+    print(f"{tally.total() - wrong} passed, {wrong} failed")
     return 1 if wrong else 0
 
 

@@ -12,7 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder
 
-from tests.adapters.models import LLAMA
+from tests.builders.adapters import LLAMA
 from tests.service.conftest import serve
 from tests.service.contract import ADAPTER, ADAPTER_SIZE, MODEL, assert_conforms, dense
 

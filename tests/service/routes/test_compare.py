@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
-from tests.adapters.models import LLAMA
+from tests.builders.adapters import LLAMA
 from tests.service.contract import ADAPTER, ADAPTER_SIZE, assert_conforms, dense
 
 

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from paramcount.rendering import RENDERERS
-from tests.adapters.models import LLAMA
+from tests.builders.adapters import LLAMA
 from tests.service.contract import ADAPTER, ADAPTER_SIZE, MODEL, assert_conforms
 
 

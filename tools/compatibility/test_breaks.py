@@ -55,20 +55,20 @@ POST = ("paths", "/count", "post")
 GONE = object()
 
 
-def changed(place: tuple[Any, ...], value: Any) -> dict[str, Any]:
+def change(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
     contract: Any = deepcopy(CONTRACT)
-    found = contract
-    for step in place[:-1]:
-        found = found[step]
+    node = contract
+    for step in path[:-1]:
+        node = node[step]
     if value is GONE:
-        del found[place[-1]]
+        del node[path[-1]]
     else:
-        found[place[-1]] = value
+        node[path[-1]] = value
     return contract  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "says"),
+    ("path", "value", "detail"),
     [
         (("paths", "/count"), GONE, "is gone"),
         ((*POST, "parameters"), [], "depth: is gone"),
@@ -102,13 +102,13 @@ def changed(place: tuple[Any, ...], value: Any) -> dict[str, Any]:
         ((*OUT, "properties", "size", "anyOf"), [{"type": "integer"}, {"type": "boolean"}], "boolean is new"),
     ],
 )
-def test_a_break_is_caught(place: tuple[Any, ...], value: Any, says: str) -> None:
-    found = list(breaks(CONTRACT, changed(place, value)))
-    assert any(says in line for line in found), found
+def test_a_break_is_caught(path: tuple[Any, ...], value: Any, detail: str) -> None:
+    lines = list(breaks(CONTRACT, change(path, value)))
+    assert any(detail in line for line in lines), lines
 
 
 @pytest.mark.parametrize(
-    ("place", "value"),
+    ("path", "value"),
     [
         (("paths", "/more"), {"get": {"responses": {}}}),
         ((*POST, "parameters"), [*PARAMETERS, {"in": "query", "name": "more", "schema": {}}]),
@@ -130,5 +130,5 @@ def test_a_break_is_caught(place: tuple[Any, ...], value: Any, says: str) -> Non
         ((*OUT, "properties", "total", "description"), "how many"),
     ],
 )  # fmt: skip
-def test_what_clients_can_live_with_is_not_caught(place: tuple[Any, ...], value: Any) -> None:
-    assert list(breaks(CONTRACT, changed(place, value))) == []
+def test_what_clients_can_live_with_is_not_caught(path: tuple[Any, ...], value: Any) -> None:
+    assert list(breaks(CONTRACT, change(path, value))) == []

@@ -41,7 +41,7 @@ CONTAINER = (*DEPLOYMENT, "containers", 0)
 
 
 @pytest.mark.parametrize(
-    ("place", "value"),
+    ("path", "value"),
     [
         ((*CONTAINER, "resources", "limits", "memory"), "512Mib"),
         ((*CONTAINER, "resources", "limits", "memory"), "512m"),
@@ -77,24 +77,24 @@ CONTAINER = (*DEPLOYMENT, "containers", 0)
     ids=str,
 )
 def test_a_wrong_value_is_seen(
-    documents: dict[str, Any], environment: dict[str, str], place: tuple[Any, ...], value: Any
+    documents: dict[str, Any], environment: dict[str, str], path: tuple[Any, ...], value: Any
 ) -> None:
     changed = deepcopy(documents)
-    found: Any = changed
-    for step in place[:-1]:
-        found = found[step]
-    found[place[-1]] = value
+    node: Any = changed
+    for step in path[:-1]:
+        node = node[step]
+    node[path[-1]] = value
     assert len(problems(changed.values(), environment)) == 1
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda given: given | {"PARAMCOUNT_MAX_BODY": "1"},
-        lambda given: given | {"PARAMCOUNT_MAX_BODY_BYTES": "32Mi"},
-        lambda given: given | {"PARAMCOUNT_TRUSTED_HOPS": "0"},
-        lambda given: given | {"PARAMCOUNT_MAX_SECONDS": "30"},
-        lambda given: {name: value for name, value in given.items() if name != "WEB_CONCURRENCY"},
+        lambda settings: settings | {"PARAMCOUNT_MAX_BODY": "1"},
+        lambda settings: settings | {"PARAMCOUNT_MAX_BODY_BYTES": "32Mi"},
+        lambda settings: settings | {"PARAMCOUNT_TRUSTED_HOPS": "0"},
+        lambda settings: settings | {"PARAMCOUNT_MAX_SECONDS": "30"},
+        lambda settings: {name: value for name, value in settings.items() if name != "WEB_CONCURRENCY"},
     ],
 )
 def test_a_wrong_setting_is_seen(

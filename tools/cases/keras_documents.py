@@ -266,6 +266,6 @@ def problems(error: BaseException) -> list[ArchitectureError]:
     return [error]
 
 
-def numbers(found: Report) -> tuple[int, int]:
-    totals = found.root.totals
+def numbers(result: Report) -> tuple[int, int]:
+    totals = result.root.totals
     return totals.trainable, totals.frozen + totals.buffers

@@ -1,4 +1,4 @@
-"""The case tables: what each layer type makes of a config, as data that the oracle replays on the real framework."""
+"""The case tables in tests/layers: what each layer type makes of a config, replayed on the real framework."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-TABLES = Path(__file__).parent / "layers"
+TABLES = Path(__file__).parents[2] / "tests/layers"
 
 
 @dataclass(frozen=True)
