@@ -20,6 +20,7 @@ from typing import Any
 import keras
 from keras import layers
 
+import paramcount
 from paramcount.counting.count import count
 from paramcount.formats.detect import read
 from paramcount.model.errors import ArchitectureError, Problems
@@ -257,7 +258,11 @@ def _as_lists(output: Output) -> Any:
 
 
 def application(name: str) -> str:
-    return str(getattr(keras.applications, name)(weights=None).to_json())
+    """The JSON of an application, whose live model must count as Keras counts it."""
+    model = getattr(keras.applications, name)(weights=None)
+    live, counted = paramcount.count(model).totals["total"], model.count_params()
+    assert live == counted, f"the live model of {name} counts {live:,}, and has {counted:,}"
+    return str(model.to_json())
 
 
 def random_model(seed: int) -> str:

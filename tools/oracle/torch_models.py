@@ -1,4 +1,4 @@
-"""The reader of print(model) against every model of torchvision and timm, built on the meta device.
+"""The reader of print(model), and `describe`, against every model of torchvision and timm, on the meta device.
 
     python -m tools.oracle.torch_models [SHARE]     (one model in so many of timm's; default 10)
 
@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+import paramcount
 from paramcount.counting.count import count
 from paramcount.formats.torch import torch as read_text
 from paramcount.model.errors import Problems
@@ -56,6 +57,9 @@ def verdict(build: Callable[[], Any]) -> str:
         return f"not built: {type(error).__name__}"
     total = sum(parameter.numel() for parameter in model.parameters())
     buffers = sum(buffer.numel() for buffer in model.buffers())
+    live = paramcount.count(model).totals
+    if (live["total"], live["buffers"]) != (total, buffers):
+        return f"WRONG: the live model counts {live['total'], live['buffers']}, has {(total, buffers)}"
     try:
         report = count(read_text(str(model)))
     except Problems as problems:
