@@ -1,4 +1,4 @@
-"""What was measured, as tables and a chart in docs/performance.md."""
+"""Tables and a chart of the measurements, written into docs/performance.md."""
 
 from __future__ import annotations
 
@@ -18,28 +18,29 @@ PAGE, CHART = DOCS / "performance.md", DOCS / "performance.svg"
 
 
 def machine() -> str:
-    """Where it was measured."""
+    """Describe the machine: Python, cores, architecture, load."""
     cores = len(os.sched_getaffinity(0))
     return f"Python {platform.python_version()}, {cores} cores, {platform.machine()}, load {os.getloadavg()[0]:.1f}."
 
 
 def put(name: str, text: str) -> None:
-    """Replace what stands on the page between the marks of that name."""
+    """Replace the text between the marks of that name on the page."""
     begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
     page = PAGE.read_text()
     before, _, rest = page.partition(begin)
-    _, found, after = rest.partition(end)
-    assert found, f"{PAGE.name} has no {begin.strip()}"
+    _, mark, after = rest.partition(end)
+    assert mark, f"{PAGE.name} has no {begin.strip()}"
     PAGE.write_text(f"{before}{begin}\n{text}\n{end}{after}")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """In Markdown; the first column is text, the others are figures."""
+    """Return a Markdown table; the first column is text, the others are figures."""
     lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def floor(found: Sequence[Ratio]) -> None:
+def floor(ratios: Sequence[Ratio]) -> None:
+    """Write the table and the chart of requests against the floor."""
     rows = (
         (
             each.name,
@@ -58,17 +59,18 @@ def floor(found: Sequence[Ratio]) -> None:
             f"{each.per_second:,.0f}",
             f"{each.first * 1e3:,.1f} ms",
         )
-        for each in found
+        for each in ratios
     )
     head = (
         *("request", "bytes in", "out", "bare Flask", "floor", "new", "of the floor", "of bare"),
         *("other sizes", "of the floor", "again", "of the floor", "noise", "new a second", "the first"),
     )
     put("floor", f"{machine()}\n\n{table(head, rows)}")
-    CHART.write_text(_chart(found))
+    CHART.write_text(_chart(ratios))
 
 
-def peers(found: Sequence[Peer]) -> None:
+def peers(measured: Sequence[Peer]) -> None:
+    """Write the table of the peers."""
     rows = (
         (
             each.name,
@@ -79,7 +81,7 @@ def peers(found: Sequence[Peer]) -> None:
             f"{each.theirs.imports:.1f} s, {each.ours.imports:.1f} s",
             f"{each.theirs.memory / 1e6:,.0f} MB, {each.ours.memory / 1e6:,.0f} MB",
         )
-        for each in found
+        for each in measured
     )
     head = ("peer", "counts", "takes", "paramcount", "ratio", "imports", "memory")
     put("peers", f"{machine()}\n\n{table(head, rows)}")
@@ -92,8 +94,9 @@ def _ratio(times: float) -> str:
 def scaling(
     layers: Sequence[Layers], repeats: Sequence[Point], nesting: Sequence[Point], workers: Sequence[Throughput]
 ) -> None:
+    """Write the tables of layers, repeats, nesting and workers."""
     each = table(
-        ("layers", "own time", "the kernel's", "a layer", "of one of 1,000", "of its own time"),
+        ("layers", "user time", "kernel time", "a layer", "ratio to 1,000 layers", "ratio of user time"),
         (
             (
                 f"{p.size:,}",
@@ -114,25 +117,26 @@ def scaling(
     put("scaling", f"{machine()}\n\n{each}\n{rest}\n{http}")
 
 
-def memory(found: Sequence[Memory], first_answer: float) -> None:
-    rows = ((f"{each.requests:,}", f"{each.pss / 1e6:.1f} MB") for each in found)
+def memory(samples: Sequence[Memory], first_answer: float) -> None:
+    """Write the table of a worker's memory, and the time from start to first answer."""
+    rows = ((f"{each.requests:,}", f"{each.pss / 1e6:.1f} MB") for each in samples)
     put(
         "memory",
         f"{table(('requests', 'a worker (PSS)'), rows)}\nThe first answer came {first_answer:.2f} s after the start.\n",
     )
 
 
-def _chart(found: Sequence[Ratio]) -> str:
-    """Bars of CPU, on a scale of powers of ten: the floor, and the service behind it."""
-    least = log10(min(each.floor for each in found)) - 0.3
-    most = log10(max(each.new for each in found)) + 0.1
+def _chart(ratios: Sequence[Ratio]) -> str:
+    """Return an SVG of CPU bars on a logarithmic scale: the floor, and the service behind it."""
+    least = log10(min(each.floor for each in ratios)) - 0.3
+    most = log10(max(each.new for each in ratios)) + 0.1
     width, left, high = 560, 200, 34
 
     def length(seconds: float) -> float:
         return round((log10(seconds) - least) / (most - least) * width, 1)
 
     bars = []
-    for number, each in enumerate(found):
+    for number, each in enumerate(ratios):
         top = 30 + number * high
         bars.append(
             f'<text x="{left - 8}" y="{top + 16}" text-anchor="end">{escape(each.name)}</text>'
@@ -140,7 +144,7 @@ def _chart(found: Sequence[Ratio]) -> str:
             f'<rect class="floor" x="{left}" y="{top + 6}" width="{length(each.floor)}" height="10" rx="2"/>'
             f'<text x="{left + length(each.new) + 6}" y="{top + 16}">{each.times["new/floor"]:.1f} ×</text>'
         )
-    total = 40 + len(found) * high
+    total = 40 + len(ratios) * high
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 70} {total}" role="img">'
         "<title>CPU a request, the floor within the service, on a logarithmic scale</title>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from service.settings import Settings
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 EXAMPLES = re.findall(r"```console\n\$ (.*?)\n```", README, re.DOTALL)
+SESSIONS = re.findall(r"```pycon\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,22 @@ def test_an_example(example: str, address: str) -> None:
         assert re.fullmatch(re.escape(shown).replace(r"\.\.\.", ".*"), got, re.DOTALL), got
 
 
+class _Checker(doctest.OutputChecker):
+    """Compares what a statement printed, but for line ends after it."""
+
+    def check_output(self, want: str, got: str, optionflags: int) -> bool:
+        return super().check_output(want.rstrip("\n"), got.rstrip("\n"), optionflags)
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=lambda session: session[:40])
+def test_a_python_session(session: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    examples = doctest.DocTestParser().get_doctest(session, {}, "README.md", "README.md", 0)
+    results = doctest.DocTestRunner(_Checker(), verbose=False).run(examples)
+    assert results.attempted
+    assert not results.failed
+
+
 def test_metrics_are_summed_over_the_workers(address: str) -> None:
     for _ in range(20):
         requests.get(f"{address}/v1/limits", headers={"Connection": "close"}, timeout=5)
@@ -77,6 +95,7 @@ def test_metrics_are_summed_over_the_workers(address: str) -> None:
 
 def test_there_are_examples() -> None:
     assert len(EXAMPLES) >= 5
+    assert SESSIONS
 
 
 def test_every_setting_is_told() -> None:
