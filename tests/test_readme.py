@@ -98,7 +98,7 @@ def test_there_are_examples() -> None:
     assert SESSIONS
 
 
-def test_every_setting_is_told() -> None:
+def test_every_setting_is_listed() -> None:
     defaults = dict(re.findall(rf"`{PREFIX}(\w+)` \| (\w*)", README))
     assert defaults == {f.name.upper(): "" if f.default in ("", ()) else str(f.default) for f in fields(Settings)}
 
