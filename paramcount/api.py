@@ -15,15 +15,19 @@ from paramcount.live_models import describe, is_model
 from paramcount.model import report
 from paramcount.model.budget import Limits
 from paramcount.model.errors import InvalidDocument, Problems
+from paramcount.rendering import comparison
 from paramcount.rendering.fields import NO_LIMIT, TotalFields, total_fields
 from paramcount.rendering.html import as_html
 from paramcount.rendering.json import Detail, as_json
 from paramcount.rendering.text import as_text
-from paramcount.requests.count import count_envelope
+from paramcount.requests.count import count_request
 from paramcount.requests.envelope import load_options
 from paramcount.schema.registry import load_plugins
 
 MAX_NOTEBOOK_ROWS = 200
+
+MAX_PATH_CHARACTERS = 4096
+"""A longer string is a document."""
 
 
 class Report(report.Report):
@@ -45,7 +49,7 @@ class Report(report.Report):
         return as_json(self, detail, depth)
 
     def __str__(self) -> str:
-        return as_text(self)
+        return as_text(self).rstrip("\n")
 
     def __repr__(self) -> str:
         exact = "" if self.exact else ", not exact"
@@ -77,18 +81,28 @@ def count(
     rules = [*(Rule(match, trainable=False) for match in freeze), *(Rule(match, trainable=True) for match in train)]
     request = load_options(options, rules, adapter)
     try:
-        return Report(*count_envelope(request._replace(source=_open(source), format=format), limits or Limits()))
+        return Report(*count_request(request._replace(source=_open(source), format=format), limits or Limits()))
     except NotJSON as error:
         raise Problems([InvalidDocument(f"is not JSON: {error}", code="not_json")]) from None
 
 
-def compare(before: Any, after: Any, **options: Any) -> analysis.Comparison:
+class Comparison(analysis.Comparison):
+    """What two models differ in. Prints as a table."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return comparison.as_text(self).rstrip("\n")
+
+
+def compare(before: Any, after: Any, **options: Any) -> Comparison:
     """Compare two models: what was added, removed, resized, renamed, frozen. Both are counted with `options`.
 
     Takes sources as `count` does, or reports. Raises Problems.
     """
     first, second = (side if isinstance(side, report.Report) else count(side, **options) for side in (before, after))
-    return analysis.compare(first, second)
+    compared = analysis.compare(first, second)
+    return Comparison(first, second, compared.convention, compared.changes)
 
 
 def _open(source: Any) -> Source:
@@ -98,8 +112,9 @@ def _open(source: Any) -> Source:
     if isinstance(source, os.PathLike):
         return open_source(os.fspath(source))
     if isinstance(source, str):
-        is_document = "\n" in source or source.lstrip()[:1] in ("{", "[", '"') or "(" in source
-        if is_document and not (len(source) < 4096 and "\n" not in source and Path(source).exists()):
-            return recognize(source.encode(errors="replace"))
-        return open_source(source)
+        is_line = "\n" not in source and len(source) < MAX_PATH_CHARACTERS
+        looks_like_path = source.lstrip()[:1] not in ("{", "[", '"') and "(" not in source
+        if is_line and (looks_like_path or Path(source).exists()):
+            return open_source(source)
+        return recognize(source.encode(errors="replace"))
     return recognize(bytes(source)) if isinstance(source, Bytes) else Source.of(source)

@@ -59,7 +59,14 @@ def test_options_and_adapters() -> None:
 def test_compare() -> None:
     comparison = paramcount.compare(MLP, {**MLP, "layers": [{"type": "Dense", "name": "out", "units": 5}]})
     assert [(change.path, change.kinds) for change in comparison.changes] == [("out", {"resized": 4})]
+    assert "out: resized +4" in str(comparison)
     assert paramcount.compare(paramcount.count(MLP), MLP).changes == ()
+
+
+def test_pointers_are_into_the_document() -> None:
+    with pytest.raises(Problems) as refused:
+        paramcount.count({"layers": [{"type": "Dens"}]})
+    assert [problem.pointer for problem in refused.value.problems] == ["/layers/0/type"]
 
 
 @pytest.mark.parametrize(

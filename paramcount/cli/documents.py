@@ -9,17 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from paramcount.adapters import AdapterProblems
 from paramcount.cli.terminal import CommandError
-from paramcount.formats.detect import detect
 from paramcount.formats.files import open_source, read_stream
 from paramcount.formats.source import NotJSON, Source
 from paramcount.model.budget import Limits
-from paramcount.model.errors import InvalidDocument, Problems, UnknownFormat
+from paramcount.model.errors import InvalidDocument, Problems
 from paramcount.model.report import Report
 from paramcount.rendering.fields import TotalName, total_fields
-from paramcount.requests.count import count_document, prefix_pointers
-from paramcount.requests.envelope import CountRequest, check_rules
+from paramcount.requests.count import count_request
+from paramcount.requests.envelope import CountRequest
 
 
 def read_adapter(name: str) -> Any:
@@ -50,14 +48,9 @@ def count_files(paths: Sequence[str], format_name: str | None, request: CountReq
     """The count of what files hold. Raises Problems."""
     try:
         source = open_document(paths)
-        check_rules(request.options.rules, limits.max_rules)
-        return count_document(source, detect(source, format_name), request, limits)
-    except AdapterProblems as problems:
-        raise prefix_pointers("/adapter", problems) from None
+        return count_request(request._replace(source=source, format=format_name), limits)
     except OSError as error:
         raise unreadable_file(error, *paths) from None
-    except UnknownFormat as error:
-        raise Problems([error]) from None
     except NotJSON as error:
         raise Problems([InvalidDocument(f"is not JSON: {error}", code="not_json")]) from None
 

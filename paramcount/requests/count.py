@@ -42,13 +42,16 @@ def count_document(
         return count(document, options, limits)
 
 
-def count_envelope(request: CountRequest, limits: Limits, step: Step = nullcontext) -> Report:
-    """The report on an envelope's document. Raises Problems, as pointers into the envelope, or NotJSON."""
+def count_request(request: CountRequest, limits: Limits, step: Step = nullcontext, *, pointer: str = "") -> Report:
+    """The report on a request's document.
+
+    Raises Problems: of the document at `pointer`, of other members of the request at their names; or NotJSON.
+    """
     assert request.source is not None
     try:
         document_format = detect(request.source, request.format)
     except UnknownFormat as error:
-        error.pointer = "/architecture" if request.format is None else "/format"
+        error.pointer = pointer if request.format is None else "/format"
         raise Problems([error]) from None
     check_rules(request.options.rules, limits.max_rules)
     try:
@@ -56,7 +59,12 @@ def count_envelope(request: CountRequest, limits: Limits, step: Step = nullconte
     except AdapterProblems as problems:
         raise prefix_pointers("/adapter", problems) from None
     except Problems as problems:
-        raise prefix_pointers("/architecture", problems) from None
+        raise prefix_pointers(pointer, problems) from None
+
+
+def count_envelope(request: CountRequest, limits: Limits, step: Step = nullcontext) -> Report:
+    """The report on an envelope's document. Raises Problems, as pointers into the envelope, or NotJSON."""
+    return count_request(request, limits, step, pointer="/architecture")
 
 
 def compare_envelopes(
