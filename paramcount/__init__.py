@@ -6,8 +6,9 @@ the built-in layers and formats come in by it too.
 
 from typing import TYPE_CHECKING, Any
 
+from paramcount.model.budget import Limits
 from paramcount.model.document import Document, ModelFacts, Submodel
-from paramcount.model.errors import InvalidDocument, ShapeMismatch, UnknownShape
+from paramcount.model.errors import InvalidDocument, Problems, ShapeMismatch, UnknownShape
 from paramcount.model.layers import Call, Graph, Layer, Ref
 from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Formula, Tensor
@@ -31,7 +32,7 @@ from paramcount.schema.signature import (
 )
 
 if TYPE_CHECKING:
-    from paramcount.api import Report, compare, count
+    from paramcount.api import Comparison, Report, compare, count
     from paramcount.live_models import describe
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Axes",
     "Call",
     "CallFlag",
+    "Comparison",
     "Dim",
     "Dims",
     "Document",
@@ -50,10 +52,12 @@ __all__ = [
     "Int",
     "InvalidDocument",
     "Layer",
+    "Limits",
     "ModelFacts",
     "Number",
     "Part",
     "Parts",
+    "Problems",
     "Ref",
     "Report",
     "ReportWarning",
@@ -74,7 +78,7 @@ __all__ = [
     "require",
 ]
 
-_FUNCTIONS = {"Report": "api", "compare": "api", "count": "api", "describe": "live_models"}
+_FUNCTIONS = {"Comparison": "api", "Report": "api", "compare": "api", "count": "api", "describe": "live_models"}
 
 
 def __getattr__(name: str) -> Any:

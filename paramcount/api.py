@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from paramcount.analysis import compare as analysis
 from paramcount.counting.freezing import Rule
@@ -14,7 +13,8 @@ from paramcount.formats.source import Bytes, NotJSON, Source
 from paramcount.live_models import describe, is_model
 from paramcount.model import report
 from paramcount.model.budget import Limits
-from paramcount.model.errors import InvalidDocument, Problems
+from paramcount.model.errors import InvalidDocument, Problems, TooLarge
+from paramcount.model.tensors import Convention
 from paramcount.rendering import comparison
 from paramcount.rendering.fields import NO_LIMIT, TotalFields, total_fields
 from paramcount.rendering.html import as_html
@@ -23,8 +23,6 @@ from paramcount.rendering.text import as_text
 from paramcount.requests.count import count_request
 from paramcount.requests.envelope import load_options
 from paramcount.schema.registry import load_plugins
-
-MAX_NOTEBOOK_ROWS = 200
 
 MAX_PATH_CHARACTERS = 4096
 """A longer string is a document."""
@@ -56,34 +54,7 @@ class Report(report.Report):
         return f"<Report {self.root.name or 'model'}: {self.totals['total']:,} parameters{exact}>"
 
     def _repr_html_(self) -> str:
-        return as_html(self, max_rows=MAX_NOTEBOOK_ROWS)
-
-
-def count(
-    source: Any,
-    *,
-    format: str | None = None,  # noqa: A002 # the contract's word
-    freeze: Iterable[str] = (),
-    train: Iterable[str] = (),
-    adapter: Mapping[str, Any] | None = None,
-    limits: Limits | None = None,
-    **options: Any,
-) -> Report:
-    """Count the parameters of a model.
-
-    `source` is a document (a dict, the text of print(model), bytes), a path (of a file or a folder), or a live model of
-    PyTorch or Keras. What matches a glob of `freeze` does not train, unless it matches one of `train`. `adapter` is a
-    PEFT adapter_config. `options` are the members of the service's envelope: convention, dtype, unknown, remote_code.
-
-    Raises Problems with everything that is wrong with the document or the options; OSError where a file cannot be read.
-    """
-    load_plugins()
-    rules = [*(Rule(match, trainable=False) for match in freeze), *(Rule(match, trainable=True) for match in train)]
-    request = load_options(options, rules, adapter)
-    try:
-        return Report(*count_request(request._replace(source=_open(source), format=format), limits or Limits()))
-    except NotJSON as error:
-        raise Problems([InvalidDocument(f"is not JSON: {error}", code="not_json")]) from None
+        return as_html(self)
 
 
 class Comparison(analysis.Comparison):
@@ -95,14 +66,63 @@ class Comparison(analysis.Comparison):
         return comparison.as_text(self).rstrip("\n")
 
 
-def compare(before: Any, after: Any, **options: Any) -> Comparison:
-    """Compare two models: what was added, removed, resized, renamed, frozen. Both are counted with `options`.
+def count(
+    source: Any,
+    *,
+    format: str | None = None,  # noqa: A002 # the contract's word
+    freeze: str | Iterable[str] = (),
+    train: str | Iterable[str] = (),
+    adapter: Mapping[str, Any] | None = None,
+    convention: Convention | None = None,
+    dtype: str | None = None,
+    unknown: Literal["refuse", "report"] = "refuse",
+    remote_code: Literal["refuse", "base"] = "refuse",
+    limits: Limits | None = None,
+) -> Report:
+    """Count the parameters of a model.
 
-    Takes sources as `count` does, or reports. Raises Problems.
+    Arguments:
+        source: A document (a dict, the text of print(model), JSON, bytes), a path of a file or a folder, or a live
+            model of PyTorch or Keras.
+        format: The name of the document's format; else it is recognised.
+        freeze: Globs of layers or tensors that do not train, such as "backbone.*".
+        train: Globs of those that train, though a glob of `freeze` matches them too.
+        adapter: PEFT's adapter_config.json, decoded: the model is counted with the adapter in it.
+        convention: Whether buffers are in the total: "torch" leaves them out. Default: the document's framework's.
+        dtype: For bytes, where the document states none: "F32" (the default), "BF16", ...
+        unknown: "report" leaves layers of unknown type out of the totals, with a warning.
+        remote_code: "base" counts a config whose class is code beside it as the class that it derives from.
+        limits: How much the document may ask for.
+
+    Raises:
+        Problems: Everything that is wrong with the document or the options.
+        OSError: A file cannot be read.
+    """
+    load_plugins()
+    options = {"convention": convention, "dtype": dtype, "unknown": unknown, "remote_code": remote_code}
+    stated = {name: value for name, value in options.items() if value is not None}
+    request = load_options(stated, [*_rules(freeze, trainable=False), *_rules(train, trainable=True)], adapter)
+    try:
+        return Report(*count_request(request._replace(source=_open(source), format=format), limits or Limits()))
+    except NotJSON as error:
+        raise Problems([InvalidDocument(f"is not JSON: {error}", code="not_json")]) from None
+
+
+def compare(before: Any, after: Any, **options: Any) -> Comparison:
+    """Compare two models: what was added, removed, resized, renamed, frozen.
+
+    Takes reports, or sources that `count` counts with these options. Raises Problems, or OSError.
     """
     first, second = (side if isinstance(side, report.Report) else count(side, **options) for side in (before, after))
-    compared = analysis.compare(first, second)
+    try:
+        compared = analysis.compare(first, second)
+    except TooLarge as error:
+        raise Problems([error]) from None
     return Comparison(first, second, compared.convention, compared.changes)
+
+
+def _rules(globs: str | Iterable[str], *, trainable: bool) -> list[Rule]:
+    return [Rule(glob, trainable) for glob in ([globs] if isinstance(globs, str) else globs)]
 
 
 def _open(source: Any) -> Source:
@@ -112,9 +132,9 @@ def _open(source: Any) -> Source:
     if isinstance(source, os.PathLike):
         return open_source(os.fspath(source))
     if isinstance(source, str):
-        is_line = "\n" not in source and len(source) < MAX_PATH_CHARACTERS
-        looks_like_path = source.lstrip()[:1] not in ("{", "[", '"') and "(" not in source
-        if is_line and (looks_like_path or Path(source).exists()):
-            return open_source(source)
-        return recognize(source.encode(errors="replace"))
+        is_json = source.lstrip()[:1] in ("{", "[", '"')
+        is_text = not source.strip() or "\n" in source or len(source) > MAX_PATH_CHARACTERS
+        if is_json or is_text or ("(" in source and not os.path.exists(source)):  # noqa: PTH110 # for any string
+            return recognize(source.encode(errors="replace"))
+        return open_source(source)
     return recognize(bytes(source)) if isinstance(source, Bytes) else Source.of(source)

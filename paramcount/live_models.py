@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-Document = dict[str, Any]
+DocumentJSON = dict[str, Any]
 
 
 def is_model(source: Any) -> bool:
@@ -14,16 +14,16 @@ def is_model(source: Any) -> bool:
     return _is_torch(source) or _is_keras(source)
 
 
-def describe(model: Any) -> Document:
+def describe(model: Any) -> DocumentJSON:
     """The document of a live model: `tensors` of a PyTorch module, the JSON of a Keras model.
 
     Raises TypeError for anything else, ValueError for a model whose sizes are not known yet.
     """
+    if _is_keras(model):  # which is a module of PyTorch too, where that is Keras' backend
+        document: DocumentJSON = json.loads(model.to_json())
+        return document
     if _is_torch(model):
         return _describe_torch(model)
-    if _is_keras(model):
-        document: Document = json.loads(model.to_json())
-        return document
     raise TypeError(f"expected a PyTorch module or a Keras model, not {type(model).__name__}")
 
 
@@ -35,7 +35,7 @@ def _is_keras(source: Any) -> bool:
     return all(callable(getattr(source, name, None)) for name in ("to_json", "count_params", "get_config"))
 
 
-def _describe_torch(model: Any) -> Document:
+def _describe_torch(model: Any) -> DocumentJSON:
     """Named parameters and buffers; several names of one tensor are a tie."""
     names_by_tensor: dict[int, list[str]] = {}
     parameters = _entries(model.named_parameters(remove_duplicate=False), names_by_tensor, _parameter)
@@ -45,8 +45,10 @@ def _describe_torch(model: Any) -> Document:
 
 
 def _entries(
-    tensors: Iterable[tuple[str, Any]], names_by_tensor: dict[int, list[str]], describe_one: Callable[[Any], Document]
-) -> dict[str, Document]:
+    tensors: Iterable[tuple[str, Any]],
+    names_by_tensor: dict[int, list[str]],
+    describe_one: Callable[[Any], DocumentJSON],
+) -> dict[str, DocumentJSON]:
     entries = {}
     for name, tensor in tensors:
         if type(tensor).__name__.startswith("Uninitialized"):
@@ -56,9 +58,9 @@ def _entries(
     return entries
 
 
-def _tensor(tensor: Any) -> Document:
+def _tensor(tensor: Any) -> DocumentJSON:
     return {"shape": list(tensor.shape), "dtype": str(tensor.dtype).removeprefix("torch.")}
 
 
-def _parameter(tensor: Any) -> Document:
+def _parameter(tensor: Any) -> DocumentJSON:
     return {**_tensor(tensor), "requires_grad": bool(tensor.requires_grad)}

@@ -29,8 +29,9 @@ MLP = {"framework": "keras", "input_shape": [3], "layers": [{"type": "Dense", "n
         (str(RESNET), 25_636_712),
         (PRINTED, 25_557_032),
         ("Linear(in_features=3, out_features=4, bias=True)", 16),
+        (json.dumps(MLP | {"name": "x" * 700}), 16),
     ],
-    ids=["dict", "JSON", "bytes", "path", "path as text", "printed", "one line"],
+    ids=["dict", "JSON", "bytes", "path", "path as text", "printed", "one line", "JSON longer than a file's name"],
 )
 def test_sources(source: Any, total: int) -> None:
     assert paramcount.count(source).totals["total"] == total
@@ -74,6 +75,7 @@ def test_pointers_are_into_the_document() -> None:
     [
         ("no such file.json", FileNotFoundError),
         ("{", Problems),
+        ("", Problems),
         (b"\x00\x01", Problems),
         ({"layers": [{"type": "Dens"}]}, Problems),
         (None, Problems),
@@ -87,9 +89,18 @@ def test_refused(source: Any, error: type[Exception]) -> None:
 
 def test_refused_options() -> None:
     with pytest.raises(Problems):
-        paramcount.count(MLP, convention="jax")
+        paramcount.count(MLP, convention="jax")  # type: ignore[arg-type]
     with pytest.raises(Problems):
         paramcount.count(MLP, freeze=["first:"])
+    with pytest.raises(Problems):
+        paramcount.count(MLP, freeze=["x" * 100_001])
+    with pytest.raises(TypeError):
+        paramcount.count(MLP, views=True)  # type: ignore[call-arg]
+
+
+def test_one_glob_is_no_list_of_letters() -> None:
+    assert paramcount.count(MLP, freeze="z*").totals["frozen"] == 0
+    assert paramcount.count(MLP, freeze="o*").totals["frozen"] == 16
 
 
 class Tensor(SimpleNamespace):
@@ -146,6 +157,13 @@ def test_a_live_module_of_torch() -> None:
     }
     report = paramcount.count(Module())
     assert (report.totals["trainable"], report.totals["frozen"], report.totals["buffers"]) == (12, 3, 2)
+
+
+def test_a_model_of_keras_on_top_of_torch_is_one_of_keras() -> None:
+    class Both(Module, Model):
+        """Keras with PyTorch as its backend."""
+
+    assert paramcount.count(Both()).format == "keras"
 
 
 def test_a_live_model_of_keras() -> None:

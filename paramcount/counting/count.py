@@ -72,7 +72,7 @@ class _Counts(NamedTuple):
 
 def count(document: Document, options: Options = _DEFAULTS, limits: Limits = _DEFAULT_LIMITS) -> Report:
     """The report on a document. Raises Problems with everything that is wrong with it."""
-    known, key = None, (options.dtype, limits.max_depth, limits.max_layers, limits.max_tensors)
+    known, key = None, (options.dtype, options.unknown, limits.max_depth, limits.max_layers, limits.max_tensors)
     if document.counts is not None and not options.rules:
         known = document.counts.get(key)
     if known is None:

@@ -86,9 +86,6 @@ class Rules:
         self._path_globs = self._type_globs = GlobSet(())
         self._of_types: dict[str, list[int]] = {}  # the rules that match a type
 
-    def __bool__(self) -> bool:
-        return bool(self._rules)
-
     @property
     def unused(self) -> tuple[Rule, ...]:
         return tuple([rule for index, rule in enumerate(self._rules) if index not in self._used])

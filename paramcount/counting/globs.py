@@ -61,8 +61,8 @@ class GlobSet:
 
 
 def _encode(text: str) -> bytes:
-    """UTF-8; a lone surrogate, which a command line may bring, as what it stands for."""
-    return text.encode(errors="surrogatepass") if text.isascii() else text.encode("utf-8", "replace")
+    """UTF-8; a lone surrogate, which a command line may bring, becomes a question mark."""
+    return text.encode(errors="replace")
 
 
 def translate_glob(glob: str) -> str:

@@ -190,7 +190,7 @@ def _parameters(formula: Callable[..., Formula]) -> Iterator[_Parameter]:
             (hint,) = (option for option in options if option is not NoneType)
         if get_origin(hint) is not Annotated:
             raise RegistrationError(
-                f"{formula.__name__}: argument {name!r} is not annotated with a kind of service (Dim, Flag, ...)"
+                f"{formula.__name__}: argument {name!r} is not annotated with a type of paramcount (Dim, Flag, ...)"
             )
         kind = get_args(hint)[-1]
         required = parameter.default is parameter.empty
