@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from paramcount.formats.keras.archive import may_be_archive
 from paramcount.formats.safetensors.header import decode_file
+from paramcount.formats.signatures import SIGNATURE_BYTES, file_kind
 from paramcount.formats.source import Source
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, token
 
@@ -80,19 +81,18 @@ def recognize(raw: bytes) -> Source:
 def _file(path: Path) -> Source:
     """One file; of a shard, what its name says of the others goes along."""
     with path.open("rb") as file:
-        start = file.read(9)
-    if start[:4] == b"GGUF" or path.suffix == ".onnx":
-        return Source.of(_mapped(path))
-    if start[5:] == b"\0\0\0{":
-        is_shard = _SHARD.search(path.name)
-        return Source.of({"shards": {path.name: _header(path)}}) if is_shard else Source.of(_mapped(path))
-    if start[:4] == b"PK\3\4":
-        archive = _mapped(path)
-        if not may_be_archive(archive):
+        kind = file_kind(file.read(SIGNATURE_BYTES))
+    if kind == "pickle":
+        raise InvalidDocument(_PICKLED)
+    if kind == "hdf5":
+        raise InvalidDocument("is an HDF5 file: give the model's JSON (to_json)")
+    if kind == "safetensors" and _SHARD.search(path.name):
+        return Source.of({"shards": {path.name: _header(path)}})
+    if kind in ("gguf", "safetensors", "zip") or path.suffix == ".onnx":
+        content = _mapped(path)
+        if kind == "zip" and not may_be_archive(content):
             raise InvalidDocument(_PICKLED)
-        return Source.of(archive)
-    if start[:1] == b"\x80" or start[:8] == b"\x89HDF\r\n\x1a\n":
-        raise InvalidDocument(_PICKLED if start[:1] == b"\x80" else "is an HDF5 file: give the model's JSON (to_json)")
+        return Source.of(content)
     if path.stat().st_size > MAX_DOCUMENT_BYTES:
         raise TooLarge(f"is no file of weights that is known, and longer than {MAX_DOCUMENT_BYTES:,} bytes")
     return recognize(path.read_bytes())

@@ -21,6 +21,7 @@ from paramcount.formats.named_tensors.checkpoint import (
     explain_shape,
 )
 from paramcount.formats.named_tensors.tree import build_tree
+from paramcount.formats.signatures import file_kind
 from paramcount.model.document import Document
 from paramcount.model.dtypes import BLOCKS, DTYPES
 from paramcount.model.errors import InvalidDocument, TooLarge, token
@@ -73,7 +74,7 @@ class File:
 def _claims(payload: Any) -> bool:
     if isinstance(payload, dict):
         payload = next(iter(payload.values()), None)
-    return isinstance(payload, Bytes) and payload[:4] == b"GGUF"
+    return file_kind(payload) == "gguf"
 
 
 @reader(

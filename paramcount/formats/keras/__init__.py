@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from mmap import mmap
 from typing import Any
 
 import orjson
@@ -13,6 +12,7 @@ from paramcount.formats.keras.archive import may_be_archive, read_config
 from paramcount.formats.keras.raw import parse_document
 from paramcount.formats.keras.reader import KerasReader, stated_input
 from paramcount.formats.keras.warnings import from_optimizer
+from paramcount.formats.signatures import file_kind
 from paramcount.formats.source import NotJSON, decode
 from paramcount.model.document import Document
 from paramcount.model.errors import InvalidDocument, raise_problems
@@ -61,7 +61,7 @@ class KerasConfig(Schema):
 def _claims(payload: Any) -> bool:
     if isinstance(payload, Mapping):
         return "class_name" in payload and "config" in payload
-    return isinstance(payload, bytes | bytearray | mmap) and may_be_archive(payload)
+    return file_kind(payload) == "zip" and may_be_archive(payload)
 
 
 def parse(raw: bytes) -> Document:

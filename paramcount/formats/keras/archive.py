@@ -43,9 +43,7 @@ def _read_member(raw: Any) -> bytes:
 
 
 def may_be_archive(raw: Any) -> bool:
-    """Whether bytes look like a .keras file: a zip archive with a config.json, named at either end."""
-    if raw[:2] != b"PK":
-        return False
+    """Whether a zip archive looks like a .keras file: it names a config.json at either end."""
     name = b"config.json"
     return bool(raw.find(name, 0, 4096) >= 0 or raw.rfind(name, max(0, len(raw) - 2**20)) >= 0)
 

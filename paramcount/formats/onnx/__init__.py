@@ -9,6 +9,7 @@ from paramcount.formats.named_tensors.checkpoint import INTEGER_DTYPES, Bytes, c
 from paramcount.formats.named_tensors.tree import build_tree
 from paramcount.formats.onnx.graph import Model, Use, read_model
 from paramcount.formats.onnx.wire import Wire
+from paramcount.formats.signatures import file_kind
 from paramcount.model.document import Document
 from paramcount.model.errors import InvalidDocument, raise_problems
 from paramcount.model.report import ReportWarning
@@ -82,10 +83,7 @@ _ARITHMETIC = frozenset(("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Equal
 
 
 def _claims(payload: Any) -> bool:
-    # The first field of a model is its ir_version, a small number; so might be a safetensors header's length.
-    if not isinstance(payload, Bytes) or len(payload) < 4 or payload[5:9] == b"\0\0\0{":
-        return False
-    return payload[0] == 8 and 0 < payload[1] < 128
+    return file_kind(payload) == "onnx"
 
 
 @reader(

@@ -13,6 +13,7 @@ from paramcount.formats.named_tensors.tree import build_tree
 from paramcount.formats.safetensors.header import METADATA, Header, check_length, header_json, parse_valid
 from paramcount.formats.safetensors.packed import unpack
 from paramcount.formats.safetensors.problems import explain
+from paramcount.formats.signatures import file_kind
 from paramcount.model.document import Document
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, raise_problems, token
 from paramcount.model.report import ReportWarning
@@ -38,7 +39,7 @@ _SHARD = re.compile(r"-0*(\d{1,6})-of-0*(\d{1,6})\.safetensors", re.ASCII)
 
 def _claims(payload: Any) -> bool:
     if not isinstance(payload, dict):
-        return isinstance(payload, Bytes) and payload[8:9] == b"{" and payload[5:8] == b"\0\0\0"
+        return file_kind(payload) == "safetensors"
     for name, entry in payload.items():
         if name != METADATA:
             return isinstance(entry, dict) and (
