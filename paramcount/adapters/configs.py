@@ -147,7 +147,7 @@ def _find_problems(config: Mapping[str, Any], method: Method) -> Iterator[Archit
 
 def _find_invalid_arguments(config: Mapping[str, Any], method: Method) -> Iterator[ArchitectureError]:
     """Yield what the method's formula cannot take, but for what the model supplies where the config is silent."""
-    arguments = method.signature.chosen({name: value for name, value in config.items() if value is not None})
+    arguments = method.signature.select({name: value for name, value in config.items() if value is not None})
     supplied = {"is_feedforward", "token_dim", "num_layers", "num_transformer_submodules"} - arguments.keys()
     for problem in method.signature.problems(arguments, ""):
         if problem.pointer.removeprefix("/") not in supplied:

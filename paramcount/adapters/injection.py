@@ -54,7 +54,7 @@ class Injection:
             argument: Overrides(config.get(member) or {}, _OVERRIDE_TEMPLATES[member], f"/{member}")
             for argument, member in method.overrides.items()
         }
-        self._arguments = method.signature.chosen({k: v for k, v in config.items() if v is not None})
+        self._arguments = method.signature.select({k: v for k, v in config.items() if v is not None})
         self._feedforward = self._match_feedforward()
         self._tokens = self._find_tokens()
         self._ignores_block_index = not base.blocks_differ  # all copies of a block stay equal

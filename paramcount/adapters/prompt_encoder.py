@@ -25,9 +25,9 @@ def add_prompt_encoder(root: Layer, config: Mapping[str, Any], method: Method, b
         raise InvalidDocument("needs a model of text: its config has no vocab_size", "/peft_type", "unsupported_module")
     if base.config and config.get("num_attention_heads") is None:
         _require_size("num_attention_heads", _HEADS, base)  # PEFT reads it, whether it is needed or not
-    stated = method.signature.chosen({name: value for name, value in config.items() if value is not None})
+    stated = method.signature.select({name: value for name, value in config.items() if value is not None})
     sizes = _find_sizes(config, base, method)
-    arguments = method.signature.chosen({**sizes, **stated, **_find_key_width(config, base, method)})
+    arguments = method.signature.select({**sizes, **stated, **_find_key_width(config, base, method)})
     encoder = Layer("default", f"{method.name.lower()}.encoder", tensors=tuple(method.formula(**arguments)))
     return root._replace(children=(*root.children, Layer("prompt_encoder", "ModuleDict", children=(encoder,))))
 

@@ -71,7 +71,7 @@ class _Placed(NamedTuple):
     @property
     def tensor_totals(self) -> Totals:
         """The totals of its tensors alone, in all copies."""
-        return self.row.own_totals * self.copies
+        return self.row.direct_totals * self.copies
 
     @property
     def totals(self) -> Totals:
@@ -270,7 +270,7 @@ def _compare_tensors(before: _Placed, after: _Placed, level: MatchLevel | None =
     details = []
     for old, new in _pair_tensors(before.row.tensors, after.row.tensors, level):
         name = (new or old or _NO_TENSOR).name
-        if more := _counted_elements(new) * after.copies - _counted_elements(old) * before.copies:
+        if more := _count_elements(new) * after.copies - _count_elements(old) * before.copies:
             resized[name] += more
         if old is None or new is None or _is_resized(old, new, level):
             details.append(f"{name} {_shape(old)} → {_shape(new)}")
@@ -296,7 +296,7 @@ def _compare_tensors(before: _Placed, after: _Placed, level: MatchLevel | None =
     )
 
 
-def _counted_elements(tensor: Tensor | None) -> int:
+def _count_elements(tensor: Tensor | None) -> int:
     """Return the elements of a tensor that are counted in its layer."""
     return 0 if tensor is None or tensor.tied_to else tensor.size
 

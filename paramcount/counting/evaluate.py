@@ -139,7 +139,7 @@ class LayerEvaluator:
     def _run(self, layer_type: LayerType, config: Mapping[str, Any], pointer: str, call: Call) -> LayerResult:
         """What a formula yields and returns."""
         signature = layer_type.signature
-        arguments = signature.chosen(config)
+        arguments = signature.select(config)
         if signature.parts:
             nested = {
                 name: self._nest(arguments[name], f"{pointer}/{name}") for name in signature.parts & arguments.keys()

@@ -48,7 +48,7 @@ def open_source(*paths: str) -> Source:
         if Path(path).is_dir():
             return _folder(Path(path))
         if path.endswith(_INDEX):
-            return _indexed(Path(path))
+            return _read_sharded(Path(path))
         return _file(Path(path))
     except ArchitectureError as error:
         raise Problems([error]) from None
@@ -89,7 +89,7 @@ def _file(path: Path) -> Source:
     if kind == "safetensors" and _SHARD.search(path.name):
         return Source.of({"shards": {path.name: _header(path)}})
     if kind in ("gguf", "safetensors", "zip") or path.suffix == ".onnx":
-        content = _mapped(path)
+        content = _map_file(path)
         if kind == "zip" and not may_be_archive(content):
             raise InvalidDocument(_PICKLED)
         return Source.of(content)
@@ -98,7 +98,7 @@ def _file(path: Path) -> Source:
     return recognize(path.read_bytes())
 
 
-def _mapped(path: Path) -> MappedFile | bytes:
+def _map_file(path: Path) -> MappedFile | bytes:
     """A file's bytes, each loaded when it is read."""
     with path.open("rb") as file:
         return MappedFile(file.fileno(), 0, access=ACCESS_READ) if path.stat().st_size else b""
@@ -106,7 +106,7 @@ def _mapped(path: Path) -> MappedFile | bytes:
 
 def _header(path: Path) -> Any:
     """The header of a safetensors file, checked against the file's length."""
-    data = _mapped(path)
+    data = _map_file(path)
     try:
         return decode_file(data)
     except ArchitectureError as error:
@@ -121,7 +121,7 @@ def _folder(folder: Path) -> Source:
     """The one model that a folder holds, as the Hub lays it out: weights before config.json."""
     indexes = sorted(folder.glob(f"*{_INDEX}"))
     if len(indexes) == 1:
-        return _indexed(indexes[0])
+        return _read_sharded(indexes[0])
     for kind in ("safetensors", "gguf", "onnx"):
         if files := sorted(folder.glob(f"*.{kind}")):
             return _checkpoint(files, str(folder))
@@ -140,7 +140,7 @@ def _checkpoint(paths: Sequence[Path], named: str) -> Source:
         raise InvalidDocument(f"holds several models ({', '.join(sorted(names)[:5])}): name the files of one")
     if kinds == {".safetensors"}:
         return Source.of(_shards(paths, paths[0].with_name("config.json")))
-    return _file(paths[0]) if len(paths) == 1 else Source.of({path.name: _mapped(path) for path in paths})
+    return _file(paths[0]) if len(paths) == 1 else Source.of({path.name: _map_file(path) for path in paths})
 
 
 def _shards(paths: Iterable[Path], config: Path) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def _shards(paths: Iterable[Path], config: Path) -> dict[str, Any]:
     return document
 
 
-def _indexed(path: Path) -> Source:
+def _read_sharded(path: Path) -> Source:
     """A sharded checkpoint by its index, as far as its files are there."""
     index = _json_or_none(path)
     files = index.get("weight_map") if isinstance(index, dict) else None

@@ -48,8 +48,8 @@ class Row(NamedTuple):
         return 1 + sum([child.row_count if child.children else 1 for child in self.children])
 
     @property
-    def own_totals(self) -> Totals:
-        """The totals of what one copy owns itself."""
+    def direct_totals(self) -> Totals:
+        """The totals of the tensors in one copy of this layer, without its children."""
         return sum((Totals() - child.totals for child in self.children), self.totals // self.repeat)
 
     def walk(self) -> Iterator[tuple[Row, int]]:

@@ -16,7 +16,7 @@ def as_json(views: Views) -> dict[str, Any]:
     """Return the views' totals, each the sum of the items that it counts."""
     return {
         "totals": dict(views.totals),
-        "items": [item._asdict() | {"counted_by": _counted_by(item, views)} for item in views.items],
+        "items": [item._asdict() | {"counted_by": _find_views(item, views)} for item in views.items],
     }
 
 
@@ -30,7 +30,7 @@ def as_text(views: Views, columns: int) -> str:
         lines.append("  ".join((name.ljust(widths[0]), *cells)))
     if max(map(len, lines)) > columns:
         lines = [f"{view}: {total:,}" for view, total in views.totals.items()]
-        lines += [f"{_label(item)}: {item.elements:,} in {', '.join(_counted_by(item, views))}" for item in views.items]
+        lines += [f"{_label(item)}: {item.elements:,} in {', '.join(_find_views(item, views))}" for item in views.items]
     return "\n".join((*lines, *(f"{view}: {DEFINITIONS[view]}" for view in views.totals))) + "\n"
 
 
@@ -43,12 +43,12 @@ def as_markdown(views: Views) -> str:
 
 def _rows(views: Views) -> Iterator[list[str]]:
     for item in views.items:
-        counted_by = _counted_by(item, views)
+        counted_by = _find_views(item, views)
         yield [_label(item), *(f"{item.elements:,}" if view in counted_by else "" for view in views.totals)]
     yield ["total", *(f"{total:,}" for total in views.totals.values())]
 
 
-def _counted_by(item: ViewItem, views: Views) -> list[View]:
+def _find_views(item: ViewItem, views: Views) -> list[View]:
     return [view for view in views.totals if view in item.counted_by]
 
 

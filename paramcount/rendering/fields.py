@@ -191,7 +191,7 @@ def part_rows(row: Row) -> tuple[Row, ...]:
     """Return what adds up to one copy of a row: a row of its own tensors, if it has any, then its children."""
     if not row.children or not row.tensors:
         return row.children
-    tensors = row._replace(name="", type="(own)", repeat=1, totals=row.own_totals, children=(), output=None)
+    tensors = row._replace(name="", type="(own)", repeat=1, totals=row.direct_totals, children=(), output=None)
     return (tensors, *row.children)
 
 

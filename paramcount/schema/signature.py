@@ -137,8 +137,8 @@ class Signature:
         """What is wrong with a config."""
         return self._validator.problems(config, pointer)
 
-    def chosen(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The members of a config that the formula takes."""
+    def select(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the members of a config that the formula takes."""
         if config.keys() <= self.arguments:
             return config
         return {name: config[name] for name in config if name in self.arguments}

@@ -14,11 +14,11 @@ from tools.cases.keras_documents import (
     OPTIMIZER,
     Document,
     bare,
-    called,
     dense,
     entry,
     functional,
     layer,
+    nest,
     numbers,
     report,
     sequential,
@@ -75,7 +75,7 @@ OLD_ENTRY = {
         (  # calls of a nested model are numbered from 1
             keras_2(
                 {"inner": [[["x", 0, 0, {}]]], "d": [[["inner", 1, 0, {}]]]},
-                *(entry(), called(INNER, "inner"), dense("d")),
+                *(entry(), nest(INNER, "inner"), dense("d")),
                 ends=([["x", 0, 0]], [["d", 0, 0]]),
             ),
             35,

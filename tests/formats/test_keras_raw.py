@@ -23,11 +23,11 @@ from tests.builders.json_values import altered
 from tools.cases.keras_documents import (
     COUNTED,
     Document,
-    called,
     dense,
     entry,
     functional,
     layer,
+    nest,
     node,
     numbers,
     sequential,
@@ -120,8 +120,8 @@ def changed(**members: Any) -> Document:
     return functional(first, {name: value for name, value in item.items() if value is not None})
 
 
-def nested(levels: int) -> Document:
-    return MODEL if levels == 0 else functional(entry(), called(nested(levels - 1), "m", "x"))
+def nest_model(levels: int) -> Document:
+    return MODEL if levels == 0 else functional(entry(), nest(nest_model(levels - 1), "m", "x"))
 
 
 NOT_JSON: dict[str, bytes] = {
@@ -157,7 +157,7 @@ REFUSED: dict[str, Document] = {
     "a flag that is none, of the model": functional(entry(), dense("d", "x"), trainable="yes"),
     "no inputs": {**MODEL, "config": {k: v for k, v in MODEL["config"].items() if k != "input_layers"}},
     "inputs that are no references": functional(entry(), dense("d", "x"), inputs=[["x", 0]]),
-    "too many models in models": nested(50),
+    "too many models in models": nest_model(50),
 }
 
 

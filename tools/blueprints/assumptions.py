@@ -26,7 +26,7 @@ def find_assumptions(phases: Sequence[Phase], never: frozenset[str] = frozenset(
     clauses: dict[str, None] = dict.fromkeys(_looked_up(outcomes))
     same_form: dict[Term, set[Term]] = {}
     for atom in outcomes:
-        same_form.setdefault(_unnumbered(atom), set()).add(atom)
+        same_form.setdefault(_drop_numbers(atom), set()).add(atom)
     for atom, seen in outcomes.items():
         if atom[0] == "==" and isinstance(atom[2][1], str) and seen == {True}:
             continue
@@ -35,7 +35,7 @@ def find_assumptions(phases: Sequence[Phase], never: frozenset[str] = frozenset(
         if mentions(atom, _SLOT):
             clauses.update(dict.fromkeys(_of_blocks(atom, phases)))
         elif whole(atom) and not _float_only(atom, phases):
-            others = same_form[_unnumbered(atom)]
+            others = same_form[_drop_numbers(atom)]
             unseen = len(others) >= _VARIED and not any(others <= phase.trace.branches.keys() for phase in phases)
             clauses[_conditional(atom, next(iter(seen)), phases, unseen)] = None
     return [assumption for assumption in clauses if assumption]
@@ -91,11 +91,11 @@ def _float_only(atom: Term, phases: Sequence[Phase]) -> bool:
     )
 
 
-def _unnumbered(term: Term) -> Term:
+def _drop_numbers(term: Term) -> Term:
     """A term without its numbers: one that was computed unseen is another in each run."""
     if term[0] == "c":
         return ("c",) if isinstance(term[1], int) else term
-    return (term[0], *(_unnumbered(part) if isinstance(part, tuple) else part for part in term[1:]))
+    return (term[0], *(_drop_numbers(part) if isinstance(part, tuple) else part for part in term[1:]))
 
 
 def _conditional(atom: Term, outcome: bool, phases: Sequence[Phase], unseen: bool) -> str:

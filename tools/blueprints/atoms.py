@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tools.blueprints.fitting import Seen, candidates, fit, table, varied
+from tools.blueprints.fitting import Seen, candidates, fit, table, varies
 from tools.blueprints.formulas import Literal
 from tools.blueprints.phases import Phase
 from tools.blueprints.symbolic import IDENTITIES
@@ -116,7 +116,7 @@ class Domains:
         alone = (set(paths(atom)) for atom in self._atoms if atom[0] in _COMPARISONS and mentions(atom, _NUMBERS))
         self._compared = {path for compared in alone if len(compared) == 1 for path in compared}
         lists = {path for phase in phases for path, field in phase.env.items() if isinstance(field, list)}
-        self._lists = {path for path in lists if path in self._read or varied(path, phases)}
+        self._lists = {path for path in lists if path in self._read or varies(path, phases)}
         self._maps = {path for path in self._lists if any(_has_none(phase.env.get(path)) for phase in phases)}
         self._strings = {
             path: {

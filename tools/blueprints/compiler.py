@@ -19,7 +19,7 @@ from tools.blueprints.overrides.layer_configs import remove_layer_configs
 from tools.blueprints.phases import BuiltTensor
 from tools.blueprints.probing import probes
 from tools.blueprints.rates import find_mistaken, find_unvaried, sizing
-from tools.blueprints.raw import Flat, payload, stated, write_in_full
+from tools.blueprints.raw import Flat, payload, stated_fields, write_in_full
 from tools.blueprints.results import ONLY_DEFAULTS, Result
 from tools.blueprints.runs import build
 
@@ -125,7 +125,7 @@ class _Compiler:
             self.full_payload = remove_layer_configs(self.full_payload)
         self.full = build(explorer.config_cls, explorer.model_cls, self.full_payload, 60)
         self.rates = sizing(self.full_payload, self.full, self._built)
-        explorer.sizing = set(map(explorer.fields.declared, self.rates))
+        explorer.sizing = set(map(explorer.fields.declared_name, self.rates))
 
     def _built(self, config: Mapping[str, Any]) -> dict[str, BuiltTensor]:
         return build(self.explorer.config_cls, self.explorer.model_cls, config)
@@ -136,18 +136,18 @@ class _Compiler:
         assert self.blueprint is not None
         numbers = self.rates | find_unvaried(self.blueprint, self.explorer.compared, self.full_payload)
         wrong = find_mistaken(self.full_payload, numbers, self._built, partial(gate.difference, self.blueprint))
-        return set(map(self.explorer.fields.declared, wrong)) - self.explorer.pinned
+        return set(map(self.explorer.fields.declared_name, wrong)) - self.explorer.pinned
 
     def _stated_in_full(self) -> None:
         """A run in which every field is given, as in a config.json that was written out."""
         explorer = self.explorer
-        full = stated(explorer.fields, self.full_payload)
+        full = stated_fields(explorer.fields, self.full_payload)
         if not self._keep({**full, **explorer.first.changes}):
             self._keep({**full, **explorer.start})
 
     def _only_defaults(self) -> None:
         """The last resort: a blueprint of the class's own config alone, which says so."""
-        self.stated = stated(self.explorer.fields, self.full_payload)
+        self.stated = stated_fields(self.explorer.fields, self.full_payload)
         self.explorer.only_defaults()
 
     def _keep(self, changes: Flat) -> bool:
@@ -239,12 +239,12 @@ class _Compiler:
                 else:
                     result.verified += 1
         if self.blueprint is not None and self.stated is None:
-            wrong += self._probed(self.blueprint)
+            wrong += self._probe(self.blueprint)
         if not wrong and self.stated is None and result.verified < max(MIN_VERIFIED_CONFIGS, result.refused):
             wrong.append((dict(explorer.start), f"only {result.verified} random configs could be counted"))
         return wrong
 
-    def _probed(self, blueprint: Blueprint) -> list[tuple[Flat, str]]:
+    def _probe(self, blueprint: Blueprint) -> list[tuple[Flat, str]]:
         """What is wrong once a single field is as small or as odd as it can be."""
         wrong = []
         for drawn in filter(None, map(self.drawer.built, probes(blueprint, self.explorer))):

@@ -40,7 +40,7 @@ class Draft:
         learner = Learner(models, literal=self.stated is not None)
         entries = learner.learn()
         self.failures += learner.failures
-        assumed = self._assumed(models, records.read_by(entries))
+        assumed = self._list_assumptions(models, records.read_by(entries))
         self.defaults = self._defaults()
         self.shared = records.family(self.explorer.fields, self.defaults, self.explorer.flat)
         pins = assumptions.find_assumptions(self.configs) if self.stated is None else []
@@ -72,7 +72,7 @@ class Draft:
                 if one.model.env.get(path) is None:
                     one.model.env[path] = fallback
 
-    def _assumed(self, phases: list[Phase], needed: set[str]) -> list[str]:
+    def _list_assumptions(self, phases: list[Phase], needed: set[str]) -> list[str]:
         if self.stated is not None:
             return []
         return [*assumptions.find_assumptions(phases), *assumptions.words(needed, phases)]
@@ -95,7 +95,7 @@ class Draft:
     def _rules(self, needed: set[str], questioned: set[str]) -> tuple[list[str], dict[str, str]]:
         """How the fields that matter are derived, and what kinds of value each may have."""
         runs = self.explorer.runs
-        self.derives = {path for one in runs for path in _changed(one.config, one.same)}
+        self.derives = {path for one in runs for path in _list_derived(one.config, one.same)}
         learned: list[Learned] = []
         ruled: set[str] = set()
         more = needed & self.derives
@@ -150,9 +150,9 @@ class Draft:
         base = self.explorer.first.config.env
         pinned = [equal_to(path, base.get(path)) for path in sorted(self.explorer.pinned) if path in base]
         bounds = [" <= ".join(self.explorer.bound)] if self.explorer.bound else []
-        return [*pinned, *bounds, *filter(None, self._unvaried())]
+        return [*pinned, *bounds, *filter(None, self._list_constant_fields())]
 
-    def _unvaried(self) -> Iterator[str]:
+    def _list_constant_fields(self) -> Iterator[str]:
         """Fields that code reads and that were the same in every run: nobody knows what else they would do."""
         fields, first = self.explorer.fields, self.explorer.first
         read = (
@@ -229,6 +229,6 @@ def _fields_in(texts: list[str]) -> set[str]:
     return {path for text in texts for path in parse(text).fields}
 
 
-def _changed(phase: Phase, same: set[str]) -> set[str]:
+def _list_derived(phase: Phase, same: set[str]) -> set[str]:
     """The attributes that are not just the field of their name."""
     return {name.partition("[")[0] for name in phase.facts} - same

@@ -14,7 +14,7 @@ from tools.blueprints import moves, together
 from tools.blueprints.framework import config_class, model_class
 from tools.blueprints.phases import BuiltTensor, Run
 from tools.blueprints.questions import answers
-from tools.blueprints.raw import RATE, Flat, fields_of, flat_part, is_part, payload, stated, write_in_full
+from tools.blueprints.raw import RATE, Flat, fields_of, flat_part, is_part, payload, stated_fields, write_in_full
 from tools.blueprints.runs import build, run
 from tools.blueprints.seeds import SEEDS
 from tools.blueprints.shrinking import Shrinking, integers, of_words
@@ -111,7 +111,7 @@ class Explorer:
         truth = self._truth(self.start)
         if run is None or truth is None:  # what is written out may build where the bare defaults do not
             config = payload(self.fields, self.start)
-            self.start = stated(self.fields, write_in_full(self.config_cls, self.model_type, config))
+            self.start = stated_fields(self.fields, write_in_full(self.config_cls, self.model_type, config))
             run, truth = self.attempt(self.start), self._truth(self.start)
         if truth is not None and (run is None or not run.agrees(truth)):
             self.flags = False
@@ -120,14 +120,14 @@ class Explorer:
             raise CannotBuild(self.reason)
         if truth is None or not run.agrees(truth):
             raise CannotBuild("what it builds depends on more than a config's values")
-        self._undeclared(run)
+        self._add_undeclared(run)
         again = self.attempt(self.start)
         if again is None:
             raise CannotBuild(self.reason)
         self.first = again
         self.add(again)
 
-    def _undeclared(self, run: Run) -> None:
+    def _add_undeclared(self, run: Run) -> None:
         """Attributes that the config's class makes up; a config.json may state them all the same."""
         for path in {name.partition("[")[0] for name in run.config.facts}:
             if path not in self.fields.defaults:
@@ -158,7 +158,7 @@ class Explorer:
         for group in self.known.together:
             self._try({**self.first.changes, **group})
         while self._more():
-            queue.extend(() if queue else self._retried())
+            queue.extend(() if queue else self._retry())
             if not queue:
                 break
             current = queue.popleft()
@@ -210,10 +210,10 @@ class Explorer:
             self._accept(path, other)
         return run
 
-    def _retried(self) -> Iterator[Run]:
+    def _retry(self) -> Iterator[Run]:
         """Flags, words and small numbers that failed, in runs that differ from the first in one other change."""
         base = self.first.changes
-        others = [one for one in self.runs[1:] if _chosen(one.changes, base)]
+        others = [one for one in self.runs[1:] if _is_one_choice(one.changes, base)]
         failed, self._failed = self._failed, []
         for path, other in failed:
             done = any(one.changes.get(path) == other for one in self.runs)
@@ -389,7 +389,7 @@ def _other_kind(stated: Any, made: Any) -> bool:
     return isinstance(stated, str) and isinstance(made, int | float)
 
 
-def _chosen(changes: Flat, base: Flat) -> bool:
+def _is_one_choice(changes: Flat, base: Flat) -> bool:
     """Whether these are one change to a first run, of a flag, a word, or words."""
     new = [value for path, value in changes.items() if path not in base]
     return len(new) == 1 and (isinstance(new[0], bool | str) or of_words(new[0]))

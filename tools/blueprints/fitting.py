@@ -81,10 +81,10 @@ def candidates(seen: Seen, phases: Sequence[Phase]) -> list[Term]:
 def _guessable(phase: Phase, phases: Sequence[Phase]) -> Mapping[str, Any]:
     """The fields that a number may follow from: those that are not the same in all runs, since of the others nothing
     can be told from a constant; and none that names tokens, which are numbers that size nothing."""
-    return {path: field for path, field in phase.env.items() if not path.endswith(IDENTITIES) and varied(path, phases)}
+    return {path: field for path, field in phase.env.items() if not path.endswith(IDENTITIES) and varies(path, phases)}
 
 
-def varied(path: str, phases: Sequence[Phase]) -> bool:
+def varies(path: str, phases: Sequence[Phase]) -> bool:
     """Whether a field is not the same in all runs."""
     return any(phase.env.get(path) != phases[0].env.get(path) for phase in phases)
 

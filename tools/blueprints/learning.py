@@ -55,7 +55,7 @@ class Learner:
         self.phases = phases
         self.failures: list[str] = []
         wanted = None if names is None else frozenset(names)
-        placed, words = _placed(phases), find_numbered_words(phases)
+        placed, words = _find_positional_lists(phases), find_numbered_words(phases)
         groups: dict[Any, _Group] = {}
         for run, phase in enumerate(phases):
             for name, fact in phase.facts.items():
@@ -85,7 +85,7 @@ class Learner:
             by_name.setdefault((group.name, group.mark), []).append(group)
         entries = []
         for same_name in by_name.values():
-            merged = self._merged(same_name)
+            merged = self._merge(same_name)
             self._divide(merged)
             entries += [entry for group in merged if (entry := self._entry(group, merged)) is not None]
         self.failures += self.domains.failures
@@ -106,21 +106,21 @@ class Learner:
         kind = group.instances[0].slots[position][0]
         seen = [Seen(one.run, one.at, one.slots[position][1]) for one in group.instances]
         if position >= len(group.instances[0].slots) - group.mark[0][1]:  # of the name that it is tied to
-            return self._shifted(seen, "") or fit(seen, self.phases) or table(seen)
+            return self._fit_shift(seen, "") or fit(seen, self.phases) or table(seen)
         if kind == "?":
             return fit(seen, self.phases) or table(seen)
         if any(isinstance(one.value, tuple) for one in seen):  # an index that was computed
             return seen[0].value if len({one.value for one in seen}) == 1 else None
         path = group.instances[0].slots[position][2] if kind == "x" else ""
         return (
-            self._shifted(seen, path)
+            self._fit_shift(seen, path)
             or fit(seen, self.phases)
-            or self._divided(seen)
-            or self._cycled(seen, path)
+            or self._fit_division(seen)
+            or self._fit_cycle(seen, path)
             or table(seen)
         )
 
-    def _shifted(self, seen: list[Seen], path: str) -> Term | None:
+    def _fit_shift(self, seen: list[Seen], path: str) -> Term | None:
         """An index of the name, shifted; or one from a list's end; or a constant."""
         values = {one.value for one in seen}
         axes = len(seen[0].at)
@@ -135,7 +135,7 @@ class Learner:
                 return ("+", ("len", path), ("c", shifts.pop()))
         return ("c", seen[0].value) if len(values) == 1 else None
 
-    def _divided(self, seen: list[Seen]) -> Term | None:
+    def _fit_division(self, seen: list[Seen]) -> Term | None:
         """Every second, third, fourth block."""
         for axis in range(len(seen[0].at)):
             for by in (2, 3, 4):
@@ -145,7 +145,7 @@ class Learner:
                         return ("+", ("//", ("n", axis, shift), ("c", by)), ("c", rest.pop()))
         return None
 
-    def _cycled(self, seen: list[Seen], path: str) -> Term | None:
+    def _fit_cycle(self, seen: list[Seen], path: str) -> Term | None:
         """Round and round a list."""
         if not path:
             return None
@@ -165,7 +165,7 @@ class Learner:
             )
         )
 
-    def _merged(self, groups: list[_Group]) -> list[_Group]:
+    def _merge(self, groups: list[_Group]) -> list[_Group]:
         """Groups whose terms explain others' facts take those in: one tensor, two ways to write its shape."""
         groups.sort(key=lambda group: -len(group.instances))
         kept: list[_Group] = []
@@ -246,7 +246,7 @@ def _prefer_field(literals: list[Literal], path: str) -> list[Literal]:
     return [one._replace(cost=one.cost - 0.6) if one.term == ("isnone", path) else one for one in literals]
 
 
-def _placed(phases: Sequence[Phase]) -> set[str]:
+def _find_positional_lists(phases: Sequence[Phase]) -> set[str]:
     """The lists of words of which each word depends on its place alone: stem, stage1, stage2."""
     words_by_list: dict[str, dict[tuple[int, ...], set[Any]]] = {}
     for phase in phases:

@@ -49,7 +49,7 @@ def within(outer: Blueprint) -> dict[str, dict[str, Any]]:
         takes = {}
         for kind in _similar_types(default):
             here = _find_slot(outer, path, kind)
-            if here is not None and here[0] == at and _verified(outer, path, kind, SubmodelSlot(at, {kind: here[1]})):
+            if here is not None and here[0] == at and _verify(outer, path, kind, SubmodelSlot(at, {kind: here[1]})):
                 takes[kind] = here[1]
         if takes:
             slots[path] = {"at": at, "takes": takes}
@@ -88,7 +88,7 @@ def _find_slot(shipped: Blueprint, path: str, kind: str) -> tuple[str, str] | No
     return outermost[0]
 
 
-def _verified(outer: Blueprint, path: str, kind: str, slot: SubmodelSlot) -> bool:
+def _verify(outer: Blueprint, path: str, kind: str, slot: SubmodelSlot) -> bool:
     """Whether transformers builds what is counted, of the default and of other numbers."""
     config_cls, model_cls = config_class(outer.family.model_type), model_class(outer.family.model_type, outer.name)
     compare = partial(_difference, outer, path, kind, slot)

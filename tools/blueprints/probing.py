@@ -25,8 +25,8 @@ def probes(blueprint: Blueprint, explorer: Explorer) -> list[Flat]:
     deciding = _fields(one for part in parts for one in (part.guard, *part.counts))
     sizing = _fields(one for part in parts for one in (part.shape if isinstance(part, Entry) else (part.value,)))
     options = [
-        *_changed(explorer, explorer.start, deciding, _FEW),
-        *_changed(explorer, explorer.first.changes, sizing - deciding, ()),
+        *_change_each(explorer, explorer.start, deciding, _FEW),
+        *_change_each(explorer, explorer.first.changes, sizing - deciding, ()),
     ]
     return explorer.chance.sample(options, min(MAX_PROBES, len(options)))
 
@@ -35,7 +35,7 @@ def _fields(expressions: Iterable[Expression]) -> set[str]:
     return {path for one in expressions for path in one.fields if not path.endswith(IDENTITIES)}
 
 
-def _changed(explorer: Explorer, base: Flat, fields: set[str], few: tuple[int, ...]) -> Iterator[Flat]:
+def _change_each(explorer: Explorer, base: Flat, fields: set[str], few: tuple[int, ...]) -> Iterator[Flat]:
     free = fields & explorer.fields.defaults.keys() - explorer.pinned
     for path in sorted(free):
         current = base.get(path, explorer.first.config.env.get(path))

@@ -40,7 +40,7 @@ def find_mistaken(
     wrong = set()
     for path in numbers:
         for factor in _FACTORS:
-            config = _changed(payload, [path], factor)
+            config = _change(payload, [path], factor)
             try:
                 truth = build(config)
             except Exception:  # noqa: BLE001 # whatever the framework raises
@@ -62,12 +62,12 @@ def _same(payload: Mapping[str, Any], paths: Iterable[str], built: Mapping[str, 
     nothing: of several, a refused one hides the others."""
     paths = list(paths)
     try:
-        return build(_changed(payload, paths)) == built
+        return build(_change(payload, paths)) == built
     except Exception:  # noqa: BLE001 # whatever the framework raises
         return len(paths) == 1
 
 
-def _changed(payload: Mapping[str, Any], paths: Iterable[str], factor: float = 0.5) -> dict[str, Any]:
+def _change(payload: Mapping[str, Any], paths: Iterable[str], factor: float = 0.5) -> dict[str, Any]:
     config: dict[str, Any] = json.loads(json.dumps(payload))
     for path in paths:
         *steps, name = path.split(".")

@@ -71,7 +71,7 @@ class Fields:
     read: set[str]  # what the config classes' own code reads
     auto: set[str]  # configs inside whose class follows from their own model_type
 
-    def declared(self, path: str) -> str:
+    def declared_name(self, path: str) -> str:
         """The field that an attribute is, by the name that the class declares."""
         return path if path in self.defaults else self.aliases.get(path, path)
 
@@ -88,12 +88,12 @@ def _collect(cls: Any, prefix: str, stated: Mapping[str, Any], fields: Fields, d
         if not matters(field.name):
             continue
         fields.annotations[prefix + field.name] = str(field.type)
-        fields.defaults[prefix + field.name] = _listed(stated.get(field.name, _default(field)))
+        fields.defaults[prefix + field.name] = _to_lists(stated.get(field.name, _default(field)))
         if isinstance(fields.defaults[prefix + field.name], dict) and field.name not in cls.sub_configs:
             fields.opaque.add(prefix + field.name)
     for name, value in stated.items():
         if matters(name) and not isinstance(value, dict):
-            fields.defaults[prefix + name] = _listed(value)
+            fields.defaults[prefix + name] = _to_lists(value)
     for name, real in cls.attribute_map.items():
         # Where the declared field is the one that is mapped, the attribute that it is stored as is the other name.
         declared = prefix + name in fields.defaults and prefix + real not in fields.defaults
@@ -149,8 +149,8 @@ def _default(field: Any) -> Any:
     return field.default_factory() if field.default_factory is not dataclasses.MISSING else None
 
 
-def _listed(value: Any) -> Any:
-    return [_listed(item) for item in value] if isinstance(value, list | tuple) else value
+def _to_lists(value: Any) -> Any:
+    return [_to_lists(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _legacy(cls: Any) -> dict[str, list[ast.expr]]:
@@ -231,9 +231,9 @@ def write_in_full(cls: Any, model_type: str, config: dict[str, Any]) -> dict[str
     return full | {"model_type": model_type}
 
 
-def stated(fields: Fields, config: Mapping[str, Any]) -> Flat:
+def stated_fields(fields: Fields, config: Mapping[str, Any]) -> Flat:
     """The members of a config.json that are fields, by the names that the class declares."""
-    flat = {fields.declared(path): value for path, value in flatten(config).items()}
+    flat = {fields.declared_name(path): value for path, value in flatten(config).items()}
     return {
         path: value for path, value in flat.items() if path in fields.defaults and not is_part(fields.defaults[path])
     }

@@ -21,13 +21,13 @@ _INDEX = frozenset(("i", "S", "n"))
 def tensor_line(entry: Learned) -> str:
     """An entry of a model."""
     tied, frozen, buffer = entry.mark
-    line = f"{_lettered(entry.name)} [{'; '.join(map(text, entry.terms))}]"
+    line = f"{_name_axes(entry.name)} [{'; '.join(map(text, entry.terms))}]"
     if entry.counts:
         line += f" for {'; '.join(map(text, entry.counts))}"
     if entry.guard != TRUE:
         line += f" where {text(entry.guard)}"
     if tied:
-        line += f" tied to {_tied(*tied)}"
+        line += f" tied to {_format_tied(*tied)}"
     return line + (" frozen" if frozen else "") + (f" buffer {buffer}" if buffer else "")
 
 
@@ -42,13 +42,13 @@ def rule_line(entry: Learned) -> str:
     return line if entry.guard == TRUE else f"{line} where {text(entry.guard)}"
 
 
-def _lettered(template: str) -> str:
+def _name_axes(template: str) -> str:
     for axis, letter in enumerate(_AXES):
         template = template.replace(f"{{{axis}}}", f"{{{letter}}}")
     return template
 
 
-def _tied(template: str, indices: Sequence[Term]) -> str:
+def _format_tied(template: str, indices: Sequence[Term]) -> str:
     """The name that one is tied to: an index that is no number stands in braces."""
     texts = [str(index[1]) if index[0] == "c" else f"{{{text(index)}}}" for index in indices]
     return template.format(*texts)

@@ -36,7 +36,7 @@ _attribute = PreTrainedConfig.__getattribute__
 _validate_type = huggingface_hub.dataclasses.type_validator
 
 
-def _tracked(self: Any, name: str) -> Any:
+def _track(self: Any, name: str) -> Any:
     """Attributes of a config, their reads recorded."""
     if not CURRENT.on or name[0] == "_":
         return _attribute(self, name)
@@ -62,7 +62,7 @@ def _skip_while_tracking(*args: Any) -> Any:
     return None if CURRENT.on else _validate_type(*args)
 
 
-PreTrainedConfig.__getattribute__ = _tracked
+PreTrainedConfig.__getattribute__ = _track
 huggingface_hub.dataclasses.type_validator = _skip_while_tracking
 
 
@@ -86,14 +86,14 @@ def observe(model: Any) -> dict[str, BuiltTensor]:
             tuple(parameter.shape), owners.get(id(parameter), ""), not parameter.requires_grad, ""
         )
         owners.setdefault(id(parameter), name)
-    saved = _saved(model)
+    saved = _find_saved(model)
     for name, buffer in model.named_buffers(remove_duplicate=False):
         if name in saved and id(buffer) not in owners and name not in tensors:
             tensors[name] = BuiltTensor(tuple(buffer.shape), "", False, _DTYPES.get(buffer.dtype, "F32"))
     return tensors
 
 
-def _saved(model: Any) -> set[str]:
+def _find_saved(model: Any) -> set[str]:
     return {
         f"{prefix}.{name}" if prefix else name
         for prefix, module in model.named_modules(remove_duplicate=False)
@@ -131,7 +131,7 @@ def run(config_cls: Any, model_cls: Any, fields: Fields, changes: Flat, flags: b
         finally:
             CURRENT.on = False
     trace = result.model.trace
-    trace.reads = {(fields.declared(path), null) for path, null in trace.reads}
+    trace.reads = {(fields.declared_name(path), null) for path, null in trace.reads}
     for name, what in observe(model).items():
         result.model.facts[name] = Fact(what.shape, what[1:], _terms(model, name, what.shape))
     for path, value in result.model.trace.fallbacks.items():
@@ -157,7 +157,7 @@ def _note_attributes(config: Any, prefix: str, result: Run, flags: bool, fields:
     result.model.env[prefix + LABELS] = None if labels is None else len(labels)
     result.config.env[prefix + LABELS] = result.model.env[prefix + LABELS]
     for name, value in list(members.items()):
-        path = fields.declared(prefix + name)
+        path = fields.declared_name(prefix + name)
         if not raw.matters(name):
             continue
         if isinstance(value, PreTrainedConfig):
@@ -187,7 +187,7 @@ def _note(path: str, value: Any, result: Run, flags: bool) -> None:
         if result.config.env.get(path) is None:
             result.same.add(path)
         return
-    if _same(value, path) or (path in result.config.env and _untouched(value, path, result, flags)):
+    if _same(value, path) or (path in result.config.env and _is_unchanged(value, path, result, flags)):
         result.same.add(path)
     if isinstance(value, list | tuple):
         length = ("len", path) if path in result.same else _length(value)
@@ -207,7 +207,7 @@ def _length(items: list[Any] | tuple[Any, ...]) -> Term:
     return ("?", len(items))
 
 
-def _untouched(value: Any, path: str, result: Run, flags: bool) -> bool:
+def _is_unchanged(value: Any, path: str, result: Run, flags: bool) -> bool:
     """A bool that was not symbolic, or a list of lists, that is still what the field was."""
     if (
         (isinstance(value, bool) and flags)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def _mixed(count: int, rest: str, every_third: str = "full_attention") -> list[str]:
+def _mix(count: int, rest: str, every_third: str = "full_attention") -> list[str]:
     return [every_third if index % 3 == 2 else rest for index in range(count)]
 
 
@@ -15,7 +15,7 @@ _INDEXER = {"indexer_n_heads": 4, "indexer_kv_heads": 1, "indexer_head_dim": 256
 
 SEEDS: Mapping[str, Mapping[str, Any]] = {
     "dots1": {"n_shared_experts": 2, "n_routed_experts": 16, "num_experts_per_tok": 4},
-    "lfm2_moe": {"num_hidden_layers": 8, "layer_types": _mixed(8, "conv")},
+    "lfm2_moe": {"num_hidden_layers": 8, "layer_types": _mix(8, "conv")},
     "hunyuan_v1_dense": {"head_dim": 128},
     "hunyuan_v1_moe": {"head_dim": 128},
     "hunyuan_vl_text": {"head_dim": 128},

@@ -10,7 +10,7 @@ from typing import Any
 
 from tools.blueprints.terms import Term, paths, size
 
-LARGEST_TERM = 80
+MAX_TERM_NODES = 80
 MAX_BRANCHES = 20_000
 IDENTITIES = ("_token_id", "_token_index", "_token_ids")
 """Fields that name tokens: code compares them with the vocabulary, and no parameter depends on the answer."""
@@ -31,7 +31,7 @@ class Trace:
             seen.add(outcome)
         elif (
             len(self.branches) < MAX_BRANCHES
-            and size(term) <= LARGEST_TERM
+            and size(term) <= MAX_TERM_NODES
             and not any(path.endswith(IDENTITIES) for path in paths(term))
         ):
             self.branches[term] = {outcome}
@@ -62,7 +62,7 @@ def term_of(value: Any) -> Term:
 
 def made(value: Any, term: Term) -> Any:
     """A number with its term; one whose term is too large to be of use is plain."""
-    if isinstance(value, bool | complex) or size(term) > LARGEST_TERM:
+    if isinstance(value, bool | complex) or size(term) > MAX_TERM_NODES:
         return value
     if isinstance(value, int):
         return SymbolicInt(value, term)

@@ -65,7 +65,7 @@ def sequential(*layers: Any, name: str = "chain", **config: Any) -> Document:
     }
 
 
-def called(model: Document, name: str, *fed_by: Any) -> Document:
+def nest(model: Document, name: str, *fed_by: Any) -> Document:
     """A model as a layer of another."""
     config = {**model["config"], "name": name}
     return {**model, "config": config, "name": name, "inbound_nodes": [node(one) for one in fed_by]}
@@ -106,13 +106,13 @@ COUNTED: dict[str, tuple[Document, int, int]] = {
         0,
     ),
     "a model called twice is counted once": (
-        functional(entry(), called(INNER, "inner", "x", tensor("inner")), outputs=[["inner", 2, 0]]),
+        functional(entry(), nest(INNER, "inner", "x", tensor("inner")), outputs=[["inner", 2, 0]]),
         20,
         0,
     ),
-    "a model after itself, in a sequence": (sequential(entry(), called(INNER, "inner"), bare(dense())), 35, 0),
+    "a model after itself, in a sequence": (sequential(entry(), nest(INNER, "inner"), bare(dense())), 35, 0),
     "a sequence inside a model": (
-        functional(entry(), called(sequential(entry(), bare(dense())), "chain", "x"), dense("d", "chain", units=2)),
+        functional(entry(), nest(sequential(entry(), bare(dense())), "chain", "x"), dense("d", "chain", units=2)),
         23,
         0,
     ),
@@ -137,7 +137,7 @@ COUNTED: dict[str, tuple[Document, int, int]] = {
         functional(
             entry("p", 4),
             entry("q", 2),
-            called(
+            nest(
                 functional(
                     entry("z", 2),
                     entry("a", 4),
@@ -175,7 +175,7 @@ COUNTED: dict[str, tuple[Document, int, int]] = {
     "a frozen layer": (functional(entry(), dense("d", "x", trainable=False)), 0, 15),
     "a frozen model": (functional(entry(), dense("d", "x"), trainable=False), 0, 15),
     "a frozen model whose layers were thawed inside another": (
-        functional(entry(), called(FROZEN_INNER, "inner", "x"), outputs=[["inner", 1, 0]]),
+        functional(entry(), nest(FROZEN_INNER, "inner", "x"), outputs=[["inner", 1, 0]]),
         20,
         0,
     ),

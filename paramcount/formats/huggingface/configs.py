@@ -101,7 +101,9 @@ class ConfigFields:
             raise Problems(self.problems)
         fields = derive_fields(self.blueprint, self.fields)
         problems = [
-            _unverified(f"the value that the class derives, {shown(fields.get(path))}", self.pointers.get(path, ""))
+            _unverified_error(
+                f"the value that the class derives, {shown(fields.get(path))}", self.pointers.get(path, "")
+            )
             for path, value in self.restated_derived.items()
             if fields.get(path) != value
         ]
@@ -190,7 +192,7 @@ class ConfigFields:
                 self.problems.append(InvalidDocument(f"must be an object, not {shown(value)}", pointer, "type"))
             return
         if self.fields.get(path) is None:
-            self.problems.append(_unverified(f"{path} is not null", pointer))
+            self.problems.append(_unverified_error(f"{path} is not null", pointer))
             return
         changed_defaults = self.blueprint.family.parts[path]
         expected = self.fields[path]
@@ -229,7 +231,7 @@ class ConfigFields:
         slot = self.blueprint.submodel_slots.get(path)
         accepted = " or ".join(sorted((*expected, *(slot.accepts if slot else ()))))
         detail = f"{path} of model_type {accepted}, not {shown(stated)}"
-        self.problems.append(_unverified(detail, f"{pointer}/model_type"))
+        self.problems.append(_unverified_error(detail, f"{pointer}/model_type"))
 
     def _check(self) -> None:
         """Add a problem for every field whose kind or value was not verified."""
@@ -239,10 +241,10 @@ class ConfigFields:
             self._check_duplicate(path, config)
         for path in sorted(self.layers.keys() - self.blueprint.fields.keys()):
             for name in dict.fromkeys(self._find_overrides(path)):
-                self.problems.append(_unverified(f"layers of one {name}", self.pointers[path]))
+                self.problems.append(_unverified_error(f"layers of one {name}", self.pointers[path]))
         if not self.problems:
             self.problems += (
-                _unverified(assumption.text, self._find_pointer(assumption.fields))
+                _unverified_error(assumption.text, self._find_pointer(assumption.fields))
                 for assumption in self.blueprint.stated_assumptions
                 if is_violated(assumption, self.fields)
             )
@@ -272,7 +274,7 @@ class ConfigFields:
             and (ABSENT not in kinds or field.removeprefix(f"{part}.") in config)
         ]  # fmt: skip
         if any(second.get(field) != self.fields.get(field) for field in fields):
-            self.problems.append(_unverified(f"a {path} that says the same as {part}", f"/{path}"))
+            self.problems.append(_unverified_error(f"a {path} that says the same as {part}", f"/{path}"))
 
     def _find_pointer(self, paths: frozenset[str]) -> str:
         """The pointer of the first of these fields that is stated."""
@@ -284,7 +286,7 @@ def describe_kinds(kinds: str) -> str:
     return " or ".join(KINDS[letter] for letter in kinds if letter in KINDS)
 
 
-def _unverified(detail: str, pointer: str) -> ArchitectureError:
+def _unverified_error(detail: str, pointer: str) -> ArchitectureError:
     return InvalidConfig(f"was verified against transformers only for {detail}", pointer, "unverified")
 
 
@@ -318,7 +320,7 @@ def derive_fields(blueprint: Blueprint, stated: Scope) -> dict[str, Any]:
         _apply(rule, stated, fields)
     violated = [assumption for assumption in blueprint.derived_assumptions if is_violated(assumption, fields)]
     if violated:
-        raise Problems([_unverified(assumption.text, "") for assumption in violated])
+        raise Problems([_unverified_error(assumption.text, "") for assumption in violated])
     return fields
 
 

@@ -92,7 +92,7 @@ class Nodes:
                     "[name of a layer, number of its call, number of its output, other arguments]", item, item_pointer
                 )
                 continue
-            refs.append(self._counted_from_1(item, self.nested))
+            refs.append(self._read_history(item, self.nested))
             kwargs = item[3] if len(item) == 4 else None
             if isinstance(kwargs, dict):
                 others |= {name: self._argument_of_keras_2(value) for name, value in kwargs.items()}
@@ -104,7 +104,7 @@ class Nodes:
 
     def _argument_of_keras_2(self, value: Any) -> Any:
         if _is_history(value):
-            return self._counted_from_1(value, self.nested)
+            return self._read_history(value, self.nested)
         return value if isinstance(value, bool) else None
 
     def refs(self, value: Any, pointer: str, depth: int = 0) -> Any:
@@ -112,7 +112,7 @@ class Nodes:
         if isinstance(value, dict) and depth <= MAX_ARGUMENT_DEPTH:
             return {name: self.refs(item, pointer + token(name), depth + 1) for name, item in value.items()}
         if _is_history(value):
-            return self._counted_from_1(value, self.functional)
+            return self._read_history(value, self.functional)
         if isinstance(value, list) and depth <= MAX_ARGUMENT_DEPTH and not any(isinstance(item, str) for item in value):
             return [self.refs(item, f"{pointer}/{index}", depth + 1) for index, item in enumerate(value)]
         self._wrong(
@@ -120,7 +120,7 @@ class Nodes:
         )
         return None
 
-    def _counted_from_1(self, history: list[Any], shifted: frozenset[str]) -> Ref:
+    def _read_history(self, history: list[Any], shifted: frozenset[str]) -> Ref:
         name, call, output = history[:3]
         return Ref(name, call - 1 if name in shifted and call else call, output)
 

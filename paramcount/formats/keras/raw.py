@@ -62,7 +62,7 @@ class RawLayer(_Raw):
         return (Call(([tensor.ref() for tensor in tensors] if isinstance(tensors, list) else tensors.ref(),)),)
 
 
-class OddLayer(RawLayer):
+class LenientLayer(RawLayer):
     """A layer whose `name` is no string."""
 
     name: Raw = ABSENT
@@ -84,7 +84,7 @@ class RawModel(_Raw):
         return self.layers is not None and self.input_layers is not ABSENT and self.output_layers is not ABSENT
 
 
-class OddModel(RawModel):
+class LenientModel(RawModel):
     """The config of a model whose `layers` are no list of objects."""
 
     layers: Raw = ABSENT  # type: ignore[assignment]
@@ -98,7 +98,7 @@ class RawDocument(NamedTuple):
     compile_config: Any
 
 
-class _Layer(OddLayer):
+class _Layer(LenientLayer):
     compile_config: Raw = ABSENT
 
 
@@ -130,8 +130,8 @@ class _Node(Struct, gc=False, forbid_unknown_fields=True):
     kwargs: dict[str, None]
 
 
-_LAYER, _MODEL, _ODD_MODEL = Decoder(RawLayer), Decoder(RawModel), Decoder(OddModel)
-_ODD_LAYER = Decoder(OddLayer)
+_LAYER, _MODEL, _LENIENT_MODEL = Decoder(RawLayer), Decoder(RawModel), Decoder(LenientModel)
+_LENIENT_LAYER = Decoder(LenientLayer)
 _LAYER_DOCUMENT, _MODEL_DOCUMENT = Decoder(_Layer), Decoder(_Model)
 _ITEMS, _NODES = Decoder(list[Raw]), Decoder(tuple[_Node])
 
@@ -161,12 +161,12 @@ def _layer(document: _Layer, config: Raw) -> RawLayer:
 
 def parse_layer(raw: bytes | Raw) -> RawLayer | None:
     """A layer of its JSON; None where that is no object. Raises NotJSON."""
-    return _decode(_LAYER, raw) or _decode(_ODD_LAYER, raw)
+    return _decode(_LAYER, raw) or _decode(_LENIENT_LAYER, raw)
 
 
 def parse_model(raw: Raw) -> RawModel | None:
     """The config of a model of its JSON; None where that is no object. Raises NotJSON."""
-    return _decode(_MODEL, raw) or _decode(_ODD_MODEL, raw)
+    return _decode(_MODEL, raw) or _decode(_LENIENT_MODEL, raw)
 
 
 def parse_layers(model: RawModel) -> list[RawLayer | Raw]:

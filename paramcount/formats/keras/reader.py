@@ -13,7 +13,7 @@ from paramcount.formats.keras.leaf import LEAVES, KerasClass, is_cacheable, read
 from paramcount.formats.keras.nodes import Nodes, is_shape, layers_in_use, reorder
 from paramcount.formats.keras.raw import (
     ABSENT,
-    OddModel,
+    LenientModel,
     RawDocument,
     RawLayer,
     RawModel,
@@ -145,7 +145,7 @@ class KerasReader:
         if item.config is ABSENT:
             return RawModel()
         if keras_class.name == "Sequential" and bytes(item.config)[:1] == b"[":
-            return OddModel(layers=item.config)  # as Keras 1 wrote it
+            return LenientModel(layers=item.config)  # as Keras 1 wrote it
         return parse_model(item.config)
 
     def _is_model(self, keras_class: KerasClass, config: RawModel) -> bool:

@@ -88,7 +88,9 @@ def from_optimizer(compiled: Any, totals: Totals) -> tuple[ReportWarning, ...]:
     slots, more = _SLOTS[kind]
     each = slots + sum(bool(config.get(name)) for name in (*more, "use_ema", "gradient_accumulation_steps"))
     # iteration; the learning rate, unless it follows a schedule; Nadam's product
-    own = 1 + (not isinstance(config.get("learning_rate"), Mapping)) + (kind == "Nadam")
-    number = each * totals.trainable + own
-    detail = f"{kind} keeps {number:,} variables ({each} × {totals.trainable:,} + {own}), which are not in the total"
+    scalars = 1 + (not isinstance(config.get("learning_rate"), Mapping)) + (kind == "Nadam")
+    number = each * totals.trainable + scalars
+    detail = (
+        f"{kind} keeps {number:,} variables ({each} × {totals.trainable:,} + {scalars}), which are not in the total"
+    )
     return (ReportWarning("optimizer", "", detail),)

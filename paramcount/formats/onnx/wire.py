@@ -71,12 +71,12 @@ class Wire:
     def integers(self, field: Field) -> Iterator[int]:
         """Yield the 64-bit integers of a repeated field: one, or several if it is packed."""
         if not field.end:
-            yield _signed(field.value)
+            yield _to_signed(field.value)
         offset = field.value if field.end else 0
         while offset < field.end:
             self._count_field()
             value, offset = self._varint(offset, field.end)
-            yield _signed(value)
+            yield _to_signed(value)
 
     def text(self, field: Field) -> str:
         """Return the string in a field."""
@@ -121,5 +121,5 @@ class Wire:
         raise InvalidDocument(f"is no ONNX file: a message ends at byte {end:,}, within one of its fields", code="wire")
 
 
-def _signed(value: int) -> int:
+def _to_signed(value: int) -> int:
     return value - (1 << 64) if value >= 1 << 63 else value

@@ -143,7 +143,7 @@ def _weight(tensors: Tensors, tensor: Tensor, prefix: str, bits: int | None) -> 
     return None
 
 
-def _compressed(tensors: Tensors, tensor: Tensor, prefix: str, bits: int | None) -> Packing | None:
+def _compressed_weight(tensors: Tensors, tensor: Tensor, prefix: str, bits: int | None) -> Packing | None:
     """compressed-tensors: 32/bits values of a row in an I32, the last of a row padded; or two 4-bit floats in a U8."""
     scale = tensors.get(f"{prefix}weight_scale")
     if scale is None:
@@ -167,7 +167,7 @@ def _blocks(tensors: Tensors, tensor: Tensor, prefix: str, _: int | None) -> Pac
     return Packing("mxfp4", 2 * tensor.size, (f"{prefix}_scales",))
 
 
-def _scaled(tensors: Tensors, tensor: Tensor, prefix: str, _: int | None) -> Packing | None:
+def _scaled_weight(tensors: Tensors, tensor: Tensor, prefix: str, _: int | None) -> Packing | None:
     """8-bit floats or integers with scales beside them, one value an element; ModelOpt's NVFP4 holds two in a U8."""
     eight = tensor.dtype in _EIGHT_BIT_DTYPES
     if not eight and tensor.dtype != "U8":
@@ -188,9 +188,9 @@ _Detect = Callable[[Tensors, Tensor, str, int | None], Packing | None]
 
 _SCHEMES: Mapping[str, _Detect] = {
     "qweight": _qweight,
-    "weight_packed": _compressed,
+    "weight_packed": _compressed_weight,
     "_blocks": _blocks,
     "weight": _weight,
-    "": _scaled,
+    "": _scaled_weight,
 }
 """By the ending of a packed weight's name; the first that recognises a weight counts."""

@@ -21,7 +21,7 @@ from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import LAYERS, LayerType
 
-_OWN_NOTHING = known.ASSEMBLED | known.WRAPPERS | known.ADAPTERS | known.COMPOSITES
+_CONTAINERS = known.ASSEMBLED | known.WRAPPERS | known.ADAPTERS | known.COMPOSITES
 _MAX_NAMED_CLASSES = 20
 """The most classes that one warning names."""
 _MAX_ARGUMENTS_CHARS = 10_000
@@ -67,7 +67,7 @@ class TorchReader:
             )
         if name in known.WEIGHTED:
             self._note("hidden_buffers", name, path)
-        if name in _OWN_NOTHING or (name in known.WEIGHTED and layer.children):
+        if name in _CONTAINERS or (name in known.WEIGHTED and layer.children):
             return layer
         if name == "MultiheadAttention" and (tensors := _attention(module)):
             if parent not in known.TRANSFORMER_LAYERS:
@@ -78,7 +78,7 @@ class TorchReader:
             if not any(problem.code == "required" for problem in kind.signature.problems(config, "")):
                 if not layer.children and kind.name == f"torch.{name}":
                     return layer._replace(config=config)
-                return layer._replace(tensors=self.own_tensors(kind, config, module))
+                return layer._replace(tensors=self.formula_tensors(kind, config, module))
         self._note_hidden(name or module.text[0].split()[0][:60], path)
         return layer
 
@@ -91,7 +91,7 @@ class TorchReader:
         elif (ownership := self._ownerships.get(name, "parameters")) != "nothing":
             self._note(f"hidden_{ownership}", name, path)
 
-    def own_tensors(self, kind: LayerType, config: dict[str, Any], module: Module) -> tuple[Tensor, ...]:
+    def formula_tensors(self, kind: LayerType, config: dict[str, Any], module: Module) -> tuple[Tensor, ...]:
         """Return the tensors that a formula yields, without those of the module's printed children."""
         children = {child.name for child in module.children}
         known_config = {name: config[name] for name in config if name in kind.signature.arguments}
@@ -111,7 +111,7 @@ class TorchReader:
     def _parametrized_layer(self, layer: Layer, module: Module, path: str, kind: LayerType) -> Layer:
         """Return a module whose class torch.nn.utils.parametrize made, as a layer."""
         config = named_arguments(kind, module)
-        result = parametrize(layer, module, {t.name: t for t in self.own_tensors(kind, config, module)})
+        result = parametrize(layer, module, {t.name: t for t in self.formula_tensors(kind, config, module)})
         for holder in module.children:
             for item in holder.children:
                 for parametrization in item.children:
@@ -160,7 +160,7 @@ def find_formula(name: str) -> LayerType | None:
 
 def is_torch(name: str) -> bool:
     """Return whether torch has a class of that name, which this reader knows."""
-    return name in _OWN_NOTHING or name in known.LAZY or name in known.PACKED or f"torch.{name}" in LAYERS
+    return name in _CONTAINERS or name in known.LAZY or name in known.PACKED or f"torch.{name}" in LAYERS
 
 
 def _types(root: Module) -> Iterable[str]:

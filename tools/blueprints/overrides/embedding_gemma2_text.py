@@ -1,7 +1,7 @@
 """EmbeddingGemma 2's text model: layers with attention heads of their own."""
 
 from tools.blueprints.overrides.changes import Override
-from tools.blueprints.overrides.layer_configs import DEFAULTS, SMALL, Attention, proofs, refused
+from tools.blueprints.overrides.layer_configs import DEFAULTS, SMALL, Attention, list_refused, proofs
 
 _FULL_HEADS = "num_key_value_heads if layer_types[i] == 'sliding_attention' else num_global_key_value_heads"
 
@@ -12,6 +12,6 @@ OVERRIDE = Override(
     ),
     classes={"EmbeddingGemma2TextModel": Attention("", "", _FULL_HEADS).changes()},
     proofs=(*proofs(shared=False), SMALL | {"num_global_key_value_heads": 4, "sliding_window_pattern": 2}),
-    refused=refused(),
+    refused=list_refused(),
     defaults=DEFAULTS,
 )

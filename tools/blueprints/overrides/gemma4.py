@@ -1,7 +1,7 @@
 """Gemma 4: layers of its text model with attention heads of their own."""
 
 from tools.blueprints.overrides.changes import Override
-from tools.blueprints.overrides.layer_configs import DEFAULTS, GEMMA4_REASON, gemma4, proofs, refused, within
+from tools.blueprints.overrides.layer_configs import DEFAULTS, GEMMA4_REASON, gemma4, list_refused, proofs, within
 
 _TEXT = "text_config"
 
@@ -12,6 +12,6 @@ OVERRIDE = Override(
         "Gemma4Model": gemma4("language_model.", f"{_TEXT}.").changes(),
     },
     proofs=within(_TEXT, proofs()),
-    refused=within(_TEXT, refused()),
+    refused=within(_TEXT, list_refused()),
     defaults={f"{_TEXT}.{name}": value for name, value in DEFAULTS.items()},
 )

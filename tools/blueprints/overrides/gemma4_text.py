@@ -1,7 +1,7 @@
 """Gemma 4's text model: layers with attention heads of their own."""
 
 from tools.blueprints.overrides.changes import Override
-from tools.blueprints.overrides.layer_configs import DEFAULTS, GEMMA4_REASON, gemma4, proofs, refused
+from tools.blueprints.overrides.layer_configs import DEFAULTS, GEMMA4_REASON, gemma4, list_refused, proofs
 
 OVERRIDE = Override(
     reason=GEMMA4_REASON,
@@ -10,6 +10,6 @@ OVERRIDE = Override(
         "Gemma4TextModel": gemma4("", "").changes(),
     },
     proofs=proofs(),
-    refused=refused(),
+    refused=list_refused(),
     defaults=DEFAULTS,
 )

@@ -1,7 +1,7 @@
 """Gemma 4's unified text model: layers with attention heads of their own."""
 
 from tools.blueprints.overrides.changes import Append, Override, SetFields, Wrap
-from tools.blueprints.overrides.layer_configs import DEFAULTS, GEMMA4_REASON, SMALL, gemma4, proofs, refused
+from tools.blueprints.overrides.layer_configs import DEFAULTS, GEMMA4_REASON, SMALL, gemma4, list_refused, proofs
 
 _HEAD = "lm_head.weight [vocab_size; hidden_size]"
 
@@ -26,6 +26,6 @@ OVERRIDE = Override(
         "Gemma4UnifiedTextModel": gemma4("", "").changes(),
     },
     proofs=(*proofs(), SMALL | {"tie_word_embeddings": False}),
-    refused=refused(),
+    refused=list_refused(),
     defaults=DEFAULTS,
 )

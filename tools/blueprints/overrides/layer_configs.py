@@ -121,7 +121,7 @@ def _indices(layer_type: str) -> list[str]:
     return [str(index) for index, other in enumerate(_ALTERNATING) if other == layer_type]
 
 
-def refused() -> tuple[Config, ...]:
+def list_refused() -> tuple[Config, ...]:
     """Return configs that nothing proves: layers that state another field, or no integer."""
     layers: tuple[Config, ...] = ({"1": {"intermediate_size": 24}}, {"1": {"head_dim": "8"}}, {"1": {"skip": ["mlp"]}})
     return tuple(SMALL | {PER_LAYER_CONFIG: one} for one in layers)

@@ -64,7 +64,7 @@ def _clauses(families: Mapping[str, Any]) -> Iterator[str]:
                 yield from record[section]
 
 
-def _emitted() -> set[str]:
+def _list_emitted() -> set[str]:
     """The functions that the compiler can write: of terms that it knows the value of, and of what it assumes."""
     unary: list[Term] = [(tag, *OPERANDS.get(tag, (NUMBER,))) for tag in UNARY]
     binary: list[Term] = [(tag, *OPERANDS.get(tag, (NUMBER, NUMBER))) for tag in BINARY if tag not in INFIX]
@@ -75,20 +75,20 @@ def _emitted() -> set[str]:
     return _functions_in([*map(text, terms), *assumed])
 
 
-def _overriding() -> set[str]:
+def _list_overriding() -> set[str]:
     """The functions that stand in what overrides put in place of what was learned."""
     learned = set(_clauses(LEARNED_FAMILIES))
     return _functions_in(set(_clauses({kind: SHIPPED[kind] for kind in OVERRIDES})) - learned)
 
 
 def test_every_function_is_emitted_or_used_by_an_override() -> None:
-    assert _overriding() - _emitted() == {"own", "overridden", "times", "letter"}
-    assert FUNCTIONS.keys() == _emitted() | _overriding()
+    assert _list_overriding() - _list_emitted() == {"own", "overridden", "times", "letter"}
+    assert FUNCTIONS.keys() == _list_emitted() | _list_overriding()
 
 
 def test_what_was_learned_calls_emitted_functions_only() -> None:
     learned = SHIPPED | LEARNED_FAMILIES
-    assert _functions_in(_clauses(learned)) <= _emitted()
+    assert _functions_in(_clauses(learned)) <= _list_emitted()
 
 
 @pytest.mark.parametrize("model_type", sorted(OVERRIDES))
@@ -131,7 +131,7 @@ FAMILY: dict[str, Any] = {
 }
 
 
-def _changed(change: Change, name: str = "Base") -> dict[str, Any]:
+def _apply(change: Change, name: str = "Base") -> dict[str, Any]:
     override = Override("because", {name: (change,)}, ({},), ({},), {"depth": None})
     family = apply(override, FAMILY)
     assert family["defaults"] == {"width": 8, "depth": None}
@@ -154,7 +154,7 @@ def _changed(change: Change, name: str = "Base") -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_a_change_changes_its_section_only(change: Change, section: str, clauses: Any) -> None:
-    record = _changed(change)
+    record = _apply(change)
     assert record == FAMILY["classes"]["Base"] | {section: clauses}
 
 
@@ -172,14 +172,14 @@ def test_a_change_changes_its_section_only(change: Change, section: str, clauses
 )
 def test_a_change_of_nothing_is_stale(change: Change) -> None:
     with pytest.raises(StaleOverride, match="Base: "):
-        _changed(change)
+        _apply(change)
 
 
 def test_a_wrapping_class_takes_the_record_of_the_class_within() -> None:
     base = FAMILY["classes"]["Base"]
-    assert _changed(Wrap("Base", "m."), "Headed") == base | {"tensors": [f"m.{clause}" for clause in base["tensors"]]}
+    assert _apply(Wrap("Base", "m."), "Headed") == base | {"tensors": [f"m.{clause}" for clause in base["tensors"]]}
 
 
 def test_an_override_of_a_class_that_was_not_learned_is_stale() -> None:
     with pytest.raises(StaleOverride, match="Gone"):
-        _changed(Append("rules", ("width = 2",)), "Gone")
+        _apply(Append("rules", ("width = 2",)), "Gone")
