@@ -1,4 +1,4 @@
-"""Real ResNet-50s, row by row, against what Keras and torchvision say of them (tools/oracle/golden_reports.py)."""
+"""Real ResNet-50s, row by row, against the numbers of Keras and torchvision (tools/oracle/golden_reports.py)."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def _tensors(row: Row, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def test_torchvision_resnet50() -> None:
     text = (ROOT / "examples/resnet50-torch.txt").read_text()
     report = count(read(text, detect(text)))
-    found = dict(_tensors(report.root))
-    assert {name: shape for name, (role, shape) in found.items() if role == "weight"} == TORCH["parameters"]
-    assert {name: shape for name, (role, shape) in found.items() if role == "buffer"} == TORCH["buffers"]
+    tensors = dict(_tensors(report.root))
+    assert {name: shape for name, (role, shape) in tensors.items() if role == "weight"} == TORCH["parameters"]
+    assert {name: shape for name, (role, shape) in tensors.items() if role == "buffer"} == TORCH["buffers"]
     assert report.exact
     assert report.root.totals.trainable == 25_557_032

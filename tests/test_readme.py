@@ -1,4 +1,4 @@
-"""What the README shows is what one gets: its commands are run, its answers compared."""
+"""The README's commands are run, and their output is compared with what it shows."""
 
 from __future__ import annotations
 

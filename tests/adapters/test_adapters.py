@@ -101,8 +101,8 @@ def test_a_document_of_tensors() -> None:
     assert count_totals(MANIFEST, adapter | {"bias": "all"}) == (trained + 16, base + trained)
 
 
-def test_what_shapes_do_not_tell_makes_a_count_inexact() -> None:
-    """up.weight has no bias: of an embedding, DoRA's magnitudes would be others."""
+def test_a_count_is_inexact_where_a_layer_type_is_unknown() -> None:
+    """up.weight has no bias, so it may be an embedding, for which DoRA has other magnitudes."""
     report = count_adapted(MANIFEST, {"peft_type": "LORA", "r": 2, "use_dora": True, "target_modules": ["up"]})
     assert not report.exact
     assert [warning.path for warning in report.warnings if not warning.exact] == ["blocks.0-1.up"]
@@ -119,7 +119,7 @@ def test_a_printed_model() -> None:
 
 
 def test_a_printed_model_of_transformers() -> None:
-    """Its class tells the default targets, and which module is the head that all-linear leaves out."""
+    """The class determines the default targets, and the head that all-linear leaves out."""
     text = """\
 LlamaForCausalLM(
   (model): LlamaModel(

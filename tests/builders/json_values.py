@@ -1,4 +1,4 @@
-"""Documents with any JSON in any place, for Hypothesis."""
+"""Documents in which any value is replaced by any JSON, for Hypothesis."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ JSON = st.recursive(
 )
 
 
-def paths(item: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def list_paths(item: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the path of a value, and of every value inside it, as keys and indices."""
     inner = item.items() if isinstance(item, dict) else enumerate(item) if isinstance(item, list) else ()
-    return [at, *(path for key, value in inner for path in paths(value, (*at, key)))]
+    return [path, *(nested for key, value in inner for nested in list_paths(value, (*path, key)))]
 
 
 @st.composite
 def altered(draw: st.DrawFn, payloads: list[Any]) -> Any:
-    """One of the documents, with any JSON in any place."""
+    """Draw one of the documents, with one value replaced by any JSON."""
     payload = json.loads(json.dumps(draw(st.sampled_from(payloads))))
-    *way, last = draw(st.sampled_from(paths(payload)[1:]))
+    *way, last = draw(st.sampled_from(list_paths(payload)[1:]))
     container = payload
     for step in way:
         container = container[step]

@@ -10,18 +10,19 @@ from paramcount.model.dtypes import DTYPES
 
 
 def header(**tensors: str) -> dict[str, Any]:
-    """w="F32 2x3" as its entry; a dot in a name is written __."""
-    found, at = {}, 0
+    """Return a header: w="F32 2x3" is a tensor of 2 x 3 floats; a dot in a name is written __."""
+    entries, start = {}, 0
     for name, text in tensors.items():
         dtype, _, sizes = text.partition(" ")
         shape = [int(size) for size in sizes.split("x") if size]
         size = int(list(accumulate(shape, int.__mul__, initial=1))[-1] * DTYPES[dtype] // 8)
-        found[name.replace("__", ".")] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + size]}
-        at += size
-    return found
+        entries[name.replace("__", ".")] = {"dtype": dtype, "shape": shape, "data_offsets": [start, start + size]}
+        start += size
+    return entries
 
 
 def in_bytes(text: str | dict[str, Any], claimed: int | None = None, data: bytes = b"") -> bytes:
+    """Return the bytes of a file: the header's length, or the claimed one, the header, and the data."""
     raw = (text if isinstance(text, str) else json.dumps(text)).encode()
     return (len(raw) if claimed is None else claimed).to_bytes(8, "little") + raw + data
 

@@ -1,4 +1,4 @@
-"""The command line, run in this process, and the files that it is given."""
+"""The command line, run in this process, and the files that it reads."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ Run = Callable[..., Ran]
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a command, as typed; `given` is its standard input."""
+    """Return a function that runs a command, as typed; `stdin` is its standard input."""
 
     monkeypatch.setenv("COLUMNS", "120")
 
-    def ran(*arguments: str, given: bytes = b"") -> Ran:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+    def ran(*arguments: str, stdin: bytes = b"") -> Ran:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         try:
             status = main(arguments)
         except SystemExit as end:  # of argparse
             status = int(end.code or 0)
-        told = capsys.readouterr()
-        return Ran(status, told.out, told.err)
+        captured = capsys.readouterr()
+        return Ran(status, captured.out, captured.err)
 
     return ran
 

@@ -31,27 +31,27 @@ def lines(tmp_path: Path) -> str:
 
 def test_a_line_a_model(run: Run, lines: str, model: str) -> None:
     ran = run("batch", lines, model, "/absent")
-    told = [json.loads(line) for line in ran.out.splitlines()]
+    results = [json.loads(line) for line in ran.out.splitlines()]
     assert ran.status == 2
     assert not ran.err
-    assert [(line["file"], line.get("line"), line.get("id"), line.get("status")) for line in told] == [
+    assert [(line["file"], line.get("line"), line.get("id"), line.get("status")) for line in results] == [
         (lines, 1, "one", None), (lines, 2, None, 400), (lines, 4, 3, 422), (lines, 5, None, None),
         (model, None, None, None), ("/absent", None, None, 422),
     ]  # fmt: skip
-    assert told[0]["totals"]["total"] == 16
-    assert told[2]["errors"][0]["pointer"] == "/architecture/layers/0/type"
-    assert told[5]["errors"][0]["detail"] == "No such file or directory"
+    assert results[0]["totals"]["total"] == 16
+    assert results[2]["errors"][0]["pointer"] == "/architecture/layers/0/type"
+    assert results[5]["errors"][0]["detail"] == "No such file or directory"
 
 
 def test_options_are_what_an_envelope_does_not_state(run: Run, lines: str, model: str) -> None:
     ran = run("batch", lines, model, "--freeze", "*", "--detail", "layers")
-    told = [json.loads(line) for line in ran.out.splitlines()]
-    assert [line["totals"]["frozen"] for line in told if "totals" in line] == [16, 4, 21]
-    assert [len(line["layers"]) for line in told if "totals" in line] == [0, 1, 2]
+    results = [json.loads(line) for line in ran.out.splitlines()]
+    assert [line["totals"]["frozen"] for line in results if "totals" in line] == [16, 4, 21]
+    assert [len(line["layers"]) for line in results if "totals" in line] == [0, 1, 2]
 
 
 def test_standard_input(run: Run) -> None:
-    ran = run("batch", "-", "--as", "text", given=LINES[0].encode())
+    ran = run("batch", "-", "--as", "text", stdin=LINES[0].encode())
     assert ran.status == 0
     assert ran.out.splitlines()[1].split() == ["16", "16", "0", "-:1"]
 
@@ -69,13 +69,13 @@ def test_text_and_csv(run: Run, lines: str, tmp_path: Path) -> None:
 
 
 def test_checks(run: Run, model: str) -> None:
-    ran = run("batch", model, "-", "--max-total", "20", "--detail", "totals", given=LINES[0].encode())
+    ran = run("batch", model, "-", "--max-total", "20", "--detail", "totals", stdin=LINES[0].encode())
     assert ran.status == 1
     assert ran.err == f"paramcount: {model}: 21 parameters are there, more than the 20 of --max-total\n"
     assert len(ran.out.splitlines()) == 2
 
 
-def test_an_option_that_is_wrong_is_told_once(run: Run, lines: str) -> None:
+def test_a_wrong_option_is_reported_once(run: Run, lines: str) -> None:
     ran = run("batch", lines, "--depth", "0")
     assert ran.status == 2
     assert ran.err == "paramcount: --depth: must be at least 1\n"
@@ -84,6 +84,6 @@ def test_an_option_that_is_wrong_is_told_once(run: Run, lines: str) -> None:
 
 def test_a_line_that_is_too_long(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARAMCOUNT_MAX_BODY_BYTES", "1000")
-    given = f"{LINES[0]}\n{'x' * 200_000}\n{LINES[0]}".encode()
-    told = [json.loads(line) for line in run("batch", "-", given=given).out.splitlines()]
-    assert [line.get("status") for line in told] == [None, 422, None]
+    lines = f"{LINES[0]}\n{'x' * 200_000}\n{LINES[0]}".encode()
+    results = [json.loads(line) for line in run("batch", "-", stdin=lines).out.splitlines()]
+    assert [line.get("status") for line in results] == [None, 422, None]

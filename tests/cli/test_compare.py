@@ -25,11 +25,11 @@ def test_status_as_of_diff(run: Run, model: str) -> None:
 
 
 def test_of_a_file_with_standard_input(run: Run, model: str) -> None:
-    assert run("compare", model, "-", "--exit-code", given=Path(model).read_bytes()).status == 0
+    assert run("compare", model, "-", "--exit-code", stdin=Path(model).read_bytes()).status == 0
 
 
 def test_what_is_refused(run: Run, model: str) -> None:
-    for arguments, says in (
+    for arguments, message in (
         (["-", "-"], "not both"),
         ([model], "AFTER"),
         ([model, "/absent"], "/absent: No such file"),
@@ -38,7 +38,7 @@ def test_what_is_refused(run: Run, model: str) -> None:
     ):
         ran = run("compare", *arguments)
         assert ran.status == 2
-        assert says in ran.err
+        assert message in ran.err
         assert not ran.out
 
 
@@ -50,7 +50,7 @@ def test_as_markdown(run: Run, model: str) -> None:
 
 
 def test_exact(run: Run, tmp_path: Path, model: str) -> None:
-    odd = tmp_path / "odd.json"
-    odd.write_text('{"framework": "keras", "input_shape": [3], "layers": [{"type": "Mystery"}]}')
-    assert run("compare", model, str(odd), "--unknown", "report", "--exact").status == 1
+    unknown = tmp_path / "unknown.json"
+    unknown.write_text('{"framework": "keras", "input_shape": [3], "layers": [{"type": "Mystery"}]}')
+    assert run("compare", model, str(unknown), "--unknown", "report", "--exact").status == 1
     assert run("compare", model, model, "--exact").status == 0

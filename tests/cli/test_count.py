@@ -1,4 +1,4 @@
-"""paramcount count: what it prints, and with which status it ends."""
+"""paramcount count: its output and its exit status."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def test_every_option_of_an_envelope(run: Run, model: str) -> None:
 
 def test_standard_input(run: Run, model: str) -> None:
     document = Path(model).read_bytes()
-    assert "kernel 3×4 + bias 4" in run("count", "-", given=document).out
-    assert "21" in run("count", "-", given=b"\xef\xbb\xbf" + document).out
-    assert "21" in run("count", "-", given=document.decode().encode("utf-16")).out
-    ran = run("count", "-", given=b"{}")
+    assert "kernel 3×4 + bias 4" in run("count", "-", stdin=document).out
+    assert "21" in run("count", "-", stdin=b"\xef\xbb\xbf" + document).out
+    assert "21" in run("count", "-", stdin=document.decode().encode("utf-16")).out
+    ran = run("count", "-", stdin=b"{}")
     assert ran.status == 2
     assert "standard input: is in no format" in ran.err
 
@@ -70,8 +70,8 @@ def test_the_files_of_a_checkpoint_are_one(tmp_path: Path, run: Run) -> None:
         path = tmp_path / f"model-0000{n}-of-00002.safetensors"
         path.write_bytes(header(f"layers.{n}.weight"))
         shards.append(str(path))
-    for given in (shards, [str(tmp_path)], [str(tmp_path / "*.safetensors")]):
-        assert run("count", *given, "--as", "json").json["totals"]["total"] == 12
+    for paths in (shards, [str(tmp_path)], [str(tmp_path / "*.safetensors")]):
+        assert run("count", *paths, "--as", "json").json["totals"]["total"] == 12
 
 
 def test_a_huge_file_is_read_no_further_than_its_header(tmp_path: Path, run: Run) -> None:
@@ -85,7 +85,7 @@ def test_a_huge_file_is_read_no_further_than_its_header(tmp_path: Path, run: Run
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (
             '{"input_shape": [3], "layers": [{"type": "Dens"}]}',
@@ -96,17 +96,17 @@ def test_a_huge_file_is_read_no_further_than_its_header(tmp_path: Path, run: Run
         ("", "in no format"),
     ],
 )
-def test_what_is_wrong_with_a_file(tmp_path: Path, run: Run, content: str, says: str) -> None:
+def test_what_is_wrong_with_a_file(tmp_path: Path, run: Run, content: str, message: str) -> None:
     (tmp_path / "model").write_text(content)
     ran = run("count", str(tmp_path / "model"))
     assert ran.status == 2
     assert f"paramcount: {tmp_path / 'model'}" in ran.err
-    assert says in ran.err
+    assert message in ran.err
     assert not ran.out
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["/absent"], "/absent: No such file or directory"),
         (["models.ndjson"], "for paramcount batch"),
@@ -125,10 +125,10 @@ def test_what_is_wrong_with_a_file(tmp_path: Path, run: Run, content: str, says:
         ([], "FILE"),
     ],
 )
-def test_what_is_refused(run: Run, arguments: list[str], says: str) -> None:
+def test_what_is_refused(run: Run, arguments: list[str], message: str) -> None:
     ran = run("count", *arguments)
     assert ran.status == 2
-    assert says in ran.err
+    assert message in ran.err
     assert not ran.out
 
 
@@ -153,13 +153,13 @@ def test_checks(run: Run, model: str, checks: list[str], status: int) -> None:
     assert "kernel 3×4 + bias 4" in ran.out
 
 
-def test_checks_of_what_is_not_wholly_seen(run: Run) -> None:
+def test_checks_of_an_inexact_count(run: Run) -> None:
     layers = [{"type": "Dense", "units": 4}, {"type": "Mystery", "name": "m"}]
     document = json.dumps({"framework": "keras", "input_shape": [3], "layers": layers}).encode()
-    ran = run("count", "-", "--unknown", "report", "--exact", given=document)
+    ran = run("count", "-", "--unknown", "report", "--exact", stdin=document)
     assert ran.status == 1
     assert '"Mystery" is no known layer' in ran.err
-    ran = run("count", "-", "--unknown", "report", "--max-total", "1M", given=document)
+    ran = run("count", "-", "--unknown", "report", "--max-total", "1M", stdin=document)
     assert ran.status == 0
     assert "only what could be seen" in ran.err
 
@@ -167,19 +167,19 @@ def test_checks_of_what_is_not_wholly_seen(run: Run) -> None:
 def test_colours() -> None:
     text = "Trainable  5\n"
     assert color_table(text, "always") == "\x1b[32mTrainable  5\x1b[0m\n"
-    assert color_table(text, "auto") == color_table(text, "never") == text  # nobody's terminal
+    assert color_table(text, "auto") == color_table(text, "never") == text  # stdout is no terminal
 
 
 @pytest.mark.parametrize(("variables", "colours"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
 def test_a_terminal_has_colours(variables: dict[str, str], colours: bool) -> None:
-    ours, theirs = pty.openpty()
+    terminal, child_end = pty.openpty()
     command = [sys.executable, "-m", "paramcount", "count", RESNET, "--detail", "totals"]
-    subprocess.run(command, stdout=theirs, check=True, env={"TERM": "xterm", **variables})
-    os.close(theirs)
-    told = os.read(ours, 10_000)
-    os.close(ours)
-    assert b"25,636,712" in told
-    assert (b"\x1b[" in told) == colours
+    subprocess.run(command, stdout=child_end, check=True, env={"TERM": "xterm", **variables})
+    os.close(child_end)
+    output = os.read(terminal, 10_000)
+    os.close(terminal)
+    assert b"25,636,712" in output
+    assert (b"\x1b[" in output) == colours
 
 
 def test_a_setting_bounds_what_is_counted(run: Run, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,10 +190,10 @@ def test_a_setting_bounds_what_is_counted(run: Run, model: str, monkeypatch: pyt
 
 
 def test_layers(run: Run) -> None:
-    told = run("layers").out
-    assert "keras.Dense" in told
-    assert "torch.Linear" in told
-    assert "lowrank.LowRankDense" in told
+    output = run("layers").out
+    assert "keras.Dense" in output
+    assert "torch.Linear" in output
+    assert "lowrank.LowRankDense" in output
 
 
 def test_as_a_command() -> None:
@@ -204,7 +204,7 @@ def test_as_a_command() -> None:
     assert ran.stderr.decode().count("\n") == 1
 
 
-def test_whoever_reads_may_stop() -> None:
+def test_a_reader_may_close_the_pipe() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "paramcount", "count", RESNET]
@@ -230,14 +230,14 @@ def test_an_adapter(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [('{"peft_type": "LORAX"}', "no method of PEFT"), ("[]", "is an object"), ("{", "JSON"), (None, "No such file")],
 )
-def test_no_adapter(run: Run, tmp_path: Path, text: str | None, told: str) -> None:
+def test_no_adapter(run: Run, tmp_path: Path, text: str | None, message: str) -> None:
     model, adapter = tmp_path / "config.json", tmp_path / "adapter.json"
     model.write_text(json.dumps({"architectures": ["LlamaForCausalLM"], "model_type": "llama"}))
     if text is not None:
         adapter.write_text(text)
     ran = run("count", str(model), "--adapter", str(adapter))
     assert ran.status == 2
-    assert told in ran.err
+    assert message in ran.err

@@ -1,4 +1,4 @@
-"""Files, folders and globs as payloads: what is read of them, and what they cannot be."""
+"""Files, folders and globs as documents, and files that are refused."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from tests.builders.safetensors import header, in_bytes
 KERAS = {"class_name": "Sequential", "config": {"name": "s", "layers": []}}
 
 
-def report(path: Path) -> Report:
-    found = open_source(str(path))
-    return count(read(found, detect(found)))
+def count_file(path: Path) -> Report:
+    source = open_source(str(path))
+    return count(read(source, detect(source)))
 
 
 def write(folder: Path, **files: Any) -> None:
@@ -37,8 +37,8 @@ def write(folder: Path, **files: Any) -> None:
 
 
 def shard(**tensors: str) -> bytes:
-    found = header(**tensors)
-    return in_bytes(found, data=bytes(max(entry["data_offsets"][1] for entry in found.values())))
+    entries = header(**tensors)
+    return in_bytes(entries, data=bytes(max(entry["data_offsets"][1] for entry in entries.values())))
 
 
 def gguf(name: str, **numbers: int) -> bytes:
@@ -105,8 +105,8 @@ def gguf(name: str, **numbers: int) -> bytes:
 )
 def test_counted(tmp_path: Path, files: dict[str, Any], opened: str, total: int, exact: bool) -> None:
     write(tmp_path, **files)
-    found = report(tmp_path / opened)
-    assert (found.root.totals.trainable, found.exact) == (total, exact)
+    report = count_file(tmp_path / opened)
+    assert (report.root.totals.trainable, report.exact) == (total, exact)
 
 
 def archive(name: str) -> Callable[[Path], None]:
@@ -143,7 +143,7 @@ def test_a_keras_archive_is_its_config(tmp_path: Path) -> None:
 def test_refused(tmp_path: Path, files: dict[str, Any], opened: str, detail: str) -> None:
     write(tmp_path, **files)
     with pytest.raises(Problems) as refused:
-        report(tmp_path / opened)
+        count_file(tmp_path / opened)
     assert any(detail in problem.detail for problem in refused.value.problems), refused.value.problems
 
 
@@ -165,11 +165,11 @@ def test_of_a_large_file_only_the_header_is_read(tmp_path: Path) -> None:
     with (tmp_path / "m.safetensors").open("wb") as file:
         file.write(in_bytes(large))
         file.truncate(len(in_bytes(large)) + 4 * 10**11)
-    assert report(tmp_path / "m.safetensors").root.totals.trainable == 10**11
+    assert count_file(tmp_path / "m.safetensors").root.totals.trainable == 10**11
 
 
 @pytest.mark.parametrize(
-    ("raw", "found"), [(b'{"a": 1}', {"a": 1}), (b"Linear()", "Linear()"), (b"GGUF\xff", b"GGUF\xff")]
+    ("raw", "value"), [(b'{"a": 1}', {"a": 1}), (b"Linear()", "Linear()"), (b"GGUF\xff", b"GGUF\xff")]
 )
-def test_what_bytes_hold(raw: bytes, found: object) -> None:
-    assert recognize(raw).value == found
+def test_what_bytes_hold(raw: bytes, value: object) -> None:
+    assert recognize(raw).value == value

@@ -1,4 +1,4 @@
-"""gguf: files made byte by byte, good, bad, cut off at every byte, in both byte orders."""
+"""gguf: files made byte by byte, valid, invalid and truncated at every byte, in both byte orders."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from paramcount.schema.registry import FORMATS
 from tests.builders.gguf import Q4_0, Q4_K, Writer, full
 
 
-def report(payload: Any) -> Report:
+def count_document(payload: Any) -> Report:
     return count(read(payload, FORMATS["gguf"]))
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("version", [2, 3])
 def test_a_file(order: str, version: int) -> None:
-    found = report(full(order, version).bytes())
-    totals = found.root.totals
+    report = count_document(full(order, version).bytes())
+    totals = report.root.totals
     # 64·3 + 1 train; the quantised ones, 2·(32·2), do not; 5 integers. Q4_0: 18 bytes for 32.
     assert (totals.trainable, totals.frozen, totals.buffers) == (193, 128, 5)
     assert (totals.bytes, totals.buffer_bytes) == (192 * 4 + 1 * 2 + 4 * 18, 20)
-    assert (found.root.name, found.convention, found.exact) == ("little", "stored", True)
-    assert found.weights_by_dtype == {"F32": 192, "F16": 1, "Q4_0": 128}
-    rows = {row.path: row for row in found.root.children}
+    assert (report.root.name, report.convention, report.exact) == ("little", "stored", True)
+    assert report.weights_by_dtype == {"F32": 192, "F16": 1, "Q4_0": 128}
+    rows = {row.path: row for row in report.root.children}
     assert rows["blk"].children[0].name == "0-1"
     assert rows["token_embd"].tensors == (Tensor("weight", (3, 64), "weight", "F32"),)
 
@@ -85,7 +85,7 @@ def test_cut_off_at_every_byte() -> None:
 )
 def test_refused(payload: Any, detail: str) -> None:
     with pytest.raises(Problems) as refused:
-        report(payload)
+        count_document(payload)
     assert any(detail in problem.detail for problem in refused.value.problems), refused.value.problems
 
 
@@ -101,21 +101,21 @@ def test_refused(payload: Any, detail: str) -> None:
     ],
 )
 def test_notices(payload: bytes, code: str, exact: bool) -> None:
-    found = report(payload)
-    assert code in [warning.code for warning in found.warnings]
-    assert found.exact is exact
+    report = count_document(payload)
+    assert code in [warning.code for warning in report.warnings]
+    assert report.exact is exact
 
 
 def test_a_split_model_is_one() -> None:
     files = {
         str(number): Writer().number("split.count", 2).tensor(f"blk.{number}.w", (7,)).bytes() for number in range(2)
     }
-    found = report(files)
-    assert (found.root.totals.trainable, found.exact) == (14, True)
+    report = count_document(files)
+    assert (report.root.totals.trainable, report.exact) == (14, True)
     assert detect(files).name == "gguf"
 
 
 def test_computed_tensors_are_buffers() -> None:
-    found = report(Writer().tensor("rope_freqs.weight", (8,)).tensor("w", (1,), at=32).bytes())
-    assert (found.root.totals.trainable, found.root.totals.buffers) == (1, 8)
+    report = count_document(Writer().tensor("rope_freqs.weight", (8,)).tensor("w", (1,), at=32).bytes())
+    assert (report.root.totals.trainable, report.root.totals.buffers) == (1, 8)
     assert detect(Writer().bytes()).name == "gguf"

@@ -1,4 +1,4 @@
-"""onnx: models made byte by byte, good, bad and cut off; what is a weight and what is none."""
+"""onnx: models made byte by byte, valid, invalid and truncated; which tensors are weights."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.builders.onnx import (
 )
 
 
-def report(payload: Any) -> Report:
+def count_document(payload: Any) -> Report:
     return count(read(payload, FORMATS["onnx"]))
 
 
@@ -66,7 +66,7 @@ VALUE = message(5, message(1, "value"), message(5, tensor("", 3, 4)))
         # Quantised weights do not train.
         (model(node("DequantizeLinear", *"wsz"), init("w", 9, kind=INT8), init("s"), init("z", kind=INT8)), 0, 9, 2),
         (model(node("MatMulNBits", *"xws"), init("w", 4, 8, kind=UINT8), init("s", 4)), 0, 32, 4),
-        # Graphs in attributes, of nodes and of functions; a subgraph uses what stands outside.
+        # Graphs in attributes, of nodes and of functions; a subgraph uses tensors of the graph around it.
         (model(IF, init("w", 2)), 14, 0, 0),
         (model(init("w", 2), more=message(25, message(1, "f"), message(7, IF[2:]))), 14, 0, 0),
         (
@@ -84,13 +84,13 @@ VALUE = message(5, message(1, "value"), message(5, tensor("", 3, 4)))
     ],
 )
 def test_totals(payload: bytes, trainable: int, frozen: int, buffers: int) -> None:
-    found = report(payload)
-    assert (found.root.totals.trainable, found.root.totals.frozen, found.root.totals.buffers) == (
+    report = count_document(payload)
+    assert (report.root.totals.trainable, report.root.totals.frozen, report.root.totals.buffers) == (
         trainable,
         frozen,
         buffers,
     )
-    assert (found.convention, found.exact) == ("stored", True)
+    assert (report.convention, report.exact) == ("stored", True)
 
 
 @pytest.mark.parametrize(
@@ -107,18 +107,18 @@ def test_totals(payload: bytes, trainable: int, frozen: int, buffers: int) -> No
     ],
 )
 def test_notices(graph: bytes, code: str, detail: str, exact: bool) -> None:
-    found = report(model(graph))
-    assert any(warning.code == code and detail in warning.detail for warning in found.warnings), found.warnings
-    assert found.exact is exact
+    report = count_document(model(graph))
+    assert any(warning.code == code and detail in warning.detail for warning in report.warnings), report.warnings
+    assert report.exact is exact
 
 
-def test_training_graphs_are_told_apart() -> None:
-    found = report(model(init("w", 3), more=message(20, message(2, init("w", 4), init("v", 5)))))
-    assert found.root.totals.trainable == 3
-    assert "training_info" in [warning.code for warning in found.warnings]
+def test_training_graphs_are_not_counted() -> None:
+    report = count_document(model(init("w", 3), more=message(20, message(2, init("w", 4), init("v", 5)))))
+    assert report.root.totals.trainable == 3
+    assert "training_info" in [warning.code for warning in report.warnings]
 
 
-def nested(depth: int) -> bytes:
+def nest_graphs(depth: int) -> bytes:
     graph = init("w", 1)
     for _ in range(depth):
         graph = node("If", attributes=message(5, message(6, graph)))
@@ -142,7 +142,7 @@ def nested(depth: int) -> bytes:
         (model(init("w", 2), init("w", 2)), "already"),
         (model(message(5, message(8, b"\xff"), number(2, 1))), "not UTF-8"),
         (model(message(5, number(8, 3), number(2, 1))), "a number stands where a name must"),
-        (model(nested(60)), "graphs in graphs"),
+        (model(nest_graphs(60)), "graphs in graphs"),
         (model() + b"\x0b", "what no message has"),
         (model() + b"\x02\x01a", "no number of a field"),
         (model() + b"\x08" + b"\xff" * 11, "no integer"),
@@ -156,15 +156,15 @@ def nested(depth: int) -> bytes:
 )
 def test_refused(payload: Any, detail: str) -> None:
     with pytest.raises(Problems) as refused:
-        report(payload)
+        count_document(payload)
     assert any(detail in problem.detail for problem in refused.value.problems), refused.value.problems
 
 
 def test_fields_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "_MAX_FIELDS", 1_000)
-    report(model(number(99, 1) * 300))
+    count_document(model(number(99, 1) * 300))
     with pytest.raises(Problems) as refused:
-        report(model(number(99, 1) * 1_000))
+        count_document(model(number(99, 1) * 1_000))
     assert [problem.detail for problem in refused.value.problems] == ["has more than 1,000 fields"]
 
 
@@ -172,7 +172,7 @@ def test_cut_off_at_every_byte() -> None:
     whole = model(IF, node("Constant", attributes=VALUE), init("w", 2, 3, more=message(9, bytes(24))))
     for length in range(len(whole)):
         with pytest.raises(Problems):
-            report(whole[:length])
+            count_document(whole[:length])
 
 
 @pytest.mark.parametrize("payload", [model(init("w", 2)), number(1, 9) + message(2, "pytorch") + model()])

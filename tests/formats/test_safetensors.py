@@ -1,4 +1,4 @@
-"""safetensors: headers as JSON, as bytes, of several shards; what no file may say; what packed weights stand for."""
+"""safetensors: headers as JSON, as bytes and of several shards; invalid files; packed weights."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from paramcount.schema.registry import FORMATS
 from tests.builders.safetensors import PACKED, header, in_bytes
 
 
-def report(payload: Any) -> Report:
+def count_document(payload: Any) -> Report:
     return count(read(payload, FORMATS["safetensors"]))
 
 
@@ -34,9 +34,9 @@ def entry(dtype: Any = "F32", shape: Any = (2,), start: Any = 0, end: Any = 8) -
     return {"dtype": dtype, "shape": shape if isinstance(shape, str) else list(shape), "data_offsets": [start, end]}
 
 
-def totals(found: Report) -> tuple[int, int, int, int]:
-    mine = found.root.totals
-    return mine.trainable, mine.frozen, mine.buffers, mine.bytes + mine.buffer_bytes
+def totals(report: Report) -> tuple[int, int, int, int]:
+    sums = report.root.totals
+    return sums.trainable, sums.frozen, sums.buffers, sums.bytes + sums.buffer_bytes
 
 
 @pytest.mark.parametrize(
@@ -68,17 +68,17 @@ def totals(found: Report) -> tuple[int, int, int, int]:
     ],
 )
 def test_totals(payload: Any, expected: tuple[int, int, int, int]) -> None:
-    found = report(payload)
-    assert (totals(found), found.convention, found.exact) == (expected, "stored", True)
+    report = count_document(payload)
+    assert (totals(report), report.convention, report.exact) == (expected, "stored", True)
     if "header" not in payload and "shards" not in payload:
-        assert totals(report(in_bytes(payload))) == expected
+        assert totals(count_document(in_bytes(payload))) == expected
         size = max((entry["data_offsets"][1] for name, entry in payload.items() if name != "__metadata__"), default=0)
-        assert totals(report(in_bytes(payload, data=bytes(size)))) == expected
+        assert totals(count_document(in_bytes(payload, data=bytes(size)))) == expected
 
 
 def test_an_alias_is_listed_and_not_counted() -> None:
     payload = {"__metadata__": {"head.w": "embed.w", "format": "pt"}, **header(embed__w="F32 2")}
-    embed, head = report(payload).root.children
+    embed, head = count_document(payload).root.children
     assert (embed.totals.trainable, head.totals.trainable, head.tensors[0].tied_to) == (2, 0, "embed.w")
 
 
@@ -134,12 +134,12 @@ def test_an_alias_is_listed_and_not_counted() -> None:
 )
 def test_refused(payload: Any, pointer: str, detail: str) -> None:
     with pytest.raises(Problems) as refused:
-        report(payload)
-    told = [(problem.pointer, problem.detail) for problem in refused.value.problems]
-    assert any(where == pointer and detail in what for where, what in told), told
+        count_document(payload)
+    problems = refused.value.problems
+    assert any(problem.pointer == pointer and detail in problem.detail for problem in problems), problems
     if isinstance(payload, dict) and not {"header", "shards"} & payload.keys():
         with pytest.raises(Problems) as in_a_file:
-            report(in_bytes(payload))
+            count_document(in_bytes(payload))
         assert [(problem.pointer, problem.code) for problem in in_a_file.value.problems] == [
             (problem.pointer, problem.code) for problem in refused.value.problems
         ]
@@ -174,7 +174,7 @@ def test_refused(payload: Any, pointer: str, detail: str) -> None:
 )
 def test_bytes_that_are_refused(payload: bytes, detail: str) -> None:
     with pytest.raises(Problems) as refused:
-        report(payload)
+        count_document(payload)
     assert any(detail in problem.detail for problem in refused.value.problems), refused.value.problems
 
 
@@ -182,9 +182,9 @@ def test_bytes_that_are_refused(payload: bytes, detail: str) -> None:
 def test_sound_headers_of_too_many_tensors(form: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (headers, header_problems):
         monkeypatch.setattr(module, "MAX_TENSORS", 2)
-    assert totals(report(form(header(v="F32 2", w="F32 3")))) == (5, 0, 0, 20)
+    assert totals(count_document(form(header(v="F32 2", w="F32 3")))) == (5, 0, 0, 20)
     with pytest.raises(Problems) as refused:
-        report(form(header(u="F32 ", v="F32 2", w="F32 3")))
+        count_document(form(header(u="F32 ", v="F32 2", w="F32 3")))
     assert [problem.detail for problem in refused.value.problems] == ["holds 3 tensors, where 2 are the most"]
 
 
@@ -304,12 +304,12 @@ def test_what_a_header_may_hold(raw: str, accepted: bool) -> None:
 def test_the_size_of_a_header_with_other_members_is_that_of_its_tensors() -> None:
     shard = {"__metadata__": {"shape": "2"}, "w": entry() | {"more": 1}}
     index = {"weight_map": {"w": "a"}, "metadata": {"total_size": 8}}
-    assert [warning.code for warning in report({"index": index, "shards": {"a": shard}}).warnings] == [
+    assert [warning.code for warning in count_document({"index": index, "shards": {"a": shard}}).warnings] == [
         "flags_not_stored"
     ]
 
 
-def test_a_truncated_file_says_how_much_of_it_is_needed() -> None:
+def test_a_truncated_file_is_refused_with_the_bytes_needed() -> None:
     whole = in_bytes(header(w="F32 2"))
     for length in range(len(whole)):
         with pytest.raises(Truncated) as refused:
@@ -361,31 +361,31 @@ def test_a_truncated_file_says_how_much_of_it_is_needed() -> None:
     ],
 )
 def test_notices(payload: Any, code: str, detail: str, exact: bool) -> None:
-    found = report(payload)
-    assert any(warning.code == code and detail in warning.detail for warning in found.warnings), found.warnings
-    assert found.exact is exact
+    report = count_document(payload)
+    assert any(warning.code == code and detail in warning.detail for warning in report.warnings), report.warnings
+    assert report.exact is exact
 
 
 @pytest.mark.parametrize("size", [8, 8.0, "8"])
-def test_a_declared_total_that_is_right_is_no_news(size: object) -> None:
+def test_a_declared_total_that_is_right_is_not_reported(size: object) -> None:
     index = {"weight_map": {"a": "1", "n": "1"}, "metadata": {"total_size": size, "total_parameters": 1}}
-    found = report({"index": index, "shards": {"1": header(a="F32 ", n="I32 ")}})
-    assert [warning.code for warning in found.warnings] == ["flags_not_stored"]
+    report = count_document({"index": index, "shards": {"1": header(a="F32 ", n="I32 ")}})
+    assert [warning.code for warning in report.warnings] == ["flags_not_stored"]
 
 
 @pytest.mark.parametrize("name", PACKED)
-def test_packed_weights_are_counted_as_stored_and_told_as_what_they_are(name: str) -> None:
-    found = report(PACKED[name])
+def test_packed_weights_are_counted_as_stored_with_a_warning_of_what_they_hold(name: str) -> None:
+    report = count_document(PACKED[name])
     elements = sum(int(list(accumulate(entry["shape"], int.__mul__, initial=1))[-1]) for entry in PACKED[name].values())
-    assert found.root.totals.trainable == 5
-    assert found.root.totals.frozen > 0
-    assert found.root.totals.trainable + found.root.totals.frozen + found.root.totals.buffers == elements
-    (warning,) = [warning for warning in found.warnings if warning.code == "packed"]
+    assert report.root.totals.trainable == 5
+    assert report.root.totals.frozen > 0
+    assert report.root.totals.trainable + report.root.totals.frozen + report.root.totals.buffers == elements
+    (warning,) = [warning for warning in report.warnings if warning.code == "packed"]
     assert warning.detail.startswith("stands for 2,053 parameters"), warning.detail
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "start"),
     [
         ({}, "stands for parameters that only the quantization_config can tell"),
         ({"quantization_config": {"config_groups": {"group_0": {"weights": {"num_bits": 4}}}}}, "stands for 2,048 "),
@@ -394,20 +394,20 @@ def test_packed_weights_are_counted_as_stored_and_told_as_what_they_are(name: st
         ({"quantization_config": {"bits": "4"}}, "stands for parameters that only"),
     ],
 )
-def test_compressed_tensors_needs_its_config(config: Any, said: str) -> None:
+def test_compressed_tensors_needs_its_config(config: Any, start: str) -> None:
     tensors = header(q__weight_packed="I32 32x8", q__weight_scale="BF16 32x1", q__weight_shape="I64 2")
-    found = report({"header": tensors, "config": config})
-    (warning,) = [warning for warning in found.warnings if warning.code == "packed"]
-    assert warning.detail.startswith(said), warning.detail
+    report = count_document({"header": tensors, "config": config})
+    (warning,) = [warning for warning in report.warnings if warning.code == "packed"]
+    assert warning.detail.startswith(start), warning.detail
 
 
 def test_mlx_needs_its_config() -> None:
     tensors = header(q__weight="U32 32x8", q__scales="F16 32x1", q__biases="F16 32x1")
-    (told,) = [n for n in report(tensors).warnings if n.code == "packed"]
-    assert "only the quantization_config can tell" in told.detail
+    (warning,) = [n for n in count_document(tensors).warnings if n.code == "packed"]
+    assert "only the quantization_config can tell" in warning.detail
     config = {"quantization": {"group_size": 64, "bits": 4}}
-    (told,) = [n for n in report({"header": tensors, "config": config}).warnings if n.code == "packed"]
-    assert told.detail.startswith("stands for 2,048 parameters: 256 elements of 1 MLX weights")
+    (warning,) = [n for n in count_document({"header": tensors, "config": config}).warnings if n.code == "packed"]
+    assert warning.detail.startswith("stands for 2,048 parameters: 256 elements of 1 MLX weights")
 
 
 @pytest.mark.parametrize(
@@ -421,7 +421,7 @@ def test_mlx_needs_its_config() -> None:
     ],
 )
 def test_what_only_looks_packed(tensors: Any) -> None:
-    assert "packed" not in [warning.code for warning in report(tensors).warnings]
+    assert "packed" not in [warning.code for warning in count_document(tensors).warnings]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""tensors: what named_parameters() and named_buffers() say, and what no model says."""
+"""tensors: documents of named_parameters() and named_buffers(), and invalid ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from paramcount.model.report import Report
 from paramcount.schema.registry import FORMATS
 
 
-def report(payload: Any) -> Report:
+def count_document(payload: Any) -> Report:
     return count(read(payload, FORMATS["tensors"]))
 
 
@@ -41,19 +41,19 @@ def tensor(*shape: int, dtype: str = "float32", **more: Any) -> dict[str, Any]:
     ],
 )
 def test_totals(payload: Any, trainable: int, frozen: int, buffers: int, size: int) -> None:
-    found = report(payload)
-    totals = found.root.totals
+    report = count_document(payload)
+    totals = report.root.totals
     assert (totals.trainable, totals.frozen, totals.buffers, totals.bytes) == (trainable, frozen, buffers, size)
-    assert (found.convention, found.exact) == ("torch", True)
+    assert (report.convention, report.exact) == ("torch", True)
 
 
-def test_a_tied_tensor_says_which_it_is() -> None:
+def test_a_tied_tensor_names_the_one_it_shares() -> None:
     payload = {"parameters": {"embed.w": tensor(6), "head.w": tensor(6)}, "tied": [["embed.w", "head.w"]]}
-    ties = {row.name: row.tensors[0].tied_to for row in report(payload).root.children}
+    ties = {row.name: row.tensors[0].tied_to for row in count_document(payload).root.children}
     assert ties == {"embed": "", "head": "embed.w"}
 
 
-def test_a_state_dict_tells_weights_from_buffers_by_unmistakable_names_only() -> None:
+def test_buffers_of_a_state_dict_are_recognised_by_unambiguous_names_only() -> None:
     payload = {
         "state_dict": {
             "bn.weight": tensor(4),
@@ -65,9 +65,9 @@ def test_a_state_dict_tells_weights_from_buffers_by_unmistakable_names_only() ->
         },
         "tied": [["bn.weight", "head.weight"]],
     }
-    found = report(payload)
-    assert (found.root.totals.trainable, found.root.totals.buffers, found.convention) == (11, 9, "stored")
-    assert [warning.code for warning in found.warnings] == ["flags_not_stored"]
+    report = count_document(payload)
+    assert (report.root.totals.trainable, report.root.totals.buffers, report.convention) == (11, 9, "stored")
+    assert [warning.code for warning in report.warnings] == ["flags_not_stored"]
 
 
 @pytest.mark.parametrize(
@@ -121,13 +121,13 @@ def test_a_state_dict_tells_weights_from_buffers_by_unmistakable_names_only() ->
 )
 def test_refused(payload: Any, pointer: str, detail: str) -> None:
     with pytest.raises(Problems) as refused:
-        report(payload)
-    told = [(problem.pointer, problem.detail) for problem in refused.value.problems]
-    assert any(where == pointer and detail in what for where, what in told), told
+        count_document(payload)
+    problems = refused.value.problems
+    assert any(problem.pointer == pointer and detail in problem.detail for problem in problems), problems
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     payload = {"parameters": {"a": tensor(dtype="f32"), "b": tensor(dtype="float33")}, "tied": [["c", "d"]]}
     with pytest.raises(Problems) as refused:
-        report(payload)
+        count_document(payload)
     assert len(refused.value.problems) == 4

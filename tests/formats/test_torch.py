@@ -28,7 +28,7 @@ ResNet(
 )"""  # 64·3·7·7 + 2·64 = 9536; buffers 2·64 + 1
 
 
-def report(text: str) -> Report:
+def count_document(text: str) -> Report:
     return count(read(text, FORMATS["torch"]))
 
 
@@ -40,8 +40,8 @@ def tensors(row: Row, prefix: str = "") -> Iterator[tuple[str, tuple[int, ...]]]
             yield from tensors(child, f"{prefix}{name}.")
 
 
-def codes(found: Report) -> set[str]:
-    return {warning.code for warning in found.warnings if not warning.exact}
+def codes(report: Report) -> set[str]:
+    return {warning.code for warning in report.warnings if not warning.exact}
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,9 @@ def codes(found: Report) -> set[str]:
     ],
 )
 def test_exact(text: str, total: int, buffers: int) -> None:
-    found = report(dedent(text))
-    assert (found.root.totals.trainable, found.root.totals.buffers) == (total, buffers)
-    assert (found.exact, found.convention) == (True, "torch")
+    report = count_document(dedent(text))
+    assert (report.root.totals.trainable, report.root.totals.buffers) == (total, buffers)
+    assert (report.exact, report.convention) == (True, "torch")
 
 
 ATTENTION = """\
@@ -134,22 +134,26 @@ Parametrized{0}(
     ],
 )
 def test_not_exact(text: str, total: int, code: str) -> None:
-    found = report(text)
-    assert found.root.totals.trainable == total
-    assert codes(found) == {code}
+    report = count_document(text)
+    assert report.root.totals.trainable == total
+    assert codes(report) == {code}
 
 
 def test_packed_weights_are_no_parameters() -> None:
-    found = report("DynamicQuantizedLinear(in_features=5, out_features=7, dtype=torch.qint8)")
-    assert (found.root.totals.trainable, found.exact) == (0, True)
-    assert "packed" in {warning.code for warning in found.warnings}
+    report = count_document("DynamicQuantizedLinear(in_features=5, out_features=7, dtype=torch.qint8)")
+    assert (report.root.totals.trainable, report.exact) == (0, True)
+    assert "packed" in {warning.code for warning in report.warnings}
 
 
 def test_the_classes_that_may_hide_parameters_are_named_with_the_way_to_count_them() -> None:
-    (warning,) = [n for n in report("A(\n  (b): B()\n  (c): Sequential()\n)").warnings if n.code == "hidden_parameters"]
+    (warning,) = [
+        n for n in count_document("A(\n  (b): B()\n  (c): Sequential()\n)").warnings if n.code == "hidden_parameters"
+    ]
     assert warning.detail.startswith("B, A may own parameters")
     assert '"tensors"' in warning.detail
-    assert len(report("A(\n" + "".join(f"  (x{i}): C{i}()\n" for i in range(5000)) + ")").warnings[0].detail) < 500
+    assert (
+        len(count_document("A(\n" + "".join(f"  (x{i}): C{i}()\n" for i in range(5000)) + ")").warnings[0].detail) < 500
+    )
 
 
 def test_names_and_shapes_are_those_of_named_parameters() -> None:
@@ -162,8 +166,8 @@ TransformerEncoder(
     )
   )
 )"""
-    found = report(text)
-    assert found.exact  # torch's own layers build their attention with its defaults
+    report = count_document(text)
+    assert report.exact  # torch's own layers build their attention with its defaults
     inner = {
         "self_attn.in_proj_weight": (24, 8),
         "self_attn.in_proj_bias": (24,),
@@ -171,15 +175,18 @@ TransformerEncoder(
         "self_attn.out_proj.bias": (8,),
         "linear1.weight": (2, 8),
     }
-    assert dict(tensors(found.root)) == {f"layers.{i}.{name}": shape for i in (0, 1) for name, shape in inner.items()}
-    layers = found.root.children[0].children[0]
+    assert dict(tensors(report.root)) == {f"layers.{i}.{name}": shape for i in (0, 1) for name, shape in inner.items()}
+    layers = report.root.children[0].children[0]
     assert (layers.name, layers.repeat, layers.path) == ("0-1", 2, "layers.0-1")
 
 
-def test_a_parametrized_weight_stands_in_its_parametrization() -> None:
+def test_a_parametrized_weight_is_listed_in_its_parametrization() -> None:
     text = NORMED.format("Conv2d", "3, 4, kernel_size=(2, 2), stride=(1, 1), bias=False", "_WeightNorm")
-    place = "parametrizations.weight"
-    assert dict(tensors(report(text).root)) == {f"{place}.original0": (4, 1, 1, 1), f"{place}.original1": (4, 3, 2, 2)}
+    prefix = "parametrizations.weight"
+    assert dict(tensors(count_document(text).root)) == {
+        f"{prefix}.original0": (4, 1, 1, 1),
+        f"{prefix}.original1": (4, 3, 2, 2),
+    }
 
 
 def test_parameters_in_lists_keep_their_dtype() -> None:
@@ -190,8 +197,8 @@ ParameterDict(
     (d): Object of type: int
     (e): Tensor containing: [torch.float32 of size 9]
 )"""
-    found = report(text)
-    assert [(t.name, t.shape, t.dtype) for t in found.root.tensors] == [("a", (3, 4), "F16"), ("b c", (), "BF16")]
+    report = count_document(text)
+    assert [(t.name, t.shape, t.dtype) for t in report.root.tensors] == [("a", (3, 4), "F16"), ("b c", (), "BF16")]
 
 
 LOGGED = """\
@@ -224,13 +231,13 @@ LOGGED = """\
 )
 def test_whatever_the_text_went_through(text: str) -> None:
     assert FORMATS["torch"].claims(text)
-    found = report(text)
-    assert dict(tensors(found.root)) == {"a.0.weight": (4, 3), "a.0.bias": (4,)}
-    assert found.exact
+    report = count_document(text)
+    assert dict(tensors(report.root)) == {"a.0.weight": (4, 3), "a.0.bias": (4,)}
+    assert report.exact
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "line 1: is not what print(model) writes"),
         ("\n\n  hello\n", "line 3: is not what print(model) writes"),
@@ -259,18 +266,18 @@ def test_whatever_the_text_went_through(text: str) -> None:
         ("A(" * 500_000, "line 1: A( is never closed"),
     ],
 )
-def test_refused(text: str, told: str) -> None:
+def test_refused(text: str, message: str) -> None:
     with pytest.raises(Problems) as refused:
-        report(text)
+        count_document(text)
     details = [error.detail for error in refused.value.problems]
-    assert any(told in detail for detail in details), details
+    assert any(message in detail for detail in details), details
     assert {error.pointer for error in refused.value.problems} == {""}
 
 
-def test_every_problem_is_told() -> None:
+def test_every_problem_is_reported() -> None:
     text = "ResNet(\n  (a): Linear(in_features=x, out_features=4)\n  (b): Conv2d(5, 4, kernel_size=(3, 3), groups=2)\n)"
     with pytest.raises(Problems) as refused:
-        report(text)
+        count_document(text)
     assert len(refused.value.problems) == 2
 
 
@@ -290,7 +297,7 @@ def test_only_a_text_is_claimed(payload: Any) -> None:
     ],
 )
 def test_hostile_arguments_are_another_class_s(text: str) -> None:
-    assert not report(text).exact
+    assert not count_document(text).exact
 
 
 @pytest.mark.parametrize(
@@ -306,4 +313,4 @@ def test_hostile_arguments_are_another_class_s(text: str) -> None:
     ],
 )
 def test_classes_of_one_name(text: str, hidden: set[str]) -> None:
-    assert codes(report(text)) == hidden
+    assert codes(count_document(text)) == hidden

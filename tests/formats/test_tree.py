@@ -1,4 +1,4 @@
-"""The tree that named tensors make: nothing lost, no path twice, alike blocks folded."""
+"""The tree of named tensors: every tensor is in it once, no path twice, equal blocks are folded."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ def paths(layer: Layer, prefix: str = "") -> Iterator[str]:
     ],
 )
 def test_layers(names: list[str], expected: list[tuple[str, int, list[str]]]) -> None:
-    found = build_tree(tensors(*names))
-    assert list(rows(found)) == expected
-    assert sorted(paths(found)) == sorted(names)
-    assert count(Document(found, "stored")).root.totals.trainable == 6 * len(names)
+    root = build_tree(tensors(*names))
+    assert list(rows(root)) == expected
+    assert sorted(paths(root)) == sorted(names)
+    assert count(Document(root, "stored")).root.totals.trainable == 6 * len(names)
 
 
 @pytest.mark.parametrize(
@@ -86,20 +86,20 @@ def test_layers(names: list[str], expected: list[tuple[str, int, list[str]]]) ->
     ],
 )
 def test_what_differs_is_not_folded(other: Tensor) -> None:
-    found = build_tree({**tensors("h.0.w"), "h.1.w": other})
-    assert [row[:2] for row in rows(found)] == [("h", 1), ("h.0", 1), ("h.1", 1)]
+    root = build_tree({**tensors("h.0.w"), "h.1.w": other})
+    assert [row[:2] for row in rows(root)] == [("h", 1), ("h.0", 1), ("h.1", 1)]
 
 
 def test_deep_names_end_in_one_piece() -> None:
     names = [".".join("a" * 10_000), ".".join("a" * 10_001), ".".join("a" * MAX_LEVELS)]
-    found = build_tree(tensors(*names))
-    assert sorted(paths(found)) == sorted(names)
-    assert count(Document(found, "stored")).root.totals.trainable == 18
+    root = build_tree(tensors(*names))
+    assert sorted(paths(root)) == sorted(names)
+    assert count(Document(root, "stored")).root.totals.trainable == 18
 
 
 def test_rules_reach_into_folded_blocks() -> None:
-    found = build_tree(tensors("h.0.w", "h.1.w", "h.2.w", "h.2.b"))
-    report = count(Document(found, "stored"), Options(rules=(Rule("h.1", trainable=False),)))
+    root = build_tree(tensors("h.0.w", "h.1.w", "h.2.w", "h.2.b"))
+    report = count(Document(root, "stored"), Options(rules=(Rule("h.1", trainable=False),)))
     assert (report.root.totals.trainable, report.root.totals.frozen) == (18, 6)
 
 
@@ -109,8 +109,8 @@ _NAMES = st.text(st.sampled_from("ab01.-,é"), max_size=12) | _DOTTED
 
 @given(st.lists(_NAMES, unique=True, max_size=40))
 def test_nothing_is_lost(names: list[str]) -> None:
-    found = build_tree(tensors(*names))
-    layers = [path for path, _, _ in rows(found)]
+    root = build_tree(tensors(*names))
+    layers = [path for path, _, _ in rows(root)]
     assert len(layers) == len(set(layers))
-    assert sorted(paths(found)) == sorted(names)
-    assert count(Document(found, "stored")).root.totals.trainable == 6 * len(names)
+    assert sorted(paths(root)) == sorted(names)
+    assert count(Document(root, "stored")).root.totals.trainable == 6 * len(names)

@@ -254,7 +254,7 @@ COUNTED: dict[str, tuple[Document, int, int]] = {
 }
 
 
-def report(payload: Any, **options: Any) -> Report:
+def count_document(payload: Any, **options: Any) -> Report:
     return count(read_keras(payload), Options(**options))
 
 

@@ -1,4 +1,4 @@
-"""Caches, and the keys of what they hold."""
+"""Caches and their keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from paramcount.model.cache import (
 
 
 @pytest.mark.parametrize("key", [encode_key, fingerprint])
-def test_keys_tell_types_apart(key: object) -> None:
+def test_keys_of_different_types_differ(key: object) -> None:
     assert callable(key)
     assert len({key([value]) for value in (1, 1.0, True, "1", None)}) == 5
 

@@ -1,4 +1,4 @@
-"""What holds for every model."""
+"""Properties of the count that every model has."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ models = st.lists(blocks, min_size=1, max_size=4)
 globs = st.text(alphabet="*?densblock_.[]!1", max_size=12)
 
 
-def counted(layers: Any, *rules: Rule) -> Report:
+def count_layers(layers: Any, *rules: Rule) -> Report:
     payload = {"framework": "keras", "input_shape": [3], "layers": layers}
     return count(read(payload, FORMATS["native"]), Options(rules=rules))
 
@@ -38,7 +38,7 @@ def counted(layers: Any, *rules: Rule) -> Report:
 def test_rules_move_counts_between_columns_and_never_change_their_sum(
     model: Any, rules: list[tuple[str, bool]]
 ) -> None:
-    before, after = counted(model), counted(model, *(Rule(*rule) for rule in rules))
+    before, after = count_layers(model), count_layers(model, *(Rule(*rule) for rule in rules))
     assert (
         before.root.totals.trainable + before.root.totals.frozen
         == after.root.totals.trainable + after.root.totals.frozen
@@ -50,29 +50,29 @@ def test_rules_move_counts_between_columns_and_never_change_their_sum(
 @given(models, st.integers(1, 12))
 def test_repeating_equals_writing_out(model: Any, times: int) -> None:
     closed = [*model, {"type": "Dense", "units": 3}]  # a block that returns what it takes
-    repeated = counted([{"type": "Block", "repeat": times, "layers": closed}])
-    written = counted([{"type": "Block", "layers": closed} for _ in range(times)])
+    repeated = count_layers([{"type": "Block", "repeat": times, "layers": closed}])
+    written = count_layers([{"type": "Block", "layers": closed} for _ in range(times)])
     assert repeated.root.totals == written.root.totals
 
 
 @given(models)
-def test_a_row_is_what_it_owns_and_what_is_beneath(model: Any) -> None:
+def test_a_row_sums_its_tensors_and_its_children(model: Any) -> None:
     def check(row: Any) -> None:
-        own = sum(tensor.size for tensor in row.tensors)
-        beneath = sum(child.totals.trainable + child.totals.frozen for child in row.children)
-        assert row.totals.trainable + row.totals.frozen == row.repeat * (own + beneath)
+        direct = sum(tensor.size for tensor in row.tensors)
+        nested = sum(child.totals.trainable + child.totals.frozen for child in row.children)
+        assert row.totals.trainable + row.totals.frozen == row.repeat * (direct + nested)
         for child in row.children:
             check(child)
 
-    check(counted(model).root)
+    check(count_layers(model).root)
 
 
 @settings(max_examples=30)
 @given(models, st.integers(0, 5))
-def test_rules_split_what_they_tell_apart(model: Any, index: int) -> None:
+def test_a_rule_on_one_copy_splits_a_repeated_block(model: Any, index: int) -> None:
     closed = [*model, {"type": "Dense", "units": 3}]
     block = {"type": "Block", "name": "0-5", "repeat": 6, "layers": closed}
-    rows = counted([block], Rule("*", True), Rule(f"{index}.*", False)).root.children
+    rows = count_layers([block], Rule("*", True), Rule(f"{index}.*", False)).root.children
     frozen = [row for row in rows if row.totals.trainable == 0]
     assert [(row.name, row.path, row.repeat) for row in frozen] == [(str(index), str(index), 1)]
     assert sum(row.repeat for row in rows) == 6

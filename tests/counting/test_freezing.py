@@ -1,4 +1,4 @@
-"""Rules as people freeze models: by glob, by type, the first and the last ones; and why each row is frozen."""
+"""Rules that freeze by glob, by type and by position, and the reason why each tensor is frozen."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from paramcount.model.report import Report, Row
 from paramcount.model.tensors import FreezeReason
 from paramcount.schema.registry import FORMATS
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 GUIDE = json.loads((ROOT / "examples/transfer-learning-keras.json").read_text())
 # Both by tools/oracle/golden_transfer.py.
 WRAPPED = json.loads((ROOT / "tests/golden/wrapped-layers.json").read_text())
@@ -34,7 +34,7 @@ def options(*rules: Any) -> Options:
 
 
 def stack(blocks: int) -> dict[str, Any]:
-    """Named tensors of `blocks` alike blocks of 2·2 + 2 = 6 parameters, and of a head of 2."""
+    """Named tensors of `blocks` equal blocks of 2·2 + 2 = 6 parameters, and of a head of 2."""
     shapes: dict[str, list[int]] = {}
     for index in range(blocks):
         shapes |= {f"model.layers.{index}.mlp.weight": [2, 2], f"model.layers.{index}.mlp.bias": [2]}
@@ -42,10 +42,10 @@ def stack(blocks: int) -> dict[str, Any]:
 
 
 def rows(row: Row) -> list[Row]:
-    return [row, *(found for child in row.children for found in rows(child))]
+    return [row, *(inner for child in row.children for inner in rows(child))]
 
 
-def counted(payload: Any, *rules: Any) -> Report:
+def count_document(payload: Any, *rules: Any) -> Report:
     return count(read(payload, detect(payload)), options(*rules))
 
 
@@ -55,7 +55,7 @@ def counted(payload: Any, *rules: Any) -> Report:
     ids=[row[0] for row in json.loads((ROOT / "tests/golden/transfer-learning.json").read_text())],
 )
 def test_the_transfer_learning_guide(rules: Rules, total: int, trainable: int) -> None:
-    report = counted(GUIDE, *rules)
+    report = count_document(GUIDE, *rules)
     totals = report.root.totals
     assert (totals.trainable + totals.frozen + totals.buffers, totals.trainable) == (total, trainable)
     assert not [warning for warning in report.warnings if warning.code == "unused_rule"]
@@ -64,21 +64,21 @@ def test_the_transfer_learning_guide(rules: Rules, total: int, trainable: int) -
 @pytest.mark.parametrize(("rules", "total", "trainable"), WRAPPED["counts"])
 def test_types_reach_what_a_wrapper_holds(rules: Rules, total: int, trainable: int) -> None:
     """TimeDistributed(BatchNormalization), one of a whole model, Bidirectional(LSTM): as Keras counts them."""
-    report = counted(WRAPPED["model"], *rules)
+    report = count_document(WRAPPED["model"], *rules)
     totals = report.root.totals
     assert (totals.trainable + totals.frozen + totals.buffers, totals.trainable) == (total, trainable)
     assert not [warning for warning in report.warnings if warning.code == "unused_rule"]
 
 
 def test_positions_do_not() -> None:
-    report = counted(WRAPPED["model"], ("first:1:type:LSTM", False))
+    report = count_document(WRAPPED["model"], ("first:1:type:LSTM", False))
     assert [warning.code for warning in report.warnings] == ["unused_rule"]
 
 
 def test_the_numbers_that_the_guide_prints() -> None:
-    guide = counted(GUIDE).root.totals
+    guide = count_document(GUIDE).root.totals
     assert (guide.trainable, guide.frozen + guide.buffers) == (2_049, 20_861_487)
-    thawed = counted(GUIDE, ("xception", True)).root.totals
+    thawed = count_document(GUIDE, ("xception", True)).root.totals
     assert (thawed.trainable, thawed.frozen + thawed.buffers) == (20_809_001, 54_535)
 
 
@@ -104,7 +104,7 @@ def test_the_numbers_that_the_guide_prints() -> None:
     ],
 )
 def test_folds_split_where_they_must(rules: Rules, names: list[str], frozen: int) -> None:
-    report = counted(stack(32), *rules)
+    report = count_document(stack(32), *rules)
     (layers,) = report.root.children[0].children
     assert [row.name for row in layers.children] == names
     assert sum(row.repeat for row in layers.children) == 32
@@ -129,7 +129,7 @@ def test_folds_split_where_they_must(rules: Rules, names: list[str], frozen: int
 )
 def test_a_match_that_cannot_be_meant(match: str, problem: bool) -> None:
     assert bool(find_rule_problem(match)) is problem
-    count(read(stack(2), detect(stack(2))), options((match, False)))  # whoever does not ask gets a glob
+    count(read(stack(2), detect(stack(2))), options((match, False)))  # without that check it is a glob
 
 
 @pytest.mark.parametrize(
@@ -154,12 +154,12 @@ def test_by_type(rule: str, frozen: int) -> None:
         {"type": "RMSNormalization", "name": "norm"},
         {"type": "Dense", "name": "head", "units": 4},
     ]
-    report = counted({"framework": "keras", "input_shape": [3], "layers": layers}, (rule, False))
+    report = count_document({"framework": "keras", "input_shape": [3], "layers": layers}, (rule, False))
     assert (report.root.totals.trainable, report.root.totals.frozen) == (40 - frozen, frozen)
     assert [warning.code for warning in report.warnings] == ["unused_rule"] * (frozen == 0)
 
 
-def test_every_tensor_says_why_it_is_frozen() -> None:
+def test_every_frozen_tensor_has_a_reason() -> None:
     layers: list[dict[str, Any]] = [
         {"type": "Dense", "name": "by_document", "units": 3, "trainable": False},
         {"type": "Dense", "name": "by_rule", "units": 3},
@@ -167,7 +167,7 @@ def test_every_tensor_says_why_it_is_frozen() -> None:
         {"type": "Dense", "name": "thawed", "units": 3, "trainable": False},
     ]
     rules = [("by_rule.bias", False), ("by_rule", False), ("thawed", True), ("by_rule.bias", False)]
-    report = counted({"framework": "keras", "input_shape": [3], "layers": layers}, *rules)
+    report = count_document({"framework": "keras", "input_shape": [3], "layers": layers}, *rules)
     reasons = {f"{row.path}.{tensor.name}": tensor.frozen_by for row in rows(report.root) for tensor in row.tensors}
     assert reasons == {
         "by_document.kernel": FreezeReason("document"),
@@ -185,25 +185,25 @@ def test_every_tensor_says_why_it_is_frozen() -> None:
 
 def test_no_rule_trains_what_a_layer_never_trains() -> None:
     layers = [{"type": "Dense", "name": "quantised", "units": 3, "quantization_mode": "int8"}]
-    report = counted({"framework": "keras", "input_shape": [3], "layers": layers}, ("*", True))
+    report = count_document({"framework": "keras", "input_shape": [3], "layers": layers}, ("*", True))
     assert report.root.totals.trainable == 3  # the bias; not the kernel of integers, nor its scale
     assert {tensor.frozen_by for tensor in report.root.children[0].tensors} == {None, FreezeReason("design")}
 
 
 def test_what_requires_no_gradient_can_be_thawed() -> None:
     payload = {"parameters": {"a.weight": {"shape": [3], "requires_grad": False}, "b.weight": {"shape": [2]}}}
-    assert counted(payload).root.totals.frozen == 3
-    assert [tensor.frozen_by for row in rows(counted(payload).root) for tensor in row.tensors] == [
+    assert count_document(payload).root.totals.frozen == 3
+    assert [tensor.frozen_by for row in rows(count_document(payload).root) for tensor in row.tensors] == [
         FreezeReason("document"),
         None,
     ]
-    assert counted(payload, ("a", True)).root.totals.frozen == 0
+    assert count_document(payload, ("a", True)).root.totals.frozen == 0
 
 
 def test_a_repeated_block_without_indices_is_one_layer() -> None:
     block = {"type": "Block", "name": "block", "repeat": 5, "layers": [{"type": "Dense", "units": 3}]}
     payload = {"framework": "keras", "input_shape": [3], "layers": [block, {"type": "Dense", "units": 3}]}
-    assert counted(payload, ("first:1", False)).root.totals.frozen == 5 * 12
+    assert count_document(payload, ("first:1", False)).root.totals.frozen == 5 * 12
 
 
 def test_positions_are_bounded() -> None:
@@ -224,7 +224,7 @@ def test_rules_that_match_nothing_cost_no_more_for_their_number() -> None:
 
 def test_rules_are_bounded() -> None:
     with pytest.raises(Problems) as raised:
-        counted(stack(1), *(("*a?b[c-e]" * 100, False) for _ in range(1000)))
+        count_document(stack(1), *(("*a?b[c-e]" * 100, False) for _ in range(1000)))
     assert [error.code for error in raised.value.problems] == ["too_large"]
 
 
@@ -248,30 +248,32 @@ def test_rules_are_matched_until_time_is_up(monkeypatch: pytest.MonkeyPatch) -> 
 
 @given(st.integers(0, 12), st.integers(1, 12))
 def test_first_and_all_but_first_share_everything_out(number: int, blocks: int) -> None:
-    first = counted(stack(blocks), (f"first:{number}:model.layers.*", False)).root.totals
-    others = counted(stack(blocks), (f"all-but-first:{number}:model.layers.*", False)).root.totals
+    first = count_document(stack(blocks), (f"first:{number}:model.layers.*", False)).root.totals
+    others = count_document(stack(blocks), (f"all-but-first:{number}:model.layers.*", False)).root.totals
     assert first.frozen + others.frozen == 6 * blocks
     assert first.frozen == 6 * min(number, blocks)
-    last = counted(stack(blocks), (f"all-but-last:{blocks - min(number, blocks)}:model.layers.*", False)).root.totals
+    last = count_document(
+        stack(blocks), (f"all-but-last:{blocks - min(number, blocks)}:model.layers.*", False)
+    ).root.totals
     assert last == first
 
 
-def documented() -> list[tuple[str, Rules, int, int]]:
-    """The table of docs/training.md: what one does, the rules, and the numbers."""
-    found = []
+def read_guide() -> list[tuple[str, Rules, int, int]]:
+    """Read the table of docs/training.md: each example's description, rules, trainable and frozen parameters."""
+    examples = []
     for line in (ROOT / "docs/training.md").read_text().splitlines():
         cells = [cell.strip() for cell in line.split("|")][1:-1]
         if len(cells) == 4 and re.fullmatch(r"[0-9]+(,[0-9]{3})+", cells[2]):
             rules = [(match, verb == "train") for verb, match in re.findall(r"`(train|freeze)=([^`]+)`", cells[1])]
-            found.append((cells[0], rules, *(int(cell.replace(",", "")) for cell in cells[2:])))
-    return found  # type: ignore[return-value]
+            examples.append((cells[0], rules, *(int(cell.replace(",", "")) for cell in cells[2:])))
+    return examples  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize(("what", "rules", "trainable", "frozen"), documented())
-def test_what_the_documentation_says(what: str, rules: Rules, trainable: int, frozen: int) -> None:
-    totals = counted(GUIDE, *rules).root.totals
+@pytest.mark.parametrize(("what", "rules", "trainable", "frozen"), read_guide())
+def test_the_numbers_of_the_documentation(what: str, rules: Rules, trainable: int, frozen: int) -> None:
+    totals = count_document(GUIDE, *rules).root.totals
     assert (totals.trainable, totals.frozen + totals.buffers) == (trainable, frozen), what
 
 
 def test_the_documentation_has_examples() -> None:
-    assert len(documented()) == 6
+    assert len(read_guide()) == 6

@@ -1,4 +1,4 @@
-"""The walk: totals, inheritance, repeats, sharing, graphs, and every problem at once."""
+"""count(): totals, inherited flags, repeats, shared layers, graphs, and all problems in one answer."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from paramcount.model.tensors import Tensor, Totals
 from paramcount.schema.registry import FORMATS
 
 
-def counted(layers: list[dict[str, Any]], options: Options | None = None, **document: Any) -> Report:
+def count_layers(layers: list[dict[str, Any]], options: Options | None = None, **document: Any) -> Report:
     payload = {"framework": "keras", "input_shape": [3], "layers": layers, **document}
     return count(read(payload, FORMATS["native"]), options or Options())
 
 
-def told(layers: list[dict[str, Any]], options: Options | None = None, **document: Any) -> list[tuple[str, str]]:
+def find_problems(
+    layers: list[dict[str, Any]], options: Options | None = None, **document: Any
+) -> list[tuple[str, str]]:
     with pytest.raises(Problems) as raised:
-        counted(layers, options, **document)
+        count_layers(layers, options, **document)
     return [(error.pointer, error.code) for error in raised.value.problems]
 
 
@@ -34,14 +36,14 @@ def dense(name: str, units: int = 4, **members: Any) -> dict[str, Any]:
 
 
 def test_shapes_flow_from_layer_to_layer() -> None:
-    report = counted([dense("a", 4), dense("b", 2)])
+    report = count_layers([dense("a", 4), dense("b", 2)])
     assert [row.totals.trainable for row in report.root.children] == [16, 10]  # 3·4 + 4; 4·2 + 2
     assert report.root.output == (None, 2)
 
 
 def test_frozen_is_inherited() -> None:
     block = {"type": "Block", "name": "backbone", "trainable": False, "layers": [dense("a"), dense("b")]}
-    report = counted([block, dense("head", 2)])
+    report = count_layers([block, dense("head", 2)])
     assert report.root.totals == Totals(trainable=10, frozen=16 + 20, bytes=46 * 4)
 
 
@@ -62,35 +64,35 @@ def test_frozen_is_inherited() -> None:
 def test_rules(rules: list[tuple[str, bool]], frozen: int) -> None:
     block = {"type": "Block", "name": "backbone", "layers": [dense("a"), dense("b")]}
     options = Options(rules=tuple(Rule(*rule) for rule in rules))
-    totals = counted([block, dense("head", 2)], options).root.totals
+    totals = count_layers([block, dense("head", 2)], options).root.totals
     assert (totals.trainable, totals.frozen) == (46 - frozen, frozen)
 
 
 def test_a_rule_thaws_what_the_document_froze() -> None:
     block = {"type": "Block", "name": "backbone", "trainable": False, "layers": [dense("a"), dense("b")]}
-    report = counted([block], Options(rules=(Rule("backbone.b", True),)))
+    report = count_layers([block], Options(rules=(Rule("backbone.b", True),)))
     assert (report.root.totals.trainable, report.root.totals.frozen) == (20, 16)
 
 
-def test_a_rule_that_matches_nothing_is_told() -> None:
-    report = counted([dense("a")], Options(rules=(Rule("b.*", False), Rule("a", False), Rule("a.bias", True))))
+def test_a_rule_that_matches_nothing_is_reported() -> None:
+    report = count_layers([dense("a")], Options(rules=(Rule("b.*", False), Rule("a", False), Rule("a.bias", True))))
     assert [(warning.code, warning.path) for warning in report.warnings] == [("unused_rule", "b.*")]
     assert report.exact
 
 
 def test_repeat_multiplies() -> None:
     block = {"type": "Block", "name": "block", "repeat": 10**6, "layers": [dense("a", 8), dense("b", 3)]}
-    (row,) = counted([block]).root.children
+    (row,) = count_layers([block]).root.children
     assert row.totals.trainable == 10**6 * (3 * 8 + 8 + 8 * 3 + 3)
     assert row.children[0].totals.trainable == 3 * 8 + 8  # within one copy of its parent
 
 
 def test_a_repeated_layer_must_return_what_it_takes() -> None:
-    assert told([dense("a", 8, repeat=2)]) == [("/layers/0", "shape_mismatch")]
+    assert find_problems([dense("a", 8, repeat=2)]) == [("/layers/0", "shape_mismatch")]
 
 
 def test_a_shared_layer_counts_once() -> None:
-    report = counted([dense("a", 3), dense("b", 3, shares="a")])
+    report = count_layers([dense("a", 3), dense("b", 3, shares="a")])
     assert report.root.totals.trainable == 3 * 3 + 3
     assert [tensor.tied_to for tensor in report.root.children[1].tensors] == ["a.kernel", "a.bias"]
 
@@ -98,7 +100,7 @@ def test_a_shared_layer_counts_once() -> None:
 @pytest.mark.parametrize("shares", ["nobody", "b", "c"])
 def test_sharing_needs_a_layer_that_has_such_tensors(shares: str) -> None:
     layers = [dense("a", 3), dense("b", 3, shares=shares), dense("c", 5)]
-    assert told(layers) == [("/layers/1/shares", "invalid_config")]
+    assert find_problems(layers) == [("/layers/1/shares", "invalid_config")]
 
 
 def test_layers_wired_by_name() -> None:
@@ -108,7 +110,7 @@ def test_layers_wired_by_name() -> None:
         dense("left_again", 5, inputs=["left"]),
         dense("end", 1, inputs=["right"]),
     ]
-    report = counted(layers, input_shape={"image": [3], "text": [7]})
+    report = count_layers(layers, input_shape={"image": [3], "text": [7]})
     assert [row.totals.trainable for row in report.root.children] == [20, 40, 30, 6]
     assert report.root.output == [(None, 5), (None, 1)]
 
@@ -134,7 +136,7 @@ def test_layers_wired_by_name() -> None:
     ],
 )  # fmt: skip
 def test_what_is_wrong_and_where(layers: list[dict[str, Any]], problems: list[tuple[str, str]]) -> None:
-    assert told(layers) == problems
+    assert find_problems(layers) == problems
 
 
 def test_without_an_input_shape_nothing_is_guessed() -> None:
@@ -144,18 +146,18 @@ def test_without_an_input_shape_nothing_is_guessed() -> None:
 
 
 def test_at_most_a_hundred_problems() -> None:
-    assert len(told([{"type": f"No{index}"} for index in range(500)])) == 100
+    assert len(find_problems([{"type": f"No{index}"} for index in range(500)])) == 100
 
 
 def test_unknown_layers_may_be_reported_instead() -> None:
-    report = counted([dense("a"), {"type": "Mystery"}], Options(unknown="report"))
+    report = count_layers([dense("a"), {"type": "Mystery"}], Options(unknown="report"))
     assert not report.exact
     assert [warning.code for warning in report.warnings] == ["unknown_layer"]
     assert report.root.totals.trainable == 16
 
 
-def test_very_many_notices_are_counted() -> None:
-    report = counted([{"type": "Mystery"} for _ in range(1500)], Options(unknown="report"))
+def test_warnings_are_bounded() -> None:
+    report = count_layers([{"type": "Mystery"} for _ in range(1500)], Options(unknown="report"))
     assert len(report.warnings) == 1001
     assert (report.warnings[-1].code, report.warnings[-1].detail) == ("more", "500 more warnings")
     assert not report.exact
@@ -166,13 +168,13 @@ def test_an_axis_that_doubles_at_each_layer() -> None:
     layers = [
         {"type": "Concatenate", "name": f"x{i}", "inputs": [f"x{i - 1}" if i else "input"] * 2} for i in range(60)
     ]
-    assert told(layers) == [("/layers/51", "count_too_large")]
-    assert counted(layers[:51]).root.output == (None, 3 * 2**51)
+    assert find_problems(layers) == [("/layers/51", "count_too_large")]
+    assert count_layers(layers[:51]).root.output == (None, 3 * 2**51)
 
 
 def test_a_problem_keeps_nothing_that_was_read() -> None:
     with pytest.raises(Problems) as raised:
-        counted([{"type": "Mystery"}, dense("a"), {"type": "Conv2D", "filters": 2, "kernel_size": 3}])
+        count_layers([{"type": "Mystery"}, dense("a"), {"type": "Conv2D", "filters": 2, "kernel_size": 3}])
     assert len(raised.value.problems) > 0
     assert all(error.__traceback__ is None and error.__context__ is None for error in raised.value.problems)
 
@@ -189,21 +191,21 @@ def test_limits() -> None:
         assert [error.code for error in raised.value.problems] == ["too_large"]
 
 
-def test_what_is_remembered_of_alike_documents() -> None:
+def test_documents_with_one_cache_share_their_counts() -> None:
     root = Layer("m", "M", children=tuple(Layer(name, "L", tensors=(Tensor("w", (2, 3)),)) for name in "ab"))
     counts: dict[Any, Any] = {}
 
-    def asked(options: Options | None = None, limits: Limits | None = None, *warnings: ReportWarning) -> Report:
+    def count_again(options: Options | None = None, limits: Limits | None = None, *warnings: ReportWarning) -> Report:
         document = Document(root, "torch", warnings=warnings, counts=counts)
         return count(document, options or Options(), limits or Limits())
 
-    first, second = asked(), asked(None, None, ReportWarning("code", "", "of this one"))
+    first, second = count_again(), count_again(None, None, ReportWarning("code", "", "of this one"))
     assert second.root is first.root
     assert [[warning.detail for warning in report.warnings] for report in (first, second)] == [[], ["of this one"]]
-    assert asked(Options(dtype="F16")).root.totals.bytes == 24
-    assert asked(Options(rules=(Rule("a", trainable=False),))).root.totals.frozen == 6
+    assert count_again(Options(dtype="F16")).root.totals.bytes == 24
+    assert count_again(Options(rules=(Rule("a", trainable=False),))).root.totals.frozen == 6
     with pytest.raises(Problems):
-        asked(limits=Limits(max_layers=2))
+        count_again(limits=Limits(max_layers=2))
 
 
 def test_what_an_input_refers_to_must_be_there() -> None:

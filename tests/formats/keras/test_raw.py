@@ -1,4 +1,4 @@
-"""keras: a layer's JSON is decoded when its like was not read before; what comes of it is the same either way."""
+"""keras: a layer's JSON is decoded once and cached; the result is the same from the cache."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tools.cases.keras_documents import (
 )
 
 KERAS = FORMATS["keras"]
-RESNET = Path("examples/resnet50-keras.json").read_bytes()
+RESNET = (Path(__file__).parents[3] / "examples/resnet50-keras.json").read_bytes()
 MODEL = functional(entry(), dense("d", "x"))  # 4·3 + 3
 DOCUMENTS = [counted[0] for counted in COUNTED.values()]
 
@@ -46,7 +46,7 @@ def forget() -> None:
 
 
 def outcome(raw: bytes) -> object:
-    """What is counted of a document's JSON, or every problem that it has."""
+    """Return the counts of a document's JSON, or all its problems."""
     try:
         report = count(read(Source.from_json(raw), KERAS))
     except NotJSON as error:
@@ -56,8 +56,8 @@ def outcome(raw: bytes) -> object:
     return report.root, report.warnings, report.weights_by_dtype, report.buffers_by_dtype
 
 
-def report(raw: bytes | Document) -> Report:
-    """The count of a document whose layers were read before."""
+def count_document(raw: bytes | Document) -> Report:
+    """Count a document whose layers are in the cache."""
     raw = raw if isinstance(raw, bytes) else json.dumps(raw).encode()
     for _ in range(2):
         read(Source.from_json(raw), KERAS)
@@ -66,11 +66,11 @@ def report(raw: bytes | Document) -> Report:
 
 @pytest.mark.parametrize(("payload", "trainable", "frozen"), COUNTED.values(), ids=COUNTED)
 def test_counted(payload: Document, trainable: int, frozen: int) -> None:
-    assert numbers(report(payload)) == (trainable, frozen)
+    assert numbers(count_document(payload)) == (trainable, frozen)
 
 
 def test_a_published_model() -> None:
-    assert sum(numbers(report(RESNET))) == 25_636_712
+    assert sum(numbers(count_document(RESNET))) == 25_636_712
 
 
 def policy(name: str) -> Document:
@@ -83,44 +83,50 @@ def test_layers_that_are_called_like_a_dtype() -> None:
     for name in ("float32", "float16", "float64", "d"):
         inner = "float16" if name == "d" else name
         layers.append(dense(name, layers[-1]["name"], units=4, dtype=policy(inner)))
-    odd = dense("odd", "d", units=4)
-    odd["config"]["name"] = "d"
-    sizes = {row.name: row.totals.bytes for row in report(functional(*layers, odd)).root.children if row.tensors}
-    assert sizes == {"float32": 80, "float16": 40, "float64": 160, "d": 40, "odd": 80}  # 4·4 + 4 elements
+    last = dense("last", "d", units=4)
+    last["config"]["name"] = "d"
+    sizes = {
+        row.name: row.totals.bytes for row in count_document(functional(*layers, last)).root.children if row.tensors
+    }
+    assert sizes == {"float32": 80, "float16": 40, "float64": 160, "d": 40, "last": 80}  # 4·4 + 4 elements
 
 
 @pytest.mark.parametrize("first", ["float16", "float32"])
 def test_layers_that_differ_in_dtype_only(first: str) -> None:
-    """Whatever stands first in the config: 15 elements of 2 and of 4 bytes."""
+    """15 elements of 2 and of 4 bytes, whichever is read first."""
     second = "float32" if first == "float16" else "float16"
     for name in (first, second, first):
         item = dense("float16", "x")
         config = {"dtype": policy(name), "name": "float16", "units": 3}
-        assert report(functional(entry(), {**item, "name": name, "config": config})).root.totals.bytes == (
+        assert count_document(functional(entry(), {**item, "name": name, "config": config})).root.totals.bytes == (
             30 if name == "float16" else 60
         )
 
 
 def test_a_long_config_is_read_each_time() -> None:
-    assert numbers(report(functional(entry(), dense("d", "x", kernel_initializer="x" * MAX_KEY_BYTES)))) == (15, 0)
+    assert numbers(count_document(functional(entry(), dense("d", "x", kernel_initializer="x" * MAX_KEY_BYTES)))) == (
+        15,
+        0,
+    )
 
 
 def test_layers_that_differ_in_one_argument() -> None:
     units = {f"d{n}": n for n in range(1, 9)}
     ends = [[name, 0, 0] for name in units]
     model = functional(entry(), *(dense(name, "x", units=n) for name, n in units.items()), outputs=ends)
-    rows = {row.name: row for row in report(model).root.children}
+    rows = {row.name: row for row in count_document(model).root.children}
     assert {name: rows[name].totals.trainable for name in units} == {name: 5 * n for name, n in units.items()}
 
 
-def changed(**members: Any) -> Document:
-    """The model, with a layer that has these members, or lacks them where they are None."""
+def change_layer(**members: Any) -> Document:
+    """Return the model, with a layer that has these members, or lacks those that are None."""
     first, last = MODEL["config"]["layers"]
     item = {**last, **members}
     return functional(first, {name: value for name, value in item.items() if value is not None})
 
 
 def nest_model(levels: int) -> Document:
+    """Return the model inside so many models."""
     return MODEL if levels == 0 else functional(entry(), nest(nest_model(levels - 1), "m", "x"))
 
 
@@ -144,15 +150,15 @@ def test_not_json(raw: bytes) -> None:
 
 REFUSED: dict[str, Document] = {
     "an input without a config": functional({**entry(), "config": None}, dense("d", "x")),
-    "layers that are none, in a layer": changed(config={"name": "d", "units": 3, "layers": 3}),
-    "a layer that is none, in a layer": changed(config={"name": "d", "units": 3, "layers": ["x"]}),
-    "no class": changed(class_name=None),
-    "no config": changed(config=None),
-    "a config that is no object": changed(config=[]),
-    "a name that is no string": changed(name=1),
-    "a flag that is none": changed(config={"name": "d", "units": 3, "trainable": 1}),
-    "nodes that are no list": changed(inbound_nodes={}),
-    "a node that is none": changed(inbound_nodes=[1]),
+    "layers that are none, in a layer": change_layer(config={"name": "d", "units": 3, "layers": 3}),
+    "a layer that is none, in a layer": change_layer(config={"name": "d", "units": 3, "layers": ["x"]}),
+    "no class": change_layer(class_name=None),
+    "no config": change_layer(config=None),
+    "a config that is no object": change_layer(config=[]),
+    "a name that is no string": change_layer(name=1),
+    "a flag that is none": change_layer(config={"name": "d", "units": 3, "trainable": 1}),
+    "nodes that are no list": change_layer(inbound_nodes={}),
+    "a node that is none": change_layer(inbound_nodes=[1]),
     "no layers": {**MODEL, "config": {**MODEL["config"], "layers": []}},
     "a flag that is none, of the model": functional(entry(), dense("d", "x"), trainable="yes"),
     "no inputs": {**MODEL, "config": {k: v for k, v in MODEL["config"].items() if k != "input_layers"}},
@@ -173,29 +179,29 @@ def test_a_layer_without_a_config_is_refused_each_time() -> None:
 def test_refused(payload: Document) -> None:
     for _ in range(3):
         with pytest.raises(Problems):
-            report(payload)
+            count_document(payload)
 
 
 COUNTED_HERE: dict[str, tuple[Document | bytes, int]] = {
     "a member that is not known": ({**MODEL, "more": 1}, 15),
-    "a member of a layer that is not known": (changed(more=1), 15),
+    "a member of a layer that is not known": (change_layer(more=1), 15),
     "a member of the model's config that is not known": (functional(entry(), dense("d", "x"), more=1), 15),
     "another alphabet": (json.dumps(functional(entry(), dense("é", "x")), ensure_ascii=False).encode(), 15),
     "no spaces": (json.dumps(MODEL, separators=(",", ":")).encode(), 15),
     "a sequence as Keras 1 wrote it": ({**sequential(), "config": [entry(), dense()]}, 15),
-    "Keras 2": (changed(inbound_nodes=[[["x", 0, 0, {}]]]), 15),
-    "a list of one call's tensors": (changed(inbound_nodes=[node(([tensor("x")],))]), 15),
-    "an argument that is null": (changed(inbound_nodes=[node("x", mask=None)]), 15),
-    "by name": (changed(inbound_nodes=[{"args": [], "kwargs": {"inputs": tensor("x")}}]), 15),
+    "Keras 2": (change_layer(inbound_nodes=[[["x", 0, 0, {}]]]), 15),
+    "a list of one call's tensors": (change_layer(inbound_nodes=[node(([tensor("x")],))]), 15),
+    "an argument that is null": (change_layer(inbound_nodes=[node("x", mask=None)]), 15),
+    "by name": (change_layer(inbound_nodes=[{"args": [], "kwargs": {"inputs": tensor("x")}}]), 15),
 }
 
 
 @pytest.mark.parametrize(("payload", "total"), COUNTED_HERE.values(), ids=COUNTED_HERE)
 def test_written_otherwise(payload: Document | bytes, total: int) -> None:
-    assert sum(numbers(report(payload))) == total
+    assert sum(numbers(count_document(payload))) == total
 
 
-ODD_NODES: dict[str, list[Any]] = {
+UNUSUAL_NODES: dict[str, list[Any]] = {
     "nothing": [],
     "a flag": [node("x", training=True)],
     "two calls": [node("x"), node("x")],
@@ -213,9 +219,9 @@ ODD_NODES: dict[str, list[Any]] = {
 }
 
 
-@pytest.mark.parametrize("nodes", ODD_NODES.values(), ids=ODD_NODES)
+@pytest.mark.parametrize("nodes", UNUSUAL_NODES.values(), ids=UNUSUAL_NODES)
 @pytest.mark.parametrize("item", [dense("d"), layer("Add", "add")], ids=["Dense", "Add"])
-def test_odd_calls_are_read_alike_before_and_after(nodes: list[Any], item: Document) -> None:
+def test_unusual_calls_are_read_the_same_from_the_cache(nodes: list[Any], item: Document) -> None:
     raw = json.dumps(functional(entry(), {**item, "inbound_nodes": nodes})).encode()
     forget()
     first = outcome(raw)
@@ -232,7 +238,7 @@ def shuffled(draw: st.DrawFn, document: Any) -> Any:
 
 @st.composite
 def written(draw: st.DrawFn) -> bytes:
-    """A document with any JSON in any place, its members in any order, with spaces or without."""
+    """Draw the JSON of a document with one value replaced, its members in any order, with spaces or without."""
     document = draw(altered(DOCUMENTS))
     if draw(st.booleans()):
         document = draw(shuffled(document))

@@ -19,11 +19,11 @@ def formula(units: Dim) -> Formula:
     yield Tensor("kernel", (units,))
 
 
-def test_a_name_is_given_once() -> None:
+def test_a_name_is_registered_once() -> None:
     registry: Registry[LayerType] = Registry("layer")
     kind = LayerType("acme.Gate", formula, Signature(formula, "acme.Gate"))
     registry.add("acme.Gate", kind)
-    with pytest.raises(RegistrationError, match=r"exists already: acme\.Gate of tests\.test_registry"):
+    with pytest.raises(RegistrationError, match=r"exists already: acme\.Gate of tests\.schema\.test_registry"):
         registry.add("acme.Gate", kind)
 
 
@@ -52,7 +52,7 @@ def test_an_argument_is_taken_or_ignored() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "framework", "found"),
+    ("name", "framework", "expected"),
     [
         ("keras.Dense", "", "keras.Dense"),
         ("Dense", "", "keras.Dense"),
@@ -62,8 +62,8 @@ def test_an_argument_is_taken_or_ignored() -> None:
         ("lowrank.LowRankDense", "torch", "lowrank.LowRankDense"),
     ],
 )
-def test_names(name: str, framework: str, found: str) -> None:
-    assert resolve(name, framework).name == found
+def test_names(name: str, framework: str, expected: str) -> None:
+    assert resolve(name, framework).name == expected
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_names_that_mean_nothing_or_too_much(name: str, framework: str, error: t
         resolve(name, framework)
 
 
-def test_the_example_plugin_is_one_of_us() -> None:
+def test_the_example_plugin_is_registered() -> None:
     assert LAYERS["lowrank.LowRankDense"].origin == "lowrank"
 
 

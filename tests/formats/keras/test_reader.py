@@ -1,4 +1,4 @@
-"""keras: what Keras counts of a document, and what the report must say of it."""
+"""keras: the parameters that Keras counts in a document, and the report's warnings."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from tools.cases.keras_documents import (
     OPTIMIZER,
     Document,
     bare,
+    count_document,
     dense,
     entry,
     functional,
     layer,
     nest,
     numbers,
-    report,
     sequential,
     tensor,
 )
 
 
-def rows(found: Report) -> dict[str, Row]:
-    return {row.path: row for row in found.root.children}
+def rows(report: Report) -> dict[str, Row]:
+    return {row.path: row for row in report.root.children}
 
 
-def codes(found: Report) -> set[str]:
-    return {warning.code for warning in found.warnings}
+def codes(report: Report) -> set[str]:
+    return {warning.code for warning in report.warnings}
 
 
 @pytest.mark.parametrize(("payload", "trainable", "frozen"), COUNTED.values(), ids=COUNTED)
 def test_counted(payload: Document, trainable: int, frozen: int) -> None:
-    found = report(payload)
-    assert numbers(found) == (trainable, frozen)
-    assert found.exact
+    report = count_document(payload)
+    assert numbers(report) == (trainable, frozen)
+    assert report.exact
 
 
 def keras_2(nodes: dict[str, Any], *layers: Document, ends: tuple[Any, Any]) -> Document:
@@ -80,7 +80,7 @@ OLD_ENTRY = {
             ),
             35,
         ),
-        (  # an operation stands alone in its node, and what comes of it is known by what was built on it
+        (  # an operation's node holds no list, and its shape is that which the next layer was built on
             keras_2(
                 {"plus": [["x", 0, 0, {"y": 1.0, "name": None}]], "d": [[["plus", 0, 0, {}]]]},
                 *(entry(), layer("TFOpLambda", "plus", function="__operators__.add")),
@@ -89,7 +89,7 @@ OLD_ENTRY = {
             ),
             15,
         ),
-        (  # initial states stand in one list with the sequences
+        (  # initial states are in one list with the sequences
             keras_2(
                 {"lstm": [[["x", 0, 0, {}], ["h", 0, 0, {}], ["c", 0, 0, {}]]]},
                 *(entry("x", 5, 4), entry("h", 2), entry("c", 2), layer("LSTM", "lstm", units=2)),
@@ -97,7 +97,7 @@ OLD_ENTRY = {
             ),
             56,
         ),
-        (  # a second input stands among the other arguments
+        (  # a second input is among the keyword arguments
             keras_2(
                 {"mha": [[["x", 0, 0, {"value": ["y", 0, 0], "training": None}]]]},
                 *(entry("x", 5, 4), entry("y", 6, 2), layer("MultiHeadAttention", "mha", num_heads=1, key_dim=2)),
@@ -141,20 +141,20 @@ OLD_ENTRY = {
     ],
 )
 def test_keras_2(payload: Document, expected: int) -> None:
-    found = report(payload)
-    assert sum(numbers(found)) == expected
-    assert found.exact
+    report = count_document(payload)
+    assert sum(numbers(report)) == expected
+    assert report.exact
 
 
 def test_rows_are_those_of_keras() -> None:
-    found = rows(report(COUNTED["a layer called twice is counted once"][0]))
-    assert [(path, row.type, row.output) for path, row in found.items()] == [
+    rows_by_path = rows(count_document(COUNTED["a layer called twice is counted once"][0]))
+    assert [(path, row.type, row.output) for path, row in rows_by_path.items()] == [
         ("x", "InputLayer", (None, 4)),
         ("y", "InputLayer", (None, 4)),
         ("d", "Dense", (None, 3)),
         ("add", "Add", (None, 3)),
     ]
-    assert list(rows(report(sequential(entry(), bare(dense()))))) == ["dense"]  # a Sequential shows no input
+    assert list(rows(count_document(sequential(entry(), bare(dense()))))) == ["dense"]  # a Sequential shows no input
 
 
 def test_the_shape_of_a_row_is_that_of_the_last_call() -> None:
@@ -165,29 +165,29 @@ def test_the_shape_of_a_row_is_that_of_the_last_call() -> None:
         inputs=[["x", 0, 0], ["y", 0, 0]],
         outputs=[["d", 1, 0]],
     )
-    assert rows(report(again))["d"].output == (None, 6, 3)
+    assert rows(count_document(again))["d"].output == (None, 6, 3)
 
 
-def test_a_stated_shape_stands_for_one_that_nobody_can_know() -> None:
+def test_a_stated_shape_replaces_one_that_cannot_be_computed() -> None:
     function = {"class_name": "__lambda__", "config": {"code": "4wEA", "defaults": None, "closure": None}}
     payload = functional(
         entry(), layer("Lambda", "f", "x", function=function), dense("d", tensor("f", shape=(None, 9)))
     )
-    found = report(payload)
-    assert numbers(found) == (30, 0)
-    assert codes(found) == {"code_not_read"}
-    assert not found.exact
+    report = count_document(payload)
+    assert numbers(report) == (30, 0)
+    assert codes(report) == {"code_not_read"}
+    assert not report.exact
 
 
 @pytest.mark.parametrize("kind", ["TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"])
 def test_what_the_json_does_not_hold(kind: str) -> None:
-    found = report(functional(entry(), layer(kind, "outside", "x", module="..."), dense("d", "outside")))
-    assert numbers(found) == (15, 0)
-    assert [(n.code, n.path) for n in found.warnings if not n.exact] == [("code_not_read", "outside")]
+    report = count_document(functional(entry(), layer(kind, "outside", "x", module="..."), dense("d", "outside")))
+    assert numbers(report) == (15, 0)
+    assert [(n.code, n.path) for n in report.warnings if not n.exact] == [("code_not_read", "outside")]
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "said"),
+    ("optimizer", "detail"),
     [
         (OPTIMIZER, "Adam keeps 32 variables (2 × 15 + 2)"),
         ({**OPTIMIZER, "config": {"amsgrad": True, "use_ema": True}}, "Adam keeps 62 variables (4 × 15 + 2)"),
@@ -198,67 +198,67 @@ def test_what_the_json_does_not_hold(kind: str) -> None:
         ({"class_name": "Adam", "config": None}, "whose variables are not in the total"),
     ],
 )
-def test_the_optimizer_is_told_and_not_counted(optimizer: Any, said: str) -> None:
-    found = report({**COUNTED["one layer"][0], "compile_config": {"optimizer": optimizer}})
-    assert numbers(found) == (15, 0)
-    assert found.exact
-    (warning,) = found.warnings
+def test_the_optimizer_is_reported_and_not_counted(optimizer: Any, detail: str) -> None:
+    report = count_document({**COUNTED["one layer"][0], "compile_config": {"optimizer": optimizer}})
+    assert numbers(report) == (15, 0)
+    assert report.exact
+    (warning,) = report.warnings
     assert warning.code == "optimizer"
-    assert said in warning.detail
+    assert detail in warning.detail
 
 
-def test_a_flag_that_does_not_reach_inside_is_told() -> None:
-    found = report(COUNTED["a frozen attention"][0])
-    assert [(n.code, n.path, n.exact) for n in found.warnings] == [("flag_not_inherited", "mha", True)]
+def test_a_flag_that_is_not_inherited_is_reported() -> None:
+    report = count_document(COUNTED["a frozen attention"][0])
+    assert [(n.code, n.path, n.exact) for n in report.warnings] == [("flag_not_inherited", "mha", True)]
 
 
 CUSTOM = {**dense("mine", "x"), "module": "my_code", "registered_name": "my_code>Dense"}
 UNKNOWN = {**dense("mine", "x"), "class_name": "MyLayer", "module": None, "registered_name": "my_code>MyLayer"}
 
 
-def test_a_class_of_ones_own_is_never_its_namesake() -> None:
+def test_a_custom_class_is_never_the_built_in_one_of_its_name() -> None:
     with pytest.raises(Problems) as refused:
-        report(functional(entry(), CUSTOM))
+        count_document(functional(entry(), CUSTOM))
     (problem,) = refused.value.problems
     assert (problem.pointer, problem.code) == ("/config/layers/1/class_name", "unknown_layer")
     assert "my_code.Dense" in problem.detail
 
 
-def test_what_was_read_before_says_nothing_of_a_class_of_ones_own() -> None:
+def test_a_cached_layer_is_not_taken_for_a_custom_class() -> None:
     plain = {name: value for name, value in bare(dense()).items() if name != "module"}
     for _ in range(2):
-        assert numbers(report(sequential(entry(), plain))) == (15, 0)
+        assert numbers(count_document(sequential(entry(), plain))) == (15, 0)
         with pytest.raises(Problems) as refused:
-            report(sequential(entry(), {**plain, "module": None}))
+            count_document(sequential(entry(), {**plain, "module": None}))
         assert "custom.Dense" in refused.value.problems[0].detail
 
 
-def test_an_unknown_class_is_left_out_where_that_is_asked_for() -> None:
+def test_an_unknown_class_is_left_out_on_request() -> None:
     payload = functional(entry(), UNKNOWN, dense("d", "mine"))
     with pytest.raises(Problems, match="problems"):
-        report(payload)
-    found = report(payload, unknown="report")
-    assert numbers(found) == (15, 0)
-    assert codes(found) == {"unknown_layer"}
-    assert not found.exact
+        count_document(payload)
+    report = count_document(payload, unknown="report")
+    assert numbers(report) == (15, 0)
+    assert codes(report) == {"unknown_layer"}
+    assert not report.exact
 
 
-def test_a_model_of_a_class_of_ones_own_may_own_more() -> None:
-    found = report({**COUNTED["one layer"][0], "module": "my_code", "class_name": "Mine"})
-    assert numbers(found) == (15, 0)
-    assert codes(found) == {"custom_model"}
-    assert not found.exact
+def test_a_model_of_a_custom_class_may_have_more_tensors() -> None:
+    report = count_document({**COUNTED["one layer"][0], "module": "my_code", "class_name": "Mine"})
+    assert numbers(report) == (15, 0)
+    assert codes(report) == {"custom_model"}
+    assert not report.exact
 
 
 def test_a_layer_that_feeds_nothing_is_no_part_of_the_model() -> None:
-    found = report(functional(entry(), dense("aside", "x"), dense("d", "x")))
-    assert list(rows(found)) == ["x", "d"]
-    assert [(n.code, n.path, n.exact) for n in found.warnings] == [("unused_layer", "aside", True)]
+    report = count_document(functional(entry(), dense("aside", "x"), dense("d", "x")))
+    assert list(rows(report)) == ["x", "d"]
+    assert [(n.code, n.path, n.exact) for n in report.warnings] == [("unused_layer", "aside", True)]
 
 
 def test_one_policy_for_many_layers_is_not_followed() -> None:
     policies = {"module": "keras", "class_name": "DTypePolicyMap", "config": {"default_policy": None, "policy_map": {}}}
-    assert codes(report(functional(entry(), dense("d", "x", dtype=policies)))) == {"dtype_map"}
+    assert codes(count_document(functional(entry(), dense("d", "x", dtype=policies)))) == {"dtype_map"}
 
 
 @pytest.mark.parametrize(
@@ -273,4 +273,4 @@ def test_one_policy_for_many_layers_is_not_followed() -> None:
     ],
 )
 def test_bytes(policy: Any, size: int) -> None:
-    assert report(functional(entry(), dense("d", "x", dtype=policy))).root.totals.bytes == 15 * size
+    assert count_document(functional(entry(), dense("d", "x", dtype=policy))).root.totals.bytes == 15 * size

@@ -27,8 +27,8 @@ def test_without_indices_it_is_fnmatch(glob: str, path: str) -> None:
 def test_a_range_names_each_of_its_indices(first: int, length: int, step: int) -> None:
     index = first + step
     assume(index >= 0 and first + length < 10**18)
-    found = matches(f"h.{first}-{first + length}.*", f"h.{index}.attn")
-    assert found == (first <= index <= first + length)
+    is_match = matches(f"h.{first}-{first + length}.*", f"h.{index}.attn")
+    assert is_match == (first <= index <= first + length)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_range_names_each_of_its_indices(first: int, length: int, step: int) -
         ("0,3", "1", False),
         ("12", "12", True),
         ("12", "1", False),
-        ("0-3.*", "0-3.x", True),  # a block that nothing tells apart keeps its name
+        ("0-3.*", "0-3.x", True),  # a folded block keeps its name
         ("5-2", "3", False),  # no range: a name
         ("5-2", "5-2", True),
         ("h0-3", "h2", False),  # a name, not a component of indices
