@@ -21,33 +21,37 @@ def main() -> None:
 
 
 def _floor() -> None:
-    report.floor(_told(floor.ratios()))
+    report.floor(_print_each(floor.ratios()))
 
 
 def _peers() -> None:
-    report.peers(_told(peers.peers()))
+    report.peers(_print_each(peers.peers()))
 
 
 def _scaling() -> None:
-    layers, repeats, nesting = _told(scaling.layers()), _told(scaling.repeats()), _told(scaling.nesting())
-    report.scaling(layers, repeats, nesting, _told(scaling.workers()))
+    layers, repeats, nesting = (
+        _print_each(scaling.layers()),
+        _print_each(scaling.repeats()),
+        _print_each(scaling.nesting()),
+    )
+    report.scaling(layers, repeats, nesting, _print_each(scaling.workers()))
 
 
 def _memory() -> None:
-    report.memory(_told(scaling.memory()), scaling.first_answer())
+    report.memory(_print_each(scaling.memory()), scaling.first_answer())
 
 
 PARTS: dict[str, Callable[[], None]] = {"floor": _floor, "peers": _peers, "scaling": _scaling, "memory": _memory}
 
 
-def _told(measured: Iterable[T]) -> list[T]:
-    """What was measured, each told as it comes."""
-    found = []
-    for each in measured:
+def _print_each(results: Iterable[T]) -> list[T]:
+    """Print each result as soon as it is measured; return them all."""
+    printed = []
+    for each in results:
         sys.stdout.write(f"{each}\n")
         sys.stdout.flush()
-        found.append(each)
-    return found
+        printed.append(each)
+    return printed
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ class Body(NamedTuple):
     path: str
     media: str
     raw: bytes
-    other: Callable[[int], bytes]  # the same by number, each in sizes of its own where it can have others
+    other: Callable[[int], bytes]  # the same request in other sizes, by number, where it can have others
 
 
 def resnet50() -> bytes:
@@ -62,7 +62,7 @@ def bert() -> bytes:
 
 
 def native(layers: int, first: int = 0) -> dict[str, Any]:
-    """So many dense layers, no two neighbours of which are as two others; others for each `first`."""
+    """Return so many dense layers, no pair of neighbours of which occurs twice; other ones for each `first`."""
     dense = [{"type": "Dense", "name": f"dense_{n}", "units": 1 + (first + n) * 7919 % 65521} for n in range(layers)]
     return {"framework": "keras", "input_shape": [64], "layers": dense}
 
@@ -87,17 +87,17 @@ _BLOCK = {
 
 
 def llama(more: int) -> bytes:
-    """Llama-70B's config, so much larger in two sizes."""
+    """Return Llama-70B's config, so much larger in two sizes."""
     return orjson.dumps(LLAMA_70B | {name: LLAMA_70B[name] + more for name in ("intermediate_size", "vocab_size")})
 
 
 def _wider(raw: bytes, more: int) -> bytes:
     """Keras' JSON of a model with so many more filters in each convolution."""
-    return re.sub(rb'("filters": ?)(\d+)', lambda found: found[1] + b"%d" % (int(found[2]) + more), raw)
+    return re.sub(rb'("filters": ?)(\d+)', lambda match: match[1] + b"%d" % (int(match[2]) + more), raw)
 
 
-def _stacked(count: int, more: int = 0) -> Iterator[tuple[str, list[int]]]:
-    """So many tensors of alike blocks, so much larger along each axis."""
+def _stack(count: int, more: int = 0) -> Iterator[tuple[str, list[int]]]:
+    """Yield the names and shapes of so many tensors of equal blocks, so much larger along each axis."""
     for n in range(count):
         block, part = divmod(n, len(_BLOCK))
         name, shape = list(_BLOCK.items())[part]
@@ -107,7 +107,7 @@ def _stacked(count: int, more: int = 0) -> Iterator[tuple[str, list[int]]]:
 def safetensors(count: int, more: int = 0) -> bytes:
     """A file's header: its length, and so many tensors."""
     described, end = {}, 0
-    for name, shape in _stacked(count, more):
+    for name, shape in _stack(count, more):
         start, end = end, end + 2 * prod(shape)
         described[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [start, end]}
     raw = orjson.dumps(described)
@@ -115,8 +115,8 @@ def safetensors(count: int, more: int = 0) -> bytes:
 
 
 def tensors(count: int, more: int = 0) -> dict[str, Any]:
-    """So many named tensors of alike blocks."""
-    return {"parameters": {name: {"shape": shape, "dtype": "bfloat16"} for name, shape in _stacked(count, more)}}
+    """Return so many named tensors of equal blocks."""
+    return {"parameters": {name: {"shape": shape, "dtype": "bfloat16"} for name, shape in _stack(count, more)}}
 
 
 def _batch(lines: int, more: int = 0) -> bytes:
@@ -130,7 +130,7 @@ def _body(name: str, form: str, other: Callable[[int], bytes], media: str = "app
 
 
 def bodies() -> list[Body]:
-    """All of them."""
+    """Return all requests."""
     nasnet = gzip.decompress((_HERE / "bodies/nasnet-large-keras.json.gz").read_bytes())
     return [
         _body("4-layer MLP", "", lambda more: orjson.dumps(_mlp(more))),

@@ -1,5 +1,5 @@
-"""What a request costs against the least that it can cost: a view that parses the same body and answers as many bytes.
-It stands once in the service's own application, with its ids, logs, metrics and limits, and once in nothing but Flask.
+"""The cost of a request against a floor: a view that parses the same body and answers as many bytes.
+The view runs in the service's application, with its ids, logs, metrics and limits, and in a bare Flask application.
 All run under gunicorn as the service does, one worker each."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import orjson
 from flask import Flask, Response, request
 
 from benchmarks.bodies import Body, bodies
-from benchmarks.load import Cost, ask, connected, cost
+from benchmarks.load import Cost, ask, connect, cost
 from service import app as web
 from tools.instance import Instance
 
@@ -27,7 +27,7 @@ SECONDS = 0.3
 
 
 class Ratio(NamedTuple):
-    """What was measured of one request."""
+    """The measurements of one request."""
 
     name: str
     received: int  # bytes
@@ -35,9 +35,9 @@ class Ratio(NamedTuple):
     first: float  # seconds of CPU, of the first request of all
     bare: float  # seconds of CPU, of that view in nothing but Flask
     floor: float  # of it in the service's application
-    new: float  # of the service, for a request that it did not answer before, of layers that it knows
-    other: float  # for one in sizes that it never met
-    again: float  # for one that it did answer
+    new: float  # of the service, for a request that is not cached, of layers that are
+    other: float  # for one in sizes that are not cached
+    again: float  # for one that is cached
     times: Mapping[str, float]  # each of these against the floor, and the new against bare: medians over the rounds
     noise: float  # how much two measurements of the floor in one round differ, median
     per_second: float  # requests over one connection
@@ -45,7 +45,7 @@ class Ratio(NamedTuple):
 
 def create_app() -> Flask:
     """The floor in the service's own application."""
-    return _answering(web.create_app())
+    return _add_view(web.create_app())
 
 
 def create_bare() -> Flask:
@@ -56,11 +56,11 @@ def create_bare() -> Flask:
     def ready() -> Response:
         return Response()
 
-    return _answering(app)
+    return _add_view(app)
 
 
-def _answering(app: Flask) -> Flask:
-    """With the view. Where a body is no JSON, its JSON is parsed all the same: a header's, a line's."""
+def _add_view(app: Flask) -> Flask:
+    """Add the view. The JSON in a body is parsed, that of a header or of a line too."""
     answers = [file.read_bytes() for file in sorted(Path(os.environ[ANSWERS]).iterdir())]
 
     @app.post("/<int:number>/<path:_>")
@@ -79,36 +79,36 @@ def _answering(app: Flask) -> Flask:
 
 
 def ratios() -> Iterator[Ratio]:
-    """Each request, measured."""
+    """Measure each request."""
     measured = bodies()
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         service = stack.enter_context(Instance(1))
-        ours = connected(service.url)
+        to_service = connect(service.url)
         firsts = []
         for number, body in enumerate(measured):
-            firsts.append(cost(ours, service.workers, body, 1).cpu)
-            Path(folder, f"{number:03}").write_bytes(ask(ours, body))
+            firsts.append(cost(to_service, service.workers, body, 1).cpu)
+            Path(folder, f"{number:03}").write_bytes(ask(to_service, body))
         settings = {ANSWERS: folder}
         floor = stack.enter_context(Instance(1, settings, "benchmarks.floor:create_app()"))
         bare = stack.enter_context(Instance(1, settings, "benchmarks.floor:create_bare()"))
-        to_floor, to_bare = connected(floor.url), connected(bare.url)
+        to_floor, to_bare = connect(floor.url), connect(bare.url)
         for number, body in enumerate(measured):
             sent = Path(folder, f"{number:03}").stat().st_size
             least = body._replace(path=f"/{number}{body.path}")
-            times = max(3, min(2000, int(SECONDS / cost(ours, service.workers, body, 3).cpu)))
-            found = [
+            times = max(3, min(2000, int(SECONDS / cost(to_service, service.workers, body, 3).cpu)))
+            rounds = [
                 _Round(
                     cost(to_bare, bare.workers, least, times),
                     cost(to_floor, floor.workers, least, times),
-                    cost(ours, service.workers, body, times),
-                    cost(ours, service.workers, body, times, "other"),
-                    cost(ours, service.workers, body, times, "again"),
+                    cost(to_service, service.workers, body, times),
+                    cost(to_service, service.workers, body, times, "other"),
+                    cost(to_service, service.workers, body, times, "again"),
                     cost(to_floor, floor.workers, least, times),
                 )
                 for _ in range(ROUNDS)
             ]
-            yield _ratio(body, sent, firsts[number], found)
+            yield _ratio(body, sent, firsts[number], rounds)
 
 
 class _Round(NamedTuple):
@@ -124,23 +124,23 @@ class _Round(NamedTuple):
         return (self.before.cpu + self.after.cpu) / 2
 
 
-def _ratio(body: Body, sent: int, first: float, found: list[_Round]) -> Ratio:
+def _ratio(body: Body, sent: int, first: float, rounds: list[_Round]) -> Ratio:
     return Ratio(
         body.name,
         len(body.raw),
         sent,
         first,
-        median(each.bare.cpu for each in found),
-        median(each.floor for each in found),
-        median(each.new.cpu for each in found),
-        median(each.other.cpu for each in found),
-        median(each.again.cpu for each in found),
+        median(each.bare.cpu for each in rounds),
+        median(each.floor for each in rounds),
+        median(each.new.cpu for each in rounds),
+        median(each.other.cpu for each in rounds),
+        median(each.again.cpu for each in rounds),
         {
-            "new/floor": median(each.new.cpu / each.floor for each in found),
-            "new/bare": median(each.new.cpu / each.bare.cpu for each in found),
-            "other/floor": median(each.other.cpu / each.floor for each in found),
-            "again/floor": median(each.again.cpu / each.floor for each in found),
+            "new/floor": median(each.new.cpu / each.floor for each in rounds),
+            "new/bare": median(each.new.cpu / each.bare.cpu for each in rounds),
+            "other/floor": median(each.other.cpu / each.floor for each in rounds),
+            "again/floor": median(each.again.cpu / each.floor for each in rounds),
         },
-        median(max(each.before.cpu, each.after.cpu) / min(each.before.cpu, each.after.cpu) - 1 for each in found),
-        1 / median(each.new.wall for each in found),
+        median(max(each.before.cpu, each.after.cpu) / min(each.before.cpu, each.after.cpu) - 1 for each in rounds),
+        1 / median(each.new.wall for each in rounds),
     )

@@ -20,7 +20,7 @@ class Cost(NamedTuple):
 
 
 def cpu_seconds(processes: Sequence[int]) -> float:
-    """What processes have used, all their threads: Linux names a process's clock by its number."""
+    """Return the seconds of CPU that processes used; Linux derives the id of a process's clock from its number."""
     return sum(time.clock_gettime((~process << 3) | 2) for process in processes)
 
 
@@ -28,11 +28,11 @@ _NUMBERS = count(1)
 
 
 Kind = Literal["again", "new", "other"]
-"""The request once more; as nobody has asked it before, which a parameter does that means nothing; in other sizes."""
+"""The same request again; a new one, by a parameter without meaning; one in other sizes."""
 
 
 def ask(connection: HTTPConnection, body: Body, kind: Kind = "new") -> bytes:
-    """The answer to one request. Raises AssertionError where it is no good one."""
+    """Return the answer to one request. Raises AssertionError if its status is not 200."""
     number = next(_NUMBERS)
     media = body.media if kind == "again" else f"{body.media}; number={number}"
     raw = body.other(number) if kind == "other" else body.raw
@@ -43,15 +43,15 @@ def ask(connection: HTTPConnection, body: Body, kind: Kind = "new") -> bytes:
     return answer
 
 
-def connected(url: str) -> HTTPConnection:
-    """A connection to a service."""
+def connect(url: str) -> HTTPConnection:
+    """Return a connection to a service."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     return HTTPConnection(parts.hostname, parts.port, timeout=120)
 
 
 def cost(connection: HTTPConnection, workers: Sequence[int], body: Body, times: int, kind: Kind = "new") -> Cost:
-    """The mean of so many requests."""
+    """Return the mean cost of so many requests."""
     cpu, wall = cpu_seconds(workers), time.perf_counter()
     for _ in range(times):
         ask(connection, body, kind)

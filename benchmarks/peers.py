@@ -1,5 +1,8 @@
-"""What else counts parameters, each in its best form, in a process of its own: imports apart, models built without
-weights where the peer can. `python -m benchmarks.peers NAME` prints what was measured."""
+"""Other counters of parameters, each in its fastest form and in its own process.
+
+Imports are measured separately; models are built without weights where the peer can.
+`python -m benchmarks.peers NAME peer|core` prints one measurement.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,8 @@ SECONDS = 3.0
 """How long a peer counts; the core does so before it and after it, since a machine is not always equally fast."""
 
 
-class Measured(NamedTuple):
-    """What one way to count took."""
+class Measurement(NamedTuple):
+    """The cost of one way to count."""
 
     counted: int
     imports: float  # seconds
@@ -33,20 +36,20 @@ class Measured(NamedTuple):
     memory: int  # bytes, the process' most
 
 
-def ours(form: str, payload: bytes) -> Count:
-    """Bytes in, bytes out: parsed, checked, read, counted, written as the service does."""
-    return _ours(form, repeat(payload))
+def count_one(format_name: str, payload: bytes) -> Count:
+    """Count one document from bytes to bytes: parse, check, read, count and write as the service does."""
+    return _count_each(format_name, repeat(payload))
 
 
-def never_met() -> Count:
-    """The same of a config that has a token more each time: a row more in both embeddings."""
+def count_new() -> Count:
+    """Count a config that has a token more each time, a row more in both embeddings."""
     vocabulary = b"%d" % LLAMA_70B["vocab_size"]
-    run = _ours("huggingface", (LLAMA.replace(vocabulary, b"%d" % (int(vocabulary) + n)) for n in count()))
+    run = _count_each("huggingface", (LLAMA.replace(vocabulary, b"%d" % (int(vocabulary) + n)) for n in count()))
     more = count(step=2 * LLAMA_70B["hidden_size"])
     return lambda: run() - next(more)
 
 
-def _ours(form: str, payloads: Iterator[bytes]) -> Count:
+def _count_each(format_name: str, payloads: Iterator[bytes]) -> Count:
     import orjson
 
     from paramcount.counting.count import count
@@ -59,13 +62,13 @@ def _ours(form: str, payloads: Iterator[bytes]) -> Count:
     load_plugins()
     gc.freeze()
     gc.disable()  # none of these makes as many objects as a worker waits for before it looks for garbage
-    found = FORMATS[form]
-    plain = found.media.startswith("text/")
+    document_format = FORMATS[format_name]
+    plain = document_format.media.startswith("text/")
 
     def document(payload: bytes) -> Document:
-        if plain or form == "safetensors":
-            return read(payload.decode() if plain else payload, found)
-        return read(Source.from_json(payload), found)
+        if plain or format_name == "safetensors":
+            return read(payload.decode() if plain else payload, document_format)
+        return read(Source.from_json(payload), document_format)
 
     def run() -> int:
         answer = as_json(count(document(next(payloads))))
@@ -128,9 +131,9 @@ def torchinfo() -> Count:
         model = BertModel(BertConfig())
 
     def run() -> int:
-        found = summary(model, verbose=0)
-        str(found)
-        return int(found.total_params)
+        info = summary(model, verbose=0)
+        str(info)
+        return int(info.total_params)
 
     return run
 
@@ -153,14 +156,18 @@ def huggingface_hub() -> Count:
 
 
 PAIRS: dict[str, tuple[str, Callable[[], Count], Callable[[], Count]]] = {
-    "Keras": ("ResNet-50, its JSON", keras, lambda: ours("keras", resnet50())),
-    "torch, meta device": ("Llama-70B, its config", meta_device, lambda: ours("huggingface", LLAMA)),
-    "torch, meta device: never met": ("Llama-70B, another vocabulary each time", meta_device, never_met),
-    "accelerate": ("Llama-70B, its config", accelerate, lambda: ours("huggingface", LLAMA)),
-    "torchinfo": ("BERT, built already", torchinfo, lambda: ours("torch", bert())),
-    "huggingface_hub": ("safetensors, 1,000 tensors", huggingface_hub, lambda: ours("safetensors", safetensors(1000))),
+    "Keras": ("ResNet-50, its JSON", keras, lambda: count_one("keras", resnet50())),
+    "torch, meta device": ("Llama-70B, its config", meta_device, lambda: count_one("huggingface", LLAMA)),
+    "torch, meta device: never met": ("Llama-70B, another vocabulary each time", meta_device, count_new),
+    "accelerate": ("Llama-70B, its config", accelerate, lambda: count_one("huggingface", LLAMA)),
+    "torchinfo": ("BERT, built already", torchinfo, lambda: count_one("torch", bert())),
+    "huggingface_hub": (
+        "safetensors, 1,000 tensors",
+        huggingface_hub,
+        lambda: count_one("safetensors", safetensors(1000)),
+    ),
 }
-"""Each peer by name: what it counts, itself, and the service's core on the same."""
+"""By a peer's name: what it counts, the peer, and the service's core on the same document."""
 
 
 class Peer(NamedTuple):
@@ -168,25 +175,25 @@ class Peer(NamedTuple):
 
     name: str
     what: str
-    theirs: Measured
-    ours: Measured
+    peer: Measurement
+    core: Measurement
 
 
 def peers() -> Iterator[Peer]:
-    """All of them, each in a process of its own."""
+    """Measure all peers, each in a process of its own."""
     for name, (what, _, _) in PAIRS.items():
-        before, theirs, after = (_asked(name, side) for side in ("ours", "theirs", "ours"))
-        assert before.counted == theirs.counted == after.counted, name
-        yield Peer(name, what, theirs, after._replace(seconds=(before.seconds + after.seconds) / 2))
+        before, peer, after = (_run(name, side) for side in ("core", "peer", "core"))
+        assert before.counted == peer.counted == after.counted, name
+        yield Peer(name, what, peer, after._replace(seconds=(before.seconds + after.seconds) / 2))
 
 
-def _asked(name: str, side: str) -> Measured:
+def _run(name: str, side: str) -> Measurement:
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.peers", name, side]
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
-    return Measured(*json.loads(ended.stdout.splitlines()[-1]))
+    return Measurement(*json.loads(ended.stdout.splitlines()[-1]))
 
 
-def measured(prepare: Callable[[], Count]) -> Measured:
+def measure(prepare: Callable[[], Count]) -> Measurement:
     """Import, count once, then again and again."""
     start = time.perf_counter()
     run = prepare()
@@ -198,15 +205,15 @@ def measured(prepare: Callable[[], Count]) -> Measured:
         start = time.perf_counter()
         assert run() == counted
         times.append(time.perf_counter() - start)
-    return Measured(counted, imports, median(times), _most_memory())
+    return Measurement(counted, imports, median(times), _most_memory())
 
 
 def _most_memory() -> int:
-    """Bytes; getrusage would tell the parent's where that is more."""
+    """Return the peak memory in bytes; getrusage returns the parent's where that is more."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 if __name__ == "__main__":
-    _, theirs, core = PAIRS[sys.argv[1]]
-    sys.stdout.write(json.dumps(measured(theirs if sys.argv[2] == "theirs" else core)) + "\n")
+    _, peer, core = PAIRS[sys.argv[1]]
+    sys.stdout.write(json.dumps(measure(peer if sys.argv[2] == "peer" else core)) + "\n")

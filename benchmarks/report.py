@@ -75,11 +75,11 @@ def peers(measured: Sequence[Peer]) -> None:
         (
             each.name,
             each.what,
-            f"{each.theirs.seconds * 1e3:,.2f} ms",
-            f"{each.ours.seconds * 1e3:,.3f} ms",
-            f"**{_ratio(each.theirs.seconds / each.ours.seconds)} ×**",
-            f"{each.theirs.imports:.1f} s, {each.ours.imports:.1f} s",
-            f"{each.theirs.memory / 1e6:,.0f} MB, {each.ours.memory / 1e6:,.0f} MB",
+            f"{each.peer.seconds * 1e3:,.2f} ms",
+            f"{each.core.seconds * 1e3:,.3f} ms",
+            f"**{_ratio(each.peer.seconds / each.core.seconds)} ×**",
+            f"{each.peer.imports:.1f} s, {each.core.imports:.1f} s",
+            f"{each.peer.memory / 1e6:,.0f} MB, {each.core.memory / 1e6:,.0f} MB",
         )
         for each in measured
     )
@@ -100,11 +100,11 @@ def scaling(
         (
             (
                 f"{p.size:,}",
-                f"{p.own * 1e3:,.2f} ms",
+                f"{p.user * 1e3:,.2f} ms",
                 f"{p.kernel * 1e3:,.2f} ms",
-                f"{(p.own + p.kernel) / p.size * 1e6:.1f} µs",
+                f"{(p.user + p.kernel) / p.size * 1e6:.1f} µs",
                 f"{p.ratio:.2f} ×",
-                f"{p.own_ratio:.2f} ×",
+                f"{p.user_ratio:.2f} ×",
             )
             for p in layers
         ),

@@ -18,7 +18,7 @@ import orjson
 import paramcount
 import service
 from benchmarks.bodies import bodies, native
-from benchmarks.load import ask, connected
+from benchmarks.load import ask, connect
 from paramcount.counting.count import count
 from paramcount.formats.detect import read
 from paramcount.model.budget import Limits
@@ -31,40 +31,40 @@ LIMITS = Limits(max_depth=200, max_layers=2_000_000, max_tensors=5_000_000, max_
 
 
 class Point(NamedTuple):
-    """What one size took."""
+    """The time of one size."""
 
     size: int
     seconds: float
 
 
 class Layers(NamedTuple):
-    """What a document of so many layers takes of a processor, and a layer of it against one of a thousand."""
+    """The CPU time of a document of so many layers, and of one layer against one of a thousand."""
 
     size: int
-    own: float  # seconds
+    user: float  # seconds
     kernel: float  # seconds: giving memory, mostly
-    own_ratio: float
+    user_ratio: float
     ratio: float
 
 
 def layers() -> Iterator[Layers]:
-    """Layers that nothing is remembered of, from JSON to JSON. A machine changes its speed: in each round (these are
-    medians) a size stands between two measurements of a thousand layers."""
+    """Measure layers that are not cached, from JSON to JSON. A machine changes its speed: in each round
+    a size is measured between two measurements of a thousand layers; the results are medians of the rounds."""
     numbers = itertools.count()
 
     def each(size: int, times: int) -> tuple[float, float]:
-        """Seconds a layer: own, and the kernel's."""
+        """Return the seconds of a layer: of the process, and of the kernel for it."""
         taken = [_cpu(native(size, next(numbers) * 17_188)) for _ in range(times)]
-        return fmean(own for own, _ in taken) / size, fmean(kernel for _, kernel in taken) / size
+        return fmean(user for user, _ in taken) / size, fmean(kernel for _, kernel in taken) / size
 
     _ready()
     each(1000, 10)
     for size in (100, 1_000, 10_000, 100_000, 1_000_000):
         rounds = []
         for _ in range(ROUNDS):
-            before, (own, kernel), after = each(1000, 30), each(size, max(1, 30_000 // size)), each(1000, 30)
+            before, (user, kernel), after = each(1000, 30), each(size, max(1, 30_000 // size)), each(1000, 30)
             thousand = [(one + other) / 2 for one, other in zip(before, after, strict=True)]
-            rounds.append((own * size, kernel * size, own / thousand[0], (own + kernel) / sum(thousand)))
+            rounds.append((user * size, kernel * size, user / thousand[0], (user + kernel) / sum(thousand)))
         yield Layers(size, *map(median, zip(*rounds, strict=True)))
 
 
@@ -79,7 +79,7 @@ def _cpu(document: dict[str, Any]) -> tuple[float, float]:
 
 
 def repeats() -> Iterator[Point]:
-    """One block, and so many of it."""
+    """Measure a block and its repeats."""
     for power in range(0, 13, 3):
         block = {"type": "Dense", "name": "dense", "units": 4}
         stack = {"type": "Block", "name": "block", "repeat": 10**power, "layers": [block]}
@@ -87,7 +87,7 @@ def repeats() -> Iterator[Point]:
 
 
 def nesting() -> Iterator[Point]:
-    """A layer within so many others."""
+    """Measure a layer inside so many others."""
     for depth in (1, 10, 30, 90):
         nested: dict[str, Any] = {"type": "Dense", "name": "dense", "units": 4}
         for level in range(depth):
@@ -122,7 +122,7 @@ def _answer(body: bytes) -> None:
 
 
 class Throughput(NamedTuple):
-    """What so many workers answer."""
+    """The requests that so many workers answer."""
 
     workers: int
     per_second: float
@@ -137,7 +137,7 @@ def workers() -> Iterator[Throughput]:
             until = time.perf_counter() + 6
 
             def load(url: str = instance.url, until: float = until, done: list[int] = done) -> None:
-                connection = connected(url)
+                connection = connect(url)
                 while time.perf_counter() < until:
                     ask(connection, body)
                     done.append(1)
@@ -151,7 +151,7 @@ def workers() -> Iterator[Throughput]:
 
 
 class Memory(NamedTuple):
-    """What a worker holds after so many requests."""
+    """The memory of a worker after so many requests."""
 
     requests: int
     pss: int  # bytes, the largest of the workers'
@@ -161,13 +161,13 @@ def memory() -> Iterator[Memory]:
     """Two workers under mixed requests, large and small."""
     small = [body for body in bodies() if len(body.raw) < 200_000]
     with Instance(2) as instance:
-        connection = connected(instance.url)
-        asked = 0
+        connection = connect(instance.url)
+        sent = 0
         for until in (0, 1_000, 10_000, 20_000):
-            while asked < until:
-                ask(connection, small[asked % len(small)])
-                asked += 1
-            yield Memory(asked, max(map(_pss, instance.workers)))
+            while sent < until:
+                ask(connection, small[sent % len(small)])
+                sent += 1
+            yield Memory(sent, max(map(_pss, instance.workers)))
 
 
 def _pss(process: int) -> int:
@@ -185,6 +185,6 @@ def first_answer() -> float:
         instance = Instance(1)
         start = time.perf_counter()
         with instance:
-            ask(connected(instance.url), body)
+            ask(connect(instance.url), body)
             times.append(time.perf_counter() - start)
     return median(times)

@@ -1,4 +1,4 @@
-"""Adapters against what PEFT itself says of them (tools/oracle/adapters.py), and by hand."""
+"""Adapters against the numbers of PEFT itself (tools/oracle/adapters.py), and by hand."""
 
 from __future__ import annotations
 

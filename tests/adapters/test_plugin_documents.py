@@ -1,4 +1,4 @@
-"""Documents as a plug-in's reader makes them: what they say of themselves is all that an adapter needs."""
+"""Documents of a plug-in's reader: their ModelFacts are all that an adapter needs."""
 
 from __future__ import annotations
 

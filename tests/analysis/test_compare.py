@@ -239,7 +239,7 @@ def test_json_and_text() -> None:
     ]
 
 
-def test_what_could_not_be_seen_is_in_the_text() -> None:
+def test_warnings_are_in_the_text() -> None:
     layers = [dense("a"), {"type": "Mystery", "name": "m"}]
     payload = {"framework": "keras", "input_shape": [3], "layers": layers}
     inexact = count(read(payload, detect(payload)), Options(unknown="report"))

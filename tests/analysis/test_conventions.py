@@ -52,13 +52,13 @@ def test_ties_are_counted_again_in_a_state_dict() -> None:
 
 
 @pytest.mark.parametrize("name", PACKED)
-def test_packed_weights_as_they_are_and_as_what_they_stand_for(name: str) -> None:
+def test_packed_weights_as_stored_and_unpacked(name: str) -> None:
     views = count_by_view(report(PACKED[name]))
     assert views.totals["unpacked"] == 2_053  # a Linear of 64·32, a norm of 5
     assert views.totals["stored"] == views.totals["keras"]
 
 
-def test_packing_that_nobody_understands_has_no_view() -> None:
+def test_unknown_packing_has_no_view() -> None:
     packed = {"q.weight_packed": {"dtype": "I32", "shape": [32, 8], "data_offsets": [0, 1024]},
               "q.weight_scale": {"dtype": "F16", "shape": [32, 1], "data_offsets": [1024, 1088]}}  # fmt: skip
     views = count_by_view(report(packed))

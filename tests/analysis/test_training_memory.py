@@ -33,7 +33,7 @@ def bytes_by_item(report: Report, optimizer: str, precision: Precision) -> dict[
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_it_is_what_the_optimizer_holds(optimizer: str, precision: Precision) -> None:
+def test_the_states_of_the_optimizer(optimizer: str, precision: Precision) -> None:
     assert bytes_by_item(tensors(GOLDEN["shapes"]), optimizer, precision) == GOLDEN["held"][optimizer][precision]
 
 
@@ -47,7 +47,7 @@ def test_copies_cost_as_much_as_they_would_written_out(optimizer: str, precision
     }
 
 
-def test_what_is_frozen_has_no_gradient() -> None:
+def test_frozen_parameters_have_no_gradient() -> None:
     report = tensors({"a": [10, 10], "b": [10]}, ("a", False))
     assert bytes_by_item(report, "adamw", "mixed") == {
         "weights that train": 20,  # 2 · 10

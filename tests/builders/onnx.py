@@ -26,7 +26,7 @@ def message(field: int, *parts: bytes | str) -> bytes:
 
 
 def tensor(name: str, *shape: int, kind: int = FLOAT, more: bytes = b"", packed: bool = False) -> bytes:
-    """What a TensorProto holds; without data, as where that is in another file."""
+    """Return the fields of a TensorProto, without data, as if that were in another file."""
     sizes = b"".join(map(varint, shape)) if packed else b"".join(number(1, size) for size in shape)
     return (message(1, sizes) if packed else sizes) + number(2, kind) + message(8, name) + more
 

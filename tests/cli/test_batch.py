@@ -43,7 +43,7 @@ def test_a_line_a_model(run: Run, lines: str, model: str) -> None:
     assert results[5]["errors"][0]["detail"] == "No such file or directory"
 
 
-def test_options_are_what_an_envelope_does_not_state(run: Run, lines: str, model: str) -> None:
+def test_options_are_defaults_of_the_envelopes(run: Run, lines: str, model: str) -> None:
     ran = run("batch", lines, model, "--freeze", "*", "--detail", "layers")
     results = [json.loads(line) for line in ran.out.splitlines()]
     assert [line["totals"]["frozen"] for line in results if "totals" in line] == [16, 4, 21]

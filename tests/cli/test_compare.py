@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 TRANSFER = str(ROOT / "examples/transfer-learning-keras.json")
 
 
-def test_what_thawing_changes(run: Run) -> None:
+def test_thawing(run: Run) -> None:
     ran = run("compare", TRANSFER, TRANSFER, "--train-after", "xception")
     assert ran.status == 0
     assert "Trainable                2,049          20,809,001         +20,806,952" in ran.out
@@ -28,7 +28,7 @@ def test_of_a_file_with_standard_input(run: Run, model: str) -> None:
     assert run("compare", model, "-", "--exit-code", stdin=Path(model).read_bytes()).status == 0
 
 
-def test_what_is_refused(run: Run, model: str) -> None:
+def test_refused(run: Run, model: str) -> None:
     for arguments, message in (
         (["-", "-"], "not both"),
         ([model], "AFTER"),

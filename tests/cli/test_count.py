@@ -96,7 +96,7 @@ def test_a_huge_file_is_read_no_further_than_its_header(tmp_path: Path, run: Run
         ("", "in no format"),
     ],
 )
-def test_what_is_wrong_with_a_file(tmp_path: Path, run: Run, content: str, message: str) -> None:
+def test_a_file_that_is_refused(tmp_path: Path, run: Run, content: str, message: str) -> None:
     (tmp_path / "model").write_text(content)
     ran = run("count", str(tmp_path / "model"))
     assert ran.status == 2
@@ -125,7 +125,7 @@ def test_what_is_wrong_with_a_file(tmp_path: Path, run: Run, content: str, messa
         ([], "FILE"),
     ],
 )
-def test_what_is_refused(run: Run, arguments: list[str], message: str) -> None:
+def test_refused(run: Run, arguments: list[str], message: str) -> None:
     ran = run("count", *arguments)
     assert ran.status == 2
     assert message in ran.err
@@ -182,7 +182,7 @@ def test_a_terminal_has_colours(variables: dict[str, str], colours: bool) -> Non
     assert (b"\x1b[" in output) == colours
 
 
-def test_a_setting_bounds_what_is_counted(run: Run, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setting_limits_the_layers(run: Run, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARAMCOUNT_MAX_LAYERS", "1")
     assert "more than the 1 layers" in run("count", model).err
     monkeypatch.setenv("PARAMCOUNT_MAX_LAYERS", "few")

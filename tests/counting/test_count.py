@@ -68,7 +68,7 @@ def test_rules(rules: list[tuple[str, bool]], frozen: int) -> None:
     assert (totals.trainable, totals.frozen) == (46 - frozen, frozen)
 
 
-def test_a_rule_thaws_what_the_document_froze() -> None:
+def test_a_rule_thaws_a_layer_that_the_document_froze() -> None:
     block = {"type": "Block", "name": "backbone", "trainable": False, "layers": [dense("a"), dense("b")]}
     report = count_layers([block], Options(rules=(Rule("backbone.b", True),)))
     assert (report.root.totals.trainable, report.root.totals.frozen) == (20, 16)
@@ -135,7 +135,7 @@ def test_layers_wired_by_name() -> None:
         ([{"type": "Block", "units": 3, "layers": []}], [("/layers/0/units", "unknown_member")]),
     ],
 )  # fmt: skip
-def test_what_is_wrong_and_where(layers: list[dict[str, Any]], problems: list[tuple[str, str]]) -> None:
+def test_problems_and_their_pointers(layers: list[dict[str, Any]], problems: list[tuple[str, str]]) -> None:
     assert find_problems(layers) == problems
 
 
@@ -208,7 +208,7 @@ def test_documents_with_one_cache_share_their_counts() -> None:
         count_again(limits=Limits(max_layers=2))
 
 
-def test_what_an_input_refers_to_must_be_there() -> None:
+def test_an_input_must_refer_to_a_layer() -> None:
     entry = Layer("x", "InputLayer", {"shape": [3]}, calls=(Call((Ref("nobody"),)),), pointer="/x")
     root = Layer("m", "Model", children=(entry,), graph=Graph(("x",), Ref("x")))
     with pytest.raises(Problems) as caught:

@@ -62,7 +62,7 @@ def test_the_transfer_learning_guide(rules: Rules, total: int, trainable: int) -
 
 
 @pytest.mark.parametrize(("rules", "total", "trainable"), WRAPPED["counts"])
-def test_types_reach_what_a_wrapper_holds(rules: Rules, total: int, trainable: int) -> None:
+def test_types_match_layers_inside_wrappers(rules: Rules, total: int, trainable: int) -> None:
     """TimeDistributed(BatchNormalization), one of a whole model, Bidirectional(LSTM): as Keras counts them."""
     report = count_document(WRAPPED["model"], *rules)
     totals = report.root.totals
@@ -70,7 +70,7 @@ def test_types_reach_what_a_wrapper_holds(rules: Rules, total: int, trainable: i
     assert not [warning for warning in report.warnings if warning.code == "unused_rule"]
 
 
-def test_positions_do_not() -> None:
+def test_positions_do_not_match_layers_inside_wrappers() -> None:
     report = count_document(WRAPPED["model"], ("first:1:type:LSTM", False))
     assert [warning.code for warning in report.warnings] == ["unused_rule"]
 
@@ -183,14 +183,14 @@ def test_every_frozen_tensor_has_a_reason() -> None:
     }
 
 
-def test_no_rule_trains_what_a_layer_never_trains() -> None:
+def test_no_rule_trains_a_tensor_that_is_frozen_by_design() -> None:
     layers = [{"type": "Dense", "name": "quantised", "units": 3, "quantization_mode": "int8"}]
     report = count_document({"framework": "keras", "input_shape": [3], "layers": layers}, ("*", True))
     assert report.root.totals.trainable == 3  # the bias; not the kernel of integers, nor its scale
     assert {tensor.frozen_by for tensor in report.root.children[0].tensors} == {None, FreezeReason("design")}
 
 
-def test_what_requires_no_gradient_can_be_thawed() -> None:
+def test_tensors_that_require_no_gradient_can_be_thawed() -> None:
     payload = {"parameters": {"a.weight": {"shape": [3], "requires_grad": False}, "b.weight": {"shape": [2]}}}
     assert count_document(payload).root.totals.frozen == 3
     assert [tensor.frozen_by for row in rows(count_document(payload).root) for tensor in row.tensors] == [

@@ -155,7 +155,7 @@ def test_an_archive_of_torch_is_a_pickle(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["none.json", "none*.json"])
-def test_what_is_not_there(tmp_path: Path, name: str) -> None:
+def test_missing_files(tmp_path: Path, name: str) -> None:
     with pytest.raises(FileNotFoundError):
         open_source(str(tmp_path / name))
 
@@ -171,5 +171,5 @@ def test_of_a_large_file_only_the_header_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("raw", "value"), [(b'{"a": 1}', {"a": 1}), (b"Linear()", "Linear()"), (b"GGUF\xff", b"GGUF\xff")]
 )
-def test_what_bytes_hold(raw: bytes, value: object) -> None:
+def test_recognize(raw: bytes, value: object) -> None:
     assert recognize(raw).value == value

@@ -296,7 +296,7 @@ def test_bytes_of_a_header_are_accepted_if_and_only_if_nothing_is_wrong_with_the
         ('{"__metadata__": {"a": "b", "a": "c"}}', False),
     ],
 )
-def test_what_a_header_may_hold(raw: str, accepted: bool) -> None:
+def test_json_that_a_header_may_hold(raw: str, accepted: bool) -> None:
     assert accepts(raw.encode()) is accepted
     assert (explain(raw.encode()) == []) is accepted
 
@@ -420,7 +420,7 @@ def test_mlx_needs_its_config() -> None:
         header(q__weight="F16 4x4", q__weight_scale="F32 "),
     ],
 )
-def test_what_only_looks_packed(tensors: Any) -> None:
+def test_tensors_that_only_look_packed(tensors: Any) -> None:
     assert "packed" not in [warning.code for warning in count_document(tensors).warnings]
 
 

@@ -229,7 +229,7 @@ LOGGED = """\
         f"ResNet(\n\n  (a): Sequential(\n    (0): {LINEAR}\n    (n): None\n  )\n)",
     ],
 )
-def test_whatever_the_text_went_through(text: str) -> None:
+def test_texts_of_terminals_logs_and_markdown(text: str) -> None:
     assert FORMATS["torch"].claims(text)
     report = count_document(text)
     assert dict(tensors(report.root)) == {"a.0.weight": (4, 3), "a.0.bias": (4,)}

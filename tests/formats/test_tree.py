@@ -85,7 +85,7 @@ def test_layers(names: list[str], expected: list[tuple[str, int, list[str]]]) ->
         Tensor("", (2, 3), dtype="F32", tied_to="h.0.w"),
     ],
 )
-def test_what_differs_is_not_folded(other: Tensor) -> None:
+def test_blocks_that_differ_are_not_folded(other: Tensor) -> None:
     root = build_tree({**tensors("h.0.w"), "h.1.w": other})
     assert [row[:2] for row in rows(root)] == [("h", 1), ("h.0", 1), ("h.1", 1)]
 

@@ -107,7 +107,7 @@ def test_long_names_are_cut() -> None:
     assert len(layers[1]) < 310
 
 
-def test_what_a_reader_must_know() -> None:
+def test_warnings_are_shown() -> None:
     html = as_html(ALL["inexact"])
     assert "NOT EXACT: see below)</caption>" in html
     assert "<li>unknown_layer: m: &quot;Mystery&quot; is no known layer" in html

@@ -134,7 +134,7 @@ def test_totals_of_text() -> None:
     assert text_lines(ALL["inexact"])[-1].startswith("unknown_layer: m: ")
 
 
-def test_what_the_root_owns_has_a_line() -> None:
+def test_tensors_of_the_root_have_a_line() -> None:
     lines = "\n".join(text_lines(ALL["own"]))
     assert re.search(r"│ \(own\)\s.*│\s+7 │", lines)
 
@@ -221,7 +221,7 @@ def test_copies_are_counted_where_they_stand() -> None:
     assert "h.0-3.a\n40 parameters, 50 % of all" in labels["a"]
 
 
-def test_what_is_frozen_is_hatched() -> None:
+def test_frozen_parameters_are_hatched() -> None:
     shown = report(model(dense("a"), dense("b")), ("a", False))
     drawn = ET.fromstring(as_svg(shown))
     fills = [

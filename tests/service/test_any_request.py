@@ -1,4 +1,4 @@
-"""Requests that were good and are altered: each is answered as the contract says, none with an error of the service."""
+"""Valid requests that are altered: each is answered as the contract states, none with a server error."""
 
 from __future__ import annotations
 

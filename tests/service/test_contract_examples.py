@@ -1,4 +1,4 @@
-"""The contract, asked with whatever its schemas allow and forbid."""
+"""Requests that the contract's schemas allow or forbid."""
 
 from __future__ import annotations
 

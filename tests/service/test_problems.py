@@ -1,4 +1,4 @@
-"""Bad requests: each is a problem that says where and what, and none a 500."""
+"""Bad requests: each is answered with a problem that has a pointer and a detail, none with 500."""
 
 from __future__ import annotations
 

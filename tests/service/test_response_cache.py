@@ -33,7 +33,7 @@ OTHERS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was counted and not remembered."""
+    """The documents that were counted, not taken from the cache."""
     done: list[str] = []
     real = count_module.count  # type: ignore[attr-defined]
 
@@ -67,7 +67,7 @@ def test_any_other_request_is_counted(counted: list[str], other: dict[str, Any])
     assert len(counted) == 4
 
 
-def test_what_is_refused_is_refused_again(counted: list[str]) -> None:
+def test_problems_are_not_cached(counted: list[str]) -> None:
     client = serve()
     broken = {**DENSE, "layers": [{"type": "Dense", "name": "d", "units": 0}]}
     answers = [client.post("/v1/count", json={"architecture": broken}) for _ in range(3)]

@@ -1,4 +1,4 @@
-"""The fields of a config: their kinds and bounds, labels, and what lists, patterns and single layers say."""
+"""The fields of a config: their kinds and bounds, labels, lists, patterns and fields of single layers."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_a_list_of_layers_has_the_stated_length() -> None:
 
 @pytest.mark.parametrize("model_type", ["gemma4_text", "gemma4_unified_text"])
 def test_stated_words_are_those_of_the_layers(model_type: str) -> None:
-    """But for the last layer, which attends to all: each of the others may slide, wherever it stands."""
+    """Any layer but the last, which has full attention, may have sliding attention."""
     classes = {"gemma4_text": "Gemma4TextModel", "gemma4_unified_text": "Gemma4UnifiedTextModel"}
     words = ["full_attention"] + ["sliding_attention"] * 11
     config = {"architectures": [classes[model_type]], "model_type": model_type, "num_hidden_layers": 12}

@@ -1,4 +1,4 @@
-"""The language of blueprints: what it says, and what it refuses."""
+"""The language of blueprints: valid and invalid expressions."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_dtype_is_of_the_weights() -> None:
 
 
 def test_classes_of_transformers_come_before_code_beside_the_config() -> None:
-    """As transformers has it, unless it is told to trust that code."""
+    """transformers does so, unless trust_remote_code is set."""
     report = count_config(LLAMA | {"auto_map": {"AutoModelForCausalLM": "modeling_llama.LlamaForCausalLM"}})
     assert report.root.totals == count_config(LLAMA).root.totals
     assert "never run" in find_warning(report, "remote_code")

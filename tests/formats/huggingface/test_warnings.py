@@ -1,4 +1,4 @@
-"""What a report says of embeddings, experts and checkpoints."""
+"""Warnings of embeddings, experts and checkpoints."""
 
 from __future__ import annotations
 

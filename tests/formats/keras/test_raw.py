@@ -250,7 +250,7 @@ def written(draw: st.DrawFn) -> bytes:
 
 
 @given(written(), written())
-def test_what_was_read_before_changes_nothing(first: bytes, second: bytes) -> None:
+def test_the_cache_changes_no_result(first: bytes, second: bytes) -> None:
     forget()
     expected = outcome(second)
     for _ in range(3):
@@ -259,6 +259,6 @@ def test_what_was_read_before_changes_nothing(first: bytes, second: bytes) -> No
 
 
 @given(written())
-def test_what_the_reader_refuses_has_a_problem(raw: bytes) -> None:
-    """The reader accepts; the schema only explains: a refusal always says something."""
+def test_every_refusal_has_a_problem(raw: bytes) -> None:
+    """The reader refuses, the schema only explains: no refusal is without a problem."""
     assert outcome(raw) != ()

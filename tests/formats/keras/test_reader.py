@@ -180,7 +180,7 @@ def test_a_stated_shape_replaces_one_that_cannot_be_computed() -> None:
 
 
 @pytest.mark.parametrize("kind", ["TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"])
-def test_what_the_json_does_not_hold(kind: str) -> None:
+def test_weights_outside_the_json(kind: str) -> None:
     report = count_document(functional(entry(), layer(kind, "outside", "x", module="..."), dense("d", "outside")))
     assert numbers(report) == (15, 0)
     assert [(n.code, n.path) for n in report.warnings if not n.exact] == [("code_not_read", "outside")]

@@ -20,7 +20,7 @@ def test_answers_are_compressed_for_those_who_ask(client: FlaskClient) -> None:
     assert json.loads(brotli.decompress(answer.data)) == client.get("/v1/layers").json
 
 
-def test_what_is_constant_need_not_be_sent_twice(client: FlaskClient) -> None:
+def test_constant_documents_are_revalidated_by_etag(client: FlaskClient) -> None:
     for path in (
         "/openapi.json",
         "/openapi.yaml",

@@ -19,7 +19,7 @@ from tests.service.contract import assert_problem
 
 
 def test_one_request_has_one_time(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is read, and both sides of a comparison, are of the same seconds."""
+    """Reading, and both sides of a comparison, share the seconds of one request."""
     clock = count(0, 6)  # each look at it is 6 seconds later
     for module in (budget, counting):
         monkeypatch.setattr(module, "monotonic", lambda: float(next(clock)))

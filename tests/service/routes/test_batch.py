@@ -69,7 +69,7 @@ def test_every_broken_line_is_one_problem(client: FlaskClient) -> None:
 
 
 class Endless:
-    """A body of many lines that nobody holds."""
+    """A body of many lines that is streamed."""
 
     def __init__(self, line: bytes, count: int) -> None:
         self.line, self.left = line + b"\n", count

@@ -36,7 +36,7 @@ def test_the_problems_of_both_sides_at_once(client: FlaskClient) -> None:
     assert client.post("/v1/compare", json={"before": {}}).status_code == 422
 
 
-def test_what_an_adapter_changes(client: FlaskClient) -> None:
+def test_an_adapter(client: FlaskClient) -> None:
     sides = {"before": {"architecture": LLAMA}, "after": {"architecture": LLAMA, "adapter": ADAPTER}}
     report = client.post("/v1/compare", json=sides).json
     assert report["difference"]["total"] == ADAPTER_SIZE

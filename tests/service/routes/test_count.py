@@ -51,7 +51,7 @@ def test_a_report_in_every_form(client: FlaskClient, media: str) -> None:
         assert ET.fromstring(answer.text).tag.endswith("svg")
 
 
-def test_a_form_that_nobody_renders(client: FlaskClient) -> None:
+def test_a_media_type_that_is_not_rendered(client: FlaskClient) -> None:
     answer = client.post("/v1/count/native", json=MODEL, headers={"Accept": "image/png"})
     assert answer.status_code == 406
     assert_conforms("Problem", answer.json)

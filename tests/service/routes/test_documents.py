@@ -66,7 +66,7 @@ def with_decimals(payload: Any) -> Iterator[Any]:
 @pytest.mark.parametrize(
     "name", sorted(name for name, document_format in FORMATS.items() if isinstance(document_format.example, dict))
 )
-def test_what_is_counted_is_never_a_decimal(client: FlaskClient, name: str) -> None:
+def test_decimals_are_refused_or_change_no_count(client: FlaskClient, name: str) -> None:
     example = FORMATS[name].example
     right = client.post(f"/v1/count/{name}", json=example).data
     changed = [example | {"layers": [{"type": "Dense", "units": 2, "repeat": 2.0}]}] if name == "native" else []

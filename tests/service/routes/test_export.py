@@ -16,7 +16,7 @@ def test_exports(client: FlaskClient, name: str) -> None:
     assert "28" in answer.text
 
 
-def test_an_export_that_nobody_takes(client: FlaskClient) -> None:
+def test_an_unknown_export(client: FlaskClient) -> None:
     answer = client.post("/v1/export/mlflo", json={"architecture": MODEL})
     assert answer.status_code == 404
     assert 'did you mean "mlflow"?' in answer.json["detail"]

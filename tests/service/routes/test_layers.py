@@ -17,7 +17,7 @@ from tests.service.contract import assert_conforms
         ("/v1/formats", "FormatList"),
     ],
 )
-def test_what_is_registered(client: FlaskClient, path: str, component: str) -> None:
+def test_registered_names(client: FlaskClient, path: str, component: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 200
     assert_conforms(component, answer.json)
