@@ -133,7 +133,7 @@ def _open(source: Any) -> Source:
         return open_source(os.fspath(source))
     if isinstance(source, str):
         is_json = source.lstrip()[:1] in ("{", "[", '"')
-        is_text = not source.strip() or "\n" in source or len(source) > MAX_PATH_CHARACTERS
+        is_text = not source.strip() or len(source) > MAX_PATH_CHARACTERS or not {"\n", "\0"}.isdisjoint(source)
         if is_json or is_text or ("(" in source and not os.path.exists(source)):  # noqa: PTH110 # for any string
             return recognize(source.encode(errors="replace"))
         return open_source(source)

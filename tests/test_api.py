@@ -76,6 +76,7 @@ def test_pointers_are_into_the_document() -> None:
         ("no such file.json", FileNotFoundError),
         ("{", Problems),
         ("", Problems),
+        ("\0", Problems),
         (b"\x00\x01", Problems),
         ({"layers": [{"type": "Dens"}]}, Problems),
         (None, Problems),

@@ -127,8 +127,9 @@ class Rules:
         """The rules whose glob matches the path, or one of the types. Raises TooLarge."""
         if monotonic() > self._deadline:
             raise TooLarge("has rules that take too long to match")
-        matches = [self._by_path[index] for index in self._path_globs.match(path)] if self._by_path else []
+        matches = self._path_globs.match(path) if self._by_path else []
         if self._by_type:
+            matches = [self._by_path[index] for index in matches]
             for layer_type in types:
                 if layer_type not in self._of_types:
                     names = (layer_type, layer_type.rpartition(".")[2])

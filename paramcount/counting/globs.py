@@ -54,10 +54,13 @@ class GlobSet:
         """The indices of the globs that match, ascending. Raises TooLarge for more than MAX_MATCH_STEPS."""
         if len(path) * self._size > MAX_MATCH_STEPS:
             raise TooLarge(f"has a path of {len(path):,} characters, too long for rules of {self._size:,} characters")
-        matches = self._set.Match(_encode(path))
-        if not matches or self._count not in matches:
-            raise TooLarge("has rules that take too much memory")
-        return sorted(index for index in matches if index < self._count)
+        matches: list[int] = self._set.Match(_encode(path)) or []
+        try:
+            matches.remove(self._count)
+        except ValueError:
+            raise TooLarge("has rules that take too much memory") from None
+        matches.sort()
+        return matches
 
 
 def _encode(text: str) -> bytes:
@@ -67,7 +70,7 @@ def _encode(text: str) -> bytes:
 
 def translate_glob(glob: str) -> str:
     """A glob as a regular expression of RE2."""
-    return "".join(map(_translate_token, _TOKENS.finditer(glob)))
+    return "".join(map(_translate_token, _TOKENS.finditer(glob.encode(errors="replace").decode())))
 
 
 def _translate_token(token: re.Match[str]) -> str:

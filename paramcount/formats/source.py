@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import ItemsView, Mapping, ValuesView
 from mmap import mmap
 from typing import Any, Literal
@@ -13,9 +14,6 @@ from paramcount.model.errors import InvalidDocument
 
 Bytes = (bytes, bytearray, memoryview, mmap)
 """What a file's bytes may come as."""
-
-MAX_SMALL_BYTES = 4096
-"""A document of so many bytes is decoded whole to be recognised."""
 
 _MISSING: Any = object()
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -68,6 +66,20 @@ def decode(raw: msgspec.Raw | bytes) -> Any:
         raise NotJSON(str(error)) from None
 
 
+def encode(value: Any) -> bytes:
+    """The JSON of a Python value. Raises InvalidDocument."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # an integer of more than 64 bits, a lone surrogate, deep nesting: JSON can hold them
+        pass
+    try:
+        return json.dumps(value).encode()
+    except RecursionError:
+        raise InvalidDocument("is nested too deeply", code="too_large") from None
+    except (TypeError, ValueError) as error:
+        raise InvalidDocument(f"is not JSON: {str(error)[:100]}") from None
+
+
 class Source:
     """One document. `kind` says what its bytes are: JSON, the text of print(model), or a file of another kind."""
 
@@ -96,10 +108,7 @@ class Source:
     def raw(self) -> Any:
         """The bytes of a file, or of JSON. Raises InvalidDocument where a value is not JSON's."""
         if self._raw is _MISSING:
-            try:
-                self._raw = orjson.dumps(self._value)
-            except (TypeError, ValueError) as error:
-                raise InvalidDocument(f"is not JSON: {str(error)[:100]}") from None
+            self._raw = encode(self._value)
         return self._raw
 
     @property
@@ -112,9 +121,9 @@ class Source:
     @property
     def outline(self) -> Any:
         """What to recognise a document by: of a JSON object its members, decoded when asked for. Raises NotJSON."""
-        if self._value is _MISSING and len(self._raw) > MAX_SMALL_BYTES:
+        if self._value is _MISSING:
             try:
                 return Members(_MEMBERS.decode(self._raw))
-            except (msgspec.DecodeError, RecursionError):  # no object, or no JSON
+            except (ValueError, RecursionError):  # no object, or no JSON
                 pass
         return self.value

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
 
+import orjson
+
 from paramcount.formats.source import NotJSON, decode
 from paramcount.model import budget
 from paramcount.model.errors import Problems, TooLarge
@@ -37,7 +39,7 @@ def answer_line(line: bytes, answer: Callable[[dict[str, Any]], dict[str, Any]])
         budget.check_values(line)
         members = split_members(line)
         if isinstance(members, dict) and "id" in members:
-            named["id"] = decode(members.pop("id"))
+            named["id"] = _check_id(decode(members.pop("id")))
         return named | answer(members)
     except TooLarge as error:
         return payload_problem(Problems([error]))
@@ -45,3 +47,12 @@ def answer_line(line: bytes, answer: Callable[[dict[str, Any]], dict[str, Any]])
         return named | problem_members(HTTPStatus.BAD_REQUEST, f"The line is not JSON: {error}.")
     except Problems as problems:
         return named | payload_problem(problems)
+
+
+def _check_id(value: Any) -> Any:
+    """An id that an answer can hold. Raises Problems."""
+    try:
+        orjson.dumps([[value]])
+    except TypeError:
+        raise Problems([TooLarge("is nested too deeply", "/id")]) from None
+    return value

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from marshmallow import INCLUDE, Schema, fields, validate
 
 from paramcount.formats.keras.archive import may_be_archive, read_config
@@ -13,7 +12,7 @@ from paramcount.formats.keras.raw import parse_document
 from paramcount.formats.keras.reader import KerasReader, stated_input
 from paramcount.formats.keras.warnings import from_optimizer
 from paramcount.formats.signatures import file_kind
-from paramcount.formats.source import NotJSON, decode
+from paramcount.formats.source import NotJSON, decode, encode
 from paramcount.model.document import Document
 from paramcount.model.errors import InvalidDocument, raise_problems
 from paramcount.model.layers import Layer
@@ -102,11 +101,7 @@ def keras(payload: Any) -> Document:
 
 def _read_nested_layer(item: Any, pointer: str) -> Layer:
     """A layer inside a wrapper's config."""
-    try:
-        raw = orjson.dumps(item)
-    except TypeError:
-        raise InvalidDocument("is nested too deeply", pointer, "too_large") from None
     keras_reader = KerasReader()
-    layer = keras_reader.read_nested(raw, pointer)
+    layer = keras_reader.read_nested(encode(item), pointer)
     raise_problems(keras_reader.problems)
     return layer

@@ -97,8 +97,7 @@ class KerasReader:
         """A layer whose like is not in the cache; `nested` is its config as a model's, where that is decoded."""
         problem_count = len(self.problems)
         if pointer.count("/config/") > MAX_DEPTH:
-            self.add_problem(TooLarge(f"is nested deeper than {MAX_DEPTH} layers", pointer))
-            return Layer("", "", pointer=pointer)
+            return self._refuse_depth(pointer)
         for member in ("class_name", "config"):
             if member not in item:
                 self.add_problem(InvalidDocument("is required", f"{pointer}/{member}", "required"))
@@ -139,6 +138,10 @@ class KerasReader:
         if not isinstance(trainable, bool):
             self._add_type_problem("true or false", trainable, f"{pointer}/config/trainable")
         return trainable is True
+
+    def _refuse_depth(self, pointer: str) -> Layer:
+        self.add_problem(TooLarge(f"is nested deeper than {MAX_DEPTH} layers", pointer))
+        return Layer("", "", pointer=pointer)
 
     def _nested_config(self, item: RawLayer, keras_class: KerasClass) -> RawModel | None:
         """The layers in a config, and how they are wired; None where the config is no object."""
@@ -183,9 +186,12 @@ class KerasReader:
         if not items:
             written = config.get("layers") if isinstance(config.layers, Raw) else config.layers
             self._add_type_problem("a list of at least one layer", written, f"{pointer}/config/layers")
+        is_too_deep = pointer.count("/config/") >= MAX_DEPTH
         for index, item in enumerate(items):
             layer_pointer = f"{pointer}/config/layers/{index}"
-            if isinstance(item, RawLayer):
+            if is_too_deep:
+                yield _Child(None, self._refuse_depth(layer_pointer))
+            elif isinstance(item, RawLayer):
                 calls = item.simple_calls()
                 nodes = () if calls is not None else self._nodes(item, layer_pointer)
                 yield _Child(item, self._layer(item, layer_pointer, path, calls or ()), calls, nodes)

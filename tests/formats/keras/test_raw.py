@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from paramcount.counting import evaluate
 from paramcount.counting.count import count
-from paramcount.formats.detect import read
+from paramcount.formats.detect import detect, read
 from paramcount.formats.keras.leaf import LEAVES
 from paramcount.formats.source import NotJSON, Source
 from paramcount.model.cache import MAX_KEY_BYTES
@@ -23,6 +23,7 @@ from tests.builders.json_values import altered
 from tools.cases.keras_documents import (
     COUNTED,
     Document,
+    bare,
     dense,
     entry,
     functional,
@@ -262,3 +263,29 @@ def test_the_cache_changes_no_result(first: bytes, second: bytes) -> None:
 def test_every_refusal_has_a_problem(raw: bytes) -> None:
     """The reader refuses, the schema only explains: no refusal is without a problem."""
     assert outcome(raw) != ()
+
+
+def test_depth_is_bounded_for_layers_that_were_read_before() -> None:
+    def chain(levels: int) -> bytes:
+        item: Document = bare(dense())
+        for _ in range(levels):
+            item = bare(sequential(item))
+        return json.dumps(sequential(entry(), item)).encode()
+
+    forget()
+    for _ in range(3):
+        outcome(chain(1))
+    assert [code for _, code, _ in outcome(chain(40))] == ["too_large"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("value", [2**64, 10**25, [[[]]]], ids=["2^64", "10^25", "lists"])
+def test_a_value_that_nobody_reads_is_no_matter(value: object) -> None:
+    assert read({**MODEL, "x": value}, KERAS).root.name == "model"
+
+
+@pytest.mark.parametrize("padding", [0, 5000])
+@pytest.mark.parametrize("form", [None, "keras"])
+def test_a_number_that_nobody_reads_is_no_matter(padding: int, form: str | None) -> None:
+    raw = json.dumps({**MODEL, "x": 0}).replace('"x": 0', f'"x": 1e999{" " * padding}').encode()
+    source = Source.from_json(raw)
+    assert numbers(count(read(source, detect(source, form)))) == (15, 0)

@@ -107,3 +107,11 @@ def test_adapters(client: FlaskClient) -> None:
     good, bad = map(json.loads, answer.text.splitlines())
     assert good["totals"]["trainable"] == ADAPTER_SIZE
     assert bad["errors"][0]["pointer"] == "/adapter/peft_type"
+
+
+def test_an_id_that_no_answer_can_hold_is_one_problem(client: FlaskClient) -> None:
+    lines = b'{"id": ' + b"[" * 300 + b"]" * 300 + b', "architecture": 5}\n{"id": 1, "architecture": 5}'
+    answer = client.post("/v1/batch", data=lines, content_type=NDJSON)
+    answers = [json.loads(line) for line in answer.text.splitlines()]
+    assert [(line["line"], line.get("id"), line["status"]) for line in answers] == [(1, None, 422), (2, 1, 422)]
+    assert answers[0]["errors"][0]["pointer"] == "/id"

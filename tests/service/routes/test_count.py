@@ -124,3 +124,9 @@ def test_problems_of_the_document_and_of_the_adapter(client: FlaskClient) -> Non
         answer = client.post("/v1/count", json={"architecture": LLAMA, "adapter": adapter})
         assert answer.status_code == 422
         assert answer.json["errors"][0]["pointer"] == f"/adapter{pointer}"
+
+
+@pytest.mark.parametrize("padding", [0, 5000])
+def test_a_member_whose_name_is_no_utf8(client: FlaskClient, padding: int) -> None:
+    raw = b'{"architecture": {"class_name": "Dense", "config": {"units": 4},' + b" " * padding + b'"\xff": 1}}'
+    assert client.post("/v1/count", data=raw, content_type="application/json").status_code == 400
