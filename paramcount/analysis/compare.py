@@ -10,18 +10,18 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from paramcount.model import block_ranges
-from paramcount.model.errors import TooLarge
+from paramcount.model.errors import Problems, TooLarge
 from paramcount.model.report import Report, Row
 from paramcount.model.tensors import Convention, Tensor, Totals
 
 MAX_MATCH_STEPS = 2_000_000
-"""How many pairs of layers one comparison may look at."""
+"""The pairs of layers that one comparison may look at."""
 
 ChangeKind = Literal["added", "removed", "renamed", "resized", "frozen", "unfrozen", "tied", "untied", "converted"]
 
 
 class Change(NamedTuple):
-    """How a layer changed; an added or removed one includes all its children."""
+    """The change of one layer; an added or removed one includes all its children."""
 
     path: str  # in the second report; of a removed layer, in the first
     was: str  # the path in the first report, where it was renamed
@@ -44,7 +44,7 @@ class Comparison:
 
 
 class MatchLevel(NamedTuple):
-    """What two layers of different paths must have in common to be one renamed layer, beside their copies."""
+    """The properties that two layers of different paths must share to be one renamed layer, beside their copies."""
 
     by_name: bool  # the last component of the path
     by_layout: bool  # only the kernels' shapes, in whatever order of axes; else every tensor's shape and role
@@ -95,13 +95,16 @@ class _Unmatched:
 def compare(before: Report, after: Report) -> Comparison:
     """Compare two reports. Where the conventions differ, both are counted as Keras counts.
 
-    Raises TooLarge.
+    Raises Problems for models that differ in too much.
     """
     matcher = _Matcher()
-    matcher.pair(_Placed(before.root, "", 1), _Placed(after.root, "", 1))
     levels = _MATCH_LEVELS + (_MATCH_LEVELS_ACROSS_FRAMEWORKS if before.framework != after.framework else ())
-    for level in levels:
-        matcher.match_renamed(level)
+    try:
+        matcher.pair(_Placed(before.root, "", 1), _Placed(after.root, "", 1))
+        for level in levels:
+            matcher.match_renamed(level)
+    except TooLarge as error:
+        raise Problems([error]) from None
     changes = (
         *matcher.changes,
         *_list_unmatched(matcher.removed, "removed"),
@@ -121,6 +124,7 @@ class _Matcher:
         self.added: list[_Unmatched] = []
 
     def _step(self) -> None:
+        """Count one more pair of layers. Raises TooLarge."""
         self.steps += 1
         if self.steps > MAX_MATCH_STEPS:
             limit = f"{MAX_MATCH_STEPS:,} pairs of layers that one comparison may look at"

@@ -20,7 +20,7 @@ DEFINITIONS: Mapping[View, str] = {
 }
 
 MAX_ITEMS_PER_KIND = 20
-"""How many items of a kind are listed; all others share one."""
+"""The items of a kind that are listed; all others share one."""
 
 ItemKind = Literal["weight", "buffer", "tied", "packed", "unpacked"]
 ITEM_KINDS: tuple[ItemKind, ...] = get_args(ItemKind)
@@ -45,7 +45,7 @@ class ViewItem(NamedTuple):
 
     @property
     def counted_by(self) -> tuple[View, ...]:
-        """The views that count it."""
+        """The views that count these tensors."""
         return _COUNTED_BY[self.kind]
 
 

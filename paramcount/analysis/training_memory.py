@@ -143,7 +143,7 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
 }
 
 
-def count_training_memory(report: Report, optimizer: str, precision: Precision = "fp32") -> TrainingMemory:
+def count_training_memory(report: Report, optimizer: str, precision: Precision) -> TrainingMemory:
     """Count the bytes of one process that trains the whole model; `optimizer` is one of OPTIMIZERS."""
     states, source, shared_bytes, shared_formula = OPTIMIZERS[optimizer]
     tensors = _take_inventory(report, precision)

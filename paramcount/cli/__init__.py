@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns its exit status. Only what a command needs is imported."""
+    """Run a command, and return its exit status. Only what a command needs is imported."""
     command = list(sys.argv[1:] if arguments is None else arguments)
     if command[:1] == ["serve"]:
         return _serve(command[1:])

@@ -12,6 +12,7 @@ import csv
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -19,23 +20,22 @@ import orjson
 
 from paramcount.cli.documents import count_files, failed_checks, unreadable_file
 from paramcount.cli.options import LINES, Parser, add_checks, add_counting, add_detail, load_request, stated_members
-from paramcount.cli.terminal import EXIT_CHECK_FAILED, EXIT_ERROR, print_error, progress
+from paramcount.cli.terminal import EXIT_CHECK_FAILED, EXIT_ERROR, print_error, start_progress
 from paramcount.model.budget import Limits
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report
 from paramcount.rendering.csv import cell
-from paramcount.rendering.fields import printable
+from paramcount.rendering.fields import TOTALS, printable
 from paramcount.rendering.problem import payload_problem
 from paramcount.requests.batch import answer_line, long_line_problem, read_lines
 from paramcount.requests.count import count_envelope, to_json
 from paramcount.requests.envelope import CountRequest, load_envelope
 
-_TOTALS = ("total", "trainable", "frozen", "buffers", "bytes")
-_COLUMNS = ("file", "line", "id", "name", "format", "convention", "exact", *_TOTALS, "problem")
+_COLUMNS = ("file", "line", "id", "name", "format", "convention", "exact", *TOTALS, "problem")
 
 
 class _Answer(NamedTuple):
-    """One model: the file and line that hold it, its report or problem, and which checks do not hold for it."""
+    """One model: the file and line that hold it, its report or problem, and the checks that do not hold for it."""
 
     location: dict[str, Any]  # file; line, of a file of lines
     members: dict[str, Any]
@@ -47,7 +47,7 @@ class _Answer(NamedTuple):
 
     @property
     def problems(self) -> list[str]:
-        """A line a problem; none of a report."""
+        """Return a line for each problem; none for a report."""
         if "status" not in self.members:
             return []
         errors = self.members["errors"] or [{"pointer": "", "detail": self.members["detail"]}]
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace, limits: Limits) -> int:
     batch = _Batch(args, limits)  # which refuses wrong options before anything is read
     status = 0
     write = _WRITERS[args.media]()
-    with progress(_count_models(args.files)) as bar:
+    with start_progress(partial(_count_models, args.files)) as bar:
         for answer in batch.answers():
             write(answer)
             if problems := answer.problems:
@@ -103,7 +103,7 @@ class _Batch:
         self.failures: tuple[str, ...] = ()
 
     def answers(self) -> Iterator[_Answer]:
-        """The answer of every model of every file."""
+        """Yield the answer of every model of every file."""
         for name in self.args.files:
             location = {"file": os.fsencode(name).decode(errors="replace")}
             if name == "-":
@@ -128,7 +128,7 @@ class _Batch:
                 yield _Answer(location | {"line": number}, members, self.failures)
 
     def _envelope(self, members: Any) -> dict[str, Any]:
-        """The report of an envelope. Raises Problems or NotJSON."""
+        """Return the report of an envelope. Raises Problems or NotJSON."""
         request = load_envelope(self.defaults | members if isinstance(members, dict) else members)
         return self._to_json(count_envelope(request, self.limits), request)
 
@@ -146,11 +146,12 @@ class _Batch:
 
 
 def _count_models(names: Sequence[str]) -> int | None:
-    """How many models there are, where that can be known before."""
-    if "-" in names:
-        return None
+    """Return the number of models; None where only reading shows it, as of a pipe."""
+    paths = [Path(name) for name in names if name.endswith(LINES)]
     try:
-        return sum(_count_lines(Path(name)) if name.endswith(LINES) else 1 for name in names)
+        if "-" in names or not all(path.is_file() for path in paths):
+            return None
+        return len(names) - len(paths) + sum(map(_count_lines, paths))
     except OSError:
         return None
 

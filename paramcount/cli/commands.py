@@ -24,7 +24,7 @@ exit status: 0, all is well; 1, a check that was asked for does not hold (--max-
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command; returns its exit status."""
+    """Run a command, and return its exit status."""
     args = _parser().parse_args(arguments)
     if isinstance(sys.stdout, TextIOWrapper):  # names are in any script, lines as each form has them, on any system
         sys.stdout.reconfigure(encoding=None if sys.stdout.isatty() else "utf-8", errors="replace", newline="\n")

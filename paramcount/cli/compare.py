@@ -10,15 +10,16 @@ from __future__ import annotations
 import argparse
 import sys
 
-import orjson
-
-from paramcount.analysis.compare import compare
-from paramcount.cli.documents import count_or_exit
-from paramcount.cli.options import Parser, add_adapter, add_colour, add_counting, add_rules, load_request
-from paramcount.cli.terminal import EXIT_CHECK_FAILED, CommandError, color_table, print_error
+from paramcount.analysis.compare import Comparison, compare
+from paramcount.cli.documents import count_or_exit, problem_lines
+from paramcount.cli.options import Parser, add_adapter, add_color, add_counting, add_rules, load_request, short_names
+from paramcount.cli.terminal import EXIT_CHECK_FAILED, CommandError, color_table, indent_json, print_error
 from paramcount.model.budget import Limits
-from paramcount.model.errors import TooLarge
-from paramcount.rendering.comparison import as_json, as_markdown, as_text
+from paramcount.model.errors import Problems
+from paramcount.rendering import JSON, TEXT
+from paramcount.rendering.comparison import COMPARISONS, as_json
+
+_MEDIA_TYPES = short_names(COMPARISONS)
 
 OPERANDS = "BEFORE AFTER"
 
@@ -26,10 +27,8 @@ OPERANDS = "BEFORE AFTER"
 def add_options(parser: Parser) -> None:
     parser.add_argument("before", metavar="BEFORE", help="a model")
     parser.add_argument("after", metavar="AFTER", help="another one, or the same")
-    parser.add_argument(
-        "--as", choices=("text", "json", "markdown"), default="text", dest="media", help="text is the default"
-    )
-    add_colour(parser)
+    parser.add_argument("--as", choices=_MEDIA_TYPES, default="text", dest="media", help="text is the default")
+    add_color(parser)
     add_counting(parser)
     group = parser.add_argument_group("how to count AFTER")
     add_adapter(group, "-after", "after_adapter")
@@ -48,15 +47,16 @@ def run(args: argparse.Namespace, limits: Limits) -> int:
     after = count_or_exit([args.after], args.format, request, limits)
     try:
         comparison = compare(before, after)
-    except TooLarge as error:
-        raise CommandError(f"{args.before} and {args.after}: {error.detail}") from None
-    if args.media == "json":
-        answer = as_json(comparison)
-        sys.stdout.write(orjson.dumps(answer, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
-    elif args.media == "markdown":
-        sys.stdout.write(as_markdown(comparison))
-    else:
-        sys.stdout.write(color_table(as_text(comparison), args.color))
+    except Problems as problems:
+        raise CommandError(*problem_lines(f"{args.before} and {args.after}", problems)) from None
+    sys.stdout.write(_render(comparison, _MEDIA_TYPES[args.media], args.color))
     if args.exact and not (before.exact and after.exact):
         return print_error("the counts are not exact, as --exact asks", status=EXIT_CHECK_FAILED)
     return EXIT_CHECK_FAILED if args.exit_code and comparison.changes else 0
+
+
+def _render(comparison: Comparison, media: str, color: str) -> str:
+    if media == JSON:
+        return indent_json(as_json(comparison))
+    text = COMPARISONS[media](comparison)
+    return color_table(text, color) if media == TEXT else text

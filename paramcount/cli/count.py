@@ -10,25 +10,34 @@ from __future__ import annotations
 import argparse
 import sys
 
-import orjson
-
 from paramcount.cli.documents import count_or_exit, failed_checks, inexact_reasons, problem_lines
-from paramcount.cli.options import LINES, Parser, add_checks, add_colour, add_counting, add_detail, load_request
-from paramcount.cli.terminal import EXIT_CHECK_FAILED, CommandError, color_table, print_error, terminal_width
+from paramcount.cli.options import (
+    LINES,
+    Parser,
+    add_checks,
+    add_color,
+    add_counting,
+    add_detail,
+    load_request,
+    short_names,
+)
+from paramcount.cli.terminal import (
+    EXIT_CHECK_FAILED,
+    CommandError,
+    color_table,
+    indent_json,
+    print_error,
+    terminal_width,
+)
 from paramcount.model.budget import Limits
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report
+from paramcount.rendering import JSON, MEDIA_TYPES, TEXT
 from paramcount.rendering.exports import EXPORTS
 from paramcount.requests.count import render, to_json
 from paramcount.requests.envelope import CountRequest
 
-MEDIA_TYPES = {
-    "text": "text/plain",
-    "json": "application/json",
-    "markdown": "text/markdown",
-    "csv": "text/csv",
-    "svg": "image/svg+xml",
-}
+_MEDIA_TYPES = short_names(MEDIA_TYPES)
 
 OPERANDS = "FILE..."
 
@@ -37,10 +46,10 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", help="what to count; - is standard input")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument(
-        "--as", choices=MEDIA_TYPES, default="text", dest="media", help="how to show it: text is the default"
+        "--as", choices=_MEDIA_TYPES, default="text", dest="media", help="how to show it: text is the default"
     )
     shape.add_argument("--export", choices=EXPORTS, help="as a registry of models takes it (JSON)")
-    add_colour(parser)
+    add_color(parser)
     add_counting(parser)
     add_detail(parser)
     add_checks(parser)
@@ -63,14 +72,11 @@ def run(args: argparse.Namespace, limits: Limits) -> int:
 
 
 def _render(report: Report, args: argparse.Namespace, request: CountRequest, limits: Limits) -> str:
-    """The report in the form that was asked for. Raises Problems."""
+    """Render the report in the form of the options. Raises Problems."""
     if args.export:
-        return _json(EXPORTS[args.export](report))
-    if args.media == "json":
-        return _json(to_json(report, request, limits))
-    text = render(report, request, limits, MEDIA_TYPES[args.media], terminal_width())
-    return color_table(text, args.color) if args.media == "text" else text
-
-
-def _json(data: object) -> str:
-    return orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+        return indent_json(EXPORTS[args.export](report))
+    media = _MEDIA_TYPES[args.media]
+    if media == JSON:
+        return indent_json(to_json(report, request, limits))
+    text = render(report, request, limits, media, terminal_width()).decode()
+    return color_table(text, args.color) if media == TEXT else text

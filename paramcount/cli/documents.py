@@ -16,12 +16,12 @@ from paramcount.model.budget import Limits
 from paramcount.model.errors import InvalidDocument, Problems
 from paramcount.model.report import Report
 from paramcount.rendering.fields import TotalName, total_fields
-from paramcount.requests.count import count_request
+from paramcount.requests.count import count_local
 from paramcount.requests.envelope import CountRequest
 
 
 def read_adapter(name: str) -> Any:
-    """The adapter_config.json at a path, or in the folder there. Raises CommandError."""
+    """Read the adapter_config.json at a path, or in the folder there. Raises CommandError."""
     path = Path(name)
     if path.is_dir():
         path /= "adapter_config.json"
@@ -40,23 +40,20 @@ def read_adapter(name: str) -> Any:
 
 
 def open_document(paths: Sequence[str]) -> Source:
-    """What files, or standard input, hold. Raises OSError or Problems."""
+    """Open what files, or standard input, hold. Raises OSError, Problems or NotJSON."""
     return read_stream(sys.stdin.buffer) if list(paths) == ["-"] else open_source(*paths)
 
 
 def count_files(paths: Sequence[str], format_name: str | None, request: CountRequest, limits: Limits) -> Report:
-    """The count of what files hold. Raises Problems."""
+    """Count what files hold. Raises Problems."""
     try:
-        source = open_document(paths)
-        return count_request(request._replace(source=source, format=format_name), limits)
+        return count_local(lambda: open_document(paths), format_name, request, limits)
     except OSError as error:
         raise unreadable_file(error, *paths) from None
-    except NotJSON as error:
-        raise Problems([InvalidDocument(f"is not JSON: {error}", code="not_json")]) from None
 
 
 def count_or_exit(paths: Sequence[str], format_name: str | None, request: CountRequest, limits: Limits) -> Report:
-    """The count of what files hold. Raises CommandError."""
+    """Count what files hold. Raises CommandError."""
     try:
         return count_files(paths, format_name, request, limits)
     except Problems as problems:
@@ -65,19 +62,19 @@ def count_or_exit(paths: Sequence[str], format_name: str | None, request: CountR
 
 
 def unreadable_file(error: OSError, *named: str) -> Problems:
-    """The problem of a file that cannot be read; the message repeats none of the names in `named`."""
+    """Return the problem of a file that cannot be read; the message repeats none of the names in `named`."""
     name = os.fsdecode(error.filename) if error.filename else ""
     detail = error.strerror or str(error)
     return Problems([InvalidDocument(f"{name}: {detail}" if name not in ("", *named) else detail, code="unreadable")])
 
 
 def problem_lines(name: str, problems: Problems) -> list[str]:
-    """A line for each problem of the file of that name."""
+    """Return a line for each problem of the file of that name."""
     return [f"{name}{'#' * bool(error.pointer)}{error.pointer}: {error.detail}" for error in problems.problems]
 
 
 def failed_checks(report: Report, args: argparse.Namespace) -> list[str]:
-    """A line for each check of the options (--max-total, --max-trainable, --exact) that does not hold."""
+    """Return a line for each check of the options (--max-total, --max-trainable, --exact) that does not hold."""
     totals = total_fields(report.root.totals, report.convention)
     lines = []
     verbs: dict[TotalName, str] = {"total": "are there", "trainable": "train"}
@@ -91,6 +88,6 @@ def failed_checks(report: Report, args: argparse.Namespace) -> list[str]:
 
 
 def inexact_reasons(report: Report) -> str:
-    """What could not be seen, and so is not in the totals."""
+    """Return what could not be seen, and so is not in the totals."""
     warnings = (warning for warning in report.warnings if not warning.exact)
     return "; ".join(f"{warning.path or warning.code}: {warning.detail}" for warning in warnings)[:500]

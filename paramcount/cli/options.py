@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterable, Sequence
+from decimal import Decimal, DecimalException
 from functools import partial
 from typing import Any
 
@@ -15,14 +15,16 @@ from paramcount.cli.terminal import CommandError
 from paramcount.counting.freezing import Rule, find_rule_problem
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import Problems
+from paramcount.rendering import TEXT
+from paramcount.rendering.json import DETAILS
 from paramcount.requests.envelope import CountRequest, load_options
-from paramcount.requests.schemas import CONVENTIONS, DETAILS
+from paramcount.requests.schemas import CONVENTIONS, REMOTE_CODE_CHOICES, UNKNOWN_CHOICES
 
 _MEMBERS = ("views", "convention", "dtype", "unknown", "remote_code", "detail", "depth", "optimizer", "precision")
-"""The options that are an envelope's members of the same names."""
+"""The options that are members of an envelope, by the same names."""
 
 LINES = (".ndjson", ".jsonl")
-"""How files end that hold an envelope a line."""
+"""The endings of files that hold an envelope a line."""
 
 _SUFFIXES = {"K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
 
@@ -30,7 +32,7 @@ Parser = argparse.ArgumentParser
 
 
 def add_counting(parser: Parser) -> None:
-    """Options that say how to count."""
+    """Add the options that say how to count."""
     group = parser.add_argument_group("how to count")
     group.add_argument("--format", help="the format; else it is recognised")
     add_adapter(group, "", "adapter")
@@ -43,15 +45,23 @@ def add_counting(parser: Parser) -> None:
         help="for bytes, where the document has none: F32 (the default), BF16, ...",
     )
     group.add_argument(
-        "--unknown", choices=("refuse", "report"), help="report: leave layers of unknown type out, and say so"
+        "--unknown", choices=UNKNOWN_CHOICES, help="report: leave layers of unknown type out, and say so"
     )
     group.add_argument(
-        "--remote-code", choices=("refuse", "base"), help="base: count a config with auto_map as its model_type's class"
+        "--remote-code",
+        choices=REMOTE_CODE_CHOICES,
+        help="base: count a config with auto_map as its model_type's class",
     )
+
+
+def short_names(media_types: Iterable[str]) -> dict[str, str]:
+    """Return the media types by the names that --as takes, text first: {"text": "text/plain", "json": ...}."""
+    text_first = sorted(media_types, key=lambda media: media != TEXT)
+    return {"text" if media == TEXT else re.split("[/+]", media)[1]: media for media in text_first}
 
 
 def add_adapter(group: Any, ending: str, dest: str) -> None:
-    """--adapter FILE."""
+    """Add --adapter FILE."""
     group.add_argument(
         f"--adapter{ending}",
         dest=dest,
@@ -61,7 +71,7 @@ def add_adapter(group: Any, ending: str, dest: str) -> None:
 
 
 def add_rules(group: Any, ending: str, dest: str) -> None:
-    """--freeze and --train, in order of appearance."""
+    """Add --freeze and --train, whose rules stay in order of appearance."""
     for option, trainable, verdict in (("--freeze", False, "does not train"), ("--train", True, "trains")):
         group.add_argument(
             f"{option}{ending}",
@@ -69,14 +79,14 @@ def add_rules(group: Any, ending: str, dest: str) -> None:
             dest=dest,
             action="append",
             default=[],
-            type=partial(_rule, trainable=trainable),
+            type=partial(_parse_rule, trainable=trainable),
             help=f"what matches {verdict}: a glob over dotted paths, type:GLOB, first:N, last:N, all-but-first:N, "
             "all-but-last:N; of several that match the last one holds",
         )
 
 
 def add_detail(parser: Parser) -> None:
-    """Options that say how much to tell."""
+    """Add the options that say how much to show."""
     group = parser.add_argument_group("how much to tell")
     group.add_argument(
         "--detail",
@@ -97,31 +107,33 @@ def add_detail(parser: Parser) -> None:
 
 
 def add_checks(parser: Parser) -> None:
-    """Options that let a pipeline fail."""
+    """Add the options that let a pipeline fail."""
     group = parser.add_argument_group("checks: exit with status 1 where one does not hold")
-    group.add_argument("--max-total", type=_amount, metavar="N", help="at most so many parameters: 25e6, 25M, 25000000")
-    group.add_argument("--max-trainable", type=_amount, metavar="N", help="at most so many that train")
+    group.add_argument(
+        "--max-total", type=_parse_amount, metavar="N", help="at most so many parameters: 25e6, 25M, 25000000"
+    )
+    group.add_argument("--max-trainable", type=_parse_amount, metavar="N", help="at most so many that train")
     group.add_argument("--exact", action="store_true", help="everything could be seen")
 
 
-def add_colour(parser: Parser) -> None:
-    """--color, as other commands have it."""
+def add_color(parser: Parser) -> None:
+    """Add --color, as other commands have it."""
     when = "auto: on a terminal, unless NO_COLOR is set"
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help=when)
 
 
-def _rule(match: str, trainable: bool) -> Rule:
+def _parse_rule(match: str, trainable: bool) -> Rule:
     if problem := find_rule_problem(match):
         raise argparse.ArgumentTypeError(problem)
     return Rule(match, trainable)
 
 
-def _amount(text: str) -> Decimal:
-    """1e7, 10M, 10_000_000 or 10,000,000."""
+def _parse_amount(text: str) -> Decimal:
+    """Parse a number of parameters: 1e7, 10M, 10_000_000 or 10,000,000."""
     number, suffix = re.fullmatch("(.*?)([KMBGT]?)", re.sub("[,_]", "", text.upper()), re.DOTALL).groups()  # type: ignore[union-attr]
     try:
         amount = Decimal(number) * _SUFFIXES.get(suffix, 1)
-    except InvalidOperation:
+    except DecimalException:  # no number, or one with an exponent beyond all bounds
         amount = Decimal("NaN")
     if not (amount.is_finite() and amount >= 0):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of parameters, such as 10000000, 1e7 or 10M")
@@ -129,12 +141,12 @@ def _amount(text: str) -> Decimal:
 
 
 def stated_members(args: argparse.Namespace) -> dict[str, Any]:
-    """The members of an envelope that the options state."""
+    """Return the members of an envelope that the options state."""
     return {name: value for name in _MEMBERS if (value := getattr(args, name, None)) is not None}
 
 
-def load_request(args: argparse.Namespace, rules: Sequence[Rule], adapter: str | None = None) -> CountRequest:
-    """The request that the options make, with the contract's defaults; `adapter` is a file's path.
+def load_request(args: argparse.Namespace, rules: Sequence[Rule], adapter: str | None) -> CountRequest:
+    """Load the request of the options, with the contract's defaults; `adapter` is a file's path.
 
     Raises CommandError.
     """

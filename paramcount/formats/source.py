@@ -16,7 +16,9 @@ Bytes = (bytes, bytearray, memoryview, mmap)
 """What a file's bytes may come as."""
 
 _MISSING: Any = object()
-_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+parse_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+"""Parse a JSON object into its members, undecoded. Raises msgspec.DecodeError or RecursionError."""
 
 
 class NotJSON(ValueError):
@@ -123,7 +125,7 @@ class Source:
         """What to recognise a document by: of a JSON object its members, decoded when asked for. Raises NotJSON."""
         if self._value is _MISSING:
             try:
-                return Members(_MEMBERS.decode(self._raw))
+                return Members(parse_members(self._raw))
             except (ValueError, RecursionError):  # no object, or no JSON
                 pass
         return self.value

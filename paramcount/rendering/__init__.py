@@ -1,32 +1,46 @@
-"""A report in the forms that people and programs read: one renderer a media type."""
+"""A report in the forms that people and programs read, by media type."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
-import orjson
+from collections.abc import Mapping
+from typing import Protocol
 
 from paramcount.model.report import Report
 from paramcount.rendering.csv import as_csv
-from paramcount.rendering.json import Detail, as_json
+from paramcount.rendering.json import Detail
 from paramcount.rendering.markdown import as_markdown
 from paramcount.rendering.svg import as_svg
-from paramcount.rendering.text import as_text
+from paramcount.rendering.text import WIDTH, as_text
 
-Renderer = Callable[[Report, Detail, int], str]
-"""Renders a report with so much detail, and so many levels of layers."""
+JSON, TEXT, MARKDOWN = "application/json", "text/plain", "text/markdown"
 
 
-def _without_detail(render: Callable[[Report, int], str]) -> Renderer:
-    """Return the renderer of a form that has no details but the depth: 0 for the totals alone."""
-    return lambda report, detail, depth: render(report, 0 if detail == "totals" else depth)
+class Renderer(Protocol):
+    """Renders a report with so much detail and so many levels of layers; a table of text in so many columns."""
+
+    def __call__(self, report: Report, detail: Detail, depth: int, columns: int = WIDTH) -> str: ...
+
+
+class _LevelRenderer(Protocol):
+    def __call__(self, report: Report, depth: int) -> str: ...
+
+
+def _render_levels(render: _LevelRenderer) -> Renderer:
+    """Return the renderer of a form whose only detail is its depth, 0 for the totals alone, and that has no columns."""
+    return lambda report, detail, depth, columns=WIDTH: render(report, _levels(detail, depth))  # noqa: ARG005
+
+
+def _levels(detail: Detail, depth: int) -> int:
+    return 0 if detail == "totals" else depth
 
 
 RENDERERS: Mapping[str, Renderer] = {
-    "application/json": lambda report, detail, depth: orjson.dumps(as_json(report, detail, depth)).decode(),
-    "text/plain": _without_detail(as_text),
-    "text/markdown": _without_detail(as_markdown),
-    "text/csv": _without_detail(as_csv),
-    "image/svg+xml": _without_detail(as_svg),
+    TEXT: lambda report, detail, depth, columns=WIDTH: as_text(report, _levels(detail, depth), columns),
+    MARKDOWN: _render_levels(as_markdown),
+    "text/csv": _render_levels(as_csv),
+    "image/svg+xml": _render_levels(as_svg),
 }
-"""The renderers of a report, by media type."""
+"""The renderers of a report as text, by media type."""
+
+MEDIA_TYPES = (JSON, *RENDERERS)
+"""The media types of a report; the first is the default."""

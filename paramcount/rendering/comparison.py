@@ -10,23 +10,24 @@ import orjson
 from paramcount.analysis.compare import Change, ChangeKind, Comparison
 from paramcount.model.report import Report
 from paramcount.model.tensors import Convention
+from paramcount.rendering import JSON, MARKDOWN, TEXT
 from paramcount.rendering.fields import TOTALS, TotalFields, printable, total_fields
 from paramcount.rendering.json import warning_as_json
 from paramcount.rendering.markdown import code, table
 
 MAX_RESIZED_TENSORS = 20
-"""How many names of tensors have an entry of their own; all others share one."""
+"""The names of tensors that have an entry of their own; all others share one."""
 
 
 class ChangeSummary(TypedDict):
-    """How many layers a kind of change concerns, and how many elements."""
+    """The layers and the elements that one kind of change concerns."""
 
     layers: int
     elements: int
 
 
 class Resized(TypedDict):
-    """The tensors of one name in resized layers: how many layers, and how many elements more."""
+    """The tensors of one name in resized layers: the number of layers, and of elements that there are more."""
 
     tensor: str
     layers: int
@@ -121,9 +122,9 @@ def as_markdown(comparison: Comparison) -> str:
 
 
 COMPARISONS: Mapping[str, Callable[[Comparison], str]] = {
-    "application/json": lambda comparison: orjson.dumps(as_json(comparison)).decode(),
-    "text/plain": as_text,
-    "text/markdown": as_markdown,
+    JSON: lambda comparison: orjson.dumps(as_json(comparison)).decode(),
+    TEXT: as_text,
+    MARKDOWN: as_markdown,
 }
 """The renderers of a comparison, by media type."""
 

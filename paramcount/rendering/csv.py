@@ -22,7 +22,7 @@ from paramcount.rendering.fields import (
 _COLUMNS = ("level", "path", "name", "type", "repeat", "output_shape", *TOTALS, "frozen_by", "tensors")
 
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
-"""What a spreadsheet takes for the beginning of a formula (OWASP, CSV Injection)."""
+"""The beginnings of what a spreadsheet takes for a formula (OWASP, CSV Injection)."""
 
 
 def as_csv(report: Report, depth: int = NO_LIMIT) -> str:

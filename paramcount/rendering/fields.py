@@ -97,7 +97,7 @@ def role_lines(report: Report) -> Iterator[tuple[str, int, str]]:
 
 
 class FrozenBy(TypedDict):
-    """How many elements are frozen for one reason; `rule` and `match` are of the request's rule."""
+    """The number of elements frozen for one reason; `rule` and `match` are of the request's rule."""
 
     by: str
     rule: NotRequired[int]
@@ -203,7 +203,7 @@ class TreeRow(NamedTuple):
 
     @property
     def level(self) -> int:
-        """Its level, from 0."""
+        """The level, from 0."""
         return len(self.last)
 
 

@@ -20,24 +20,24 @@ from paramcount.rendering.fields import (
     total_fields,
     walk,
 )
+from paramcount.rendering.text import HEADINGS
 
 MAX_ROWS = 200
-"""How many layers a notebook shows."""
+"""The layers that a notebook shows."""
 
 _MAX_INDENTED_LEVELS = 20
 _MAX_CELL_CHARACTERS = 300
-_HEADINGS = ("Layer", "Type", "Output shape", "Parameters", "Trainable", "Frozen by", "How")
 
 
-def as_html(report: Report, depth: int = NO_LIMIT, max_rows: int = MAX_ROWS) -> str:
-    """Render a plain table of `depth` levels and at most `max_rows` layers, then the totals and the warnings.
+def as_html(report: Report, max_rows: int = MAX_ROWS) -> str:
+    """Render a plain table of at most `max_rows` layers, then the totals and the warnings.
 
     Every text is escaped, and no mathematics for a notebook to typeset. There are no scripts, links or images.
     """
     exact = "" if report.exact else ", NOT EXACT: see below"
     name = report.root.name or "model"
     caption = _text(f"{name} ({report.format}, counted as {report.convention} does{exact})")
-    headings = "".join(f'<th style="text-align: left">{heading}</th>' for heading in _HEADINGS)
+    headings = "".join(f'<th style="text-align: left">{heading}</th>' for heading in HEADINGS)
     warnings = "".join(
         f"<li>{_text(': '.join(filter(None, (warning.code, warning.path, warning.detail))))}</li>"
         for warning in report.warnings
@@ -45,18 +45,18 @@ def as_html(report: Report, depth: int = NO_LIMIT, max_rows: int = MAX_ROWS) -> 
     return (
         '<div class="tex2jax_ignore mathjax_ignore">\n'
         f"<table>\n<caption>{caption}</caption>\n<thead><tr>{headings}</tr></thead>\n"
-        f"<tbody>\n{''.join(_rows(report, depth, max_rows))}</tbody>\n"
+        f"<tbody>\n{''.join(_rows(report, max_rows))}</tbody>\n"
         f"<tfoot>\n{''.join(_total_rows(report))}</tfoot>\n</table>\n"
         f"{f'<ul>{warnings}</ul>' if warnings else ''}</div>\n"
     )
 
 
-def _rows(report: Report, depth: int, max_rows: int) -> Iterator[str]:
-    frozen, tree_rows = FrozenElements(report), walk(report, depth)
+def _rows(report: Report, max_rows: int) -> Iterator[str]:
+    frozen, tree_rows = FrozenElements(report), walk(report, NO_LIMIT)
     for tree_row in islice(tree_rows, max_rows):
         yield _row(report, frozen, tree_row)
     if more := sum(1 for _ in tree_rows):
-        yield f'<tr><td colspan="{len(_HEADINGS)}">… {more:,} more</td></tr>\n'
+        yield f'<tr><td colspan="{len(HEADINGS)}">… {more:,} more</td></tr>\n'
 
 
 def _row(report: Report, frozen: FrozenElements, tree_row: TreeRow) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from paramcount.model.report import Report, ReportWarning, Row
 from paramcount.model.tensors import Tensor
@@ -17,6 +17,7 @@ from paramcount.rendering.fields import (
 )
 
 Detail = Literal["totals", "layers", "tensors"]
+DETAILS: tuple[Detail, ...] = get_args(Detail)
 
 MAX_CACHED_EXPLANATION_CHARACTERS = 200
 """The longest explanation of fragments that are cached: it names every tensor that is cached with it."""
@@ -73,14 +74,14 @@ class _RowWriter:
         }
 
     def _keep_content(self, row: Row) -> dict[str, Any]:
-        """The content of a row without children, kept with its summary where equal layers follow."""
+        """Return the content of a row without children, and keep it for equal layers that follow."""
         content, cached = self._content(row), row.summary.rendered
         if cached is not None and len(content["explanation"]) <= MAX_CACHED_EXPLANATION_CHARACTERS:
             cached[self._key] = content
         return content
 
     def _content(self, row: Row) -> dict[str, Any]:
-        """The members of a row that follow from its tensors alone; its children are left out."""
+        """Return the members of a row that depend on its tensors alone; its children are left out."""
         content: dict[str, Any] = {
             "totals": total_fields(row.totals, self._convention),
             "frozen_by": self.frozen.of(row),

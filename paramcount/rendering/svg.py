@@ -61,7 +61,7 @@ _STYLE = """
 
 
 class _Box(NamedTuple):
-    """What is drawn as one: a layer, a chain of layers that are one inside the other, or several small ones."""
+    """One drawn box: a layer, a chain of layers that are one inside the other, or several small ones."""
 
     names: tuple[str, ...]
     type: str

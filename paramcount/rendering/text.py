@@ -23,13 +23,15 @@ from paramcount.rendering.fields import (
 )
 
 WIDTH = 120
-"""How many columns a table takes where the terminal's width is unknown."""
+"""The columns of a table where the terminal's width is unknown."""
 
 _MIN_NAME_WIDTH = 8  # the columns that the lines of the tree leave a layer's name
 _MAX_MATCH_WIDTH = 40
 
-_HEADINGS = ("Layer", "Type", "Output shape", "Parameters", "Trainable", "Frozen by", "How")
-_NAME, _TYPE, _SHAPE, _PARAMETERS, _TRAINABLE, _FROZEN_BY, _HOW = range(len(_HEADINGS))
+HEADINGS = ("Layer", "Type", "Output shape", "Parameters", "Trainable", "Frozen by", "How")
+"""The headings of a table of layers."""
+
+_NAME, _TYPE, _SHAPE, _PARAMETERS, _TRAINABLE, _FROZEN_BY, _HOW = range(len(HEADINGS))
 _RIGHT_ALIGNED = frozenset((_PARAMETERS, _TRAINABLE))
 _CLIPPED_AT_END = frozenset((_FROZEN_BY, _HOW))
 # Which columns become narrower to fit a width, in which order, and down to what; then those that are left out.
@@ -46,7 +48,7 @@ class _Line(NamedTuple):
 
 
 class _TreeStyle(NamedTuple):
-    """How branches are drawn before a name: `step` columns a level, `levels` of them; deeper ones are numbered."""
+    """The branches before a name: `step` columns a level, `levels` of them; deeper ones are numbered."""
 
     step: int
     levels: int
@@ -130,7 +132,7 @@ def _draw_table(lines: Sequence[_Line], columns: int) -> Iterator[str]:
     tree = _choose_tree(lines, widths[_NAME])
     bars = ["─" * (width + 2) for width in widths.values()]
     yield f"┌{'┬'.join(bars)}┐"
-    yield _draw_line(_Line(_HEADINGS), widths, tree)
+    yield _draw_line(_Line(HEADINGS), widths, tree)
     yield f"├{'┼'.join(bars)}┤"
     for line in lines:
         yield _draw_line(line, widths, tree)
@@ -140,7 +142,7 @@ def _draw_table(lines: Sequence[_Line], columns: int) -> Iterator[str]:
 def _fit_widths(lines: Sequence[_Line], columns: int) -> dict[int, int]:
     """Return the widths of the columns that are shown, by column; empty ones are left out."""
     natural = {}
-    for column, heading in enumerate(_HEADINGS):
+    for column, heading in enumerate(HEADINGS):
         widest = max(column_width(line.cells[column]) for line in lines)
         if column == _NAME:
             widest = max(column_width(line.cells[_NAME]) + _WIDEST_TREE.width(len(line.last)) for line in lines)
@@ -153,7 +155,7 @@ def _fit_widths(lines: Sequence[_Line], columns: int) -> dict[int, int]:
         room = columns - 3 * len(widths) - 1
         for column, least in _SHRINK:
             if column in widths and (excess := sum(widths.values()) - room) > 0:
-                least_width = max(least, len(_HEADINGS[column]))
+                least_width = max(least, len(HEADINGS[column]))
                 widths[column] = max(min(widths[column], least_width), widths[column] - excess)
         if sum(widths.values()) <= room:
             break

@@ -17,7 +17,7 @@ from paramcount.requests.envelope import split_members
 
 
 def read_lines(readline: Callable[[int], bytes], max_bytes: int) -> Iterator[bytes | None]:
-    """The lines that `readline` gives; None for one longer than `max_bytes`, whose rest is passed over."""
+    """Yield the lines that `readline` gives; None for one longer than `max_bytes`, whose rest is passed over."""
     while line := readline(max_bytes + 1):
         if len(line) <= max_bytes or line.endswith(b"\n"):
             yield line
@@ -28,12 +28,12 @@ def read_lines(readline: Callable[[int], bytes], max_bytes: int) -> Iterator[byt
 
 
 def long_line_problem(max_bytes: int) -> dict[str, Any]:
-    """The problem of a line that is longer than `max_bytes` bytes."""
+    """Return the problem of a line that is longer than `max_bytes` bytes."""
     return payload_problem(Problems([TooLarge(f"is longer than {max_bytes:,} bytes")]))
 
 
 def answer_line(line: bytes, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
-    """What `answer` makes of the members of a line, or the problem that it has, under the id that the line states."""
+    """Return the answer to the members of a line, or its problem, under the id that the line states."""
     named: dict[str, Any] = {}
     try:
         budget.check_values(line)

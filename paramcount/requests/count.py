@@ -6,31 +6,35 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import orjson
+
 from paramcount.adapters import AdapterProblems, adapt
 from paramcount.analysis.compare import Comparison, compare
 from paramcount.analysis.conventions import count_by_view
 from paramcount.analysis.training_memory import count_training_memory
 from paramcount.counting.count import Options, count
 from paramcount.formats.detect import detect, read
-from paramcount.formats.source import Source
+from paramcount.formats.source import NotJSON, Source
 from paramcount.model.budget import Limits
-from paramcount.model.errors import ArchitectureError, Problems, TooLarge, UnknownFormat
+from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, UnknownFormat
 from paramcount.model.report import Report
-from paramcount.rendering import RENDERERS, conventions, training_memory
+from paramcount.rendering import JSON, MARKDOWN, RENDERERS, TEXT, conventions, training_memory
 from paramcount.rendering.json import as_json
-from paramcount.rendering.text import WIDTH, as_text
+from paramcount.rendering.text import WIDTH
 from paramcount.requests.envelope import CountRequest, check_rules
 from paramcount.schema.registry import Format
 
 Step = Callable[[str], AbstractContextManager[Any]]
-"""What surrounds a step of the work, by the step's name."""
+"""Returns the context of a step, such as a span of a trace, by the step's name."""
 
 
 def count_document(
     source: Source, document_format: Format, request: CountRequest, limits: Limits, step: Step = nullcontext
 ) -> Report:
-    """The report on a document of a known format. Raises Problems, as pointers into the document; those of the adapter,
-    as AdapterProblems; or NotJSON."""
+    """Count a document of a known format.
+
+    Raises Problems, as pointers into the document; those of the adapter, as AdapterProblems; or NotJSON.
+    """
     options = request.options
     with step("read"):
         document = read(source, document_format, options.remote_code)
@@ -43,7 +47,7 @@ def count_document(
 
 
 def count_request(request: CountRequest, limits: Limits, step: Step = nullcontext, *, pointer: str = "") -> Report:
-    """The report on a request's document.
+    """Count a request's document.
 
     Raises Problems: of the document at `pointer`, of other members of the request at their names; or NotJSON.
     """
@@ -63,14 +67,27 @@ def count_request(request: CountRequest, limits: Limits, step: Step = nullcontex
 
 
 def count_envelope(request: CountRequest, limits: Limits, step: Step = nullcontext) -> Report:
-    """The report on an envelope's document. Raises Problems, as pointers into the envelope, or NotJSON."""
+    """Count an envelope's document. Raises Problems, as pointers into the envelope, or NotJSON."""
     return count_request(request, limits, step, pointer="/architecture")
+
+
+def count_local(
+    open_source: Callable[[], Source], format_name: str | None, request: CountRequest, limits: Limits
+) -> Report:
+    """Count the document that `open_source` opens, as `request` says; `format_name` None: recognise it.
+
+    Raises Problems, also for bytes that are not JSON; and what `open_source` raises beside them, such as OSError.
+    """
+    try:
+        return count_request(request._replace(source=open_source(), format=format_name), limits)
+    except NotJSON as error:
+        raise Problems([InvalidDocument(f"is not JSON: {error}", code="not_json")]) from None
 
 
 def compare_envelopes(
     before: CountRequest, after: CountRequest, count_side: Callable[[CountRequest], Report]
 ) -> Comparison:
-    """What is different in `after`. Raises Problems of both sides, as pointers into the comparison, or NotJSON."""
+    """Compare two envelopes. Raises Problems of both sides, as pointers into the comparison, or NotJSON."""
     reports: list[Report] = []
     problems: list[ArchitectureError] = []
     for side, request in (("before", before), ("after", after)):
@@ -80,14 +97,11 @@ def compare_envelopes(
             problems += prefix_pointers(f"/{side}", refused).problems
     if problems:
         raise Problems(problems)
-    try:
-        return compare(*reports)
-    except TooLarge as error:
-        raise Problems([error]) from None
+    return compare(*reports)
 
 
 def to_json(report: Report, request: CountRequest, limits: Limits) -> dict[str, Any]:
-    """A report as JSON-able data, with the views and the training memory that were asked for. Raises Problems."""
+    """Return a report as JSON-able data, with the views and the training memory of the request. Raises Problems."""
     check_rows(report, request, limits)
     answer = as_json(report, request.detail, request.depth)
     if request.views:
@@ -98,20 +112,18 @@ def to_json(report: Report, request: CountRequest, limits: Limits) -> dict[str, 
     return answer
 
 
-def render(report: Report, request: CountRequest, limits: Limits, media: str, columns: int = WIDTH) -> str:
-    """A report as a media type that is not JSON; a table of text in so many columns. Raises Problems."""
+def render(report: Report, request: CountRequest, limits: Limits, media: str, columns: int = WIDTH) -> bytes:
+    """Render a report as one of MEDIA_TYPES; a table of text in so many columns. Raises Problems."""
+    if media == JSON:
+        return orjson.dumps(to_json(report, request, limits))
     check_rows(report, request, limits)
-    is_text = media == "text/plain"
-    if is_text:
-        parts = [as_text(report, 0 if request.detail == "totals" else request.depth, columns)]
-    else:
-        parts = [RENDERERS[media](report, request.detail, request.depth)]
-    if request.views and media in ("text/plain", "text/markdown"):
+    parts = [RENDERERS[media](report, request.detail, request.depth, columns)]
+    if request.views and media in (TEXT, MARKDOWN):
         views = count_by_view(report)
-        parts.append(conventions.as_text(views, columns) if is_text else conventions.as_markdown(views))
-    if request.optimizer is not None and is_text:
+        parts.append(conventions.as_text(views, columns) if media == TEXT else conventions.as_markdown(views))
+    if request.optimizer is not None and media == TEXT:
         parts.append(training_memory.as_text(count_training_memory(report, request.optimizer, request.precision)))
-    return "\n".join(parts)
+    return "\n".join(parts).encode()
 
 
 def check_rows(report: Report, request: CountRequest, limits: Limits) -> None:
@@ -122,7 +134,7 @@ def check_rows(report: Report, request: CountRequest, limits: Limits) -> None:
 
 
 def prefix_pointers(prefix: str, problems: Problems) -> Problems:
-    """The problems of a document, as pointers into what holds it."""
+    """Turn the pointers of a document's problems into pointers into what holds the document."""
     for error in problems.problems:
         error.pointer = prefix + error.pointer
     return problems

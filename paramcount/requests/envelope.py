@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 import msgspec
 from marshmallow import ValidationError, missing
 
+from paramcount.analysis.training_memory import Precision
 from paramcount.counting.count import Options
 from paramcount.counting.freezing import Rule, find_rule_problem
-from paramcount.formats.source import Source, decode, syntax_error
+from paramcount.formats.source import Source, decode, parse_members, syntax_error
 from paramcount.model.errors import InvalidDocument, Problems, TooLarge, token
+from paramcount.rendering.json import Detail
 from paramcount.requests import schemas
 from paramcount.schema.components import json_schema
 from paramcount.schema.validator import Validator
-
-_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class CountRequest(NamedTuple):
@@ -26,15 +26,15 @@ class CountRequest(NamedTuple):
     format: str | None  # None: it is recognised
     adapter: Mapping[str, Any] | None
     options: Options
-    detail: Any  # totals, layers or tensors
+    detail: Detail
     depth: int  # levels of layers to show
     views: bool
     optimizer: str | None
-    precision: Any
+    precision: Precision
 
 
 class _CompiledSchema:
-    """A schema with its validator, made once, since that takes longer than to use it."""
+    """A schema with its validator, compiled once: that takes longer than a validation."""
 
     def __init__(self, schema: type[schemas.Strict]) -> None:
         self._schema = schema()
@@ -44,7 +44,7 @@ class _CompiledSchema:
         self._required = {name for name, field in fields if field.required}
 
     def load(self, members: Any) -> dict[str, Any]:
-        """The members, with the defaults of those that are not there. Raises Problems."""
+        """Return the members, with the defaults of those that are not there. Raises Problems."""
         if isinstance(members, dict) and members.keys() == self._required == {"architecture"}:  # nothing to check
             return self._defaults | members
         if problems := self._validator.problems(members):
@@ -60,12 +60,12 @@ _ENVELOPE, _COMPARISON, _OPTIONS = map(_CompiledSchema, (schemas.Envelope, schem
 
 
 def split_members(raw: bytes) -> Any:
-    """The members of a JSON object, undecoded; the value of any other JSON.
+    """Return the members of a JSON object, undecoded; the value of any other JSON.
 
     Raises NotJSON, or Problems where it is nested too deeply.
     """
     try:
-        return _MEMBERS.decode(raw)
+        return parse_members(raw)
     except msgspec.ValidationError:
         return decode(raw)
     except ValueError as error:
@@ -76,13 +76,13 @@ def split_members(raw: bytes) -> Any:
 
 
 def load_envelope(envelope: bytes | Any) -> CountRequest:
-    """The request of an envelope: of its JSON, or of its members, decoded or not. Raises Problems or NotJSON."""
+    """Load an envelope: its JSON, or its members, decoded or not. Raises Problems or NotJSON."""
     members, source = _take_document(split_members(envelope) if isinstance(envelope, bytes) else envelope)
-    return _request(_ENVELOPE.load(members), source)
+    return _make_envelope_request(_ENVELOPE.load(members), source)
 
 
 def load_comparison(raw: bytes) -> tuple[CountRequest, CountRequest]:
-    """The requests of the two envelopes of a comparison: before and after. Raises Problems or NotJSON."""
+    """Load the two envelopes of a comparison: before and after. Raises Problems or NotJSON."""
     members = split_members(raw)
     sources: dict[str, Source | None] = {}
     if isinstance(members, dict):
@@ -92,18 +92,19 @@ def load_comparison(raw: bytes) -> tuple[CountRequest, CountRequest]:
                 members[side], sources[side] = _take_document(members[side])
         members = {name: _decode_members(value) for name, value in members.items()}
     loaded = _COMPARISON.load(members)
-    before, after = (_request(loaded[side], sources[side]) for side in ("before", "after"))
+    before, after = (_make_envelope_request(loaded[side], sources[side]) for side in ("before", "after"))
     return before, after
 
 
-def load_options(members: Mapping[str, Any], rules: Iterable[Rule] = (), adapter: Any = None) -> CountRequest:
-    """The request of an envelope's members beside its document. Raises Problems."""
-    loaded = _OPTIONS.load(dict(members))
-    return _request(loaded | {"adapter": adapter}, None)._replace(options=_options(loaded, tuple(rules)))
+def load_options(
+    members: Mapping[str, Any], rules: Iterable[Rule], adapter: Mapping[str, Any] | None = None
+) -> CountRequest:
+    """Load the members of an envelope beside its document. Raises Problems."""
+    return _make_request(_OPTIONS.load(dict(members)) | {"adapter": adapter}, None, tuple(rules))
 
 
 def _take_document(members: Any) -> tuple[Any, Source | None]:
-    """The members of an envelope without its document, decoded; and the document."""
+    """Return the members of an envelope without its document, decoded; and the document."""
     if not isinstance(members, dict) or "architecture" not in members:
         return _decode_members(members), None
     document = members["architecture"]
@@ -118,23 +119,30 @@ def _decode_members(members: Any) -> Any:
     return {name: decode(value) if isinstance(value, msgspec.Raw) else value for name, value in members.items()}
 
 
-def _request(loaded: Mapping[str, Any], source: Source | None) -> CountRequest:
-    rules = tuple([Rule(rule["match"], rule["trainable"]) for rule in loaded.get("trainable", ())])
-    return CountRequest(
-        source,
-        loaded.get("format"),
-        loaded.get("adapter"),
-        _options(loaded, rules),
-        loaded["detail"],
-        loaded["depth"],
-        loaded["views"],
-        loaded.get("optimizer"),
-        loaded["precision"],
+def _make_envelope_request(loaded: Mapping[str, Any], source: Source | None) -> CountRequest:
+    rules = tuple([Rule(rule["match"], rule["trainable"]) for rule in loaded["trainable"]])
+    return _make_request(loaded, source, rules)
+
+
+def _make_request(loaded: Mapping[str, Any], source: Source | None, rules: tuple[Rule, ...]) -> CountRequest:
+    options = Options(
+        rules=rules,
+        convention=loaded.get("convention"),
+        dtype=loaded["dtype"],
+        remote_code=loaded["remote_code"],
+        unknown=loaded["unknown"],
     )
-
-
-def _options(loaded: Mapping[str, Any], rules: tuple[Rule, ...]) -> Options:
-    return Options(rules, loaded.get("convention"), loaded["dtype"], loaded["remote_code"], loaded["unknown"])
+    return CountRequest(
+        source=source,
+        format=loaded.get("format"),
+        adapter=loaded.get("adapter"),
+        options=options,
+        detail=loaded["detail"],
+        depth=loaded["depth"],
+        views=loaded["views"],
+        optimizer=loaded.get("optimizer"),
+        precision=loaded["precision"],
+    )
 
 
 def check_rules(rules: Sequence[Rule], max_rules: int) -> None:
@@ -151,7 +159,7 @@ def check_rules(rules: Sequence[Rule], max_rules: int) -> None:
 
 
 def _flatten_messages(messages: Any, pointer: str) -> Iterator[InvalidDocument]:
-    """marshmallow's messages, by member, as problems."""
+    """Yield marshmallow's messages, by member, as problems."""
     if isinstance(messages, dict):
         for name, inner in messages.items():
             yield from _flatten_messages(inner, pointer + token(name))

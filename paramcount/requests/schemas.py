@@ -1,16 +1,22 @@
-"""What a request may say: marshmallow schemas that are the contract's components."""
+"""Schemas of requests; marshmallow declares them, and they are components of the contract."""
 
 from __future__ import annotations
+
+from typing import get_args
 
 from marshmallow import RAISE, Schema, fields, validate
 
 from paramcount.adapters import AdapterConfig
 from paramcount.analysis.training_memory import OPTIMIZERS, PRECISIONS
 from paramcount.model.dtypes import DTYPES
+from paramcount.model.tensors import Convention
 from paramcount.rendering.fields import NO_LIMIT
+from paramcount.rendering.json import DETAILS
 
-CONVENTIONS = ("keras", "torch", "stored")
-DETAILS = ("totals", "layers", "tensors")
+CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
+
+REMOTE_CODE_CHOICES = ("refuse", "base")
+UNKNOWN_CHOICES = ("refuse", "report")
 
 
 class Strict(Schema):
@@ -58,7 +64,7 @@ class Options(Strict):
     )
     remote_code = fields.String(
         load_default="refuse",
-        validate=validate.OneOf(("refuse", "base")),
+        validate=validate.OneOf(REMOTE_CODE_CHOICES),
         metadata={
             "description": "base: a config whose class is code beside it (auto_map) is counted as transformers' own "
             "class of its model_type, and says so (`exact` is false); that code is never run"
@@ -66,7 +72,7 @@ class Options(Strict):
     )
     unknown = fields.String(  # type: ignore[assignment]  # a field is no attribute of the schema
         load_default="refuse",
-        validate=validate.OneOf(("refuse", "report")),
+        validate=validate.OneOf(UNKNOWN_CHOICES),
         metadata={
             "description": "report: leave a layer of unknown type out of the totals, and say so (`exact` is false)"
         },

@@ -18,11 +18,11 @@ S = TypeVar("S", bound=Limits)
 
 
 class InvalidSetting(Exception):
-    """An environment variable that is not what it must be; nothing starts with it."""
+    """An environment variable with an invalid value; nothing starts with it."""
 
 
 def from_environment(kind: type[S], environment: Mapping[str, str] = os.environ) -> S:
-    """The settings that the dataclass `kind` declares; what is not set keeps its default. Raises InvalidSetting."""
+    """Read the settings that the dataclass `kind` declares; the others keep their defaults. Raises InvalidSetting."""
     stated: dict[str, Any] = {}
     for field in fields(kind):
         text = environment.get(PREFIX + field.name.upper())
@@ -36,7 +36,7 @@ def from_environment(kind: type[S], environment: Mapping[str, str] = os.environ)
 
 
 def _name_variable(message: str) -> str:
-    """msgspec's message with the variable's name in front: "PARAMCOUNT_MAX_DEPTH: Expected `int`, got `str`"."""
+    """Return msgspec's message with the variable's name in front: "PARAMCOUNT_MAX_DEPTH: Expected `int`, got `str`"."""
     reason, _, path = message.partition(" - at `$.")
     variable = re.sub(r"\W.*", "", path)
     return f"{PREFIX}{variable.upper()}: {reason}" if variable else f"{PREFIX}{reason}"

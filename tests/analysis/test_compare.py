@@ -16,7 +16,7 @@ from paramcount.analysis.compare import Comparison, compare
 from paramcount.counting.count import Options, count
 from paramcount.counting.freezing import Rule
 from paramcount.formats.detect import detect, read
-from paramcount.model.errors import TooLarge
+from paramcount.model.errors import Problems
 from paramcount.model.report import Report
 from paramcount.rendering.comparison import as_json, as_markdown, as_text
 
@@ -290,5 +290,6 @@ def test_large_models_compare() -> None:
 
 def test_a_comparison_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare_module, "MAX_MATCH_STEPS", 1000)
-    with pytest.raises(TooLarge):
+    with pytest.raises(Problems) as refused:
         compare(tensors({f"a{i}.w": [1] for i in range(2000)}), tensors({"b.w": [1]}))
+    assert [(error.code, error.pointer) for error in refused.value.problems] == [("too_large", "")]

@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,3 +91,17 @@ def test_a_line_that_is_too_long(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
     lines = f"{LINES[0]}\n{'x' * 200_000}\n{LINES[0]}".encode()
     results = [json.loads(line) for line in run("batch", "-", stdin=lines).out.splitlines()]
     assert [line.get("status") for line in results] == [None, 422, None]
+
+
+def test_a_pipe_is_not_read_twice(tmp_path: Path) -> None:
+    pipe = tmp_path / "models.ndjson"
+    os.mkfifo(pipe)
+    terminal, stderr = pty.openpty()  # a bar is shown, and what it counts must not consume the pipe
+    command = [sys.executable, "-m", "paramcount", "batch", "--as", "text", str(pipe)]
+    batch = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    pipe.write_text(LINES[0])
+    out, _ = batch.communicate(timeout=60)
+    os.close(stderr)
+    os.close(terminal)
+    assert batch.returncode == 0
+    assert out.splitlines()[1].split() == ["16", "16", "0", f"{pipe}:1"]

@@ -164,14 +164,14 @@ def test_checks_of_an_inexact_count(run: Run) -> None:
     assert "only what could be seen" in ran.err
 
 
-def test_colours() -> None:
+def test_colors() -> None:
     text = "Trainable  5\n"
     assert color_table(text, "always") == "\x1b[32mTrainable  5\x1b[0m\n"
     assert color_table(text, "auto") == color_table(text, "never") == text  # stdout is no terminal
 
 
-@pytest.mark.parametrize(("variables", "colours"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
-def test_a_terminal_has_colours(variables: dict[str, str], colours: bool) -> None:
+@pytest.mark.parametrize(("variables", "colors"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_a_terminal_has_colors(variables: dict[str, str], colors: bool) -> None:
     terminal, child_end = pty.openpty()
     command = [sys.executable, "-m", "paramcount", "count", RESNET, "--detail", "totals"]
     subprocess.run(command, stdout=child_end, check=True, env={"TERM": "xterm", **variables})
@@ -179,7 +179,7 @@ def test_a_terminal_has_colours(variables: dict[str, str], colours: bool) -> Non
     output = os.read(terminal, 10_000)
     os.close(terminal)
     assert b"25,636,712" in output
-    assert (b"\x1b[" in output) == colours
+    assert (b"\x1b[" in output) == colors
 
 
 def test_a_setting_limits_the_layers(run: Run, model: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,8 +94,8 @@ def test_rows_are_bounded() -> None:
     assert ["… 2,998 more"] in Page(as_html(wide(3000), max_rows=2)).rows
 
 
-def test_depth_and_indents() -> None:
-    html = as_html(deep(95), depth=2)
+def test_levels_are_indented() -> None:
+    html = as_html(deep(95), max_rows=3)
     assert [row[0] for row in Page(html).rows[1:4]] == ["level1", "own", "level2"]
     assert re.findall(r"padding-left: ([\d.]+)em", html) == ["0.5", "1.7", "1.7"]
     assert max(map(float, re.findall(r"padding-left: ([\d.]+)em", as_html(deep(95))))) == 24.5

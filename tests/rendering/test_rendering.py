@@ -14,12 +14,15 @@ from wcwidth import width
 
 from paramcount.counting.count import count
 from paramcount.formats.detect import read
+from paramcount.model.budget import Limits
 from paramcount.model.report import Report
-from paramcount.rendering import RENDERERS
+from paramcount.rendering import JSON, MEDIA_TYPES, RENDERERS
 from paramcount.rendering.fields import FrozenElements, total_fields
 from paramcount.rendering.json import as_json
 from paramcount.rendering.svg import as_svg
 from paramcount.rendering.text import as_text
+from paramcount.requests.count import render
+from paramcount.requests.envelope import load_options
 from paramcount.schema.registry import FORMATS
 from tools.cases.reports import ALL, deep, dense, keras_resnet, model, report, wide
 
@@ -41,11 +44,15 @@ def boxes(shown: Report, depth: int = 1000) -> list[tuple[str, str]]:
     ]
 
 
+def _render(shown: Report, detail: str, depth: int, media: str) -> str:
+    return render(shown, load_options({"detail": detail, "depth": depth}, ()), Limits(), media).decode()
+
+
 @everything
-@pytest.mark.parametrize("media", RENDERERS)
+@pytest.mark.parametrize("media", MEDIA_TYPES)
 @pytest.mark.parametrize("detail", ["totals", "layers", "tensors"])
 def test_every_form_has_the_total(media: str, detail: Any, shown: Report) -> None:
-    rendered = RENDERERS[media](shown, detail, 3)
+    rendered = _render(shown, detail, 3, media)
     total = total_fields(shown.root.totals, shown.convention)["total"]
     assert f"{total:,}" in rendered or f"{total}" in rendered
     assert rendered.encode()
@@ -66,7 +73,7 @@ def test_fragments_that_say_much_are_not_kept() -> None:
 
 
 @everything
-@pytest.mark.parametrize("media", [media for media in RENDERERS if media != "application/json"])
+@pytest.mark.parametrize("media", RENDERERS)
 def test_no_form_lets_controls_through(media: str, shown: Report) -> None:
     rendered = RENDERERS[media](shown, "layers", 1000)
     assert not re.search("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]", rendered)
@@ -240,7 +247,7 @@ def test_two_pictures_on_a_page_do_not_meet() -> None:
 
 
 def test_json_is_json() -> None:
-    rendered = RENDERERS["application/json"](ALL["odd"], "layers", 2)
+    rendered = _render(ALL["odd"], "layers", 2, JSON)
     assert json.loads(rendered)["totals"]["total"] == total_fields(ALL["odd"].root.totals, "keras")["total"]
 
 

@@ -15,9 +15,9 @@ ANSWER = json_response(Problem, "an answer", ("application/json", "text/plain"))
 BLUEPRINT = Blueprint("operations", __name__)
 
 
-def _for_each_colour(declared: Operation) -> Iterator[Operation]:
-    for colour in ("red", "blue"):
-        yield declared._replace(path=f"/paint/{colour}", name=f"paint_{colour}")
+def _for_each_color(declared: Operation) -> Iterator[Operation]:
+    for color in ("red", "blue"):
+        yield declared._replace(path=f"/paint/{color}", name=f"paint_{color}")
 
 
 @operation(BLUEPRINT.get, "/things/<path:kind>/<name>", "thing", summary="A thing", tag="registry", response=ANSWER,
@@ -32,10 +32,10 @@ def show_secret() -> Response:
     return Response("no operation")
 
 
-@operation(BLUEPRINT.post, "/paint/<colour>", "paint", summary="Paint", tag="count", response=ANSWER,
-           request={"text/plain": {"schema": {"type": "string"}}}, expand=_for_each_colour)  # fmt: skip
-def paint(colour: str) -> Response:
-    return Response(colour)
+@operation(BLUEPRINT.post, "/paint/<color>", "paint", summary="Paint", tag="count", response=ANSWER,
+           request={"text/plain": {"schema": {"type": "string"}}}, expand=_for_each_color)  # fmt: skip
+def paint(color: str) -> Response:
+    return Response(color)
 
 
 def app() -> Flask:

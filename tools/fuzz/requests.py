@@ -14,7 +14,7 @@ import brotli
 import orjson
 from hypothesis import strategies as st
 
-from paramcount.rendering import RENDERERS
+from paramcount.rendering import MEDIA_TYPES
 from paramcount.rendering.exports import EXPORTS
 from paramcount.schema.registry import FORMATS
 from tools.fuzz import documents
@@ -77,7 +77,7 @@ def _to_any_route(pick: Pick, kind: str, name: str, document: bytes) -> Request:
             _post(kind, f"/v1/count/{name}", document),
             _post(kind, f"/v1/count/{name}?detail=tensors&unknown=report&optimizer=adamw", document),
             _post(kind, f"/v1/count/{name}?freeze=*&train=type:*&depth=1", document),
-            _post(kind, "/v1/count", envelope, headers={"Accept": pick(sorted(RENDERERS))}),
+            _post(kind, "/v1/count", envelope, headers={"Accept": pick(sorted(MEDIA_TYPES))}),
             _post(kind, "/v1/compare", pick((compared, turned))),
             _post(kind, "/v1/batch", line * pick((1, 3)), NDJSON),
             _post(kind, f"/v1/export/{pick(sorted(EXPORTS))}", envelope),

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from flask.testing import FlaskClient
 
-from paramcount.rendering import RENDERERS
+from paramcount.rendering import MEDIA_TYPES
 from tests.builders.adapters import LLAMA
 from tests.service.contract import ADAPTER, ADAPTER_SIZE, MODEL, assert_conforms
 
@@ -41,7 +41,7 @@ def test_options(client: FlaskClient, options: dict[str, Any], totals: tuple[int
     assert tuple(report["totals"][column] for column in ("total", "trainable", "frozen")) == totals
 
 
-@pytest.mark.parametrize("media", sorted(RENDERERS))
+@pytest.mark.parametrize("media", sorted(MEDIA_TYPES))
 def test_a_report_in_every_form(client: FlaskClient, media: str) -> None:
     answer = client.post("/v1/count/native", json=MODEL, headers={"Accept": media})
     assert answer.status_code == 200
