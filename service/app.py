@@ -11,6 +11,7 @@ from paramcount.requests.settings import from_environment
 from paramcount.schema.registry import load_plugins
 from service import problems, response_cache
 from service.middleware import access, proxy, request_log, slots, tracing
+from service.operations import declared_operations
 from service.routes import batch, compare, count, documents, export, formats, layers, models, service
 from service.settings import Settings
 
@@ -35,13 +36,14 @@ def build_app(settings: Settings) -> Flask:
     """Build the app over the layers and formats that are registered."""
     app = _Service("service", static_folder=None)
     app.config["PARAMCOUNT"] = settings
+    for module in ROUTES:
+        app.register_blueprint(module.blueprint)
+    probe_paths = frozenset(operation.path for operation in declared_operations(app) if operation.probe)
     problems.register(app)
     request_log.register(app)
     tracing.register(app)
-    access.register(app, settings)
+    access.register(app, settings, probe_paths)
     slots.register(app, settings)
     response_cache.register(app, settings)
-    for module in ROUTES:
-        app.register_blueprint(module.blueprint)
     proxy.register(app, settings)
     return app

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
@@ -13,7 +12,6 @@ from flask import Flask
 from paramcount.schema.components import new_spec
 from paramcount.schema.registry import LAYERS
 from service import schemas
-from service.middleware.access import PROBES
 from service.operations import Operation, declared_operations
 
 _DESCRIPTION = """\
@@ -36,12 +34,25 @@ _PROBLEMS = {
 _COMMON_PROBLEMS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE)
 """The statuses of every operation but the probes."""
 
-_MAX_APPS = 4
 
-
-@lru_cache(maxsize=_MAX_APPS)
 def build_document(app: Flask) -> dict[str, Any]:
     """Build the OpenAPI document of an app, once."""
+    if "openapi" not in app.extensions:
+        app.extensions["openapi"] = _build_document(app)
+    document: dict[str, Any] = app.extensions["openapi"]
+    return document
+
+
+def render_yaml(app: Flask) -> str:
+    """Render the document of an app as YAML, once."""
+    if "openapi_yaml" not in app.extensions:
+        options = {"sort_keys": False, "allow_unicode": True, "width": 120}
+        app.extensions["openapi_yaml"] = str(dict_to_yaml(build_document(app), options))
+    text: str = app.extensions["openapi_yaml"]
+    return text
+
+
+def _build_document(app: Flask) -> dict[str, Any]:
     spec = new_spec(
         title="Paramcount",
         version=version("paramcount"),
@@ -59,15 +70,8 @@ def build_document(app: Flask) -> dict[str, Any]:
     return document
 
 
-@lru_cache(maxsize=_MAX_APPS)
-def render_yaml(app: Flask) -> str:
-    """Render the document of an app as YAML, once."""
-    return str(dict_to_yaml(build_document(app), {"sort_keys": False, "allow_unicode": True, "width": 120}))
-
-
 def _describe(operation: Operation) -> dict[str, Any]:
     """Return an operation as OpenAPI writes it."""
-    is_probe = operation.path in PROBES
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
@@ -78,9 +82,9 @@ def _describe(operation: Operation) -> dict[str, Any]:
     if operation.request:
         described["requestBody"] = {"required": True, "content": operation.request}
     described["responses"] = {"200": operation.response}
-    for status in sorted((*operation.problems, *(() if is_probe else _COMMON_PROBLEMS))):
+    for status in sorted((*operation.problems, *(() if operation.probe else _COMMON_PROBLEMS))):
         described["responses"][str(int(status))] = {
             "description": _PROBLEMS[status],
             "content": {"application/problem+json": {"schema": schemas.Problem}},
         }
-    return described | {"security": []} if is_probe else described
+    return described | {"security": []} if operation.probe else described

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from flask import Flask
 
-from service.requests import JSON
+from paramcount.rendering import JSON
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -36,6 +36,7 @@ class Operation(NamedTuple):
     request: Mapping[str, Any]  # the body's content by media type; empty where there is no body
     parameters: tuple[Mapping[str, Any], ...]
     problems: tuple[HTTPStatus, ...]  # beside those that every operation has
+    probe: bool  # needs no token, and is answered however busy the service is
 
 
 Expand = Callable[[Operation], Iterable[Operation]]
@@ -55,6 +56,7 @@ def operation(
     request: Mapping[str, Any] = MappingProxyType({}),
     parameters: tuple[Mapping[str, Any], ...] = (),
     problems: tuple[HTTPStatus, ...] = (),
+    probe: bool = False,
     expand: Expand = lambda declared: (declared,),
 ) -> Callable[[View], View]:
     """Register a view with `route`, a blueprint's `get` or `post`, and record its operation for the contract.
@@ -67,7 +69,18 @@ def operation(
             path = re.sub("<[^>]*>", f"{{{parameter['name']}}}", path, count=1)
 
     def declare(view: View) -> View:
-        declared = Operation(route.__name__, path, name, summary, tag, response, request, parameters, problems)
+        declared = Operation(
+            method=route.__name__,
+            path=path,
+            name=name,
+            summary=summary,
+            tag=tag,
+            response=response,
+            request=request,
+            parameters=parameters,
+            problems=problems,
+            probe=probe,
+        )
         _declared[view] = declared, expand
         return route(rule)(view)
 
@@ -75,7 +88,7 @@ def operation(
 
 
 def declared_operations(app: Flask) -> Iterator[Operation]:
-    """The operations of the app's views, in the order in which the views were registered."""
+    """Yield the operations of the app's views, in the order in which the views were registered."""
     for view in app.view_functions.values():
         if view in _declared:
             declared, expand = _declared[view]
@@ -83,7 +96,7 @@ def declared_operations(app: Flask) -> Iterator[Operation]:
 
 
 def json_response(schema: Any, description: str, text_media: Iterable[str] = ()) -> dict[str, Any]:
-    """A response of JSON, or of text in other media types."""
+    """Describe a response of JSON, or of text in other media types."""
     content = {JSON: {"schema": schema}}
     content |= {media: {"schema": {"type": "string"}} for media in text_media if media != JSON}
     return {"description": description, "content": content}

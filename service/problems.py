@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-import orjson
-from flask import Flask, Response, request
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from paramcount.formats.source import NotJSON
-from paramcount.model.errors import ArchitectureError, Problems
+from paramcount.model.errors import Problems
 from paramcount.rendering.problem import members, payload_problem
+from service.context import current_request
+from service.responses import respond_json
 
 MEDIA = "application/problem+json"
 
@@ -30,9 +31,7 @@ class HTTPProblem(Exception):
 
 def register(app: Flask) -> None:
     """Answer every error with a problem, also those raised before routing."""
-    app.register_error_handler(
-        HTTPProblem, lambda error: make_problem(error.status, error.detail, headers=error.headers)
-    )
+    app.register_error_handler(HTTPProblem, lambda error: make_problem(error.status, error.detail, error.headers))
     app.register_error_handler(
         NotJSON, lambda error: make_problem(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}.")
     )
@@ -41,11 +40,11 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, lambda error: _make_response(log_internal_error(error)))
 
 
-def make_problem(
-    status: int, detail: str, errors: Iterable[ArchitectureError] = (), headers: Mapping[str, str] | None = None
-) -> Response:
+def make_problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return a problem as a response."""
-    return Response(orjson.dumps(members(status, detail, errors)), status, headers, content_type=MEDIA)
+    response = _make_response(members(status, detail))
+    response.headers.update(headers or {})
+    return response
 
 
 def end_sentence(detail: str) -> str:
@@ -55,6 +54,7 @@ def end_sentence(detail: str) -> str:
 
 def log_internal_error(error: Exception) -> dict[str, Any]:
     """Log an unexpected error, and return the problem that tells the client nothing of it."""
+    request = current_request()
     logger.error("unexpected error in %s %s", request.method, request.path, exc_info=error)
     return members(HTTPStatus.INTERNAL_SERVER_ERROR, "This is our mistake, not yours; it is logged.")
 
@@ -62,14 +62,14 @@ def log_internal_error(error: Exception) -> dict[str, Any]:
 def _handle_http_exception(error: HTTPException) -> Response:
     if error.response is not None or error.code is None or error.code < HTTPStatus.BAD_REQUEST:
         return Response(status=error.code)
-    detail, headers = error.description or "", {}
+    request, detail, headers = current_request(), error.description or "", {}
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         headers["Allow"] = ", ".join(sorted(error.valid_methods))
         detail = f"{request.method} is not for {request.path}: use {headers['Allow']}."
     elif error.code == HTTPStatus.NOT_FOUND:
         detail = f"There is nothing at {request.path}: see / for what there is."
-    return make_problem(error.code, detail, headers=headers)
+    return make_problem(error.code, detail, headers)
 
 
 def _make_response(problem: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(problem), problem["status"], content_type=MEDIA)
+    return respond_json(problem, problem["status"], MEDIA)

@@ -1,4 +1,4 @@
-"""What a request holds: its body, its options, and the media type that it accepts."""
+"""The parts of a request: its body, its options, and the media type that it accepts."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from werkzeug.http import parse_accept_header
 from paramcount.counting.freezing import Rule
 from paramcount.formats.source import Source
 from paramcount.model.errors import InvalidDocument, Problems, token
+from paramcount.rendering import JSON
 from paramcount.requests.envelope import CountRequest, load_options
 from paramcount.schema.registry import Format
 from service.body import read_body
 from service.problems import HTTPProblem
 from service.settings import Settings
-
-JSON = "application/json"
 
 
 def read_json_body(http_request: Request, settings: Settings) -> bytes:

@@ -1,4 +1,4 @@
-"""Answers by request: a count depends on its request alone, and dashboards send the same ones again."""
+"""The cached answers: a count depends on its request alone, and dashboards send the same ones again."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from flask import Flask, Request, Response, current_app
+from flask import Flask, Request, Response
 
 from paramcount.model.cache import Cache, Doorkeeper
+from service.context import current_app
 from service.middleware import metrics
+from service.responses import content_type
 from service.settings import Settings
 
 MAX_KEY_BYTES = 600
 """Requests of up to this length are their own key; of longer ones the SHA-256 is."""
 
 _ENTRY_BYTES = 500 + MAX_KEY_BYTES
-"""What an entry takes beside the answer's body."""
+"""The bytes of an entry beside the answer's body."""
 
 
 class Answer(NamedTuple):
@@ -46,7 +48,7 @@ def get_or_compute(request: Request, raw: bytes, compute: Callable[[], Answer]) 
 
     An answer is admitted when its request comes for the second time: most never do.
     """
-    cache: _ResponseCache = current_app.extensions["response_cache"]
+    cache: _ResponseCache = current_app().extensions["response_cache"]
     prefix = _key_prefix(request.environ)
     key: bytes | None
     if len(prefix) + len(raw) <= MAX_KEY_BYTES:
@@ -61,7 +63,7 @@ def get_or_compute(request: Request, raw: bytes, compute: Callable[[], Answer]) 
         answer = compute()
         if cache.doorkeeper.seen_before(seen_key):
             cache.answers.put(key, answer)
-    return Response(answer.body, content_type=answer.media)
+    return Response(answer.body, content_type=content_type(answer.media))
 
 
 def _key_prefix(environ: Mapping[str, Any]) -> bytes:

@@ -1,1 +1,1 @@
-"""What surrounds every request; each module's `register` adds it to an app."""
+"""The steps around every request; each module's `register` adds its own to an app."""

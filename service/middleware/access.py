@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
+from collections.abc import Collection
 from http import HTTPStatus
 from pathlib import Path
 
@@ -14,9 +15,6 @@ from paramcount.requests.settings import InvalidSetting
 from service.context import current_request
 from service.problems import make_problem
 from service.settings import Settings
-
-PROBES = frozenset(("/livez", "/readyz"))
-"""Paths that need no token and are answered however busy the service is."""
 
 
 class Tokens:
@@ -64,25 +62,25 @@ class Tokens:
         return owner
 
 
-def register(app: Flask, settings: Settings) -> None:
-    """Require a token where tokens are set, and answer 503 above max_concurrent requests; not for the probes."""
+def register(app: Flask, settings: Settings, probe_paths: Collection[str]) -> None:
+    """Require a token where tokens are set, and answer 503 above max_concurrent requests; not for `probe_paths`."""
     tokens = Tokens(settings.tokens_file) if settings.tokens_file else None
     slots = threading.BoundedSemaphore(settings.max_concurrent)
 
     @app.before_request
     def admit() -> Response | None:
         request = current_request()
-        if request.path in PROBES:
+        if request.path in probe_paths:
             return None
         if tokens is not None and request.method != "OPTIONS":  # a browser's preflight carries no token
             scheme, _, token = request.headers.get("Authorization", "").partition(" ")
             g.token = tokens.owner(token) if scheme.lower() == "bearer" else None
             if g.token is None:
                 detail = "A bearer token is needed: Authorization: Bearer TOKEN."
-                return make_problem(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
+                return make_problem(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
         if not slots.acquire(blocking=False):
             detail = f"{settings.max_concurrent} requests are being answered by this worker: try again."
-            return make_problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
+            return make_problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
         g.request_slot = slots
         return None
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 from flask import Flask, Response
 from flask_compress import Compress
 from flask_cors import CORS
@@ -11,8 +14,15 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from service.context import current_request
 from service.settings import Settings
 
-CACHEABLE_PATHS = frozenset(("/openapi.json", "/openapi.yaml", "/docs", "/v1/layers", "/v1/formats", "/v1/limits"))
-"""Paths whose answer changes only with a release or a plug-in."""
+View = TypeVar("View", bound=Callable[..., Any])
+
+_cacheable_views: set[Callable[..., Any]] = set()
+
+
+def cacheable(view: View) -> View:
+    """Let clients cache what a view answers to a GET: it changes only with a release or a plug-in."""
+    _cacheable_views.add(view)
+    return view
 
 
 def register(app: Flask, settings: Settings) -> None:
@@ -29,7 +39,7 @@ def register(app: Flask, settings: Settings) -> None:
         request = current_request()
         if request.method != "GET" or response.status_code != 200:
             return response
-        if request.path in CACHEABLE_PATHS or request.path.startswith(("/v1/layers/", "/docs/")):
+        if app.view_functions.get(request.endpoint or "") in _cacheable_views:
             response.headers["Cache-Control"] = "public, max-age=300"
             response.direct_passthrough = False
             response.add_etag()

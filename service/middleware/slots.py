@@ -11,9 +11,10 @@ from threading import BoundedSemaphore
 from time import monotonic
 from typing import Any, NamedTuple
 
-from flask import Flask, current_app, g
+from flask import Flask, g
 
 from paramcount.model import budget
+from service.context import current_app
 from service.problems import HTTPProblem
 from service.settings import Settings
 
@@ -51,7 +52,7 @@ def acquire_slot(settings: Settings, body_bytes: int) -> None:
 
     Raises HTTPProblem (503) after max_seconds of waiting.
     """
-    slots: _Slots = current_app.extensions["slots"]
+    slots: _Slots = current_app().extensions["slots"]
     give_up = monotonic() + settings.max_seconds
     cleanups: list[Callable[[], Any]] = []
     g.cleanups = cleanups

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
+
+from service.context import current_request
 
 try:
     from opentelemetry import propagate, trace
@@ -52,6 +54,7 @@ def register(app: Flask) -> None:
 
     @app.before_request
     def begin() -> None:
+        request = current_request()
         route = request.url_rule.rule if request.url_rule else "none"
         context = propagate.extract({name.lower(): value for name, value in request.headers})
         tracer = trace.get_tracer("paramcount")

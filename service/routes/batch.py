@@ -9,7 +9,7 @@ from io import BufferedReader, RawIOBase
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, request, stream_with_context
+from flask import Blueprint, Response, stream_with_context
 
 from paramcount.formats.source import NotJSON
 from paramcount.model.errors import Problems
@@ -19,7 +19,7 @@ from paramcount.requests.count import to_json
 from paramcount.requests.envelope import load_envelope
 from service import requests
 from service.body import read_stream
-from service.context import current_settings
+from service.context import current_request, current_settings
 from service.middleware.slots import acquire_slot, release_slot
 from service.operations import operation
 from service.problems import HTTPProblem, log_internal_error
@@ -46,6 +46,7 @@ _BUFFER_BYTES = 64 * 1024
 )
 def post_batch() -> Response:
     """Answer each line when it has come; a broken one is one problem, and does not end the batch."""
+    request = current_request()
     requests.check_media_type(request.mimetype, {NDJSON})
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         raise HTTPProblem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A batch is streamed: send it without a content coding.")
@@ -62,7 +63,7 @@ class _Body(RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        chunk = read_stream(request.stream.read, len(buffer))
+        chunk = read_stream(current_request().stream.read, len(buffer))
         buffer[: len(chunk)] = chunk
         return len(chunk)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 from marshmallow import fields, validate
 
+from paramcount.rendering import JSON
 from paramcount.rendering.comparison import COMPARISONS
 from paramcount.requests.count import compare_envelopes
 from paramcount.requests.envelope import load_comparison
@@ -12,7 +13,7 @@ from paramcount.requests.schemas import CONVENTIONS, Comparison, Strict
 from service import requests, schemas
 from service.context import current_request, current_settings
 from service.operations import BODY_PROBLEMS, json_response, operation
-from service.requests import JSON
+from service.responses import content_type
 from service.routes.count import measure_count
 
 blueprint = Blueprint("compare", __name__)
@@ -102,4 +103,4 @@ def post_comparison() -> Response:
     media = requests.negotiate_media_type(request, COMPARISONS)
     before, after = load_comparison(requests.read_json_body(request, settings))
     comparison = compare_envelopes(before, after, lambda side: measure_count(side, settings))
-    return Response(COMPARISONS[media](comparison), content_type=media if media == JSON else f"{media}; charset=utf-8")
+    return Response(COMPARISONS[media](comparison), content_type=content_type(media))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import orjson
 from flask import Blueprint, Request, Response
 
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report
-from paramcount.rendering import RENDERERS
-from paramcount.requests.count import count_envelope, render, to_json
+from paramcount.rendering import JSON, MEDIA_TYPES
+from paramcount.requests.count import count_envelope, render
 from paramcount.requests.envelope import CountRequest, load_envelope
 from paramcount.requests.schemas import Envelope
 from service import requests, schemas
@@ -18,13 +17,12 @@ from service.context import current_request, current_settings
 from service.middleware import metrics
 from service.middleware.tracing import start_span
 from service.operations import BODY_PROBLEMS, json_response, operation
-from service.requests import JSON
 from service.response_cache import Answer, get_or_compute
 from service.settings import Settings
 
 blueprint = Blueprint("count", __name__)
 
-REPORT = json_response(schemas.Report, "The report.", RENDERERS)
+REPORT = json_response(schemas.Report, "The report.", MEDIA_TYPES)
 
 _EXAMPLE = {
     "architecture": {
@@ -75,10 +73,7 @@ def measure(count: Callable[[], Report]) -> Report:
 
 def render_answer(report: Report, count_request: CountRequest, request: Request, settings: Settings) -> Answer:
     """Render a report in the media type that the client accepts. Raises HTTPProblem or Problems."""
-    media = requests.negotiate_media_type(request, RENDERERS)
+    media = requests.negotiate_media_type(request, MEDIA_TYPES)
     with start_span("render"):
-        if media == JSON:
-            body = orjson.dumps(to_json(report, count_request, settings))
-            return Answer(body, JSON, report.format, report.row_count)
-        text = render(report, count_request, settings, media)
-        return Answer(text.encode(), f"{media}; charset=utf-8", report.format, report.row_count)
+        body = render(report, count_request, settings, media)
+    return Answer(body, media, report.format, report.row_count)

@@ -11,6 +11,7 @@ from flask import Blueprint, Response
 from paramcount.formats.detect import detect
 from paramcount.model.errors import UnknownFormat
 from paramcount.model.report import Report
+from paramcount.rendering import JSON
 from paramcount.requests.count import count_document
 from paramcount.requests.envelope import check_rules
 from paramcount.requests.schemas import CountOptions
@@ -20,7 +21,6 @@ from service.context import current_request, current_settings
 from service.middleware.tracing import start_span
 from service.operations import BODY_PROBLEMS, Operation, operation
 from service.problems import HTTPProblem, end_sentence
-from service.requests import JSON
 from service.response_cache import Answer, get_or_compute
 from service.routes.count import REPORT, measure, render_answer
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from http import HTTPStatus
 
-import orjson
 from flask import Blueprint, Response
 
 from paramcount.model.errors import did_you_mean
+from paramcount.rendering import JSON
 from paramcount.rendering.exports import EXPORTS
 from paramcount.requests.envelope import load_envelope
 from paramcount.requests.schemas import Envelope
@@ -16,7 +16,7 @@ from service import requests
 from service.context import current_request, current_settings
 from service.operations import BODY_PROBLEMS, Operation, json_response, operation
 from service.problems import HTTPProblem, end_sentence
-from service.requests import JSON
+from service.responses import respond_json
 from service.routes.count import measure_count
 
 blueprint = Blueprint("export", __name__)
@@ -47,6 +47,7 @@ def export_envelope(registry: str) -> Response:
     if registry not in EXPORTS:
         detail = f'"{registry[:100]}" is no registry that is known{did_you_mean(registry, EXPORTS)}'
         raise HTTPProblem(HTTPStatus.NOT_FOUND, end_sentence(detail))
-    settings = current_settings()
-    report = measure_count(load_envelope(requests.read_json_body(current_request(), settings)), settings)
-    return Response(orjson.dumps(EXPORTS[registry](report)), content_type=JSON)
+    request, settings = current_request(), current_settings()
+    requests.negotiate_media_type(request, (JSON,))
+    report = measure_count(load_envelope(requests.read_json_body(request, settings)), settings)
+    return respond_json(EXPORTS[registry](report))

@@ -5,14 +5,15 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any
 
-import orjson
 from flask import Blueprint, Response
 from marshmallow import fields
 
+from paramcount.rendering import JSON
 from paramcount.requests.schemas import Strict
 from paramcount.schema.registry import FORMATS, Format
+from service.middleware.proxy import cacheable
 from service.operations import json_response, operation
-from service.requests import JSON
+from service.responses import respond_json
 from service.routes.layers import describe_source
 
 blueprint = Blueprint("formats", __name__)
@@ -44,8 +45,9 @@ class FormatList(Strict):
     tag="registry",
     response=json_response(FormatList, "The registered formats."),
 )
+@cacheable
 def list_formats() -> Response:
-    return Response(orjson.dumps({"formats": list(map(_describe, FORMATS.values()))}), content_type=JSON)
+    return respond_json({"formats": list(map(_describe, FORMATS.values()))})
 
 
 def _describe(document_format: Format) -> dict[str, Any]:

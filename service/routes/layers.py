@@ -5,16 +5,16 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-import orjson
 from flask import Blueprint, Response
 from marshmallow import fields
 
 from paramcount.model.errors import ArchitectureError, UnknownLayer
 from paramcount.requests.schemas import Strict
 from paramcount.schema.registry import LAYERS, LayerType, resolve
+from service.middleware.proxy import cacheable
 from service.operations import json_response, operation
 from service.problems import HTTPProblem, end_sentence
-from service.requests import JSON
+from service.responses import respond_json
 
 blueprint = Blueprint("layers", __name__)
 
@@ -50,9 +50,10 @@ class LayerList(Strict):
     tag="registry",
     response=json_response(LayerList, "The registered layer types."),
 )
+@cacheable
 def list_layers() -> Response:
     summaries = [_summarize(layer_type) for layer_type in LAYERS.values()]
-    return Response(orjson.dumps({"layers": summaries}), content_type=JSON)
+    return respond_json({"layers": summaries})
 
 
 @operation(
@@ -67,6 +68,7 @@ def list_layers() -> Response:
     response=json_response(LayerDetail, "The layer type."),
     problems=(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
+@cacheable
 def show_layer(kind: str) -> Response:
     try:
         layer_type = resolve(kind, "")
@@ -76,7 +78,7 @@ def show_layer(kind: str) -> Response:
     signature = layer_type.signature
     inputs = [parameter.name for parameter in signature.inputs]
     detail = _summarize(layer_type) | {"inputs": inputs, "config": signature.json_schema}
-    return Response(orjson.dumps(detail), content_type=JSON)
+    return respond_json(detail)
 
 
 def _summarize(layer_type: LayerType) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-import orjson
 from flask import Blueprint, Response
 from marshmallow import fields
 
@@ -13,7 +12,7 @@ from paramcount.model.errors import UnknownLayer
 from paramcount.requests.schemas import Strict
 from service.operations import json_response, operation
 from service.problems import HTTPProblem, end_sentence
-from service.requests import JSON
+from service.responses import respond_json
 
 blueprint = Blueprint("models", __name__)
 
@@ -87,7 +86,7 @@ class ModelDetail(Strict):
     response=json_response(ModelList, "The classes that can be counted, and those that are refused."),
 )
 def list_models() -> Response:
-    return Response(orjson.dumps(catalogue.list_models()), content_type=JSON)
+    return respond_json(catalogue.list_models())
 
 
 @operation(
@@ -104,6 +103,6 @@ def list_models() -> Response:
 )
 def show_model(name: str) -> Response:
     try:
-        return Response(orjson.dumps(catalogue.describe_model(name)), content_type=JSON)
+        return respond_json(catalogue.describe_model(name))
     except UnknownLayer as error:
         raise HTTPProblem(HTTPStatus.NOT_FOUND, end_sentence(error.detail)) from None

@@ -6,25 +6,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import orjson
-from flask import Blueprint, Response, request, send_from_directory
+from flask import Blueprint, Response, send_from_directory
 
 from paramcount.schema.registry import FORMATS, LAYERS
 from service import openapi
-from service.context import current_app, current_settings
+from service.context import current_app, current_request, current_settings
 from service.middleware import metrics
+from service.middleware.proxy import cacheable
 from service.operations import json_response, operation
-from service.requests import JSON
+from service.responses import respond_json
 
 blueprint = Blueprint("service", __name__)
 
 ASSETS = Path(__file__).parents[1] / "assets"
 
 _CONTENT_SECURITY_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
-
-
-def _respond(data: Any) -> Response:
-    return Response(orjson.dumps(data), content_type=JSON)
 
 
 def _response(media: str, schema_type: str, description: str) -> dict[str, Any]:
@@ -40,7 +36,7 @@ def _response(media: str, schema_type: str, description: str) -> dict[str, Any]:
     response=json_response({"type": "object"}, "Name, version and main paths of the service."),
 )
 def show_index() -> Response:
-    return _respond(
+    return respond_json(
         {
             "name": "paramcount",
             "version": version("paramcount"),
@@ -61,9 +57,10 @@ def show_index() -> Response:
     summary="Whether the process is alive",
     tag="service",
     response=json_response({"type": "object"}, "The process is alive."),
+    probe=True,
 )
 def show_liveness() -> Response:
-    return _respond({"status": "alive"})
+    return respond_json({"status": "alive"})
 
 
 @operation(
@@ -73,9 +70,10 @@ def show_liveness() -> Response:
     summary="Whether it answers requests",
     tag="service",
     response=json_response({"type": "object"}, "The service is ready."),
+    probe=True,
 )
 def show_readiness() -> Response:
-    return _respond({"status": "ready", "layers": len(LAYERS), "formats": len(FORMATS)})
+    return respond_json({"status": "ready", "layers": len(LAYERS), "formats": len(FORMATS)})
 
 
 @operation(
@@ -86,8 +84,9 @@ def show_readiness() -> Response:
     tag="service",
     response=json_response({"type": "object"}, "The limits of a request by setting."),
 )
+@cacheable
 def show_limits() -> Response:
-    return _respond(current_settings().by_name)
+    return respond_json(current_settings().by_name)
 
 
 @operation(
@@ -98,9 +97,10 @@ def show_limits() -> Response:
     tag="service",
     response=json_response({"type": "object"}, "The OpenAPI document."),
 )
+@cacheable
 def show_contract() -> Response:
     document = openapi.build_document(current_app())
-    return _respond(document | {"servers": [{"url": request.script_root or "/"}]})
+    return respond_json(document | {"servers": [{"url": current_request().script_root or "/"}]})
 
 
 @operation(
@@ -111,6 +111,7 @@ def show_contract() -> Response:
     tag="service",
     response=_response("application/yaml", "object", "The OpenAPI document."),
 )
+@cacheable
 def show_contract_as_yaml() -> Response:
     return Response(openapi.render_yaml(current_app()), content_type="application/yaml")
 
@@ -123,12 +124,14 @@ def show_contract_as_yaml() -> Response:
     tag="service",
     response=_response("text/html", "string", "A page that shows the OpenAPI document."),
 )
+@cacheable
 def show_docs() -> Response:
     headers = {"Content-Security-Policy": _CONTENT_SECURITY_POLICY}
     return Response((ASSETS / "index.html").read_bytes(), headers=headers, content_type="text/html; charset=utf-8")
 
 
 @blueprint.get("/docs/<path:name>")
+@cacheable
 def send_docs_asset(name: str) -> Response:
     return send_from_directory(ASSETS, name)
 

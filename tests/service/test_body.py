@@ -11,7 +11,7 @@ import brotli
 import pytest
 from flask.testing import FlaskClient
 
-from service.requests import JSON
+from paramcount.rendering import JSON
 from tests.service.conftest import serve
 from tests.service.contract import MODEL, assert_conforms, assert_problem
 

@@ -38,6 +38,11 @@ def paint(color: str) -> Response:
     return Response(color)
 
 
+@operation(BLUEPRINT.get, "/alive", "alive", summary="Alive", tag="service", response=ANSWER, probe=True)
+def show_life() -> Response:
+    return Response("alive")
+
+
 def app() -> Flask:
     flask = Flask(__name__)
     flask.register_blueprint(BLUEPRINT)
@@ -56,6 +61,7 @@ def test_operations_in_order_of_registration() -> None:
         ("get", "/things/{type}/{name}", "thing"),
         ("post", "/paint/red", "paint_red"),
         ("post", "/paint/blue", "paint_blue"),
+        ("get", "/alive", "alive"),
     ]
     assert not list(declared_operations(Flask(__name__)))
 
@@ -69,6 +75,8 @@ def test_operations_in_the_contract() -> None:
         "text/plain": {"schema": {"type": "string"}},
     }
     assert "requestBody" not in thing
+    assert list(paths["/alive"]["get"]["responses"]) == ["200"]
+    assert paths["/alive"]["get"]["security"] == []
     assert paths["/paint/blue"]["post"]["requestBody"]["content"] == {"text/plain": {"schema": {"type": "string"}}}
 
 

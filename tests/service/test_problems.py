@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from paramcount.rendering import JSON
 from paramcount.schema.registry import FORMATS
-from service.requests import JSON
 from tests.service.contract import assert_problem, dense
 
 

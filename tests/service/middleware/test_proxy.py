@@ -29,6 +29,7 @@ def test_constant_documents_are_revalidated_by_etag(client: FlaskClient) -> None
         "/v1/layers",
         "/v1/layers/Dense",
         "/v1/formats",
+        "/v1/limits",
     ):
         first = client.get(path, buffered=True)
         assert "max-age" in first.headers["Cache-Control"]
