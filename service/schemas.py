@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from paramcount.analysis.conventions import DEFINITIONS, ITEM_KINDS
+from paramcount.rendering.fields import FREEZE_CAUSES
 from paramcount.requests.schemas import CONVENTIONS, Strict
 
 
@@ -38,7 +39,7 @@ class Tensor(Strict):
 class FrozenBy(Strict):
     """Why parameters are frozen: by a rule of the request, by the adapter, by the document or by the layer's design."""
 
-    by = fields.String(required=True, validate=validate.OneOf(("rule", "adapter", "document", "design")))
+    by = fields.String(required=True, validate=validate.OneOf(FREEZE_CAUSES))
     rule = fields.Integer(metadata={"description": "Index of the rule among the rules of the request, from 0."})
     match = fields.String()
     count = fields.Integer(required=True)

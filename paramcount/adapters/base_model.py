@@ -1,4 +1,4 @@
-"""The model under an adapter: what is known of its modules beside their names and shapes."""
+"""The model under an adapter: the facts about its modules beside their names and shapes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ClassRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:
-    """A model that is adapted."""
+    """The model that an adapter is put into."""
 
     model_type: str = CUSTOM
     types_are_classes: bool = False  # every layer's type is its class
@@ -161,7 +161,7 @@ def _find_record(model_type: str, class_name: str) -> ClassRecord | None:
 
 @lru_cache(maxsize=1)
 def _load_records() -> dict[str, dict[str, Any] | None]:
-    """Load what is known of the classes of transformers, by "model_type/ClassName"; null where none was built."""
+    """Load the facts about the classes of transformers, by "model_type/ClassName"; null where none was built."""
     records: dict[str, dict[str, Any] | None] = orjson.loads(
         (files("paramcount.adapters") / "data/kinds.json").read_bytes()
     )

@@ -32,7 +32,7 @@ _EXPERTS = "holds experts in one tensor: PEFT renames targets in these by the mo
 _OVERRIDE_TEMPLATES = {
     "rank_pattern": r"(.*\.)?({})$", "n_frequency_pattern": r".*\.{}$", "block_size_pattern": r".*\.{}$",
 }  # fmt: skip
-"""What PEFT makes of a key of these members."""
+"""The expression that PEFT makes of a key of these members."""
 
 
 class Injection:

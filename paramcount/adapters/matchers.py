@@ -1,4 +1,4 @@
-"""Which modules an adapter means: PEFT's rules, most of them in tuners/tuners_utils.py and utils/other.py."""
+"""Matchers of the modules that an adapter names: PEFT's rules, most in tuners/tuners_utils.py and utils/other.py."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from paramcount.adapters.patterns import Pattern
 from paramcount.model.errors import InvalidDocument, token
 
 MIN_SHORTENED_NAMES = 20
-"""From how many target_modules on PEFT shortens their names (MIN_TARGET_MODULES_FOR_OPTIMIZATION)."""
+"""The number of target_modules from which on PEFT shortens their names (MIN_TARGET_MODULES_FOR_OPTIMIZATION)."""
 
 _PLAIN_NAME = re.compile(r"[^\W\d]+(\.[^\W\d]+)*", re.ASCII)
 
 
 class IndexUse(Protocol):
-    """Something that may treat the copies of a block differently."""
+    """A matcher that may treat the copies of a block differently."""
 
     @property
     def ignores_block_index(self) -> bool:
-        """True where all copies of a block are treated alike."""
+        """True where it treats all copies of a block in the same way."""
         ...
 
 
@@ -120,7 +120,7 @@ class TargetMatcher:
 
     @property
     def ignores_block_index(self) -> bool:
-        """True where all copies of a block are adapted alike."""
+        """True where all copies of a block are adapted in the same way."""
         parts: tuple[IndexUse, ...] = (self._excluded, self._saved, self._targets)
         return not self._blocks.is_set and all(part.ignores_block_index for part in parts)
 

@@ -1,4 +1,4 @@
-"""What a method adapts when its config does not name modules: PEFT's defaults, all-linear, experts that are fused."""
+"""The targets of a method whose config names no modules: PEFT's defaults, all-linear, experts that are fused."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class ListedModule(NamedTuple):
 
 
 class ListModules(Protocol):
-    """Lists every module; with `split_blocks`, each copy of a block by itself."""
+    """A function that lists every module; with `split_blocks`, each copy of a block by itself."""
 
     def __call__(self, *, split_blocks: bool) -> Iterable[ListedModule]: ...
 
 
 class Targets(NamedTuple):
-    """What is adapted: modules, single parameters, and the ranks of fused ones."""
+    """The targets of an adapter: modules, single parameters, and the ranks of fused ones."""
 
     modules: str | list[str] | Names
     parameters: tuple[str, ...] = ()

@@ -96,10 +96,16 @@ def role_lines(report: Report) -> Iterator[tuple[str, int, str]]:
         yield "Active", routed["total"], note
 
 
+FreezeCause = Literal["rule", "adapter", "document", "design"]
+
+FREEZE_CAUSES: tuple[FreezeCause, ...] = get_args(FreezeCause)
+"""The causes of freezing, in the order in which a report lists them."""
+
+
 class FrozenBy(TypedDict):
     """The number of elements frozen for one reason; `rule` and `match` are of the request's rule."""
 
-    by: str
+    by: FreezeCause
     rule: NotRequired[int]
     match: NotRequired[str]
     count: int
@@ -137,7 +143,7 @@ class FrozenElements:
 
 
 def _reason_order(reason: FreezeReason) -> tuple[int, int]:
-    return ("rule", "adapter", "document", "design").index(reason.by), reason.rule
+    return FREEZE_CAUSES.index(reason.by), reason.rule
 
 
 def _frozen_by(reason: FreezeReason, count: int) -> FrozenBy:

@@ -1,4 +1,4 @@
-"""Carry a request out: read its document, adapt it, count it; render the report."""
+"""The steps of a request: read its document, adapt it, count it, compare two, render the report."""
 
 from __future__ import annotations
 

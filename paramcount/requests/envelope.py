@@ -20,7 +20,7 @@ from paramcount.schema.validator import Validator
 
 
 class CountRequest(NamedTuple):
-    """A document, how to count it, and how much to say of it."""
+    """A document, with the options of counting it and of the answer."""
 
     source: Source | None  # None: only the options were loaded
     format: str | None  # None: it is recognised

@@ -20,7 +20,7 @@ UNKNOWN_CHOICES = ("refuse", "report")
 
 
 class Strict(Schema):
-    """Unknown members are refused."""
+    """A schema that refuses unknown members."""
 
     class Meta:
         unknown = RAISE

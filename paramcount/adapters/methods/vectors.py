@@ -8,7 +8,7 @@ from paramcount.adapters.registry import TargetModule, Tensors, method
 
 
 def _projections(width: int, height: int, r: Dim = 256, save_projection: Flag = True) -> Tensors:
-    """Random, frozen, and large enough for the largest module."""
+    """Random frozen matrices, large enough for the largest module."""
     if save_projection:
         yield Tensor("vera_A.default", (r, width), role="buffer")
         yield Tensor("vera_B.default", (height, r), role="buffer")
