@@ -9,18 +9,17 @@ from typing import Any, Literal
 from paramcount.analysis import compare as analysis
 from paramcount.counting.freezing import Rule
 from paramcount.formats.files import open_source, recognize
-from paramcount.formats.source import Bytes, NotJSON, Source
+from paramcount.formats.source import Bytes, Source
 from paramcount.live_models import describe, is_model
 from paramcount.model import report
 from paramcount.model.budget import Limits
-from paramcount.model.errors import InvalidDocument, Problems, TooLarge
 from paramcount.model.tensors import Convention
 from paramcount.rendering import comparison
 from paramcount.rendering.fields import NO_LIMIT, TotalFields, total_fields
 from paramcount.rendering.html import as_html
 from paramcount.rendering.json import Detail, as_json
 from paramcount.rendering.text import as_text
-from paramcount.requests.count import count_request
+from paramcount.requests.count import count_local
 from paramcount.requests.envelope import load_options
 from paramcount.schema.registry import load_plugins
 
@@ -102,10 +101,8 @@ def count(
     options = {"convention": convention, "dtype": dtype, "unknown": unknown, "remote_code": remote_code}
     stated = {name: value for name, value in options.items() if value is not None}
     request = load_options(stated, [*_rules(freeze, trainable=False), *_rules(train, trainable=True)], adapter)
-    try:
-        return Report(*count_request(request._replace(source=_open(source), format=format), limits or Limits()))
-    except NotJSON as error:
-        raise Problems([InvalidDocument(f"is not JSON: {error}", code="not_json")]) from None
+    limits = limits or Limits()
+    return Report._make(count_local(lambda: _open(source), format, request, limits))
 
 
 def compare(before: Any, after: Any, **options: Any) -> Comparison:
@@ -114,10 +111,7 @@ def compare(before: Any, after: Any, **options: Any) -> Comparison:
     Takes reports, or sources that `count` counts with these options. Raises Problems, or OSError.
     """
     first, second = (side if isinstance(side, report.Report) else count(side, **options) for side in (before, after))
-    try:
-        compared = analysis.compare(first, second)
-    except TooLarge as error:
-        raise Problems([error]) from None
+    compared = analysis.compare(first, second)
     return Comparison(first, second, compared.convention, compared.changes)
 
 
