@@ -1,1 +1,1 @@
-"""Shapes in, numbers out."""
+"""Count the parameters of a document's layers."""

@@ -1,4 +1,4 @@
-"""Count a document: the only walk over its layers. Shapes flow in; tensors, totals and problems come out."""
+"""Count a document: the walk over its layers that makes rows, totals and problems."""
 
 from __future__ import annotations
 
@@ -18,50 +18,40 @@ from paramcount.counting.folding import fold
 from paramcount.counting.freezing import FROZEN, NO_RULES, Rule, Rules, Trainability
 from paramcount.counting.graph import FAILED
 from paramcount.counting.sharing import SharedTensors, invalid_shares
-from paramcount.counting.tensor_totals import NO_TENSORS, summarize
+from paramcount.counting.tensor_totals import NO_TENSORS, TensorSummarizer
 from paramcount.model import block_ranges
 from paramcount.model.budget import Limits
 from paramcount.model.document import Document
-from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, InvalidGraph, Problems, ShapeMismatch, TooLarge
+from paramcount.model.errors import ArchitectureError, InvalidGraph, Problems, ShapeMismatch, TooLarge, raise_problems
 from paramcount.model.layers import Call, Layer
 from paramcount.model.report import Report, ReportWarning, Row
-from paramcount.model.tensors import (
-    ADAPTER,
-    DESIGN,
-    NO_TOTALS,
-    Convention,
-    FreezeReason,
-    Output,
-    Tensor,
-    TensorSummary,
-    total,
-)
-from paramcount.schema.validator import shown
+from paramcount.model.tensors import Convention, Output, Tensor, TensorSummary, sum_totals
+from paramcount.schema.validator import format_value
 
 _UNKNOWN_INPUT = Call((None,))
 
 MAX_WARNINGS = 1000
-"""How many warnings a report holds, besides one that counts the others."""
+"""The most warnings of a report, besides one that counts the others."""
 
-_LOOK_EVERY = 64
-"""How many layers are visited between two looks at the clock."""
+_LAYERS_PER_CHECK = 64
+"""The number of layers between two checks of the limits, time included."""
 
 
 class Options(NamedTuple):
-    """How to count."""
+    """The options of a count."""
 
     rules: tuple[Rule, ...] = ()
     convention: Convention | None = None  # None: the document's
     dtype: str = "F32"  # where the document states none
-    remote_code: str = "refuse"  # or "base": count the class that a model's own code is said to derive from
-    unknown: str = "refuse"  # or "report": leave an unknown layer out, and say that the count is not exact
+    remote_code: str = "refuse"  # or "base": count the base class of a model with code of its own
+    unknown: str = "refuse"  # or "report": leave an unknown layer out, and warn that the count is not exact
 
 
 _DEFAULTS, _DEFAULT_LIMITS = Options(), Limits()
 
 
 class _Counts(NamedTuple):
-    """What a document's layers come to; documents of one interned model share it."""
+    """The counts of a document's layers; documents of one interned model share them."""
 
     root: Row
     row_count: int
@@ -71,23 +61,23 @@ class _Counts(NamedTuple):
 
 
 def count(document: Document, options: Options = _DEFAULTS, limits: Limits = _DEFAULT_LIMITS) -> Report:
-    """The report on a document. Raises Problems with everything that is wrong with it."""
-    known, key = None, (options.dtype, options.unknown, limits.max_depth, limits.max_layers, limits.max_tensors)
+    """Return the report on a document. Raises Problems with everything that is wrong with it."""
+    counts, key = None, (options.dtype, options.unknown, limits.max_depth, limits.max_layers, limits.max_tensors)
     if document.counts is not None and not options.rules:
-        known = document.counts.get(key)
-    if known is None:
-        known = _Walk(document, options, limits).count()
+        counts = document.counts.get(key)
+    if counts is None:
+        counts = _Walk(document, options, limits).count()
         if document.counts is not None and not options.rules:
             document.counts.clear()  # the latest alone: rows take memory
-            document.counts[key] = known
-    late = document.warnings_from_totals(known.root.totals) if document.warnings_from_totals else ()
+            document.counts[key] = counts
+    totals_warnings = document.warnings_from_totals(counts.root.totals) if document.warnings_from_totals else ()
     return Report(
-        root=known.root,
-        row_count=known.row_count,
+        root=counts.root,
+        row_count=counts.row_count,
         convention=options.convention or document.convention,
-        weights_by_dtype=known.weights,
-        buffers_by_dtype=known.buffers,
-        warnings=_limit_warnings((*document.warnings, *known.warnings, *late)),
+        weights_by_dtype=counts.weights,
+        buffers_by_dtype=counts.buffers,
+        warnings=_limit_warnings((*document.warnings, *counts.warnings, *totals_warnings)),
         format=document.format,
         framework=document.framework,
         roles=document.roles,
@@ -95,7 +85,7 @@ def count(document: Document, options: Options = _DEFAULTS, limits: Limits = _DE
 
 
 def _limit_warnings(warnings: tuple[ReportWarning, ...]) -> tuple[ReportWarning, ...]:
-    """The first MAX_WARNINGS, and how many more there are."""
+    """Return the first MAX_WARNINGS, and one warning with the number of the others."""
     more = warnings[MAX_WARNINGS:]
     if not more:
         return warnings
@@ -104,7 +94,7 @@ def _limit_warnings(warnings: tuple[ReportWarning, ...]) -> tuple[ReportWarning,
 
 
 def _locate_by_line(error: ArchitectureError) -> ArchitectureError:
-    """A problem of a text, its line in the detail: "line 12: kernel_size must be at least 1"."""
+    """Move the line of a text from a problem's pointer to its detail: "line 12: kernel_size must be at least 1"."""
     line, _, argument = error.pointer.partition("/")
     error.detail, error.pointer = f"{line}: {argument} {error.detail}".replace(":  ", ": "), ""
     return error
@@ -118,7 +108,6 @@ class _Walk:
         self.deadline = limits.deadline
         self.evaluator = LayerEvaluator(document, options.unknown, self._evaluate_nested)
         self.add_problem = self.evaluator.add_problem
-        self.default_dtype = options.dtype
         self.rules = Rules(options.rules, self.deadline) if options.rules else NO_RULES
         self.has_rules = bool(options.rules)
         self.weights: dict[str, int] = {}  # elements by dtype
@@ -126,38 +115,42 @@ class _Walk:
         self.depth = 0  # of the layer at hand
         self.visited = 0  # layers
         self.tensor_count = 0
-        self.next_look = self._after_some_layers()
+        self.next_check = self._find_next_check()
         self.shared: list[SharedTensors] = []
         self.stated: dict[tuple[Tensor, ...], dict[FreezeStatus, TensorSummary]] = {}  # of tensors of no formula
-        self.frozen_by_document = ADAPTER if document.adapted else FROZEN.frozen_by
+        self.summarizer = TensorSummarizer(self.rules, options.dtype, adapted=document.adapted)
 
     def count(self) -> _Counts:
-        """What the document comes to. Raises Problems."""
-        root = Row("", "", "", 1, NO_TENSORS, NO_TOTALS, (), None)
+        """Return the counts of the document. Raises Problems."""
+        rows: list[Row] = []
         problems = self.evaluator.problems
         try:
             if self.has_rules:
                 self.rules.prepare(self.document.root, self.limits.max_copies)
-            (root,) = self._rows(self.document.root, "", Trainability(), 1, Call(self.document.inputs))
-            for problem in invalid_shares(self.shared, root) if self.shared else ():
+            rows = self._rows(self.document.root, "", Trainability(), 1, Call(self.document.inputs))
+            for problem in invalid_shares(self.shared, rows[0]) if self.shared else ():
                 self.add_problem(problem)
         except TooLarge as error:
             problems.append(error)
         except StopCounting:
             pass
-        if problems:
-            problems = problems[:MAX_PROBLEMS]
-            raise Problems(map(_locate_by_line, problems) if self.document.by_line else problems)
+        raise_problems(map(_locate_by_line, problems) if self.document.by_line else problems)
+        (root,) = rows
         unused = [
             ReportWarning("unused_rule", rule.match, "matches no layer and no tensor") for rule in self.rules.unused
         ]
-        warnings = (*self.evaluator.warnings, *unused)
-        return _Counts(root, root.row_count, self.weights, self.buffers, warnings)
+        return _Counts(
+            root=root,
+            row_count=root.row_count,
+            weights=self.weights,
+            buffers=self.buffers,
+            warnings=(*self.evaluator.warnings, *unused),
+        )
 
     def _rows(self, layer: Layer, path: str, inherited: Trainability, copies: int, call: Call) -> list[Row]:
-        """The rows of a layer at `path`: one, or several where rules tell the copies of a block apart.
+        """Return the rows of a layer at `path`: several where rules differ for the copies of a block, else one.
 
-        `copies` is how many of it the model holds; 0: it is not counted here, and rules do not see it.
+        The model holds `copies` of the layer; 0: it is counted elsewhere, and no rule applies to it.
         """
         names = []
         if layer.repeat > 1 and self.has_rules and copies:
@@ -173,9 +166,9 @@ class _Walk:
         return fold([self._row(block, block_path, inherited, copies, call) for block, block_path in blocks])
 
     def _row(self, layer: Layer, path: str, inherited: Trainability, copies: int, call: Call) -> Row:
-        """The row of a layer, children included."""
+        """Return the row of a layer, children included."""
         self.visited += 1
-        if self.visited == self.next_look:
+        if self.visited == self.next_check:
             self._check_limits(layer)
         trainability = inherited
         if self.has_rules and copies:
@@ -196,9 +189,11 @@ class _Walk:
             tensors, output, summaries = result.tensors, result.output, result.summaries
         summary = NO_TENSORS
         if tensors:
-            summary = self._summarize(tensors, summaries, layer, path, trainability, copies * repeat)
+            summary = self.summarizer.summarize(
+                tensors, summaries, layer, path, trainability, with_rules=self.has_rules and copies > 0
+            )
             self._add(summary, layer, copies * repeat)
-        totals = total([summary.totals, *[child.totals for child in children]]) if children else summary.totals
+        totals = sum_totals([summary.totals, *[child.totals for child in children]]) if children else summary.totals
         if repeat > 1:
             totals *= repeat
             self._check_repeat(layer, call, output)
@@ -207,19 +202,19 @@ class _Walk:
         return Row(path, layer.name, layer.type, repeat, summary, totals, children, output)
 
     def _check_limits(self, layer: Layer) -> None:
-        """Stop at the limit of layers, when it is reached, and of time, every few layers."""
+        """Stop above the limit of layers, or after the deadline."""
         if self.visited > self.limits.max_layers:
             self._stop(layer, f"is more than the {self.limits.max_layers:,} layers that one request may visit")
         if monotonic() > self.deadline:
             self._stop(layer, "is where the time ran out that one request may take")
-        self.next_look = self._after_some_layers()
+        self.next_check = self._find_next_check()
 
-    def _after_some_layers(self) -> int:
-        """How many layers are visited when the limits are checked again."""
-        return min(self.visited + _LOOK_EVERY, self.limits.max_layers + 1)
+    def _find_next_check(self) -> int:
+        """Return the number of visited layers at which the limits are checked next."""
+        return min(self.visited + _LAYERS_PER_CHECK, self.limits.max_layers + 1)
 
     def _descend(self, layer: Layer) -> None:
-        """Go one level down, to `layer`."""
+        """Enter the level below, at `layer`; stop below max_depth."""
         self.depth += 1
         if self.depth >= self.limits.max_depth:
             self._stop(layer, f"is nested deeper than {self.limits.max_depth} layers")
@@ -232,9 +227,9 @@ class _Walk:
     def _children(
         self, layer: Layer, path: str, inherited: Trainability, copies: int, call: Call
     ) -> tuple[tuple[Row, ...], Output]:
-        """The rows of a layer's children, and what flows out of the last or out of the graph."""
+        """Return the rows of a layer's children, and the output of the last child or of the graph."""
         prefix = f"{path}." if path else ""
-        if duplicates := graph.duplicates(layer):
+        if duplicates := graph.find_duplicates(layer):
             for problem in duplicates:
                 self.add_problem(problem)
             return (), FAILED
@@ -252,7 +247,7 @@ class _Walk:
     def _wired_children(
         self, layer: Layer, prefix: str, inherited: Trainability, copies: int, call: Call
     ) -> tuple[tuple[Row, ...], Output]:
-        """The same of children that a graph wires."""
+        """Return the rows of the children of a layer with a graph, and the output of the graph."""
         rows: dict[str, list[Row]] = {}
         outputs: dict[tuple[str, str], Output] = {}  # of layers that are called several times
 
@@ -281,7 +276,7 @@ class _Walk:
         return tuple([row for child in layer.children for row in rows.get(child.name, ())]), output
 
     def _call_again(self, layer: Layer, first: list[Row], call: Call) -> Output:
-        """What a layer returns when it is called once more, on the tensors of its first call."""
+        """Return the output of a further call of a layer, whose tensors `first`, the rows of its first call, count."""
         if first[-1].output is FAILED:
             return FAILED
         again = self._row(layer, first[0].path, Trainability(), 0, call)
@@ -291,7 +286,7 @@ class _Walk:
         return again.output
 
     def _evaluate_nested(self, layer: Layer, call: Call) -> tuple[tuple[Tensor, ...], Output]:
-        """The tensors and the output of a layer inside a layer's config; the wrapper counts them."""
+        """Return the tensors and the output of a layer inside a wrapper's config; the wrapper's row counts them."""
         self._descend(layer)
         row = self._row(layer, "", Trainability(), 0, call)
         self.depth -= 1
@@ -299,60 +294,11 @@ class _Walk:
             raise AlreadyReported("")
         return tuple(row.named_tensors()), row.output
 
-    def _summarize(
-        self,
-        tensors: tuple[Tensor, ...],
-        summaries: dict[FreezeStatus, TensorSummary],
-        layer: Layer,
-        path: str,
-        trainability: Trainability,
-        copies: int,
-    ) -> TensorSummary:
-        """The sums of a layer's own tensors; without rules they are the same for all layers of one result."""
-        dtype = layer.dtype or self.default_dtype
-        if layer.shares or (self.has_rules and copies):
-            reasons = self._reasons(tensors, layer, path, trainability, with_rules=self.has_rules and copies > 0)
-            return summarize(tensors, reasons, dtype, layer.shares)
-        status = dtype, trainability.frozen_by, self.document.adapted
-        if (summary := summaries.get(status)) is None:
-            reasons = self._reasons(tensors, layer, path, trainability, with_rules=False)
-            summary = summaries[status] = summarize(tensors, reasons, dtype, "")
-        elif summary.rendered is None:
-            summary.rendered = {}
-        return summary
-
-    def _reasons(
-        self, tensors: tuple[Tensor, ...], layer: Layer, path: str, trainability: Trainability, *, with_rules: bool
-    ) -> list[FreezeReason | None]:
-        """Why each tensor does not train; None where it does."""
-        has_formula = layer.config is not None  # whose `trainable` is design, and not the document's word
-        reason = self._reason(trainability)
-        reasons = [
-            DESIGN
-            if tensor.role == "buffer" or (has_formula and not tensor.trainable)
-            else reason
-            if tensor.trainable
-            else self.frozen_by_document
-            for tensor in tensors
-        ]
-        if with_rules:
-            prefix = f"{path}." if path else ""
-            for index, tensor in enumerate(tensors):
-                flag = tensor.trainable or has_formula
-                decided = self.rules.decide(prefix + tensor.name, trainability, flag, owner_types=tensor.layer_types)
-                if reasons[index] is not DESIGN:
-                    reasons[index] = self._reason(decided)
-        return reasons
-
-    def _reason(self, trainability: Trainability) -> FreezeReason | None:
-        """Why what has this trainability does not train."""
-        return self.frozen_by_document if trainability is FROZEN else trainability.frozen_by
-
     def _add(self, summary: TensorSummary, layer: Layer, copies: int) -> None:
-        """Add a layer's own tensors to the totals by dtype."""
+        """Add a layer's own tensors to the sums by dtype, and check their number."""
         self.tensor_count += len(summary.tensors)
-        if self.tensor_count > (most := self.limits.max_tensors):
-            self._stop(layer, f"is where the {most:,} tensors that one request may hold are exceeded")
+        if self.tensor_count > (max_tensors := self.limits.max_tensors):
+            self._stop(layer, f"is where the {max_tensors:,} tensors that one request may hold are exceeded")
         for dtype, size in summary.weights.items():
             self.weights[dtype] = self.weights.get(dtype, 0) + size * copies
         for dtype, size in summary.buffers.items():
@@ -361,10 +307,9 @@ class _Walk:
             self.shared.append(SharedTensors(layer, summary.tensors))
 
     def _check_repeat(self, layer: Layer, call: Call, output: Output) -> None:
-        """The first copy of a block feeds the second: it must return what it takes."""
+        """Add a problem unless a repeated block returns the shape that it takes: each copy feeds the next."""
         taken = call.args[0] if call.args else None
         if taken not in (None, FAILED) and output not in (None, FAILED) and taken != output:
-            detail = (
-                f"is repeated, so it must return what it takes; it takes {shown(taken)} and returns {shown(output)}"
-            )
+            shapes = f"it takes {format_value(taken)} and returns {format_value(output)}"
+            detail = f"is repeated, so it must return what it takes; {shapes}"
             self.add_problem(ShapeMismatch(detail), layer.pointer)

@@ -1,4 +1,4 @@
-"""Evaluate one layer: what its formula makes of its config and of the shapes that flow in."""
+"""Evaluate one layer: run its formula on its config and on the shapes of its inputs."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ MAX_COUNT = 2**53 - 1
 """The largest count that every reader of JSON holds exactly."""
 
 FreezeStatus = tuple[str, FreezeReason | None, bool]
-"""What decides the sums of a layer's tensors without rules: dtype, what freezes them, whether an adapter is there."""
+"""The inputs of a layer's sums without rules: the default dtype, its freeze reason, whether there is an adapter."""
 
 EvaluateNested = Callable[[Layer, Call], tuple[tuple[Tensor, ...], Output]]
 """Return the tensors and the output of a layer inside a layer's config. Raises AlreadyReported."""
 
 
 class LayerResult:
-    """What a formula makes of one config and of the shapes of one call; equal layers share it.
+    """The tensors and the output of a formula, for one config and the shapes of one call; equal layers share it.
 
-    `summaries` are the sums of its tensors by freeze status, each made when it is first asked for.
+    `summaries` are the sums of its tensors by freeze status, each made at its first use.
     """
 
     __slots__ = ("output", "summaries", "tensors")
@@ -41,7 +41,7 @@ _RESULTS: Cache[LayerResult] = Cache(admit_on_second_use=True)
 
 
 class StopCounting(Exception):
-    """There are as many problems as one answer holds, or a limit is reached."""
+    """The count has MAX_PROBLEMS problems, or exceeds a limit."""
 
 
 class AlreadyReported(ArchitectureError):
@@ -49,7 +49,7 @@ class AlreadyReported(ArchitectureError):
 
 
 class LayerEvaluator:
-    """Evaluates the layers of one document; gathers their problems and warnings."""
+    """Evaluates the layers of one document; collects their problems and warnings."""
 
     def __init__(self, document: Document, unknown: str, evaluate_nested: EvaluateNested) -> None:
         """`unknown`: "refuse" makes a layer of unknown type a problem, "report" a warning."""
@@ -57,14 +57,14 @@ class LayerEvaluator:
         self._unknown, self._evaluate_nested = unknown, evaluate_nested
 
     def add_problem(self, error: ArchitectureError, pointer: str = "") -> None:
-        """Note a problem at `pointer`, and go on with the others. Raises StopCounting after MAX_PROBLEMS."""
+        """Add a problem, its pointer below `pointer`. Raises StopCounting at MAX_PROBLEMS."""
         error.pointer = pointer + error.pointer
         self.problems.append(error)
         if len(self.problems) >= MAX_PROBLEMS:
             raise StopCounting
 
     def evaluate(self, layer: Layer, path: str, call: Call) -> LayerResult:
-        """The result of a layer's formula; after a problem, one without tensors whose output is FAILED."""
+        """Return the result of a layer's formula; after a problem, one without tensors whose output is FAILED."""
         key = self._cache_key(layer, call)
         if (cached := _RESULTS.get(key)) is not None:
             return cached
@@ -73,16 +73,16 @@ class LayerEvaluator:
             return LayerResult((), None if self._unknown == "report" else FAILED)
         config = layer.config
         if self.document.lenient:
-            config = self._known_arguments(layer_type, config, path)
+            config = self._accepted_arguments(layer_type, config, path)
         if (result := self._compute(layer_type, config, layer, call)) is None:
             return LayerResult((), FAILED)
-        # Unknown arguments, and layers inside a wrapper's config, have something to say each time.
+        # Not cached: unknown arguments warn each time, nested layers may have problems or warnings each time.
         if config is layer.config and not layer_type.signature.parts:
             _RESULTS.put(key, result)
         return result
 
     def _cache_key(self, layer: Layer, call: Call) -> Hashable:
-        """Everything that decides a formula's result; None where it is too long to be kept."""
+        """Return a key of all inputs of a formula; None where it is too long to be cached."""
         args, kwargs = call
         if layer.cache_key and not kwargs and len(args) == 1:
             if type(args[0]) is tuple:
@@ -94,7 +94,7 @@ class LayerEvaluator:
     def _compute(
         self, layer_type: LayerType, config: Mapping[str, Any], layer: Layer, call: Call
     ) -> LayerResult | None:
-        """The result of a formula for a config; None after a problem."""
+        """Return the result of a formula for a config; None after a problem."""
         pointer = layer.pointer + self.document.config_pointer
         if problems := layer_type.signature.problems(config, pointer):
             for problem in problems:
@@ -114,7 +114,7 @@ class LayerEvaluator:
         return None
 
     def _resolve(self, layer: Layer, path: str) -> LayerType | None:
-        """The type of a layer; None after a problem or, with `unknown="report"`, a warning."""
+        """Return the type of a layer; None after a problem or, with `unknown="report"`, a warning."""
         try:
             return resolve(layer.type, self.document.framework, advise=self._unknown == "refuse")
         except ArchitectureError as error:
@@ -125,19 +125,19 @@ class LayerEvaluator:
                 self.add_problem(error, layer.pointer + self.document.type_pointer)
         return None
 
-    def _known_arguments(self, layer_type: LayerType, config: Mapping[str, Any], path: str) -> Mapping[str, Any]:
-        """The arguments that a layer knows; a warning for each other one, since it might change the count."""
+    def _accepted_arguments(self, layer_type: LayerType, config: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+        """Return the arguments that a layer accepts; warn of each other one, since it might change the count."""
         signature = layer_type.signature
         if signature.knows(config):
             return config
-        known = signature.arguments | signature.ignored
-        for name in config.keys() - known:
+        accepted = signature.arguments | signature.ignored
+        for name in config.keys() - accepted:
             detail = f'the argument "{name[:100]}" of {layer_type.name} is not known: it may change the count'
             self.warnings.append(ReportWarning("unknown_argument", path, detail, exact=False))
-        return {name: config[name] for name in config if name in known}
+        return {name: config[name] for name in config if name in accepted}
 
     def _run(self, layer_type: LayerType, config: Mapping[str, Any], pointer: str, call: Call) -> LayerResult:
-        """What a formula yields and returns."""
+        """Return the result of a formula, nested layers bound to their evaluation."""
         signature = layer_type.signature
         arguments = signature.select(config)
         if signature.parts:
@@ -148,7 +148,7 @@ class LayerEvaluator:
         return run_formula(layer_type.formula(**signature.bind(call.args, call.kwargs), **arguments))
 
     def _nest(self, value: Any, pointer: str) -> Any:
-        """Layers inside a config, as their wrapper's formula calls them."""
+        """Return an argument with each layer in it as a NestedLayer, which the wrapper's formula calls."""
         if isinstance(value, list):
             return [self._nest(item, f"{pointer}/{index}") for index, item in enumerate(value)]
         if value is None:
@@ -158,7 +158,7 @@ class LayerEvaluator:
 
 
 def run_formula(formula: Formula) -> LayerResult:
-    """Run a formula to its end. Raises TooLarge where it returns an axis above MAX_COUNT: a chain may double one."""
+    """Run a formula to its end. Raises TooLarge for an axis above MAX_COUNT in its output: a chain may double one."""
     returned: list[Output] = []
     tensors = tuple(_collect(formula, returned))
     (output,) = returned
@@ -170,17 +170,17 @@ def run_formula(formula: Formula) -> LayerResult:
 
 
 def _collect(formula: Formula, returned: list[Output]) -> Iterator[Tensor]:
-    """What a formula yields; what it returns is put into `returned`."""
+    """Yield the tensors of a formula, and append its output to `returned`."""
     returned.append((yield from formula))
 
 
 def _are_shapes(output: Output) -> bool:
-    """Whether it is a list of shapes."""
+    """Return whether an output is a list of shapes."""
     return type(output) is list and set(map(type, output)) == {tuple}
 
 
 def _follows_failure(call: Call) -> bool:
-    """Whether a layer with a reported problem feeds the call."""
+    """Return whether an input of the call is the output of a layer with a reported problem."""
     for arg in (*call.args, *call.kwargs.values()) if call.kwargs else call.args:
         if type(arg) is not tuple and FAILED in flatten(arg):
             return True

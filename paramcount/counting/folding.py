@@ -9,7 +9,7 @@ from paramcount.model.report import Row
 
 
 def fold(rows: Sequence[Row]) -> list[Row]:
-    """The rows of a block's copies, equal ones folded into one under all their indices."""
+    """Return the rows of a block's copies, equal ones folded into one that has all their indices as its name."""
     groups: dict[object, list[Row]] = {}
     for row in rows:
         groups.setdefault(_content(row, len(row.path)), []).append(row)
@@ -17,7 +17,7 @@ def fold(rows: Sequence[Row]) -> list[Row]:
 
 
 def _content(row: Row, prefix_length: int) -> object:
-    """All of a row but the path of the block."""
+    """Return a row's content as a key, its path relative to the block's."""
     return (
         row.path[prefix_length:],
         row.type,
@@ -38,6 +38,6 @@ def _fold_group(group: Sequence[Row]) -> Row:
 
 
 def _move(row: Row, before: str, after: str) -> Row:
-    """The row, and all beneath it, under another path."""
+    """Return the row and its descendants with the path prefix `before` replaced by `after`."""
     children = tuple(_move(child, before, after) for child in row.children)
     return row._replace(path=after + row.path[len(before) :], children=children)

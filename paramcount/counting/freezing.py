@@ -1,4 +1,4 @@
-"""Who trains: flags that are inherited, and rules over layers and tensors, of which the last match wins."""
+"""Trainability: flags that are inherited, and rules over layers and tensors, of which the last match wins."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from paramcount.counting.globs import GlobSet
 from paramcount.model import block_ranges
 from paramcount.model.errors import TooLarge
 from paramcount.model.layers import Layer
-from paramcount.model.tensors import FreezeReason
+from paramcount.model.tensors import NO_RULE, FreezeReason
 
 MAX_POSITION_MATCHES = 2_000_000
-"""How often rules that choose by position may match a layer."""
+"""The most matches of layers by rules that choose by position."""
 
 _SELECTOR = re.compile(
     r"(?:(?P<position>first|last|all-but-first|all-but-last):(?P<count>[0-9]{1,9})(?::|\Z))?"
@@ -26,11 +26,11 @@ _UNNUMBERED_POSITION = re.compile(r"(?:first|last|all-but-first|all-but-last):(?
 
 
 class Rule(NamedTuple):
-    """Whether what is matched trains; what holds for a layer holds for everything beneath it.
+    """A request's rule: the layers and tensors that it matches, descendants included, train or are frozen.
 
     `match` is a glob over the dotted paths of layers and tensors (`*` spans dots, a component `0-9,12` is each of these
-    indices), or `type:GLOB` over the types of layers. Before either may stand `first:N`, `last:N`, `all-but-first:N` or
-    `all-but-last:N`: of the outermost layers that match, in the order of the document; alone, of the model's layers.
+    indices), or `type:GLOB` over the types of layers. Either may have a prefix `first:N`, `last:N`, `all-but-first:N`
+    or `all-but-last:N`: of the outermost layers that match, in the order of the document; alone, of the model's layers.
     """
 
     match: str
@@ -38,16 +38,16 @@ class Rule(NamedTuple):
 
 
 def find_rule_problem(match: str) -> str:
-    """What is wrong with the `match` of a rule; '' where nothing is."""
+    """Return the problem of a rule's `match`, or ''."""
     unnumbered = _UNNUMBERED_POSITION.match(match)
     return f'"{unnumbered[0]}" needs a number of layers, as in "{unnumbered[0]}10"' if unnumbered else ""
 
 
 class Trainability(NamedTuple):
-    """Whether something trains: why it does not, and which rule said so (-1: the document)."""
+    """The freeze reason of a layer or tensor (None: it trains), and the number of the rule that decided it."""
 
     frozen_by: FreezeReason | None = None
-    rule: int = -1
+    rule: int = NO_RULE
 
 
 FROZEN = Trainability(FreezeReason("document"))
@@ -63,10 +63,10 @@ class _ParsedRule:
         self.position, self.count = parts["position"] or "", int(parts["count"] or 0)
         self.is_by_type = parts["by_type"] is not None
         self.glob = parts["glob"] or ("*" if self.position else "")
-        self.chosen: frozenset[str] = frozenset()  # with a position: the paths of the layers that are meant
+        self.chosen: frozenset[str] = frozenset()  # with a position: the paths of the chosen layers
 
     def choose(self, paths: list[str]) -> None:
-        """Choose by position among the paths of the layers that match, in order."""
+        """Choose by position among `paths`, those of the layers that match, in order."""
         cut = self.count if self.position.endswith("first") else max(0, len(paths) - self.count)
         takes_start = self.position in ("first", "all-but-last")
         self.chosen = frozenset(paths[:cut] if takes_start else paths[cut:])
@@ -93,7 +93,7 @@ class Rules:
     def prepare(self, root: Layer, max_copies: int) -> None:
         """Compile the rules, and find which layers are the first or last ones.
 
-        At most `max_copies` of a block are told apart. Raises TooLarge.
+        Copies of a block are matched one by one, at most `max_copies` of them. Raises TooLarge.
         """
         self._parsed = [_ParsedRule(index, rule) for index, rule in enumerate(self._rules)]
         self._by_path = [index for index, rule in enumerate(self._parsed) if not rule.is_by_type]
@@ -118,13 +118,13 @@ class Rules:
                 raise TooLarge(excess, layer.pointer, "too_large")
             if still_open := open_rules.difference(hits) if hits else open_rules:
                 prefix = f"{path}." if path else ""
-                children = [copy for child in layer.children for copy in _copies(child, max_copies)]
+                children = [copy for child in layer.children for copy in _split_copies(child, max_copies)]
                 pending += [(still_open, child, prefix + child.name) for child in reversed(children)]
         for index, paths in matched.items():
             self._parsed[index].choose(paths)
 
     def _matches(self, path: str, types: Iterable[str]) -> list[int]:
-        """The rules whose glob matches the path, or one of the types. Raises TooLarge."""
+        """Return the indices of the rules whose glob matches the path, or one of the types. Raises TooLarge."""
         if monotonic() > self._deadline:
             raise TooLarge("has rules that take too long to match")
         matches = self._path_globs.match(path) if self._by_path else []
@@ -146,11 +146,11 @@ class Rules:
         layer_type: str | None = None,
         owner_types: tuple[str, ...] = (),
     ) -> Trainability:
-        """Whether what stands at `path` trains: a layer of `layer_type`, or a tensor of nested `owner_types`.
+        """Return the trainability of the layer of `layer_type`, or the tensor of nested `owner_types`, at `path`.
 
-        `flag` is what the document says of it. Raises TooLarge.
+        `flag` is the document's own for it. Raises TooLarge.
         """
-        trainability = inherited if flag or inherited.rule >= 0 else FROZEN
+        trainability = inherited if flag or inherited.rule != NO_RULE else FROZEN
         for index in self._matches(path, owner_types if layer_type is None else (layer_type,)):
             rule = self._parsed[index]
             if rule.position and (layer_type is None or path not in rule.chosen):
@@ -164,7 +164,7 @@ class Rules:
 NO_RULES = Rules()
 
 
-def _copies(layer: Layer, max_copies: int) -> list[Layer]:
-    """A layer, or each of its copies where their names tell them apart."""
+def _split_copies(layer: Layer, max_copies: int) -> list[Layer]:
+    """Return the copies of a block, each with its index as its name; a list of the layer alone without indices."""
     names = block_ranges.expand(layer.name, max_copies) if layer.repeat > 1 else []
     return [layer._replace(name=name, repeat=1) for name in names] if len(names) == layer.repeat else [layer]

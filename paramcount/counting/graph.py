@@ -1,19 +1,19 @@
-"""Evaluate layers that are wired by name: each call after those that feed it, in whatever order they are written."""
+"""Evaluate layers that are wired by name: each call after those that feed it, in any order of the document."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
-from itertools import islice, zip_longest
+from itertools import zip_longest
 from typing import Any, Final
 
-from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, InvalidGraph, Problems, did_you_mean
+from paramcount.model.errors import ArchitectureError, InvalidGraph, did_you_mean, raise_problems
 from paramcount.model.layers import Call, Graph, Layer, Ref
 from paramcount.model.tensors import Dimensions, Output
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 FAILED: Final = object()
-"""The output of a layer whose problem is reported already: the layers that it feeds report nothing."""
+"""The output of a layer whose problem is already reported: the layers that it feeds report nothing."""
 
 Run = Callable[[Layer, Call], Output]
 
@@ -21,11 +21,11 @@ Run = Callable[[Layer, Call], Output]
 _NO_INPUTS = Call()
 
 _Node = tuple[str, int]
-"""A call of a layer: its name, and which."""
+"""A call of a layer: the layer's name, and the number of the call."""
 
 
 def flatten(structure: Any) -> Iterator[Any]:
-    """The leaves of lists and dicts, dicts by sorted key as Keras does. A tuple is a shape, and so a leaf."""
+    """Yield the leaves of lists and dicts, dicts by sorted key as Keras does. A tuple is a shape, and so a leaf."""
     if isinstance(structure, list):
         for item in structure:
             yield from flatten(item)
@@ -37,7 +37,7 @@ def flatten(structure: Any) -> Iterator[Any]:
 
 
 def refs(structure: Any) -> list[Ref]:
-    """The refs in an argument, in a graph's outputs."""
+    """Return the refs in an argument, or in a graph's outputs."""
     if isinstance(structure, Ref):
         return [structure]
     if isinstance(structure, list | dict):
@@ -47,15 +47,15 @@ def refs(structure: Any) -> list[Ref]:
 
 
 def input_refs(call: Call) -> list[Ref]:
-    """The refs in a call's arguments."""
+    """Return the refs in a call's arguments."""
     if len(call.args) == 1 and not call.kwargs:
         (only,) = call.args
         return [only] if isinstance(only, Ref) else refs(only)
     return [ref for arg in (*call.args, *call.kwargs.values()) for ref in refs(arg)]
 
 
-def duplicates(parent: Layer) -> list[InvalidGraph]:
-    """A problem for each child whose name another has."""
+def find_duplicates(parent: Layer) -> list[InvalidGraph]:
+    """Return a problem for each child that has the name of an earlier one."""
     if len({child.name for child in parent.children}) == len(parent.children):
         return []
     names: set[str] = set()
@@ -67,20 +67,20 @@ def duplicates(parent: Layer) -> list[InvalidGraph]:
     return problems
 
 
-def _missing_inputs(parent: Layer, graph: Graph) -> Iterator[ArchitectureError]:
-    """A problem for each reference to what is not there."""
+def _find_missing_inputs(parent: Layer, graph: Graph) -> Iterator[ArchitectureError]:
+    """Yield a problem for each ref to a layer or a call that does not exist."""
     calls = dict.fromkeys(graph.inputs, 1) | {child.name: len(child.calls) or 1 for child in parent.children}
     for child in parent.children:
         for call in child.calls:
             for ref in input_refs(call):
                 if not 0 <= ref.call < calls.get(ref.layer, 0):
-                    yield _missing(ref, calls, child.pointer)
+                    yield _missing_input(ref, calls, child.pointer)
     for ref in refs(graph.outputs):
         if not 0 <= ref.call < calls.get(ref.layer, 0):
-            yield _missing(ref, calls, parent.pointer)
+            yield _missing_input(ref, calls, parent.pointer)
 
 
-def _missing(ref: Ref, calls: Mapping[str, int], pointer: str) -> InvalidGraph:
+def _missing_input(ref: Ref, calls: Mapping[str, int], pointer: str) -> InvalidGraph:
     if ref.layer in calls:
         return InvalidGraph(f'"{ref.layer}" is not called {ref.call + 1} times', pointer, "missing_input")
     detail = f'no layer here is called "{ref.layer[:100]}"{did_you_mean(ref.layer, calls)}'
@@ -88,31 +88,30 @@ def _missing(ref: Ref, calls: Mapping[str, int], pointer: str) -> InvalidGraph:
 
 
 def evaluate(parent: Layer, call: Call, run: Run) -> Output:
-    """What `parent` returns for a call of it; `run` is asked for every call of every child, after those that feed it.
+    """Return the output of a call of `parent`; `run` evaluates each call of each child, after the calls that feed it.
 
-    `parent` has no duplicates. Raises Problems where it refers to what is not there, InvalidGraph on a cycle.
+    The children have different names. Raises Problems for refs to nothing, InvalidGraph for a cycle.
     """
     graph = parent.graph
     assert graph is not None
     evaluation = _Evaluation(parent, graph, call, run)
     try:
-        for child in parent.children:  # nearly all documents write them after what feeds them
+        for child in parent.children:  # nearly all documents list a layer after those that feed it
             for index in range(len(child.calls) or 1):
                 evaluation.run(child, index)
         return evaluation.resolve(graph.outputs)
     except _NotThereYet:
-        if problems := list(islice(_missing_inputs(parent, graph), MAX_PROBLEMS)):
-            raise Problems(problems) from None
+        raise_problems(_find_missing_inputs(parent, graph))
     evaluation.run_in_order()
     return evaluation.resolve(graph.outputs)
 
 
 class _NotThereYet(Exception):
-    """A call is written before what feeds it."""
+    """A ref is to a call that is not evaluated yet."""
 
 
 class _Evaluation:
-    """What the children of a layer return, and how one call feeds another."""
+    """The outputs of the calls of a layer's children, by call."""
 
     def __init__(self, parent: Layer, graph: Graph, call: Call, run: Run) -> None:
         self._children = {child.name: child for child in parent.children}
@@ -145,9 +144,9 @@ class _Evaluation:
                 self.run(self._children[name], index)
 
     def _bind_call(self, child: Layer, index: int) -> Call:
-        """A call with the outputs that its refs stand for. Raises _NotThereYet."""
+        """Return a call of a child with its refs replaced by outputs. Raises _NotThereYet."""
         call = _NO_INPUTS
-        if child.calls:  # what an input refers to must be there too
+        if child.calls:  # resolved for an input too, since its refs must exist
             args, kwargs = child.calls[index]
             named = {name: self.resolve(arg) for name, arg in kwargs.items()} if kwargs else kwargs
             call = Call((self.resolve(args[0]),) if len(args) == 1 else tuple(map(self.resolve, args)), named)
@@ -155,7 +154,7 @@ class _Evaluation:
         return call if entry is None else Call((entry,))
 
     def resolve(self, structure: Any) -> Output:
-        """The structure with each ref replaced by the output that it stands for; flags stay, anything else is None."""
+        """Return the structure with each ref replaced by its output; flags stay, any other value becomes None."""
         if isinstance(structure, Ref):
             try:
                 returned = self._outputs[structure.layer, structure.call]
@@ -172,17 +171,17 @@ class _Evaluation:
 
 
 def _fill_in(entering: Output, stated: Dimensions | None) -> Output:
-    """The shape that enters an input, its open axes filled in by what the document states. Raises InvalidGraph."""
+    """Return the shape that enters an input, open axes filled in from the stated shape. Raises InvalidGraph."""
     if stated is None or not isinstance(entering, tuple):
         return stated if entering is None else entering
     pairs = list(zip(entering[1:], stated[1:], strict=False))  # the batch may have any length
     if len(entering) != len(stated) or any(a != b for a, b in pairs if a is not None and b is not None):
-        raise InvalidGraph(f"expects {shown(stated)}, not {shown(entering)}", code="shape_mismatch")
+        raise InvalidGraph(f"expects {format_value(stated)}, not {format_value(entering)}", code="shape_mismatch")
     return (*entering[:1], *(b if a is None else a for a, b in pairs))
 
 
 def _pick(returned: Output, ref: Ref) -> Output:
-    """One output of what a layer returned, or what the document states where that is not known."""
+    """Return the output of a call that a ref names, or the ref's stated shape where the output is unknown."""
     if returned is FAILED or returned is None:
         return returned if ref.stated is None else ref.stated
     if ref.output is None or (ref.output == 0 and isinstance(returned, tuple)):

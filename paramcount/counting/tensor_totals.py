@@ -1,23 +1,84 @@
-"""Sum up one layer's tensors."""
+"""Sum up the tensors of one layer, each with its freeze reason."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from math import prod
 
+from paramcount.counting.evaluate import FreezeStatus
+from paramcount.counting.freezing import FROZEN, Rules, Trainability
 from paramcount.model.dtypes import DTYPES
-from paramcount.model.tensors import FreezeReason, Tensor, TensorSummary, Totals
+from paramcount.model.layers import Layer
+from paramcount.model.tensors import ADAPTER, DESIGN, FreezeReason, Tensor, TensorSummary, Totals
 
 NO_TENSORS = TensorSummary(rendered={})
+
+
+class TensorSummarizer:
+    """Sums up the tensors of the layers of one document."""
+
+    def __init__(self, rules: Rules, default_dtype: str, *, adapted: bool) -> None:
+        """`adapted`: the document has an adapter, which freezes all that the document says is frozen."""
+        self._rules, self._default_dtype, self._adapted = rules, default_dtype, adapted
+        self._frozen_by_document = ADAPTER if adapted else FROZEN.frozen_by
+
+    def summarize(
+        self,
+        tensors: tuple[Tensor, ...],
+        summaries: dict[FreezeStatus, TensorSummary],
+        layer: Layer,
+        path: str,
+        trainability: Trainability,
+        *,
+        with_rules: bool,
+    ) -> TensorSummary:
+        """Return the summary of a layer's own tensors. `summaries` keeps it for equal layers, unless rules decide."""
+        dtype = layer.dtype or self._default_dtype
+        if layer.shares or with_rules:
+            reasons = self._find_reasons(tensors, layer, path, trainability, with_rules=with_rules)
+            return summarize(tensors, reasons, dtype, layer.shares)
+        status = dtype, trainability.frozen_by, self._adapted
+        if (summary := summaries.get(status)) is None:
+            reasons = self._find_reasons(tensors, layer, path, trainability, with_rules=False)
+            summary = summaries[status] = summarize(tensors, reasons, dtype, "")
+        elif summary.rendered is None:
+            summary.rendered = {}
+        return summary
+
+    def _find_reasons(
+        self, tensors: tuple[Tensor, ...], layer: Layer, path: str, trainability: Trainability, *, with_rules: bool
+    ) -> list[FreezeReason | None]:
+        """Return the freeze reason of each tensor; None for one that trains."""
+        has_formula = layer.config is not None  # then a tensor's `trainable` is the formula's, not the document's
+        layer_reason = self._find_reason(trainability)
+        reasons = [
+            DESIGN
+            if tensor.role == "buffer" or (has_formula and not tensor.trainable)
+            else layer_reason
+            if tensor.trainable
+            else self._frozen_by_document
+            for tensor in tensors
+        ]
+        if with_rules:
+            prefix = f"{path}." if path else ""
+            for index, tensor in enumerate(tensors):
+                flag = tensor.trainable or has_formula
+                decided = self._rules.decide(prefix + tensor.name, trainability, flag, owner_types=tensor.layer_types)
+                if reasons[index] is not DESIGN:
+                    reasons[index] = self._find_reason(decided)
+        return reasons
+
+    def _find_reason(self, trainability: Trainability) -> FreezeReason | None:
+        return self._frozen_by_document if trainability is FROZEN else trainability.frozen_by
 
 
 def summarize(
     tensors: Iterable[Tensor], reasons: Iterable[FreezeReason | None], dtype: str, shares: str
 ) -> TensorSummary:
-    """Each tensor with what freezes it, and their sums.
+    """Return the tensors with their freeze reasons, and their sums.
 
-    `dtype` is of the tensors that have none of their own; `shares` the path of the layer that owns them, where that is
-    another: they are then tied to its, and not counted.
+    `dtype` is for tensors that have none of their own. `shares` is the path of another layer that owns the tensors, or
+    ''; tensors of another layer are tied to that layer's, and not counted.
     """
     summed: list[Tensor] = []
     weights: dict[str, int] = {}
@@ -42,5 +103,11 @@ def summarize(
             frozen += size
         weight_bytes += size_bytes
         weights[tensor.dtype] = weights.get(tensor.dtype, 0) + size
-    totals = Totals(trainable, frozen, sum(buffers.values()) if buffers else 0, weight_bytes, buffer_bytes)
+    totals = Totals(
+        trainable=trainable,
+        frozen=frozen,
+        buffers=sum(buffers.values()) if buffers else 0,
+        bytes=weight_bytes,
+        buffer_bytes=buffer_bytes,
+    )
     return TensorSummary(tuple(summed), totals, weights, buffers)

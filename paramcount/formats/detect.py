@@ -1,4 +1,4 @@
-"""From a source to a Document: find its format, let that format's reader accept it, or say what is wrong with it."""
+"""Read a source: detect its format, and call that format's reader or explain what is wrong."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from paramcount.model.errors import (
     TooLarge,
     UnknownFormat,
     did_you_mean,
+    raise_problems,
 )
 from paramcount.schema.components import json_schema
 from paramcount.schema.registry import FORMATS, Format
-from paramcount.schema.validator import Validator, shown
+from paramcount.schema.validator import Validator, format_value
 
 if TYPE_CHECKING:
     from paramcount.model.document import Document
 
 
 def detect(document: Any, name: str | None = None) -> Format:
-    """The format called `name`, or the only one that claims the document. Raises UnknownFormat."""
+    """Return the format called `name`, or the only one that claims the document. Raises UnknownFormat."""
     if name is not None:
         if name not in FORMATS:
             raise UnknownFormat(f'"{name[:100]}" is no known format{did_you_mean(name, FORMATS)}')
@@ -38,18 +39,19 @@ def detect(document: Any, name: str | None = None) -> Format:
 
 
 def read(document: Any, document_format: Format, remote_code: str = "refuse") -> Document:
-    """The Document of a Source or a Python value. Raises Problems with everything that is wrong with it, or NotJSON.
+    """Return the Document of a Source or a Python value. Raises Problems with everything that is wrong, or NotJSON.
 
-    `remote_code="base"` reads a model whose own code is not to be had as the class that it derives from.
+    `remote_code="base"` reads a model with code of its own as its base class.
     """
     source = Source.of(document)
     try:
         _check_kind(source, document_format)
         if document_format.parse is not None and source.kind == "json":
             return _parse(source, document_format.parse, document_format)
-        if problems := _explain(source, document_format):
-            raise Problems(problems)
-        reader = document_format.base if document_format.base and remote_code == "base" else document_format.read
+        raise_problems(_explain(source, document_format))
+        reader = document_format.read
+        if document_format.read_as_base is not None and remote_code == "base":
+            reader = document_format.read_as_base
         return reader(source.value)._replace(format=document_format.name)
     except ArchitectureError as error:
         raise Problems([error]) from None
@@ -58,29 +60,28 @@ def read(document: Any, document_format: Format, remote_code: str = "refuse") ->
 
 
 def _parse(source: Source, parse: Any, document_format: Format) -> Document:
-    """The Document of JSON whose reader decodes it; what is wrong is said by the schema, else by the reader."""
+    """Return the Document of JSON that its reader decodes; problems are the schema's, else the reader's."""
     try:
         document: Document = parse(source.raw)
     except (ArchitectureError, Problems, RecursionError, NotJSON):
-        if problems := _explain(source, document_format):
-            raise Problems(problems) from None
+        raise_problems(_explain(source, document_format))
         raise
     return document._replace(format=document_format.name)
 
 
 def _explain(source: Source, document_format: Format) -> list[ArchitectureError]:
-    """What breaks the format's schema."""
+    """Return the violations of the format's schema."""
     if document_format.schema is None or source.kind == "file":
         return []
     return _validator(document_format.name).problems(source.value)
 
 
 def _check_kind(source: Source, document_format: Format) -> None:
-    """Refuse what no document of that format could be."""
+    """Raise InvalidDocument for a text, a file or JSON where the format takes another of them."""
     is_text = document_format.media.startswith("text/")
     if (source.kind == "text") != is_text and (is_text or document_format.schema is None):
         wanted = "text" if is_text else "an object"
-        raise InvalidDocument(f"must be {wanted} to be {document_format.name}, not {shown(source.value)}")
+        raise InvalidDocument(f"must be {wanted} to be {document_format.name}, not {format_value(source.value)}")
     if source.kind == "file" and document_format.media == "application/json":
         raise InvalidDocument(f"must be JSON to be {document_format.name}, not bytes")
 

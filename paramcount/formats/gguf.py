@@ -28,7 +28,7 @@ from paramcount.model.errors import InvalidDocument, TooLarge, token
 from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import reader
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 _TYPES: Mapping[int, str] = {
     **dict(enumerate(("F32", "F16", "Q4_0", "Q4_1"))),
@@ -92,7 +92,7 @@ def gguf(payload: Any) -> Document:
     """
     shards = {"": payload} if isinstance(payload, Bytes) else payload
     if not isinstance(shards, Mapping) or not shards or not all(isinstance(shard, Bytes) for shard in shards.values()):
-        raise InvalidDocument(f"must be the first bytes of a file, not {shown(payload)}")
+        raise InvalidDocument(f"must be the first bytes of a file, not {format_value(payload)}")
     files = [read_file(shard) for shard in shards.values()]
     tensors = {tensor.name: tensor for file in files for tensor in file.tensors}
     if len(tensors) < sum(len(file.tensors) for file in files):
@@ -119,23 +119,23 @@ def _warnings(files: list[File], tensors: Mapping[str, Tensor]) -> Iterator[Repo
 
 
 def read_file(data: Bytes) -> File:
-    """Return what the first bytes of a file describe. Raises Truncated if they are too few, or InvalidDocument."""
+    """Return the file that its first bytes describe. Raises Truncated if they are too few, or InvalidDocument."""
     if data[:4] != b"GGUF"[: len(data)]:
         raise InvalidDocument("is no GGUF file: it does not begin with GGUF", code="magic")
     cursor = _Cursor(data)
-    version = cursor.number("I", "the version")
+    version = cursor.read_number("I", "the version")
     if version & 0xFFFF == 0:  # written on a machine of the other byte order
         cursor = _Cursor(data, ">")
-        version = cursor.number("I", "the version")
+        version = cursor.read_number("I", "the version")
     if version not in (2, 3):
         raise InvalidDocument(f"is of GGUF version {version}, which llama.cpp does not read either", code="version")
-    count, pairs = cursor.number("Q", "the number of tensors"), cursor.number("Q", "the number of metadata")
+    count, pairs = cursor.read_number("Q", "the number of tensors"), cursor.read_number("Q", "the number of metadata")
     file = File(version)
     for _ in range(pairs):
-        key = cursor.string("the metadata")
+        key = cursor.read_string("the metadata")
         if key in file.metadata:
             raise InvalidDocument(f'has the metadata "{key[:100]}" twice', code="duplicate_name")
-        file.metadata[key] = cursor.value(cursor.number("I", "the metadata"))
+        file.metadata[key] = cursor.read_value(cursor.read_number("I", "the metadata"))
     _read_tensors(cursor, count, file)
     if isinstance(data, mmap) and len(data) < file.size:
         detail = f"is {len(data):,} bytes long, but describes {file.size:,}: the file is not complete"
@@ -147,7 +147,9 @@ def _read_tensors(cursor: _Cursor, count: int, file: File) -> None:
     """Read all tensors' descriptions; each tensor must lie where the one before it ends, as gguf.cpp demands."""
     alignment = file.metadata.get("general.alignment", 32)
     if type(alignment) is not int or alignment <= 0 or alignment & (alignment - 1):
-        raise InvalidDocument(f"general.alignment must be a power of two, not {shown(alignment)}", code="alignment")
+        raise InvalidDocument(
+            f"general.alignment must be a power of two, not {format_value(alignment)}", code="alignment"
+        )
     if count > MAX_TENSORS:
         raise TooLarge(f"holds {count:,} tensors, where {MAX_TENSORS:,} are the most")
     names: set[str] = set()
@@ -167,20 +169,20 @@ def _read_tensors(cursor: _Cursor, count: int, file: File) -> None:
 def _read_tensor(cursor: _Cursor, names: Container[str]) -> tuple[Tensor, int]:
     """Read one tensor's description; return the tensor, and its offset in the data, in bytes."""
     part = "the tensors' descriptions"
-    name = cursor.string(part)
-    rank = cursor.number("I", part)
+    name = cursor.read_string(part)
+    rank = cursor.read_number("I", part)
     if rank > _MAX_AXES:
         raise InvalidDocument(f"must have at most {_MAX_AXES} dimensions, not {rank}", token(name), "shape")
-    dimensions = tuple(cursor.number("Q", part) for _ in range(rank))
-    type_number = cursor.number("I", part)
-    offset = cursor.number("Q", part)
+    dimensions = tuple(cursor.read_number("Q", part) for _ in range(rank))
+    type_number = cursor.read_number("I", part)
+    offset = cursor.read_number("Q", part)
     if problem := _explain_tensor(dimensions, type_number) or ("is described twice" if name in names else ""):
         raise InvalidDocument(problem, token(name), "tensor")
     return _tensor(name, dimensions, _TYPES[type_number]), offset
 
 
 def _explain_tensor(dimensions: tuple[int, ...], type_number: int) -> str:
-    """Return what is wrong with a tensor's dimensions and ggml_type, or ''."""
+    """Return the problem of a tensor's dimensions and ggml_type, or ''."""
     if type_number not in _TYPES:
         return f"is of type {type_number}, which is none of ggml's (it may have been given up)"
     block, _ = BLOCKS.get(_TYPES[type_number], (1, 0))
@@ -203,7 +205,7 @@ class _Cursor:
         self.data, self.offset = data, 4
         self._structs = {code: Struct(order + code) for code in "BbHhIif?Qqd"}
 
-    def number(self, code: str, part: str) -> Any:
+    def read_number(self, code: str, part: str) -> Any:
         """Return the next number, of the type that struct calls `code`."""
         layout = self._structs[code]
         try:
@@ -219,9 +221,9 @@ class _Cursor:
             raise Truncated(len(self.data), self.offset + length, part)
         self.offset += length
 
-    def string(self, part: str) -> str:
+    def read_string(self, part: str) -> str:
         """Return the next string: its length, then UTF-8."""
-        length = self.number("Q", part)
+        length = self.read_number("Q", part)
         if length > _MAX_STRING_BYTES:
             raise InvalidDocument(f"has a string of {length:,} bytes within {part}", code="too_long")
         start = self.offset
@@ -232,23 +234,23 @@ class _Cursor:
             detail = f"has a string within {part} that is not UTF-8, at byte {start + error.start:,}"
             raise InvalidDocument(detail, code="not_utf8") from None
 
-    def value(self, type_number: int, depth: int = 0) -> Any:
+    def read_value(self, type_number: int, depth: int = 0) -> Any:
         """Return the next metadata value, of that gguf_type; None for an array, which is passed over."""
         if type_number == _STRING:
-            return self.string("the metadata")
+            return self.read_string("the metadata")
         if type_number in _SCALARS:
-            return self.number(_SCALARS[type_number], "the metadata")
+            return self.read_number(_SCALARS[type_number], "the metadata")
         if type_number != _ARRAY or depth > _MAX_ARRAY_DEPTH:
             detail = f"has metadata of type {type_number}, which GGUF does not have here"
             raise InvalidDocument(detail, code="metadata_type")
-        item_type, count = self.number("I", "the metadata"), self.number("Q", "the metadata")
+        item_type, count = self.read_number("I", "the metadata"), self.read_number("Q", "the metadata")
         if item_type in _SCALARS:
             self.skip(count * self._structs[_SCALARS[item_type]].size, "the metadata")
         elif item_type == _STRING:
             self._skip_strings(count)
         else:
             for _ in range(count):
-                self.value(item_type, depth + 1)
+                self.read_value(item_type, depth + 1)
         return None
 
     def _skip_strings(self, count: int) -> None:

@@ -1,4 +1,4 @@
-"""native: layers as a person writes them, each one's config beside its type."""
+"""native: layers as a person writes them, the config of each beside its type."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ from paramcount.schema.registry import FRAMEWORKS, reader
 from paramcount.schema.signature import MAX_DIMENSION
 from paramcount.schema.validator import Validator
 
+_MAX_INPUT_AXES = 32
+"""The most axes of an input; the contract states it."""
+
 _SHAPE = {
     "type": "array",
-    "maxItems": 32,
+    "maxItems": _MAX_INPUT_AXES,
     "items": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_DIMENSION},
 }
 _MEMBERS = frozenset(("type", "name", "trainable", "inputs", "repeat", "layers", "shares", "dtype"))

@@ -1,4 +1,4 @@
-"""A document as it came: bytes of JSON, of a text or of a file, decoded no further than someone asks."""
+"""A document as received: bytes of JSON, of a text or of a file, decoded at need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import orjson
 from paramcount.model.errors import InvalidDocument
 
 Bytes = (bytes, bytearray, memoryview, mmap)
-"""What a file's bytes may come as."""
+"""The types that may hold a file's bytes."""
 
 _MISSING: Any = object()
 
@@ -26,7 +26,7 @@ class NotJSON(ValueError):
 
 
 class Members(dict[str, Any]):
-    """The members of a JSON object, each decoded when it is asked for."""
+    """The members of a JSON object, each decoded at its first use."""
 
     def __init__(self, raw: Mapping[str, msgspec.Raw]) -> None:
         super().__init__(raw)
@@ -52,7 +52,7 @@ class Members(dict[str, Any]):
 
 
 def syntax_error(raw: bytes, error: Exception) -> NotJSON:
-    """What is wrong with bytes that are no JSON, with line and column where orjson says so."""
+    """Return the error of bytes that are no JSON, with line and column where orjson finds them."""
     try:
         orjson.loads(raw)
     except orjson.JSONDecodeError as located:
@@ -61,7 +61,7 @@ def syntax_error(raw: bytes, error: Exception) -> NotJSON:
 
 
 def decode(raw: msgspec.Raw | bytes) -> Any:
-    """The value of JSON (RFC 8259: no NaN, no Infinity). Raises NotJSON."""
+    """Return the value of JSON (RFC 8259: no NaN, no Infinity). Raises NotJSON."""
     try:
         return orjson.loads(bytes(raw))
     except orjson.JSONDecodeError as error:
@@ -69,7 +69,7 @@ def decode(raw: msgspec.Raw | bytes) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """The JSON of a Python value. Raises InvalidDocument."""
+    """Return the JSON of a Python value. Raises InvalidDocument."""
     try:
         return orjson.dumps(value)
     except TypeError:  # an integer of more than 64 bits, a lone surrogate, deep nesting: JSON can hold them
@@ -83,7 +83,7 @@ def encode(value: Any) -> bytes:
 
 
 class Source:
-    """One document. `kind` says what its bytes are: JSON, the text of print(model), or a file of another kind."""
+    """One document. Its `kind`: JSON, the text of print(model), or a file of another kind."""
 
     __slots__ = ("_raw", "_value", "kind")
 
@@ -92,7 +92,7 @@ class Source:
 
     @classmethod
     def of(cls, document: Any) -> Source:
-        """A Python value as a source: text, a file's bytes, or what JSON decodes to."""
+        """Return a Python value as a source: a text, a file's bytes, or a value of JSON."""
         if isinstance(document, Source):
             return document
         if isinstance(document, str):
@@ -101,7 +101,7 @@ class Source:
 
     @classmethod
     def from_json(cls, raw: bytes) -> Source:
-        """JSON as it came; a JSON string holds a text. Raises NotJSON."""
+        """Return undecoded JSON as a source; a JSON string holds a text. Raises NotJSON."""
         if raw.lstrip(b" \t\n\r")[:1] == b'"':
             return cls("text", value=decode(raw))
         return cls("json", raw)
@@ -122,7 +122,7 @@ class Source:
 
     @property
     def outline(self) -> Any:
-        """What to recognise a document by: of a JSON object its members, decoded when asked for. Raises NotJSON."""
+        """The value to detect the format by: of a JSON object its members, decoded at need. Raises NotJSON."""
         if self._value is _MISSING:
             try:
                 return Members(parse_members(self._raw))

@@ -1,1 +1,1 @@
-"""The nouns that every part shares; standard library only."""
+"""Data types that all packages share; standard library only."""

@@ -1,4 +1,4 @@
-"""Names of equal blocks: "0-2,5" stands for blocks 0, 1, 2 and 5. The only place that knows this notation."""
+"""Names of equal blocks: "0-2,5" are blocks 0, 1, 2 and 5. The only place that knows this notation."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Iterable
 from itertools import groupby
 
 PATTERN = r"[0-9]{1,18}(?:-[0-9]{1,18})?(?:,[0-9]{1,18}(?:-[0-9]{1,18})?)*"
-"""A regular expression for a name of blocks, one alone included."""
+"""A regular expression for the name of one or several blocks."""
 
 _NAME = re.compile(PATTERN)
 
 
 def parse(name: str) -> list[tuple[int, int]]:
-    """'0-2,5' -> [(0, 2), (5, 5)]; empty where `name` is no name of blocks."""
+    """'0-2,5' -> [(0, 2), (5, 5)]; empty where `name` does not name blocks."""
     parts = (part.partition("-") for part in name.split(",")) if _NAME.fullmatch(name) else ()
     return [(int(first), int(last or first)) for first, _, last in parts]
 
 
 def expand(name: str, max_blocks: int) -> list[str]:
-    """'0-2,5' -> ['0', '1', '2', '5'], cut after `max_blocks` + 1; empty where `name` is no name of blocks."""
+    """'0-2,5' -> ['0', '1', '2', '5'], cut after `max_blocks` + 1; empty where `name` does not name blocks."""
     indices: list[str] = []
     for first, last in parse(name):
         indices += map(str, range(first, min(last, first + max_blocks - len(indices)) + 1))

@@ -1,4 +1,4 @@
-"""What one request may cost: its limits, its deadline, and how many values it may hold."""
+"""The bounds of one request: its limits, its deadline, and the number of values in its documents."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from paramcount.model.errors import TooLarge
 _max_values: ContextVar[int] = ContextVar("max_values", default=sys.maxsize)
 _deadline: ContextVar[float] = ContextVar("deadline", default=inf)
 
-# Each value stands first in what holds it, or after a comma; a module of a text stands in brackets, on a line.
+# Each value comes first in its list or object, or after a comma; a module of a text has brackets and a line.
 _MARKS = b",", b"[", b"{", b"("
 _LINE_ENDS = {True: (b"\n",), False: (b"\\n", b"\\u000a", b"\\u000A")}
-"""How a line of a text ends: in the text itself, or in a string of JSON."""
+"""The ends of a line of text: in the text itself, and in a string of JSON."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one request may ask for; README.md describes each."""
+    """The limits of one request; README.md describes each."""
 
     max_body_bytes: int = 32 * 1024 * 1024
     max_values: int = 2_000_000
     max_depth: int = 100  # layers inside layers
     max_layers: int = 250_000  # visited, a shared one once a call
     max_tensors: int = 1_000_000
-    max_copies: int = 10_000  # of one block, when rules may tell them apart
+    max_copies: int = 10_000  # of one block, when each copy is matched by rules
     max_rules: int = 1_000
     max_rows: int = 100_000
     max_seconds: int = 20
@@ -46,12 +46,12 @@ class Limits:
 
     @property
     def deadline(self) -> float:
-        """Until when a count that starts now may run, by the monotonic clock."""
+        """The time, by the monotonic clock, at which a count that starts now must stop."""
         return min(monotonic() + self.max_seconds, _deadline.get())
 
 
 def set_max_values(number: int) -> None:
-    """Bound how many values the documents of this context may hold."""
+    """Bound the number of values in the documents of this context."""
     _max_values.set(number)
 
 
@@ -62,6 +62,6 @@ def start_deadline(seconds: float) -> None:
 
 def check_values(raw: bytes, *, text: bool = False) -> None:
     """Refuse JSON, or a text, of too many values before it is parsed. Raises TooLarge."""
-    most = _max_values.get()
-    if len(raw) > most and sum(map(raw.count, (*_MARKS, *_LINE_ENDS[text]))) >= most:
-        raise TooLarge(f"holds more than {most:,} values")
+    max_values = _max_values.get()
+    if len(raw) > max_values and sum(map(raw.count, (*_MARKS, *_LINE_ENDS[text]))) >= max_values:
+        raise TooLarge(f"holds more than {max_values:,} values")

@@ -10,17 +10,17 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 MAX_ENTRIES = 2048
-"""How many values a cache holds by default; a model of a thousand layers has a few hundred different ones."""
+"""The most values of a cache by default; a model of a thousand layers has a few hundred different ones."""
 
 MAX_KEY_BYTES = 4096
-"""How long a key may be; a layer with a longer config is not cached."""
+"""The longest key; a layer with a longer config is not cached."""
 
 MAX_FINGERPRINT_BYTES = 65_536
-"""How much plain data a fingerprint may stand for."""
+"""The longest encoded data that gets a fingerprint."""
 
 
 def encode_key(content: Any, max_bytes: int = MAX_KEY_BYTES) -> bytes | None:
-    """Plain data as a key that tells 1 from 1.0 and from True; None where it is longer than `max_bytes`."""
+    """Return plain data as a key in which 1, 1.0 and True differ; None where it is longer than `max_bytes`."""
     try:
         key = marshal.dumps(content, 2)
     except ValueError:  # not plain, or nested too deeply
@@ -29,7 +29,7 @@ def encode_key(content: Any, max_bytes: int = MAX_KEY_BYTES) -> bytes | None:
 
 
 def fingerprint(content: Any) -> bytes | None:
-    """BLAKE2b-256 of plain data; None above MAX_FINGERPRINT_BYTES."""
+    """Return the BLAKE2b-256 digest of plain data; None above MAX_FINGERPRINT_BYTES."""
     key = encode_key(content, MAX_FINGERPRINT_BYTES)
     return None if key is None else blake2b(key, digest_size=32).digest()
 
@@ -42,7 +42,7 @@ class Doorkeeper:
         self._hashes: set[int] = set()
 
     def __contains__(self, key: Hashable) -> bool:
-        """Whether the key, or one of the same hash, was seen before."""
+        """Return whether the key, or one of the same hash, was seen before."""
         return hash(key) in self._hashes
 
     def seen_before(self, key: Hashable) -> bool:
@@ -79,7 +79,7 @@ class Cache(Generic[T]):
         return len(self._values)
 
     def get(self, key: Hashable) -> T | None:
-        """The value that was put under `key`, if it is still there."""
+        """Return the value of `key`, or None."""
         return self._values.get(key)
 
     def put(self, key: Hashable, value: T) -> None:

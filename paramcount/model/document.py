@@ -1,4 +1,4 @@
-"""What a reader makes of a payload, and what it knows of the model beside its layers."""
+"""A document as a reader returns it, and the facts about the model beside its layers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Submodel(NamedTuple):
 
 
 class ModelFacts(NamedTuple):
-    """What a reader knows of a model beside its layers. Adapters ask for it; each member may be left out."""
+    """Facts about a model beside its layers, for adapters; a reader may leave any of them out."""
 
     model_type: str = ""  # as transformers names it; empty where the document does not state it
     types_are_classes: bool = False  # every layer's type is its PyTorch class, as in print(model)
@@ -29,21 +29,21 @@ class ModelFacts(NamedTuple):
 
 
 class Document(NamedTuple):
-    """What a reader makes of a payload."""
+    """A model as a reader returns it: its layers, and the settings to count them by."""
 
     root: Layer
     convention: Convention
     framework: str = ""
-    inputs: tuple[Output, ...] = ()  # the shapes that the root is fed, where the document states them beside it
+    inputs: tuple[Output, ...] = ()  # the shapes of the root's inputs, where the document states them beside it
     warnings: tuple[ReportWarning, ...] = ()
     read_nested_layer: Callable[[Any, str], Layer] | None = None  # of a layer's config (a wrapper's), by its pointer
-    type_pointer: str = "/type"  # where a layer's type and config stand, below the layer's own pointer
+    type_pointer: str = "/type"  # of a layer's type, below the layer's own pointer; so is config_pointer
     config_pointer: str = ""
     warnings_from_totals: Callable[[Totals], tuple[ReportWarning, ...]] | None = None
-    lenient: bool = False  # an argument that no formula knows makes the count inexact, and is no error
-    adapted: bool = False  # what it says is frozen is so because of an adapter
+    lenient: bool = False  # an unknown argument of a layer is a warning, and no error
+    adapted: bool = False  # its frozen layers and tensors are frozen by an adapter
     roles: WeightRoles | None = None
-    by_line: bool = False  # a text has no pointers: each layer's is "line 12", which a problem tells in its detail
+    by_line: bool = False  # it is a text: a layer's pointer is "line 12", and goes into a problem's detail
     read_facts: Callable[[], ModelFacts] = ModelFacts  # called only when they are needed, so it may be slow
     format: str = ""  # filled in by the registry
-    counts: dict[Any, Any] | None = None  # of the interned model that it is: what counting made of it before
+    counts: dict[Any, Any] | None = None  # counts made before, where documents share one interned model

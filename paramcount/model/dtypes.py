@@ -1,4 +1,4 @@
-"""The types of elements: the bits that each takes, and the names that frameworks have for them."""
+"""Element types: the bits of one element, and the frameworks' names for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be wrong, drawn as a tree; each has a stable code and says where with a JSON pointer.
+"""The errors, drawn as a tree; each problem has a stable code and a JSON pointer to its place in the payload.
 
 * ArchitectureError       something about a payload; its author can mend it
   - InvalidDocument       it breaks the contract
@@ -6,8 +6,8 @@
   - UnknownLayer          no formula is registered for a layer's type
   - AmbiguousLayer        several frameworks have a layer of that name
   - InvalidConfig         a layer's arguments describe no possible layer
-  - ShapeMismatch         what flows into a layer does not fit it
-  - UnknownShape          a weight's size depends on a shape that nobody states
+  - ShapeMismatch         the input of a layer does not fit it
+  - UnknownShape          a weight's size depends on a shape that the document does not state
   - InvalidGraph          a cycle, a name used twice, an input that is not there
   - TooLarge              a limit of this service
 * RegistrationError       a plug-in (or a built-in) that cannot be registered; the service does not start
@@ -24,7 +24,7 @@ MAX_PROBLEMS = 100
 
 
 class ArchitectureError(Exception):
-    """A problem of a payload: what, where (a JSON pointer into it), and which kind (a stable code)."""
+    """A problem of a payload: its detail, a JSON pointer to it, and a stable code."""
 
     code = "invalid"
 
@@ -91,15 +91,15 @@ class Problems(ExceptionGroup[ArchitectureError]):
 def raise_problems(problems: Iterable[ArchitectureError]) -> None:
     """Raise Problems with the first MAX_PROBLEMS of `problems`; return where there are none."""
     if first := list(islice(problems, MAX_PROBLEMS)):
-        raise Problems(first)
+        raise Problems(first) from None
 
 
 class RegistrationError(Exception):
-    """Something that cannot be registered, and why."""
+    """A layer, format or plug-in cannot be registered."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """'; did you mean "Dense"?', or nothing where no known name is near."""
+    """Return '; did you mean "Dense"?' for the nearest known name, or '' where none is near."""
     close = get_close_matches(name[:100], list(known), n=1)
     return f'; did you mean "{close[0]}"?' if close else ""
 

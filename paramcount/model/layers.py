@@ -1,4 +1,4 @@
-"""The layers of an architecture, and how they are wired."""
+"""The layers of an architecture, and the graphs that wire them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from paramcount.model.tensors import Dimensions, Formula, Output, Tensor
 
 
 class Ref(NamedTuple):
-    """One output of one call of a layer, and the shape that the document itself states for it."""
+    """A reference to one output of one call of a layer, with the shape that the document states for it."""
 
     layer: str
     call: int = 0
@@ -18,26 +18,26 @@ class Ref(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One use of a layer: refs, alone or in lists and dicts, by position and by name; anything else is no tensor."""
+    """The arguments of one call of a layer: refs, alone or in lists and dicts; any other value is no tensor."""
 
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = {}
 
 
 class Graph(NamedTuple):
-    """How the children of a layer are wired: the names of those that stand for its inputs, and what it returns."""
+    """The wiring of a layer's children: the names of its inputs, and the refs that it returns."""
 
     inputs: tuple[str, ...]
     outputs: Any  # refs, alone or in lists and dicts
-    stated: tuple[Dimensions | None, ...] = ()  # what the document says of inputs that are no layers
+    stated: tuple[Dimensions | None, ...] = ()  # the shapes that the document states for inputs that are no layers
 
 
 class Layer(NamedTuple):
     """One node of an architecture, whatever format it was read from.
 
-    `config` is what its type's formula takes; None: there is nothing to compute, all is in `tensors` and `children`.
+    `config` holds the arguments of its type's formula; None: it has no formula, only `tensors` and `children`.
     `calls` wire it into its parent's graph; without a graph, children follow each other.
-    `name` of one of several alike blocks is its indices ("0-31"), and `repeat` is how many those are.
+    A layer that is a block of equal copies has their indices as its `name` ("0-31"), and their number as `repeat`.
     """
 
     name: str
@@ -47,26 +47,40 @@ class Layer(NamedTuple):
     tensors: tuple[Tensor, ...] = ()
     calls: tuple[Call, ...] = ()
     graph: Graph | None = None
-    trainable: bool = True  # False is inherited by everything beneath
+    trainable: bool = True  # False is inherited by its descendants
     repeat: int = 1
     shares: str = ""  # the path of the layer whose tensors these are
     dtype: str = ""
-    pointer: str = ""  # where it stands in the document
-    cache_key: bytes = b""  # the same of two layers only if type and config are; empty where the reader does not know
+    pointer: str = ""  # a JSON pointer to it in the document
+    cache_key: bytes = b""  # equal only for layers of equal type and config; empty where the reader makes none
 
     def with_calls(self, calls: Iterable[Call]) -> Layer:
-        """The layer, wired in by these."""
-        return Layer._make((*self[:5], tuple(calls), *self[6:]))
+        """Return the layer with other calls; `_replace` takes three times as long, and most layers need this."""
+        return Layer(
+            self.name,
+            self.type,
+            self.config,
+            self.children,
+            self.tensors,
+            tuple(calls),
+            self.graph,
+            self.trainable,
+            self.repeat,
+            self.shares,
+            self.dtype,
+            self.pointer,
+            self.cache_key,
+        )
 
 
 class NestedLayer(NamedTuple):
-    """A layer inside another's config, as the formula of the outer one sees it: `yield from layer(shape)`."""
+    """A layer inside another's config, for the outer layer's formula to call: `yield from layer(shape)`."""
 
     layer: Layer
-    ask: Callable[[Layer, Call], tuple[tuple[Tensor, ...], Output]]
+    evaluate: Callable[[Layer, Call], tuple[tuple[Tensor, ...], Output]]
 
     def __call__(self, *args: Output, **kwargs: Output) -> Formula:
-        """Its tensors, by its own names; returns its output."""
-        tensors, output = self.ask(self.layer, Call(args, kwargs))
+        """Yield its tensors by their names in this layer, and return its output."""
+        tensors, output = self.evaluate(self.layer, Call(args, kwargs))
         yield from tensors
         return output

@@ -1,4 +1,4 @@
-"""What was counted: a row for each layer, and what holds for all of them."""
+"""The result of a count: a row for each layer, and the facts about the whole model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from paramcount.model.tensors import Convention, Output, Tensor, TensorSummary, 
 
 
 class ReportWarning(NamedTuple):
-    """Something that a reader of the report must know; with `exact` false, the count is not exact because of it."""
+    """A remark on the count; `exact` is false where it makes the count inexact."""
 
     code: str
     path: str
@@ -18,7 +18,7 @@ class ReportWarning(NamedTuple):
 
 
 class WeightRoles(NamedTuple):
-    """How many of a model's weights embed tokens, and how many of its experts' one token skips."""
+    """Numbers of weights that embed tokens, and of expert weights that one token does not use."""
 
     embedding: int  # of tokens, at the input
     lm_head: int  # embeddings at the output, where those are not the same tensor
@@ -26,13 +26,13 @@ class WeightRoles(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A layer as counted; `totals` are of all its `repeat` copies and everything beneath them."""
+    """A layer as counted; `totals` are of all its `repeat` copies, descendants included."""
 
     path: str
     name: str
     type: str
     repeat: int
-    summary: TensorSummary  # the tensors that one copy owns itself
+    summary: TensorSummary  # of the tensors that one copy owns itself
     totals: Totals
     children: tuple[Row, ...]
     output: Output
@@ -44,16 +44,16 @@ class Row(NamedTuple):
 
     @property
     def row_count(self) -> int:
-        """How many rows it is with all beneath."""
+        """The number of rows in this subtree, this one included."""
         return 1 + sum([child.row_count if child.children else 1 for child in self.children])
 
     @property
     def direct_totals(self) -> Totals:
-        """The totals of the tensors in one copy of this layer, without its children."""
+        """The totals of the tensors that one copy owns itself, without its children's."""
         return sum((Totals() - child.totals for child in self.children), self.totals // self.repeat)
 
     def walk(self) -> Iterator[tuple[Row, int]]:
-        """This row and all beneath it, depth first; each with how many copies of it the model holds."""
+        """Yield this row and its descendants, depth first, each with the number of copies that the model holds."""
         pending = [(self, 1)]
         while pending:
             row, copies = pending.pop()
@@ -62,9 +62,9 @@ class Row(NamedTuple):
             pending += [(child, copies) for child in reversed(row.children)]
 
     def named_tensors(self) -> Iterator[Tensor]:
-        """Every tensor that it holds, each copy of a block included, by its name from here.
+        """Yield every tensor of this subtree, each copy of a block included, named by its path below this row.
 
-        `layer_types` of each begin with this row's type.
+        The `layer_types` of each begin with this row's type.
         """
         return _named_tensors(self, (self.type,), "")
 
@@ -79,7 +79,7 @@ def _named_tensors(row: Row, layer_types: tuple[str, ...], prefix: str) -> Itera
 
 
 class Report(NamedTuple):
-    """The answer: the root's row, and what holds for all of it."""
+    """The result of a count: the root's row, and the facts about the whole model."""
 
     root: Row
     row_count: int  # the root's included
@@ -93,5 +93,5 @@ class Report(NamedTuple):
 
     @property
     def exact(self) -> bool:
-        """Whether everything could be seen."""
+        """False if a warning says that the count may be wrong."""
         return all(warning.exact for warning in self.warnings)

@@ -8,47 +8,49 @@ from math import prod
 from typing import Any, Literal, NamedTuple
 
 Dimensions = tuple[int | None, ...]
-"""What flows between layers, batch axis first; None is an axis that the document leaves open: (None, 224, 224, 3)."""
+"""A shape, batch axis first; None is an axis that the document leaves open: (None, 224, 224, 3)."""
 
 Output = Any
-"""What a layer returns: Dimensions, a list or dict of them for several outputs, or None where nobody can know."""
+"""The output of a layer: Dimensions, a list or dict of them for several outputs, or None where it is unknown."""
 
 Convention = Literal["keras", "torch", "stored"]
-"""Where buffers go: keras counts them as frozen, torch leaves them out, stored counts every element of a file."""
+"""A convention for buffers: keras counts them as frozen, torch leaves them out, stored counts all of a file."""
+
+
+NO_RULE = -1
+"""The number of the rule where no rule of the request decided."""
 
 
 class FreezeReason(NamedTuple):
-    """Why something does not train."""
+    """The cause that freezes a layer or a tensor."""
 
     by: Literal["design", "document", "adapter", "rule"]
-    rule: int = -1  # which of the request's, from 0
-    match: str = ""  # what that rule matches
+    rule: int = NO_RULE  # its number in the request, from 0
+    match: str = ""  # the glob of that rule
 
 
 ADAPTER = FreezeReason("adapter")
-"""It is of the model that an adapter was put into."""
+"""The tensor belongs to the base model of an adapter."""
 
 DESIGN = FreezeReason("design")
-"""Its layer never trains it, whatever anybody says: a buffer, a quantised kernel."""
+"""The layer never trains the tensor, whatever flags and rules say: a buffer, a quantised kernel."""
 
 
 class Tensor(NamedTuple):
-    """One named array; every number that is reported derives from these."""
+    """One named array of a layer."""
 
     name: str
     shape: tuple[int, ...]
     role: Literal["weight", "buffer"] = "weight"  # a buffer is saved with the model and never trained
     dtype: str = ""  # a key of DTYPES; empty: the layer's
     trainable: bool = True  # False: frozen by its layer's design
-    tied_to: str = ""  # the path of the tensor that this one is; it is counted there
+    tied_to: str = ""  # the path of the tensor that this one shares its values with; it is counted there
     frozen_by: FreezeReason | None = None  # decided by counting
     logical_size: int | None = None  # values that a packed one holds, or UNKNOWN_SIZE; None: as many as elements
-    layer_types: tuple[
-        str, ...
-    ] = ()  # the types of the layers in its layer's config that it is of, the outermost first
+    layer_types: tuple[str, ...] = ()  # of the layers inside its layer's config that own it, the outermost first
 
     def with_status(self, dtype: str, tied_to: str, frozen_by: FreezeReason | None) -> Tensor:
-        """The tensor as counted; `_replace` takes four times as long."""
+        """Return the tensor with its dtype, tie and freeze reason; `_replace` takes four times as long."""
         return Tensor(
             self.name,
             self.shape,
@@ -63,7 +65,7 @@ class Tensor(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many elements; a scalar has shape () and size 1."""
+        """The number of elements; a scalar has shape () and size 1."""
         return prod(self.shape)
 
     def with_name(self, name: str) -> Tensor:
@@ -73,14 +75,14 @@ class Tensor(NamedTuple):
 
 
 UNKNOWN_SIZE = -1
-"""The logical size of a packed tensor of which nobody can tell how many values it holds."""
+"""The logical size of a packed tensor that holds an unknown number of values."""
 
 Formula = Generator[Tensor, None, Output]
-"""What a layer's function is: it yields its tensors and returns its output."""
+"""A layer's formula, called: a generator that yields the layer's tensors and returns its output."""
 
 
 class Totals(NamedTuple):
-    """How many elements train, are frozen, or are buffers; and the bytes they take."""
+    """Numbers of trainable, frozen and buffer elements, and the bytes that they take."""
 
     trainable: int = 0
     frozen: int = 0
@@ -110,7 +112,7 @@ class Totals(NamedTuple):
         return self + other * -1
 
     def __floordiv__(self, copies: int) -> Totals:
-        """What each of some alike copies has."""
+        """Return the totals of one of `copies` equal blocks, of which these are the totals."""
         return Totals(
             self.trainable // copies,
             self.frozen // copies,
@@ -123,27 +125,27 @@ class Totals(NamedTuple):
 NO_TOTALS = Totals()
 
 
-def total(parts: Iterable[Totals]) -> Totals:
-    """The sum."""
+def sum_totals(parts: Iterable[Totals]) -> Totals:
+    """Return the sum of totals."""
     trainable = frozen = buffers = size_bytes = buffer_bytes = 0
-    for part in parts:
-        trainable += part[0]
-        frozen += part[1]
-        buffers += part[2]
-        size_bytes += part[3]
-        buffer_bytes += part[4]
+    for part_trainable, part_frozen, part_buffers, part_bytes, part_buffer_bytes in parts:
+        trainable += part_trainable
+        frozen += part_frozen
+        buffers += part_buffers
+        size_bytes += part_bytes
+        buffer_bytes += part_buffer_bytes
     return Totals(trainable, frozen, buffers, size_bytes, buffer_bytes)
 
 
 @dataclass(slots=True)
 class TensorSummary:
-    """One layer's tensors, each with what freezes it, and the sums of those that are not counted elsewhere.
+    """The tensors of one layer with their freeze reasons, and the sums over those that no other layer counts.
 
-    Equal layers share one summary, so what a renderer makes of it is kept here from its second use on.
+    Equal layers share one summary. From its second use on, `rendered` keeps the fragments that renderers make of it.
     """
 
     tensors: tuple[Tensor, ...] = ()
     totals: Totals = NO_TOTALS
     weights: Mapping[str, int] = field(default_factory=dict)  # elements by dtype
     buffers: Mapping[str, int] = field(default_factory=dict)
-    rendered: dict[Any, Any] | None = field(default=None, compare=False)  # none before it is used again
+    rendered: dict[Any, Any] | None = field(default=None, compare=False)  # None until its second use

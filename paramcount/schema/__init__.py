@@ -1,1 +1,1 @@
-"""A signature becomes a schema becomes a validator."""
+"""Schemas and validators, made of the signatures of formulas."""

@@ -1,4 +1,4 @@
-"""marshmallow schemas as components of an OpenAPI 3.1 document: what is written there is what validates."""
+"""marshmallow schemas as components of an OpenAPI 3.1 document, which also validate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SchemaLike = Schema | type[Schema]
 
 
 def new_spec(**options: Any) -> APISpec:
-    """An empty OpenAPI document that understands marshmallow."""
+    """Return an empty OpenAPI document that takes marshmallow schemas."""
     return APISpec(
         title=options.pop("title", ""),
         version=options.pop("version", ""),
@@ -24,7 +24,7 @@ def new_spec(**options: Any) -> APISpec:
 
 
 def components(schemas: Mapping[str, SchemaLike]) -> dict[str, Any]:
-    """The schemas, and all that they refer to, by name."""
+    """Return the JSON Schemas of some schemas, and of those that they refer to, by name."""
     spec = new_spec()
     for name, schema in schemas.items():
         spec.components.schema(name, schema=schema)
@@ -33,5 +33,5 @@ def components(schemas: Mapping[str, SchemaLike]) -> dict[str, Any]:
 
 
 def json_schema(name: str, schema: SchemaLike) -> dict[str, Any]:
-    """One schema, with what it refers to beside it."""
+    """Return one JSON Schema, with the schemas that it refers to beside it."""
     return {"$ref": f"#/components/schemas/{name}", "components": {"schemas": components({name: schema})}}

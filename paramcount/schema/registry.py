@@ -1,4 +1,4 @@
-"""Names to layer types and to formats: filled at start, plug-ins included, then closed."""
+"""Registries of layer types and of formats by name: filled at start, plug-ins included, then closed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from paramcount.model.errors import (
 )
 from paramcount.model.tensors import Dimensions, Formula, Output, Tensor
 from paramcount.schema.signature import Signature
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 T = TypeVar("T")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -34,14 +34,14 @@ FRAMEWORKS = ("keras", "torch")
 
 
 class Registry(dict[str, T]):
-    """Things by name. A name is given once, and after `close` nothing comes in."""
+    """A mapping of names that are each registered once; `close` ends registration."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
         self.kind, self.closed = kind, False
 
     def add(self, name: str, thing: T) -> None:
-        """Take `thing` in, or raise RegistrationError."""
+        """Register `thing`. Raises RegistrationError."""
         if self.closed:
             raise RegistrationError(f"too late for the {self.kind} {name!r}: register it while the plug-in is imported")
         if name in self:
@@ -52,7 +52,7 @@ class Registry(dict[str, T]):
         self.closed = True
 
     def sort(self) -> None:
-        """List things by name, in whatever order they came in."""
+        """Order the entries by name."""
         things = sorted(self.items())
         self.clear()
         self.update(things)
@@ -60,7 +60,7 @@ class Registry(dict[str, T]):
 
 @dataclass(frozen=True, slots=True)
 class LayerType:
-    """A registered layer: its formula, and what its signature says."""
+    """A registered layer: its formula, and the signature of that."""
 
     name: str  # with its dialect: keras.Dense
     formula: Callable[..., Formula]
@@ -71,7 +71,7 @@ class LayerType:
 
     @property
     def origin(self) -> str:
-        """The module that brought it."""
+        """The name of the module that registered it."""
         return self.formula.__module__
 
     @property
@@ -81,16 +81,18 @@ class LayerType:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A registered input format: how to recognise a payload, how to read it."""
+    """A registered input format: functions that recognise and read a payload."""
 
     name: str
-    media: str  # the media type it comes as, beside JSON in an envelope
+    media: str  # the media type of its documents, which JSON envelopes hold too
     claims: Callable[[Any], bool]
     read: Callable[[Any], Document]
     schema: type[Schema] | None  # of the payload, where it is a JSON object
     example: Any  # bytes where it is a file
-    base: Callable[[Any], Document] | None = None  # reads one whose own code is not to be had as what it derives from
-    parse: Callable[[bytes], Document] | None = None  # reads JSON, and decodes no more of it than it must
+    read_as_base: Callable[[Any], Document] | None = None  # reads a model with code of its own as its base class
+    parse: Callable[[bytes], Document] | None = (
+        None  # reads JSON from its bytes, and decodes only the parts that it needs
+    )
 
     def __str__(self) -> str:
         return f"{self.name} of {self.read.__module__}"
@@ -104,7 +106,7 @@ LAYERS: Registry[LayerType] = Registry("layer")
 FORMATS: Registry[Format] = Registry("format")
 
 _DIALECTS: dict[str, None] = {}
-"""The dialects of the registered layers, in order."""
+"""The dialects of the registered layers, in order of registration."""
 
 
 def layer(name: str, ignores: str = "") -> Callable[[Function], Function]:
@@ -130,17 +132,30 @@ def reader(
     schema: type[Schema] | None,
     example: Any,
     media: str = "application/json",
-    base: Callable[[Any], Document] | None = None,
+    read_as_base: Callable[[Any], Document] | None = None,
     parse: Callable[[bytes], Document] | None = None,
 ) -> Callable[[Callable[[Any], Document]], Callable[[Any], Document]]:
     """Register the function below as the reader of the format `name`.
 
-    It takes the decoded document: what JSON holds, once that fits `schema`; a text; a file's bytes. With `parse`, JSON
-    goes there instead, undecoded: it accepts by itself, and `schema` only says what is wrong with what it refuses.
+    It takes the decoded document: the value of JSON that fits `schema`, a text, or a file's bytes. With `parse`, JSON
+    goes there instead, undecoded: `parse` decides alone what is valid, and `schema` only explains what it refuses.
+    `read_as_base` reads a model with code of its own as its base class, for `remote_code="base"`.
     """
 
     def register(read: Callable[[Any], Document]) -> Callable[[Any], Document]:
-        FORMATS.add(name, Format(name, media, claims, read, schema, example, base, parse))
+        FORMATS.add(
+            name,
+            Format(
+                name=name,
+                media=media,
+                claims=claims,
+                read=read,
+                schema=schema,
+                example=example,
+                read_as_base=read_as_base,
+                parse=parse,
+            ),
+        )
         return read
 
     return register
@@ -154,7 +169,7 @@ def load_built_ins() -> None:
 
 
 def load_plugins() -> None:
-    """Import the built-ins and every installed plug-in, then close both registries. Doing it again does nothing.
+    """Import the built-ins and every installed plug-in, then close both registries. A second call does nothing.
 
     Raises RegistrationError, with the plug-in's name, when one is broken.
     """
@@ -172,7 +187,7 @@ def load_plugins() -> None:
 
 
 def resolve(name: str, framework: str, *, advise: bool = True) -> LayerType:
-    """The layer type that `name` means in a document of `framework` ('' where it says none).
+    """Return the layer type that `name` means in a document of `framework` ('' where it states none).
 
     Raises UnknownLayer, which names the nearest types where `advise` is set, or AmbiguousLayer.
     """
@@ -194,28 +209,30 @@ def resolve(name: str, framework: str, *, advise: bool = True) -> LayerType:
 
 
 def _is_visible(dialect: str, framework: str) -> bool:
-    """Whether a bare name in a document of `framework` may mean a layer of `dialect`: never another framework's."""
+    """Return whether a bare name in a document of `framework` may mean a layer of `dialect`."""
     return not framework or dialect == framework or dialect not in FRAMEWORKS
 
 
 def require(condition: bool, detail: str, argument: str = "") -> None:
-    """Refuse a config: "kernel_size must be odd". `argument` is the one to blame, where it is one."""
+    """Raise InvalidConfig with `detail` ("must be odd") unless `condition`; `argument` names the invalid argument."""
     if not condition:
         raise InvalidConfig(detail, f"/{argument}" if argument else "")
 
 
 def axis_length(shape: Dimensions, axis: int = -1) -> int:
-    """The length of an axis that sizes a weight. Raises ShapeMismatch or UnknownShape where there is none."""
+    """Return the length of an axis that sizes a weight. Raises ShapeMismatch or UnknownShape."""
     if not -len(shape) <= axis < len(shape):
-        raise ShapeMismatch(f"needs an axis {axis} of its input, which has the shape {shown(shape)}")
+        raise ShapeMismatch(f"needs an axis {axis} of its input, which has the shape {format_value(shape)}")
     length = shape[axis]
     if length is None:
-        raise UnknownShape(f"its weights are sized by axis {axis} of its input, which is left open: {shown(shape)}")
+        raise UnknownShape(
+            f"its weights are sized by axis {axis} of its input, which is left open: {format_value(shape)}"
+        )
     return length
 
 
 def inside(prefix: str, formula: Iterable[Tensor]) -> Generator[Tensor, None, Output]:
-    """The tensors of a part, named as the whole sees them; returns what the part returns."""
+    """Yield the tensors of a formula with `prefix` and a dot before their names; return its output."""
     output: Output = None
     iterator = iter(formula)
     while True:

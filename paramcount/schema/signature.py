@@ -1,4 +1,4 @@
-"""A formula's signature is its schema: annotated arguments become marshmallow fields, those a JSON Schema."""
+"""Signatures of formulas: each annotated argument becomes a marshmallow field, all of them a JSON Schema."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from paramcount.schema.components import components
 from paramcount.schema.validator import Validator
 
 MAX_DIMENSION = 2**40
-"""The largest dimension that is taken: no array has a longer axis."""
+"""The largest dimension that is accepted: no array has a longer axis."""
+
+MAX_RANK = 64
+"""The most axes of a shape: torch and the ONNX runtimes allow as many."""
 
 
 def is_dimension(value: object) -> TypeGuard[int]:
@@ -27,42 +30,38 @@ def is_dimension(value: object) -> TypeGuard[int]:
     return type(value) is int and 0 <= value <= MAX_DIMENSION
 
 
-def _one_or_more(item: Mapping[str, Any], description: str) -> fields.Field[Any]:
+def _one_or_more(minimum: int, description: str) -> fields.Field[Any]:
+    item = {"type": "integer", "minimum": minimum, "maximum": MAX_DIMENSION}
     many = {"type": "array", "items": item, "minItems": 1, "maxItems": 16}
     return fields.Raw(metadata={"anyOf": [item, many], "description": description})
 
 
-_SIZE = {"type": "integer", "minimum": 0, "maximum": MAX_DIMENSION}
-_DIM = {"type": "integer", "minimum": 1, "maximum": MAX_DIMENSION}
-_INT = {"type": "integer", "minimum": -MAX_DIMENSION, "maximum": MAX_DIMENSION}
+def _integer(minimum: int) -> fields.Field[Any]:
+    return fields.Integer(strict=True, validate=validate.Range(minimum, MAX_DIMENSION))
 
 
-def _integer(least: int) -> fields.Field[Any]:
-    return fields.Integer(strict=True, validate=validate.Range(least, MAX_DIMENSION))
-
-
-# What a formula's arguments can be. The first part of each is what the formula gets, the second what the schema says.
+# The types of a formula's arguments: first the Python type that the formula gets, then the field that validates it.
 Dim = Annotated[int, _integer(1)]
 Size = Annotated[int, _integer(0)]
 Int = Annotated[int, _integer(-MAX_DIMENSION)]
 Number = Annotated[float, fields.Float()]
 Flag = Annotated[bool, fields.Boolean()]
 Text = Annotated[str, fields.String()]
-Shape = Annotated[list[int], fields.List(_integer(0), validate=validate.Length(max=64))]
-Dims = Annotated[int | list[int], _one_or_more(_DIM, "an integer of at least 1, or a list of such")]
-Axes = Annotated[int | list[int], _one_or_more(_INT, "an integer or a list of integers")]
+Shape = Annotated[list[int], fields.List(_integer(0), validate=validate.Length(max=MAX_RANK))]
+Dims = Annotated[int | list[int], _one_or_more(1, "an integer of at least 1, or a list of such")]
+Axes = Annotated[int | list[int], _one_or_more(-MAX_DIMENSION, "an integer or a list of integers")]
 Anything = Annotated[Any, fields.Raw()]
 
 
 class Marker:
-    """What an annotation means that is no argument of a layer's constructor."""
+    """The meaning of an annotated argument that is not validated as a config's: an input, a flag, a nested layer."""
 
     def __init__(self, meaning: str) -> None:
         self.meaning = meaning
 
 
 Input = Annotated[Dimensions, Marker("input")]
-"""The shape of one input, by the name it has in the framework's `call`."""
+"""The shape of one input; the argument has its name in the framework's `call`."""
 
 Inputs = Annotated[list[Dimensions], Marker("inputs")]
 """The shapes of a list of inputs."""
@@ -71,7 +70,7 @@ CallFlag = Annotated[bool, Marker("flag")]
 """An argument of one call, beside its inputs, that decides what the call returns."""
 
 Part = Annotated[NestedLayer, Marker("part")]
-"""A layer inside this one's config (a wrapper's): call it with the shapes it sees, `yield from` what it returns."""
+"""A layer inside this one's config, as wrappers have: `yield from` a call of it with the shapes of its inputs."""
 
 Parts = Annotated[list[NestedLayer], Marker("parts")]
 
@@ -95,7 +94,7 @@ class _Parameter:
 
 
 class Signature:
-    """What a formula takes: its inputs by name, and its config with the schema and validator of that."""
+    """The arguments of a formula: its inputs by name, and its config with schema and validator."""
 
     def __init__(self, formula: Callable[..., Formula], name: str, ignores: str = "") -> None:
         parameters = list(_parameters(formula))
@@ -113,15 +112,15 @@ class Signature:
 
     @cached_property
     def schema(self) -> Schema:
-        """The config's; made when it is first wanted, since most layers never are."""
+        """The marshmallow schema of a config; made at its first use, since most layers are never used."""
         declared = {p.name: _field(p) for p in self._arguments}
         declared |= {n: fields.Raw(metadata={"description": "does not change the count"}) for n in sorted(self.ignored)}
-        made: Schema = type(self._name, (_Config,), dict(declared))()
-        return made
+        schema: Schema = type(self._name, (_Config,), dict(declared))()
+        return schema
 
     @cached_property
     def json_schema(self) -> dict[str, Any]:
-        """What a config may be."""
+        """The JSON Schema of a config."""
         schema: dict[str, Any] = components({"config": self.schema})["config"]
         return schema
 
@@ -130,11 +129,11 @@ class Signature:
         return Validator(self.json_schema, InvalidConfig)
 
     def knows(self, config: Mapping[str, Any]) -> bool:
-        """Whether every member of `config` is an argument of this layer."""
+        """Return whether every member of `config` is an argument of this layer."""
         return all(name in self.arguments or name in self.ignored for name in config)
 
     def problems(self, config: Mapping[str, Any], pointer: str) -> list[ArchitectureError]:
-        """What is wrong with a config."""
+        """Return the problems of a config that is at `pointer` of the payload."""
         return self._validator.problems(config, pointer)
 
     def select(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -144,7 +143,7 @@ class Signature:
         return {name: config[name] for name in config if name in self.arguments}
 
     def bind(self, args: tuple[Output, ...], kwargs: Mapping[str, Output]) -> dict[str, Any]:
-        """The shapes of a call, by the names of the formula's inputs."""
+        """Return the shapes and flags of a call by the formula's names. Raises UnknownShape or ShapeMismatch."""
         if self._only and len(args) == 1 and not kwargs and isinstance(args[0], tuple):
             return {self._only: args[0]}
         shapes = dict(zip(self._names, args, strict=False)) | kwargs  # type: ignore[operator]
@@ -155,11 +154,13 @@ class Signature:
                 if parameter.required:
                     raise UnknownShape(f'the shape of its input "{parameter.name}" is not known: state an input shape')
                 continue
-            bound[parameter.name] = _one(shape) if parameter.meaning == "input" else _several(shape)
+            bound[parameter.name] = (
+                _require_one_shape(shape) if parameter.meaning == "input" else _require_shapes(shape)
+            )
         return bound
 
 
-def _one(shape: Output) -> Dimensions:
+def _require_one_shape(shape: Output) -> Dimensions:
     if isinstance(shape, list) and len(shape) == 1:
         shape = shape[0]
     if shape is None:
@@ -169,7 +170,7 @@ def _one(shape: Output) -> Dimensions:
     return shape
 
 
-def _several(shape: Output) -> list[Output]:
+def _require_shapes(shape: Output) -> list[Output]:
     if _holds_flag(shape):
         raise ShapeMismatch("takes tensors, and no flag among them")
     return shape if isinstance(shape, list) else [shape]
@@ -196,9 +197,10 @@ def _parameters(formula: Callable[..., Formula]) -> Iterator[_Parameter]:
         required = parameter.default is parameter.empty
         default = None if required else parameter.default
         if isinstance(kind, Marker):
-            yield _Parameter(name, kind.meaning, None, required, default, nullable)
+            meaning, field = kind.meaning, None
         else:
-            yield _Parameter(name, "argument", kind, required, default, nullable)
+            meaning, field = "argument", kind
+        yield _Parameter(name=name, meaning=meaning, field=field, required=required, default=default, nullable=nullable)
 
 
 def _field(parameter: _Parameter) -> fields.Field[Any]:

@@ -1,4 +1,4 @@
-"""Compiled JSON Schema validators whose errors say where, what, and what instead."""
+"""Compiled JSON Schema validators; each of their errors has a pointer, a detail and a code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _BOUNDS = {
 
 
 class Validator:
-    """A schema, compiled at its first use. What it finds is raised by nobody: `problems` returns it.
+    """A JSON Schema, compiled at its first use. `problems` returns what it finds, and raises nothing.
 
     Numbers are as Draft 4 has them: 1.0 is no integer, as later drafts say, since a count made of it would be none.
     """
@@ -46,7 +46,7 @@ class Validator:
         return jsonschema_rs.Draft4Validator(dict(self.schema))
 
     def problems(self, instance: Any, pointer: str = "") -> list[ArchitectureError]:
-        """Everything in `instance`, which stands at `pointer`, that breaks the schema."""
+        """Return the violations of the schema in `instance`, which is at `pointer` of the payload."""
         try:
             if self._compiled.is_valid(instance):
                 return []
@@ -57,13 +57,13 @@ class Validator:
         return [problem for error, error_pointer in located for problem in self._explain(error, error_pointer)]
 
     def _errors(self, instance: Any) -> Iterator[Any]:
-        """What the validator finds; of a large instance the first alone, since it makes all before it gives any."""
-        if _values(instance) <= MAX_VALUES_WITH_ALL_PROBLEMS:
+        """Return the violations; of a large instance only one, since the library lists all before it yields any."""
+        if _count_values(instance) <= MAX_VALUES_WITH_ALL_PROBLEMS:
             return iter(self._compiled.iter_errors(instance))
         try:
             self._compiled.validate(instance)
         except jsonschema_rs.ValidationError as error:
-            return iter((error.with_traceback(None),))  # which would keep the instance until memory is collected
+            return iter((error.with_traceback(None),))  # a traceback would keep the instance in memory
         return iter(())
 
     def _explain(self, error: Any, pointer: str) -> Iterator[ArchitectureError]:
@@ -76,10 +76,10 @@ class Validator:
         elif keyword == "required":
             yield self._error("is required", pointer + token(kind["property"]), "required")
         else:
-            yield self._error(_detail(keyword, kind, subschema, error), pointer, keyword)
+            yield self._error(_format_detail(keyword, kind, subschema, error), pointer, keyword)
 
     def _subschema(self, path: Sequence[str | int]) -> Any:
-        """The part of the schema at `path`, references followed."""
+        """Return the part of the schema at `path`, references followed."""
         subschema: Any = self.schema
         for step in path:
             if step == "$ref":
@@ -90,32 +90,32 @@ class Validator:
         return subschema
 
 
-def _detail(keyword: str, kind: Mapping[str, Any], subschema: Mapping[str, Any], error: Any) -> str:
-    value = shown(error.instance)
+def _format_detail(keyword: str, kind: Mapping[str, Any], subschema: Mapping[str, Any], error: Any) -> str:
+    value = format_value(error.instance)
     if keyword == "type":
         return f"must be {' or '.join(_TYPES[name] for name in kind['types'])}, not {value}"
     if keyword in ("anyOf", "oneOf") and "description" in subschema:
         return f"must be {subschema['description']}, not {value}"
     if keyword == "enum":
-        return f"must be one of {', '.join(map(shown, kind['options']))}, not {value}"
+        return f"must be one of {', '.join(map(format_value, kind['options']))}, not {value}"
     if keyword in _BOUNDS:
         return _BOUNDS[keyword].format(**kind)
     return str(error.message)[:200]
 
 
-def _values(instance: Any) -> int:
-    """How many values there are inside lists and objects, counted up to a little over MAX_VALUES_WITH_ALL_PROBLEMS."""
-    count, waiting = 0, [instance]
-    while waiting and count <= MAX_VALUES_WITH_ALL_PROBLEMS:
-        value = waiting.pop()
+def _count_values(instance: Any) -> int:
+    """Return the number of values in lists and objects; it stops soon above MAX_VALUES_WITH_ALL_PROBLEMS."""
+    count, pending = 0, [instance]
+    while pending and count <= MAX_VALUES_WITH_ALL_PROBLEMS:
+        value = pending.pop()
         if isinstance(value, dict | list):
             count += len(value)
-            waiting.extend(value.values() if isinstance(value, dict) else value)
+            pending.extend(value.values() if isinstance(value, dict) else value)
     return count
 
 
-def shown(value: Any) -> str:
-    """A value as a person may read it in a message: short, whatever it is."""
+def format_value(value: Any) -> str:
+    """Return a value as a short text for a message, at most 60 characters."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list | tuple) and len(value) > 8:

@@ -75,7 +75,7 @@ def _read_as_base(payload: Mapping[str, Any]) -> Document:
     return document._replace(warnings=(*document.warnings, ReportWarning("remote_code", "", detail, exact=False)))
 
 
-@reader("huggingface", claims=_claims, schema=HuggingFaceConfig, example=_EXAMPLE, base=_read_as_base)
+@reader("huggingface", claims=_claims, schema=HuggingFaceConfig, example=_EXAMPLE, read_as_base=_read_as_base)
 def huggingface(payload: Mapping[str, Any]) -> Document:
     """A config.json of transformers: what the class named in `architectures` builds from it, exactly as it would."""
     choice = _choose_class(payload)

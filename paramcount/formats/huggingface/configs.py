@@ -10,7 +10,7 @@ from paramcount.formats.huggingface.expressions import Scope, evaluate, evaluate
 from paramcount.formats.huggingface.index_sets import indices_where, iterate
 from paramcount.model.errors import ArchitectureError, InvalidConfig, InvalidDocument, Problems, TooLarge, token
 from paramcount.schema.signature import MAX_DIMENSION
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 MAX_LIST_ITEMS = 100_000
 """How many items a list of a config may have; most have one for each layer."""
@@ -102,7 +102,7 @@ class ConfigFields:
         fields = derive_fields(self.blueprint, self.fields)
         problems = [
             _unverified_error(
-                f"the value that the class derives, {shown(fields.get(path))}", self.pointers.get(path, "")
+                f"the value that the class derives, {format_value(fields.get(path))}", self.pointers.get(path, "")
             )
             for path, value in self.restated_derived.items()
             if fields.get(path) != value
@@ -189,7 +189,7 @@ class ConfigFields:
             return
         if not isinstance(value, dict):
             if value is not None or self.fields.get(path) is not None:
-                self.problems.append(InvalidDocument(f"must be an object, not {shown(value)}", pointer, "type"))
+                self.problems.append(InvalidDocument(f"must be an object, not {format_value(value)}", pointer, "type"))
             return
         if self.fields.get(path) is None:
             self.problems.append(_unverified_error(f"{path} is not null", pointer))
@@ -230,7 +230,7 @@ class ConfigFields:
         """Add the problem of a config inside whose model type was not verified there."""
         slot = self.blueprint.submodel_slots.get(path)
         accepted = " or ".join(sorted((*expected, *(slot.accepts if slot else ()))))
-        detail = f"{path} of model_type {accepted}, not {shown(stated)}"
+        detail = f"{path} of model_type {accepted}, not {format_value(stated)}"
         self.problems.append(_unverified_error(detail, f"{pointer}/model_type"))
 
     def _check(self) -> None:
@@ -257,7 +257,7 @@ class ConfigFields:
             self.restated_derived[path] = value
             self.fields[path] = self.blueprint.family.defaults.get(path)
         elif kind not in kinds and not (kind == "i" and "f" in kinds) and not (kind == "I" and "F" in kinds):
-            detail = f"{path} must be {describe_kinds(kinds)}, not {shown(value)}"
+            detail = f"{path} must be {describe_kinds(kinds)}, not {format_value(value)}"
             self.problems.append(InvalidConfig(detail, self.pointers.get(path, ""), "type"))
         elif bound := _find_exceeded_bound(value):
             self.problems.append(InvalidConfig(f"must {bound}", self.pointers.get(path, ""), "maximum"))

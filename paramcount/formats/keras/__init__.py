@@ -1,4 +1,4 @@
-"""keras: what `model.to_json()` writes, what `config.json` in a .keras archive holds, and the archive itself."""
+"""keras: the JSON of `model.to_json()`, the `config.json` of a .keras archive, and the archive itself."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from marshmallow import INCLUDE, Schema, fields, validate
 
 from paramcount.formats.keras.archive import may_be_archive, read_config
 from paramcount.formats.keras.raw import parse_document
-from paramcount.formats.keras.reader import KerasReader, stated_input
-from paramcount.formats.keras.warnings import from_optimizer
+from paramcount.formats.keras.reader import KerasReader, find_input_shape
+from paramcount.formats.keras.warnings import warn_of_optimizer
 from paramcount.formats.signatures import file_kind
 from paramcount.formats.source import NotJSON, decode, encode
 from paramcount.model.document import Document
 from paramcount.model.errors import InvalidDocument, raise_problems
 from paramcount.model.layers import Layer
 from paramcount.schema.registry import reader
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 _EXAMPLE = {
     "class_name": "Sequential",
@@ -64,15 +64,15 @@ def _claims(payload: Any) -> bool:
 
 
 def parse(raw: bytes) -> Document:
-    """The model of its JSON. Raises Problems with everything that is wrong with it, or NotJSON."""
+    """Return the model in JSON. Raises Problems with everything that is wrong with it, or NotJSON."""
     if not raw.isascii():
         try:
-            raw.decode()  # what is not decoded below could be no UTF-8
+            raw.decode()  # members that stay bytes are checked here only
         except UnicodeDecodeError as error:
             raise NotJSON(str(error)) from None
     document = parse_document(raw)
     if document is None:
-        raise InvalidDocument(f"must be an object, not {shown(decode(raw))}", code="type")
+        raise InvalidDocument(f"must be an object, not {format_value(decode(raw))}", code="type")
     keras_reader = KerasReader()
     root = keras_reader.read_document(document)
     raise_problems(keras_reader.problems)
@@ -80,13 +80,13 @@ def parse(raw: bytes) -> Document:
         root,
         "keras",
         "keras",
-        inputs=stated_input(document, root),
+        inputs=find_input_shape(document, root),
         warnings=tuple(keras_reader.warnings),
         read_nested_layer=_read_nested_layer,
         type_pointer="/class_name",
         config_pointer="/config",
         lenient=True,
-        warnings_from_totals=lambda totals: from_optimizer(document.compile_config, totals),
+        warnings_from_totals=lambda totals: warn_of_optimizer(document.compile_config, totals),
     )
 
 
@@ -100,7 +100,7 @@ def keras(payload: Any) -> Document:
 
 
 def _read_nested_layer(item: Any, pointer: str) -> Layer:
-    """A layer inside a wrapper's config."""
+    """Return the layer in a wrapper's config. Raises Problems."""
     keras_reader = KerasReader()
     layer = keras_reader.read_nested(encode(item), pointer)
     raise_problems(keras_reader.problems)

@@ -1,4 +1,4 @@
-"""A .keras file: a zip archive, of which config.json is read and nothing else."""
+"""A .keras file: a zip archive, of which only config.json is read."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from paramcount.model import budget
 from paramcount.model.errors import InvalidDocument, TooLarge
 
 MAX_CONFIG_BYTES = 64 * 2**20
-"""How long config.json may be, unpacked."""
+"""The longest config.json, unpacked."""
 
 
 def read_config(raw: Any) -> bytes:
-    """The JSON that a .keras file holds, or that the bytes themselves are, with null for NaN and Infinity."""
+    """Return the JSON in a .keras file, or the bytes themselves if they are JSON, with null for NaN and Infinity."""
     config = _read_member(raw) if raw[:2] == b"PK" else bytes(raw)
     budget.check_values(config)
     try:
@@ -43,13 +43,13 @@ def _read_member(raw: Any) -> bytes:
 
 
 def may_be_archive(raw: Any) -> bool:
-    """Whether a zip archive looks like a .keras file: it names a config.json at either end."""
+    """Return whether a zip archive looks like a .keras file: it names config.json near its start or end."""
     name = b"config.json"
     return bool(raw.find(name, 0, 4096) >= 0 or raw.rfind(name, max(0, len(raw) - 2**20)) >= 0)
 
 
 def parse_finite(raw: bytes) -> Any:
-    """JSON with null for NaN and Infinity, which Keras writes of arguments that change no tensor. Raises ValueError."""
+    """Return the value of JSON with null for NaN and Infinity, which change no tensor. Raises ValueError."""
     return json.loads(raw, parse_constant=lambda _: None, parse_float=_finite_float)
 
 

@@ -1,4 +1,4 @@
-"""A layer that is no model: its class, its arguments by the names of Keras 3, its dtype."""
+"""Layers that are no models: class, arguments by the names of Keras 3, dtype."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from paramcount.model.report import ReportWarning
 from paramcount.schema.registry import LAYERS
 
 _BASE = frozenset(("name", "trainable", "dtype", "autocast", "activity_regularizer", "dynamic"))
-"""Arguments of every layer (keras.Layer), which are not its type's own."""
+"""Arguments of keras.Layer, which every layer has."""
 
 _KERAS_MODULES = ("keras.", "tf_keras.", "tensorflow.keras.", "tensorflow.python.keras.")
 _OPERATIONS = ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer")
@@ -37,24 +37,24 @@ class KerasClass(NamedTuple):
 
     @property
     def is_custom(self) -> bool:
-        """Whether it is not Keras' own."""
+        """True for a class outside Keras."""
         if not self.has_module:
             return ">" in self.name
         return not isinstance(self.module, str) or not f"{self.module}.".startswith(_KERAS_MODULES)
 
     @property
     def is_operation(self) -> bool:
-        """Whether it is a function of keras.ops or TensorFlow in the graph: it owns nothing, its output's shape is
-        stated where it is used."""
+        """True for a function of keras.ops or TensorFlow in the graph: it has no tensors, and the calls of other layers
+        state the shape of its output."""
         return str(self.module).startswith("keras.src.ops.") or self.name in _OPERATIONS
 
     @property
     def default_layer_name(self) -> str:
-        """Its name in snake case."""
+        """The name in snake case."""
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.name.rpartition(">")[2]).lower()
 
     def qualify(self, name: str) -> str:
-        """The type of a layer of this class: a custom class is never taken for a namesake of Keras."""
+        """Return the type of a layer of this class; a custom namesake of a Keras class has its package first."""
         bare = name.rpartition(">")[2]
         if not self.is_custom or f"keras.{bare}" not in LAYERS:
             return bare
@@ -63,14 +63,14 @@ class KerasClass(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """What a layer that is no model is, wherever it stands; equal JSON shares it."""
+    """A layer that is no model, without its place in the document; layers of equal JSON share it."""
 
-    name: str  # as its config says
+    name: str  # in its config
     type: str
     config: Mapping[str, Any] | None
     trainable: bool
-    dtype: str
-    cache_key: bytes  # of type and config: layers that differ in name only share it; empty where it is too long
+    dtype: str = ""
+    cache_key: bytes = b""  # equal for layers that differ in name only; empty where it is too long
 
     def layer(self, name: str, pointer: str, calls: tuple[Call, ...] = ()) -> Layer:
         return Layer(
@@ -86,42 +86,49 @@ class Leaf(NamedTuple):
 
 
 LEAVES: Cache[Leaf] = Cache(admit_on_second_use=True)
-"""Leaves by the JSON of their layer."""
+"""Leaves by the JSON of their layers."""
 
 
 def is_cacheable(leaf: Leaf) -> bool:
-    """Whether nothing must be said of such a layer each time: it is Keras' own, and holds no layers."""
-    known = LAYERS.get(f"keras.{leaf.type}")
-    return known is not None and not known.signature.parts
+    """Return whether a layer may be cached: a custom class has a warning each time, inner layers may have problems."""
+    layer_type = LAYERS.get(f"keras.{leaf.type}")
+    return layer_type is not None and not layer_type.signature.parts
 
 
 def read_leaf(keras_class: KerasClass, config: Mapping[str, Any], path: str) -> tuple[Leaf, list[ReportWarning]]:
-    """A layer, an operation without weights, or a class that nobody here knows; and what to warn of."""
-    noted: list[ReportWarning] = []
+    """Return a layer, an operation without weights, or a class without a formula; and the warnings about it."""
+    leaf_warnings: list[ReportWarning] = []
     name = config.get("name")
     name = name if isinstance(name, str) else keras_class.default_layer_name
     trainable = config.get("trainable", True) is True
     if keras_class.is_operation:
-        return Leaf(name, keras_class.name, None, trainable, "", b""), noted
-    if keras_class.name in warnings.CODE or _holds_code(config):
-        noted.append(warnings.of_code(keras_class.name, path))
-        if keras_class.name != "Lambda" and keras_class.name in warnings.CODE:
-            return Leaf(name, keras_class.name, None, trainable, "", b""), noted
+        return Leaf(name, keras_class.name, config=None, trainable=trainable), leaf_warnings
+    if keras_class.name in warnings.CLASSES_WITH_CODE or _holds_code(config):
+        leaf_warnings.append(warnings.warn_of_code(keras_class.name, path))
+        if keras_class.name != "Lambda" and keras_class.name in warnings.CLASSES_WITH_CODE:
+            return Leaf(name, keras_class.name, config=None, trainable=trainable), leaf_warnings
     class_name, arguments = legacy.modernize(keras_class.name, config)
     if class_name in warnings.COMPOSITES and not trainable:
-        noted.append(warnings.of_flag(class_name, path))
+        leaf_warnings.append(warnings.warn_of_flag(class_name, path))
         trainable = True
     policy = config.get("dtype")
     if isinstance(policy, dict) and policy.get("class_name") == "DTypePolicyMap":
-        noted.append(warnings.of_policy_map(path))
+        leaf_warnings.append(warnings.warn_of_dtype_map(path))
     arguments = {argument: value for argument, value in arguments.items() if argument not in _BASE}
-    arguments |= _quantization(class_name, policy)
+    arguments |= _find_quantization_mode(class_name, policy)
     layer_type = keras_class.qualify(class_name)
-    key = _cache_key(layer_type, arguments)
-    return Leaf(name, layer_type, arguments, trainable, _variable_dtype(policy), key), noted
+    leaf = Leaf(
+        name=name,
+        type=layer_type,
+        config=arguments,
+        trainable=trainable,
+        dtype=_find_dtype(policy),
+        cache_key=_make_cache_key(layer_type, arguments),
+    )
+    return leaf, leaf_warnings
 
 
-def _cache_key(layer_type: str, arguments: Mapping[str, Any]) -> bytes:
+def _make_cache_key(layer_type: str, arguments: Mapping[str, Any]) -> bytes:
     try:
         key = orjson.dumps(("keras", layer_type, arguments))
     except TypeError:  # nested too deeply
@@ -129,10 +136,10 @@ def _cache_key(layer_type: str, arguments: Mapping[str, Any]) -> bytes:
     return key if len(key) <= MAX_KEY_BYTES else b""
 
 
-def _quantization(class_name: str, policy: Any) -> dict[str, str]:
-    """The argument that a quantized dtype policy is to a formula: its mode ("int8", "int4/128")."""
-    known = LAYERS.get(f"keras.{class_name}")
-    if known is None or "quantization_mode" not in known.signature.arguments:
+def _find_quantization_mode(class_name: str, policy: Any) -> dict[str, str]:
+    """Return the formula's argument for a quantized dtype policy, its mode ("int8", "int4/128"); none for another."""
+    layer_type = LAYERS.get(f"keras.{class_name}")
+    if layer_type is None or "quantization_mode" not in layer_type.signature.arguments:
         return {}
     config = policy.get("config") if isinstance(policy, dict) else None
     if isinstance(policy, dict) and policy.get("class_name") == "DTypePolicyMap":
@@ -146,8 +153,8 @@ def _quantization(class_name: str, policy: Any) -> dict[str, str]:
     return {"quantization_mode": f"{mode}/{history}" if mode == "float8" and history is not None else mode}
 
 
-def _variable_dtype(policy: Any) -> str:
-    """The dtype of a layer's variables, of a name or of a serialized policy; mixed policies hold float32."""
+def _find_dtype(policy: Any) -> str:
+    """Return the dtype of a layer's variables, by a name or a serialized policy; float32 for mixed policies."""
     if isinstance(policy, dict):
         config = policy.get("config")
         policy = (config.get("name") or config.get("source_name")) if isinstance(config, dict) else None
@@ -157,5 +164,5 @@ def _variable_dtype(policy: Any) -> str:
 
 
 def _holds_code(config: Mapping[str, Any]) -> bool:
-    """Whether an argument is a Python function written as bytes."""
+    """Return whether an argument is a Python function, serialized as bytes."""
     return any(isinstance(value, dict) and value.get("class_name") == "__lambda__" for value in config.values())

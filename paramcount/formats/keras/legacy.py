@@ -1,9 +1,9 @@
-"""Classes and arguments as older versions of Keras wrote them, as Keras 3 names them."""
+"""Classes and arguments of older versions of Keras, translated to those of Keras 3."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from paramcount.model.layers import Call
 
@@ -34,8 +34,11 @@ _CLASSES = {
     "ThresholdedReLU": "Activation",  # x above a threshold, else 0; Keras 3 has no such class
 }
 
-# Arguments that say nothing at the value given: Keras 2 wrote them, Keras 3 has no such argument.
-_KERNEL = {"kernel_initializer": ..., "kernel_regularizer": ..., "kernel_constraint": ...}
+ANY_VALUE: Final = object()
+"""In _SILENT: the argument has no effect at any value."""
+
+# Arguments without effect at the given value: Keras 2 wrote them, Keras 3 has no such argument.
+_KERNEL = {"kernel_initializer": ANY_VALUE, "kernel_regularizer": ANY_VALUE, "kernel_constraint": ANY_VALUE}
 _SILENT: Mapping[str, Mapping[str, Any]] = {
     "Conv1DTranspose": {"groups": 1},
     "Conv2DTranspose": {"groups": 1},
@@ -44,36 +47,46 @@ _SILENT: Mapping[str, Mapping[str, Any]] = {
     "DepthwiseConv2D": {"groups": 1, **_KERNEL},
     "SeparableConv1D": {"groups": 1, **_KERNEL},
     "SeparableConv2D": {"groups": 1, **_KERNEL},
-    "BatchNormalization": {"fused": ..., "virtual_batch_size": None, "adjustment": None},
-    "Activation": {"theta": ...},
-    "SimpleRNN": {"time_major": False, "implementation": ...},
-    "GRU": {"time_major": False, "implementation": ...},
-    "LSTM": {"time_major": False, "implementation": ...},
+    "BatchNormalization": {"fused": ANY_VALUE, "virtual_batch_size": None, "adjustment": None},
+    "Activation": {"theta": ANY_VALUE},
+    "SimpleRNN": {"time_major": False, "implementation": ANY_VALUE},
+    "GRU": {"time_major": False, "implementation": ANY_VALUE},
+    "LSTM": {"time_major": False, "implementation": ANY_VALUE},
     "RNN": {"time_major": False},
     "SpatialDropout1D": {"noise_shape": None},
     "SpatialDropout2D": {"noise_shape": None},
     "SpatialDropout3D": {"noise_shape": None},
-    "MultiHeadAttention": {"softmax_robust_masking": ..., "query_shape": ..., "key_shape": ..., "value_shape": ...},
-    "Lambda": {"module": ..., "function_type": ..., "output_shape_type": ..., "output_shape_module": ...},
+    "MultiHeadAttention": {
+        "softmax_robust_masking": ANY_VALUE,
+        "query_shape": ANY_VALUE,
+        "key_shape": ANY_VALUE,
+        "value_shape": ANY_VALUE,
+    },
+    "Lambda": {
+        "module": ANY_VALUE,
+        "function_type": ANY_VALUE,
+        "output_shape_type": ANY_VALUE,
+        "output_shape_module": ANY_VALUE,
+    },
 }
 RECURRENT = frozenset(("SimpleRNN", "GRU", "LSTM", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"))
 _RENAMED: Mapping[str, Mapping[str, str]] = {
     "InputLayer": {"batch_input_shape": "batch_shape", "input_shape": "shape"},
     "LeakyReLU": {"alpha": "negative_slope"},
 }
-# How the first layer of a Sequential could state what reaches it, and how random layers drew their numbers.
+# Arguments of the first layer of a Sequential for its input, and of random layers for their generator.
 _ANYWHERE = ("batch_input_shape", "input_shape", "input_dtype", "batch_size", "input_length")
 _RANDOM = ("rng_type", "force_generator", "auto_vectorize")
 
 
-def with_states(call: Call) -> Call:
-    """A recurrent layer's call that got its initial states in one list with its sequences."""
+def split_states(call: Call) -> Call:
+    """Return a recurrent layer's call with its initial states apart from its sequences, if one list holds both."""
     first = call.args[0] if call.args else None
     return call._replace(args=(first[0], first[1:], *call.args[1:])) if isinstance(first, list) and first else call
 
 
 def modernize(kind: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """A class and its arguments by the names of Keras 3."""
+    """Return the class and its arguments by the names of Keras 3."""
     kind = _CLASSES.get(kind, kind)
     arguments = dict(config)
     for old, new in _RENAMED.get(kind, {}).items():
@@ -82,6 +95,6 @@ def modernize(kind: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]
     for name in (*_ANYWHERE, *_RANDOM, *(() if "output_dim" in arguments else ("input_dim",))):  # an Embedding's own
         arguments.pop(name, None)
     for name, value in _SILENT.get(kind, {}).items():
-        if name in arguments and (value is ... or arguments[name] == value):
+        if name in arguments and (value is ANY_VALUE or arguments[name] == value):
             del arguments[name]
     return kind, arguments

@@ -1,4 +1,4 @@
-"""How a Functional model is wired: its nodes, inputs and outputs, as Keras 3 and Keras 2 write them."""
+"""The wiring of a Functional model: its nodes, inputs and outputs, as Keras 3 and Keras 2 write them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 from paramcount.counting.graph import input_refs, refs
 from paramcount.model.errors import ArchitectureError, InvalidDocument, token
 from paramcount.model.layers import Call, Graph, Layer, Ref
-from paramcount.schema.signature import MAX_DIMENSION
-from paramcount.schema.validator import shown
+from paramcount.schema.signature import MAX_RANK, is_dimension
+from paramcount.schema.validator import format_value
 
 MAX_ARGUMENT_DEPTH = 20
-"""How many lists and dicts the argument of a call may be inside each other."""
+"""The most lists and dicts inside each other in the argument of a call."""
 
 AddProblem = Callable[[ArchitectureError], None]
 
 
 class Nodes:
-    """Reads nodes; what is wrong with them goes to `blame`.
+    """Reads nodes; `add_problem` takes their problems.
 
     A nested model starts with a node of its own: Keras 2 numbers its calls from 1, Keras 3 only in `output_layers`.
     """
@@ -27,27 +27,27 @@ class Nodes:
         self.add_problem, self.nested, self.functional = add_problem, nested, functional
 
     def call(self, node: Any, pointer: str, built: Any = None) -> Call:
-        """One of a layer's `inbound_nodes`; `built` is the shape, or the shapes, that the layer was built for."""
+        """Return the call in one of a layer's `inbound_nodes`; `built` is the shape or shapes that it was built for."""
         if isinstance(node, list):
             return self._call_of_keras_2(node, pointer, built)
         if not isinstance(node, dict):
-            self._wrong("an object or a list", node, pointer)
+            self._add_type_problem("an object or a list", node, pointer)
             return Call()
         args, kwargs = node.get("args", []), node.get("kwargs", {})
         if not isinstance(args, list) or not isinstance(kwargs, dict):
-            self._wrong('an object of "args", a list, and "kwargs", an object', node, pointer)
+            self._add_type_problem('an object of "args", a list, and "kwargs", an object', node, pointer)
             return Call()
         return Call(
             tuple(self._argument(arg, f"{pointer}/args/{index}", 0) for index, arg in enumerate(args)),
             {
                 name: self._argument(arg, f"{pointer}/kwargs{token(name)}", 0)
                 for name, arg in kwargs.items()
-                if arg is not None  # as if it were not given
+                if arg is not None  # None is the default of an argument
             },
         )
 
     def _argument(self, value: Any, pointer: str, depth: int) -> Any:
-        """An argument of a call, each tensor in it as the ref that fed it."""
+        """Return an argument of a call with each tensor replaced by a ref to its source."""
         if depth > MAX_ARGUMENT_DEPTH:
             self.add_problem(InvalidDocument(f"is nested deeper than {MAX_ARGUMENT_DEPTH} levels", pointer))
         elif isinstance(value, list):
@@ -56,30 +56,30 @@ class Nodes:
             kind = value.get("class_name")
             if kind == "__keras_tensor__":
                 return self._tensor(value.get("config"), f"{pointer}/config")
-            if isinstance(kind, str) and "config" in value:  # a slice, a constant: no tensor of the graph
+            if isinstance(kind, str) and "config" in value:  # a slice or a constant: no tensor of the graph
                 return None
             return {name: self._argument(item, pointer + token(name), depth + 1) for name, item in value.items()}
         return value if isinstance(value, bool) else None
 
     def _tensor(self, config: Any, pointer: str) -> Ref | None:
         if not isinstance(config, dict):
-            self._wrong("an object", config, pointer)
+            self._add_type_problem("an object", config, pointer)
             return None
         history: Any = config.get("keras_history")
         shape: Any = config.get("shape")
         if not _is_history(history):
-            self._wrong(
+            self._add_type_problem(
                 "[name of a layer, number of its call, number of its output]", history, f"{pointer}/keras_history"
             )
             return None
         if not is_shape(shape):
-            self._wrong("a list of dimensions, null where one is open", shape, f"{pointer}/shape")
+            self._add_type_problem("a list of dimensions, null where one is open", shape, f"{pointer}/shape")
             return None
         name, call, output = history
         return Ref(name, call, output, tuple(shape))
 
     def _call_of_keras_2(self, node: list[Any], pointer: str, built: Any) -> Call:
-        """[[name, node, tensor, kwargs], ...]: the first argument, the others by name; one alone of an operation."""
+        """Return the call in [[name, node, tensor, kwargs], ...]; the node of an operation is such an item alone."""
         if node and isinstance(node[0], str):
             node = [node]
         shapes = [built] if is_shape(built) else built if isinstance(built, list) else []
@@ -88,7 +88,7 @@ class Nodes:
         for index, item in enumerate(node):
             item_pointer = f"{pointer}/{index}"
             if not isinstance(item, list) or not _is_history(item[:3]) or len(item) > 4:
-                self._wrong(
+                self._add_type_problem(
                     "[name of a layer, number of its call, number of its output, other arguments]", item, item_pointer
                 )
                 continue
@@ -97,7 +97,7 @@ class Nodes:
             if isinstance(kwargs, dict):
                 others |= {name: self._argument_of_keras_2(value) for name, value in kwargs.items()}
             elif kwargs is not None:
-                self._wrong("an object", kwargs, f"{item_pointer}/3")
+                self._add_type_problem("an object", kwargs, f"{item_pointer}/3")
         if len(shapes) == len(refs) and all(map(is_shape, shapes)):
             refs = [ref._replace(stated=tuple(shape)) for ref, shape in zip(refs, shapes, strict=True)]
         return Call((refs[0] if len(refs) == 1 else refs,), others)
@@ -108,28 +108,29 @@ class Nodes:
         return value if isinstance(value, bool) else None
 
     def refs(self, value: Any, pointer: str, depth: int = 0) -> Any:
-        """`input_layers` and `output_layers`: [name, node, tensor], alone or in lists and dicts."""
+        """Return the refs in `input_layers` or `output_layers`: [name, node, tensor], alone or in lists and dicts."""
         if isinstance(value, dict) and depth <= MAX_ARGUMENT_DEPTH:
             return {name: self.refs(item, pointer + token(name), depth + 1) for name, item in value.items()}
         if _is_history(value):
             return self._read_history(value, self.functional)
         if isinstance(value, list) and depth <= MAX_ARGUMENT_DEPTH and not any(isinstance(item, str) for item in value):
             return [self.refs(item, f"{pointer}/{index}", depth + 1) for index, item in enumerate(value)]
-        self._wrong(
+        self._add_type_problem(
             "[name of a layer, number of its call, number of its output], or lists and objects of such", value, pointer
         )
         return None
 
-    def _read_history(self, history: list[Any], shifted: frozenset[str]) -> Ref:
+    def _read_history(self, history: list[Any], from_one: frozenset[str]) -> Ref:
+        """Return the ref in [name, node, tensor]; the calls of the layers `from_one` are numbered from 1."""
         name, call, output = history[:3]
-        return Ref(name, call - 1 if name in shifted and call else call, output)
+        return Ref(name, call - 1 if name in from_one and call else call, output)
 
-    def _wrong(self, wanted: str, value: Any, pointer: str) -> None:
-        self.add_problem(InvalidDocument(f"must be {wanted}, not {shown(value)}", pointer, "type"))
+    def _add_type_problem(self, expected: str, value: Any, pointer: str) -> None:
+        self.add_problem(InvalidDocument(f"must be {expected}, not {format_value(value)}", pointer, "type"))
 
 
 def layers_in_use(children: list[Layer], graph: Graph) -> set[str]:
-    """The layers that a graph's outputs come from, and its inputs."""
+    """Return the names of a graph's inputs, and of the layers that its outputs depend on."""
     calls = {child.name: child.calls for child in children}
     pending = [ref.layer for ref in refs(graph.outputs)]
     in_use = set(graph.inputs)
@@ -146,25 +147,21 @@ def _is_history(value: Any) -> bool:
     if not isinstance(value, list) or len(value) != 3:
         return False
     name, call, output = value
-    return isinstance(name, str) and _is_number(call) and _is_number(output)
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= MAX_DIMENSION
+    return isinstance(name, str) and is_dimension(call) and is_dimension(output)
 
 
 def is_shape(value: Any) -> bool:
-    """Whether a value is a shape: a list of dimensions, null where one is open."""
-    if not isinstance(value, list) or len(value) > 64:
+    """Return whether a value is a shape: a list of dimensions, null where one is open."""
+    if not isinstance(value, list) or len(value) > MAX_RANK:
         return False
-    for length in value:  # a generator takes twice the time, and this is asked of every layer
-        if length is not None and not (type(length) is int and 0 <= length <= MAX_DIMENSION):
+    for length in value:  # noqa: SIM110 # a generator takes twice the time, and every layer of Keras 2 needs this
+        if length is not None and not is_dimension(length):
             return False
     return True
 
 
 def reorder(call: Call, inputs: tuple[str, ...]) -> Call:
-    """A nested model's call by input names, in the order of its inputs; flags are no inputs."""
+    """Return a nested model's call with its inputs by position, in the order of `inputs`, and without its flags."""
     arguments = [*call.args, *(value for name, value in call.kwargs.items() if name not in ("training", "mask"))]
     if len(arguments) == 1 and isinstance(arguments[0], Mapping) and arguments[0].keys() >= set(inputs):
         arguments = [[arguments[0][name] for name in inputs]]

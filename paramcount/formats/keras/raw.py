@@ -1,4 +1,4 @@
-"""Keras' JSON, decoded no further than it must be: a layer's members stay bytes until someone asks for them."""
+"""Keras' JSON, decoded at need: a layer's members stay bytes until they are used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec.json import Decoder
 from paramcount.formats.source import decode, syntax_error
 from paramcount.model.cache import MAX_KEY_BYTES
 from paramcount.model.layers import Call, Ref
-from paramcount.schema.signature import MAX_DIMENSION
+from paramcount.schema.signature import MAX_DIMENSION, MAX_RANK
 
 ABSENT = Raw()
 
@@ -23,7 +23,7 @@ class _Raw(Struct, gc=False):
     """An object of JSON; each member as its JSON."""
 
     def get(self, member: str, default: Any = None) -> Any:
-        """The value of a member, or `default` where it is not there. Raises NotJSON."""
+        """Return the value of a member, or `default` if it is absent. Raises NotJSON."""
         value = getattr(self, member)
         if value is ABSENT:
             return default
@@ -31,7 +31,7 @@ class _Raw(Struct, gc=False):
 
 
 class RawLayer(_Raw):
-    """A layer or a model as Keras serializes it: its class, the arguments that rebuild it, and how it is called."""
+    """A layer or a model as Keras serializes it: its class, the arguments that rebuild it, and its calls."""
 
     class_name: Raw = ABSENT
     config: Raw = ABSENT
@@ -46,12 +46,12 @@ class RawLayer(_Raw):
 
     @property
     def cache_key(self) -> bytes | None:
-        """All that decides what the layer is, wherever it stands; None where it is too long. No JSON holds a NUL."""
+        """The JSON of class and config, equal for equal layers; None where it is too long. No JSON holds a NUL."""
         key = b"\0".join((self.class_name, self.module, self.registered_name, self.config))
         return key if len(key) <= MAX_KEY_BYTES else None
 
     def simple_calls(self) -> tuple[Call, ...] | None:
-        """How it is called: never, or once on a tensor or a list of tensors and nothing else; None where otherwise."""
+        """Return its calls if it has none, or one on a tensor or a list of tensors and nothing else; otherwise None."""
         if self.inbound_nodes is ABSENT:
             return ()
         try:
@@ -80,7 +80,7 @@ class RawModel(_Raw):
 
     @property
     def is_functional(self) -> bool:
-        """Whether it has layers that are wired by name."""
+        """True if its layers are wired by name."""
         return self.layers is not None and self.input_layers is not ABSENT and self.output_layers is not ABSENT
 
 
@@ -91,7 +91,7 @@ class LenientModel(RawModel):
 
 
 class RawDocument(NamedTuple):
-    """A whole document: a layer or a model, with the config of a model decoded; and how it is compiled."""
+    """A whole document: a layer or a model, the decoded config of a model, and the settings of its `compile`."""
 
     item: RawLayer
     model: RawModel | None
@@ -107,9 +107,9 @@ class _Model(_Layer):
 
 
 class _Origin(Struct, gc=False, forbid_unknown_fields=True):
-    """A tensor's shape; and the layer, the number of its call and the number of its output that made it."""
+    """A tensor's shape, and its source: a layer's name, the numbers of a call and of an output of that."""
 
-    shape: Annotated[tuple[_Number | None, ...], Meta(max_length=64)]
+    shape: Annotated[tuple[_Number | None, ...], Meta(max_length=MAX_RANK)]
     keras_history: tuple[str, _Number, _Number]
     dtype: str | None = None
 
@@ -136,18 +136,18 @@ _LAYER_DOCUMENT, _MODEL_DOCUMENT = Decoder(_Layer), Decoder(_Model)
 _ITEMS, _NODES = Decoder(list[Raw]), Decoder(tuple[_Node])
 
 _DECODED = Raw(b"{}")
-"""The config of a layer whose config is decoded beside it."""
+"""A stand-in for the config of a layer whose config is decoded already."""
 
 
 def parse_document(raw: bytes) -> RawDocument | None:
-    """A document of its JSON, in one pass if it is a model; None where it is no object. Raises NotJSON."""
+    """Return the document in JSON, decoded in one pass if it is a model; None if it is no object. Raises NotJSON."""
     if (model := _decode(_MODEL_DOCUMENT, raw)) is not None and model.config.layers:
-        return RawDocument(_layer(model, _DECODED), model.config, model.get("compile_config"))
+        return RawDocument(_make_layer(model, _DECODED), model.config, model.get("compile_config"))
     layer = _decode(_LAYER_DOCUMENT, raw)
-    return None if layer is None else RawDocument(_layer(layer, layer.config), None, layer.get("compile_config"))
+    return None if layer is None else RawDocument(_make_layer(layer, layer.config), None, layer.get("compile_config"))
 
 
-def _layer(document: _Layer, config: Raw) -> RawLayer:
+def _make_layer(document: _Layer, config: Raw) -> RawLayer:
     return RawLayer(
         class_name=document.class_name,
         config=config,
@@ -160,24 +160,24 @@ def _layer(document: _Layer, config: Raw) -> RawLayer:
 
 
 def parse_layer(raw: bytes | Raw) -> RawLayer | None:
-    """A layer of its JSON; None where that is no object. Raises NotJSON."""
+    """Return the layer in JSON; None if that is no object. Raises NotJSON."""
     return _decode(_LAYER, raw) or _decode(_LENIENT_LAYER, raw)
 
 
 def parse_model(raw: Raw) -> RawModel | None:
-    """The config of a model of its JSON; None where that is no object. Raises NotJSON."""
+    """Return the config of a model in JSON; None if that is no object. Raises NotJSON."""
     return _decode(_MODEL, raw) or _decode(_LENIENT_MODEL, raw)
 
 
 def parse_layers(model: RawModel) -> list[RawLayer | Raw]:
-    """The layers of a model, those that are no objects as they are; empty where there is no list. Raises NotJSON."""
+    """Return the layers of a model, those that are no objects undecoded; none if there is no list. Raises NotJSON."""
     if isinstance(model.layers, Raw):
         return [parse_layer(item) or item for item in _decode(_ITEMS, model.layers) or ()]
     return [*(model.layers or ())]
 
 
 def _decode(decoder: Decoder[T], raw: bytes | Raw) -> T | None:
-    """What a decoder makes of JSON; None where it is JSON of another type. Raises NotJSON."""
+    """Return the value that a decoder makes of JSON; None if the JSON is of another type. Raises NotJSON."""
     try:
         return decoder.decode(raw)
     except ValidationError:

@@ -27,23 +27,23 @@ from paramcount.model.errors import (
     ArchitectureError,
     InvalidDocument,
     InvalidGraph,
-    Problems,
     TooLarge,
     did_you_mean,
+    raise_problems,
 )
 from paramcount.model.layers import Call, Graph, Layer, Ref
 from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Dimensions
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 MAX_DEPTH = 40
-"""How many layers may be inside each other."""
+"""The most layers inside each other."""
 
 _FUNCTIONAL = frozenset(("Functional", "Model"))
 
 
 class _Child(NamedTuple):
-    """A layer of a model, as it is written and as it is read."""
+    """A layer of a model: its JSON, the layer made of it, and its calls."""
 
     item: RawLayer | None  # None: it is no object
     layer: Layer
@@ -52,23 +52,23 @@ class _Child(NamedTuple):
 
 
 class KerasReader:
-    """Reads one document; gathers what is wrong with it and what to warn of."""
+    """Reads one document; collects its problems and warnings."""
 
     def __init__(self) -> None:
         self.problems: list[ArchitectureError] = []
         self.warnings: list[ReportWarning] = []
 
     def add_problem(self, problem: ArchitectureError) -> None:
-        """Note a problem and go on. Raises Problems after MAX_PROBLEMS."""
+        """Add a problem. Raises Problems at MAX_PROBLEMS."""
         self.problems.append(problem)
         if len(self.problems) >= MAX_PROBLEMS:
-            raise Problems(self.problems)
+            raise_problems(self.problems)
 
     def _add_type_problem(self, expected: str, value: Any, pointer: str) -> None:
-        self.add_problem(InvalidDocument(f"must be {expected}, not {shown(value)}", pointer, "type"))
+        self.add_problem(InvalidDocument(f"must be {expected}, not {format_value(value)}", pointer, "type"))
 
     def read_document(self, document: RawDocument) -> Layer:
-        """The layer or model of a whole document; a stand-in after a problem."""
+        """Return the layer or model of a whole document; a stand-in after a problem."""
         if document.item.simple_calls() is None:
             self._nodes(document.item, "")
         if document.model is not None:
@@ -76,7 +76,7 @@ class KerasReader:
         return self._layer(document.item, "", "", is_root=True)
 
     def read_nested(self, raw: bytes, pointer: str) -> Layer:
-        """The layer or model of its JSON, which stands at `pointer`; a stand-in after a problem."""
+        """Return the layer or model in JSON that is at `pointer`; a stand-in after a problem."""
         if (item := parse_layer(raw)) is None:
             self._add_type_problem("an object", decode(raw), pointer)
             return Layer("", "", pointer=pointer)
@@ -85,7 +85,7 @@ class KerasReader:
     def _layer(
         self, item: RawLayer, pointer: str, path: str, calls: tuple[Call, ...] = (), *, is_root: bool = False
     ) -> Layer:
-        """A layer or a model, and all that is in it; a stand-in after a problem. `calls` are set if it is no model."""
+        """Return a layer, with `calls`, or a model, whose calls its parent wires; a stand-in after a problem."""
         if (leaf := LEAVES.get(item.cache_key)) is not None:
             name = leaf.name if item.name is ABSENT else item.name
             if isinstance(name, str):
@@ -94,7 +94,7 @@ class KerasReader:
         return layer.with_calls(calls) if calls and layer.graph is None else layer
 
     def _new_layer(self, item: RawLayer, pointer: str, path: str, nested: RawModel | None, *, is_root: bool) -> Layer:
-        """A layer whose like is not in the cache; `nested` is its config as a model's, where that is decoded."""
+        """Return a layer that is not in the cache; `nested` is its config as a model's, where that is decoded."""
         problem_count = len(self.problems)
         if pointer.count("/config/") > MAX_DEPTH:
             return self._refuse_depth(pointer)
@@ -118,14 +118,14 @@ class KerasReader:
         name = self._name(item, config.get("name", keras_class.default_layer_name), pointer)
         self._flag(config.get("trainable", True), pointer)
         path = "" if is_root else f"{path}.{name}" if path else name
-        leaf, noted = read_leaf(keras_class, config, path)
-        self.warnings += noted
-        if not noted and problem_count == len(self.problems) and is_cacheable(leaf):
+        leaf, leaf_warnings = read_leaf(keras_class, config, path)
+        self.warnings += leaf_warnings
+        if not leaf_warnings and problem_count == len(self.problems) and is_cacheable(leaf):
             LEAVES.put(item.cache_key, leaf)
         return leaf.layer(name, pointer)
 
     def _name(self, item: RawLayer, config_name: Any, pointer: str) -> str:
-        """A layer's own name: its member `name`, or its config's, or its class in snake case."""
+        """Return a layer's name: its member `name`, or `config_name`."""
         name = item.get("name", config_name)
         if not isinstance(config_name, str):
             self._add_type_problem("a string", config_name, f"{pointer}/config/name")
@@ -134,17 +134,18 @@ class KerasReader:
         return name if isinstance(name, str) else ""
 
     def _flag(self, trainable: Any, pointer: str) -> bool:
-        """Whether a layer's config says that it trains."""
+        """Return the flag `trainable` of a layer's config."""
         if not isinstance(trainable, bool):
             self._add_type_problem("true or false", trainable, f"{pointer}/config/trainable")
         return trainable is True
 
     def _refuse_depth(self, pointer: str) -> Layer:
+        """Add the problem of a layer that is too deep; return a stand-in for it."""
         self.add_problem(TooLarge(f"is nested deeper than {MAX_DEPTH} layers", pointer))
         return Layer("", "", pointer=pointer)
 
     def _nested_config(self, item: RawLayer, keras_class: KerasClass) -> RawModel | None:
-        """The layers in a config, and how they are wired; None where the config is no object."""
+        """Return a layer's config decoded as a model's; None if it is no object."""
         if item.config is ABSENT:
             return RawModel()
         if keras_class.name == "Sequential" and bytes(item.config)[:1] == b"[":
@@ -152,13 +153,13 @@ class KerasReader:
         return parse_model(item.config)
 
     def _is_model(self, keras_class: KerasClass, config: RawModel) -> bool:
-        """Whether it is a model of layers; a layer that holds layers in its config is none."""
+        """Return whether an item is a model; a layer with layers in its config is none."""
         if keras_class.name == "Sequential":
             return not keras_class.is_custom or config.is_functional
         return keras_class.name in _FUNCTIONAL or config.is_functional
 
     def _check_nested(self, config: RawModel, pointer: str, path: str) -> None:
-        """Hold the layers in the config of a layer that is no model against what a layer must be."""
+        """Add the problems of the layers in the config of a layer that is no model."""
         if config.layers or isinstance(config.layers, Raw):
             warning_count = len(self.warnings)
             for _ in self._children(config, pointer, path):
@@ -168,7 +169,7 @@ class KerasReader:
     def _model(
         self, item: RawLayer, config: RawModel, keras_class: KerasClass, pointer: str, path: str, *, is_root: bool
     ) -> Layer:
-        """A Functional or Sequential model."""
+        """Return a Functional or Sequential model."""
         name = self._name(item, config.get("name", keras_class.default_layer_name), pointer)
         path = "" if is_root else f"{path}.{name}" if path else name
         trainable = self._flag(config.get("trainable", True), pointer)
@@ -176,12 +177,12 @@ class KerasReader:
         if keras_class.name not in _FUNCTIONAL and not config.is_functional:
             return self._sequential(model, item, config, path)
         if keras_class.is_custom:
-            self.warnings.append(warnings.of_model_class(keras_class.name, path))
+            self.warnings.append(warnings.warn_of_custom_model(keras_class.name, path))
         # Each layer counts by its own flag, even one that was thawed inside a frozen model; but for the outermost.
         return self._functional(model._replace(trainable=trainable or not is_root), config, path)
 
     def _children(self, config: RawModel, pointer: str, path: str) -> Iterator[_Child]:
-        """The layers of a model."""
+        """Yield the layers of a model."""
         items = parse_layers(config)
         if not items:
             written = config.get("layers") if isinstance(config.layers, Raw) else config.layers
@@ -200,16 +201,16 @@ class KerasReader:
                 yield _Child(None, Layer("", "", pointer=layer_pointer))
 
     def _sequential(self, model: Layer, item: RawLayer, config: RawModel, path: str) -> Layer:
-        """Layers one after the other; a stated input shape is no layer of its own, as Keras does not show it."""
+        """Return a Sequential model; an InputLayer becomes its input shape, since `summary()` does not list it."""
         children = list(self._children(config, model.pointer, path))
-        stated = _shape(config.get("build_input_shape")) or _shape(_built_for(item))
+        stated = _to_shape(config.get("build_input_shape")) or _to_shape(_find_built_shape(item))
         first = children[0].item if children else None
         if first is not None and first.get("class_name") == "InputLayer":
             stated = self._input_shape(children.pop(0).layer)
             if not children:
                 self.add_problem(InvalidDocument("has an input but no layers", f"{model.pointer}/config/layers"))
         elif first is not None:
-            stated = _first_shape(first.get("config")) or stated
+            stated = _find_stated_shape(first.get("config")) or stated
         names = {child.layer.name for child in children}
         entry = Ref("input")
         while entry.layer in names:
@@ -219,7 +220,7 @@ class KerasReader:
         return model._replace(children=tuple(layers), graph=Graph((entry.layer,), feeds[-1], (stated,)))
 
     def _input_shape(self, layer: Layer) -> Dimensions | None:
-        """What an InputLayer says reaches the model."""
+        """Return the shape that an InputLayer states, batch axis included."""
         config = layer.config or {}
         shape: Any = config.get("batch_shape")
         member = "batch_shape"
@@ -233,7 +234,7 @@ class KerasReader:
         return tuple(shape)
 
     def _functional(self, model: Layer, config: RawModel, path: str) -> Layer:
-        """Layers wired by name."""
+        """Return a Functional model, its layers wired by name."""
         pointer = f"{model.pointer}/config"
         children = list(self._children(config, model.pointer, path))
         models = {child.layer.name: child.layer for child in children if child.layer.graph is not None}
@@ -253,13 +254,13 @@ class KerasReader:
         inputs, outputs = ends.get("input_layers", []), ends.get("output_layers", [])
         for ref in inputs:
             if ref.call or ref.output:
-                detail = f"{shown(ref.layer)} is called once and has one output"
+                detail = f"{format_value(ref.layer)} is called once and has one output"
                 self.add_problem(InvalidGraph(detail, f"{pointer}/input_layers", "missing_input"))
         graph = Graph(tuple(ref.layer for ref in inputs), outputs[0] if len(outputs) == 1 else outputs)
         return model._replace(children=self._in_use(layers, graph, pointer, path), graph=graph)
 
     def _nodes(self, item: RawLayer, pointer: str) -> tuple[Any, ...]:
-        """A layer's `inbound_nodes`: objects as Keras 3 writes them, lists as Keras 2 did."""
+        """Return a layer's `inbound_nodes`: objects as Keras 3 writes them, lists as Keras 2 did."""
         nodes = item.get("inbound_nodes", [])
         if not isinstance(nodes, list):
             self._add_type_problem("a list", nodes, f"{pointer}/inbound_nodes")
@@ -270,58 +271,58 @@ class KerasReader:
         return tuple([node if isinstance(node, dict | list) else None for node in nodes])
 
     def _wire(self, child: _Child, nodes: Nodes, is_keras_2: bool) -> Layer:
-        """A layer of a Functional model with its calls."""
+        """Return a layer of a Functional model with its calls."""
         layer, calls = child.layer, child.calls
         if calls is not None and layer.graph is None:
             return layer
         if calls is None and child.item is not None:
             pointer = f"{layer.pointer}/inbound_nodes"
-            built_for = _built_for(child.item) if is_keras_2 else None
+            built_for = _find_built_shape(child.item) if is_keras_2 else None
             written = [(f"{pointer}/{index}", node) for index, node in enumerate(child.nodes) if node]
             calls = tuple([nodes.call(node, node_pointer, built_for) for node_pointer, node in written])
         if is_keras_2 and layer.type in legacy.RECURRENT:
-            calls = tuple(map(legacy.with_states, calls or ()))
+            calls = tuple(map(legacy.split_states, calls or ()))
         if layer.graph is not None:
             calls = tuple([reorder(call, layer.graph.inputs) for call in calls or ()])
         return layer.with_calls(calls or ())
 
     def _in_use(self, layers: list[Layer], graph: Graph, pointer: str, path: str) -> tuple[Layer, ...]:
-        """The layers between inputs and outputs: others that the document holds are no part of the model."""
-        if self.problems:  # what is wrong with a layer hides what it feeds
+        """Return the layers between inputs and outputs; Keras drops the others when it rebuilds the model."""
+        if self.problems:  # a layer with a problem may lack its calls
             return tuple(layers)
         names = {layer.name for layer in layers}
         for name in graph.inputs:
             if name not in names:
-                detail = f"no layer here is called {shown(name)}{did_you_mean(name, names)}"
+                detail = f"no layer here is called {format_value(name)}{did_you_mean(name, names)}"
                 self.add_problem(InvalidGraph(detail, f"{pointer}/input_layers", "missing_input"))
         in_use = layers_in_use(layers, graph)
         for layer in layers:
             if layer.name not in in_use:
-                self.warnings.append(warnings.of_unused(f"{path}.{layer.name}" if path else layer.name))
+                self.warnings.append(warnings.warn_of_unused_layer(f"{path}.{layer.name}" if path else layer.name))
             elif layer.type == "InputLayer" and layer.name not in graph.inputs:
                 detail = "is an input that input_layers does not name"
                 self.add_problem(InvalidGraph(detail, layer.pointer, "missing_input"))
         return tuple([layer for layer in layers if layer.name in in_use])
 
 
-def stated_input(document: RawDocument, root: Layer) -> tuple[Dimensions, ...]:
-    """The shape that a layer alone was built for; a model states its own."""
-    shape = None if root.graph is not None else _shape(_built_for(document.item))
+def find_input_shape(document: RawDocument, root: Layer) -> tuple[Dimensions, ...]:
+    """Return the shape that a single layer was built for; none for a model, which states its own."""
+    shape = None if root.graph is not None else _to_shape(_find_built_shape(document.item))
     return () if shape is None else (shape,)
 
 
-def _built_for(item: RawLayer) -> Any:
-    """The shape, or the shapes, that a layer was built for."""
+def _find_built_shape(item: RawLayer) -> Any:
+    """Return the shape, or the shapes, that a layer was built for."""
     built = item.get("build_config")
     return built.get("input_shape") if isinstance(built, dict) else None
 
 
-def _shape(value: Any) -> Dimensions | None:
+def _to_shape(value: Any) -> Dimensions | None:
     return tuple(value) if is_shape(value) and value else None
 
 
-def _first_shape(config: Any) -> Dimensions | None:
-    """The input shape that the first layer of a Sequential states for itself, as Keras 2 wrote it."""
+def _find_stated_shape(config: Any) -> Dimensions | None:
+    """Return the input shape that the first layer of a Sequential states in its own config, as Keras 2 wrote it."""
     if not isinstance(config, dict):
         return None
     if is_shape(config.get("batch_input_shape")):

@@ -1,4 +1,4 @@
-"""What a reader of the report must know of a Keras model beside its numbers."""
+"""Warnings about Keras models."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Totals
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
-CODE = frozenset(("Lambda", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"))
+CLASSES_WITH_CODE = frozenset(("Lambda", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"))
 """Layers that hold code or name files, which the JSON does not carry or nobody should run."""
 
 COMPOSITES = frozenset(
@@ -29,7 +29,7 @@ COMPOSITES = frozenset(
 )
 """Layers made of layers: their flag `trainable`, when they are built from a config, does not reach the inner ones."""
 
-# What each optimizer keeps for every trainable parameter, and the arguments that add one more.
+# The number of variables of each optimizer for a trainable parameter, and the arguments that add one more.
 # Source: `build` of keras.optimizers.
 _SLOTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "SGD": (0, ("momentum",)),
@@ -47,35 +47,38 @@ _SLOTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
 _NAMES = {name.lower(): name for name in _SLOTS}
 
 
-def of_code(kind: str, path: str) -> ReportWarning:
+def warn_of_code(kind: str, path: str) -> ReportWarning:
     detail = f"{kind} holds code or a file that the JSON does not: what it may own is not counted"
     return ReportWarning("code_not_read", path, detail, exact=False)
 
 
-def of_flag(kind: str, path: str) -> ReportWarning:
+def warn_of_flag(kind: str, path: str) -> ReportWarning:
     detail = f"trainable=false of a {kind} does not reach the layers inside it when Keras rebuilds it: they train"
     return ReportWarning("flag_not_inherited", path, detail)
 
 
-def of_model_class(kind: str, path: str) -> ReportWarning:
-    detail = f"{shown(kind)} is a class of its own: what it owns beside its layers is not in the JSON"
+def warn_of_custom_model(kind: str, path: str) -> ReportWarning:
+    detail = f"{format_value(kind)} is a class of its own: what it owns beside its layers is not in the JSON"
     return ReportWarning("custom_model", path, detail, exact=False)
 
 
-def of_unused(path: str) -> ReportWarning:
+def warn_of_unused_layer(path: str) -> ReportWarning:
     return ReportWarning(
         "unused_layer", path, "feeds no output of its model: Keras leaves it out when it rebuilds the model"
     )
 
 
-def of_policy_map(path: str) -> ReportWarning:
+def warn_of_dtype_map(path: str) -> ReportWarning:
     return ReportWarning(
         "dtype_map", path, "a map of dtype policies is not followed: a quantized one is not seen", exact=False
     )
 
 
-def from_optimizer(compiled: Any, totals: Totals) -> tuple[ReportWarning, ...]:
-    """How much a compiled model's optimizer keeps: `summary()` adds it to its total, `count_params()` does not."""
+def warn_of_optimizer(compiled: Any, totals: Totals) -> tuple[ReportWarning, ...]:
+    """Return a warning with the number of a compiled model's optimizer variables.
+
+    `summary()` adds them to its total, `count_params()` does not.
+    """
     optimizer = compiled.get("optimizer") if isinstance(compiled, Mapping) else None
     if not isinstance(optimizer, Mapping) and not isinstance(optimizer, str):
         return ()
@@ -83,14 +86,15 @@ def from_optimizer(compiled: Any, totals: Totals) -> tuple[ReportWarning, ...]:
     kind = _NAMES.get(kind.lower(), kind)
     config = {} if isinstance(optimizer, str) else optimizer.get("config")
     if kind not in _SLOTS or not isinstance(config, Mapping):
-        detail = f"the model is compiled with {shown(kind)}, whose variables are not in the total"
+        detail = f"the model is compiled with {format_value(kind)}, whose variables are not in the total"
         return (ReportWarning("optimizer", "", detail),)
-    slots, more = _SLOTS[kind]
-    each = slots + sum(bool(config.get(name)) for name in (*more, "use_ema", "gradient_accumulation_steps"))
-    # iteration; the learning rate, unless it follows a schedule; Nadam's product
-    scalars = 1 + (not isinstance(config.get("learning_rate"), Mapping)) + (kind == "Nadam")
-    number = each * totals.trainable + scalars
-    detail = (
-        f"{kind} keeps {number:,} variables ({each} × {totals.trainable:,} + {scalars}), which are not in the total"
+    slots, optional_slots = _SLOTS[kind]
+    per_parameter = slots + sum(
+        bool(config.get(name)) for name in (*optional_slots, "use_ema", "gradient_accumulation_steps")
     )
+    # iteration; the learning rate, unless it follows a schedule; Nadam's product
+    constant = 1 + (not isinstance(config.get("learning_rate"), Mapping)) + (kind == "Nadam")
+    count = per_parameter * totals.trainable + constant
+    product = f"{per_parameter} × {totals.trainable:,} + {constant}"
+    detail = f"{kind} keeps {count:,} variables ({product}), which are not in the total"
     return (ReportWarning("optimizer", "", detail),)

@@ -1,1 +1,1 @@
-"""Formats that list tensors by name: one tensor, their tree, the document of a PyTorch model."""
+"""Formats that list tensors by name: checkpoint tensors, their tree, the manifest of a PyTorch model."""

@@ -1,4 +1,4 @@
-"""Checkpoints: one stored tensor, what can be wrong with it, and what no checkpoint file says."""
+"""Checkpoints: one stored tensor, the checks of it, and the warning about flags, which no file stores."""
 
 from __future__ import annotations
 
@@ -11,11 +11,8 @@ from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import InvalidDocument, did_you_mean
 from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
-from paramcount.schema.signature import MAX_DIMENSION, is_dimension
-from paramcount.schema.validator import shown
-
-MAX_AXES = 64
-"""The most axes of a tensor: torch and the ONNX runtimes allow as many."""
+from paramcount.schema.signature import MAX_DIMENSION, MAX_RANK, is_dimension
+from paramcount.schema.validator import format_value
 
 MAX_TENSORS = 250_000
 """The most tensors that a document may list by name: the largest published models have some 150,000."""
@@ -56,24 +53,24 @@ def checkpoint_tensor(name: str, shape: tuple[int, ...], dtype: str) -> Tensor:
 
 
 def explain_shape(shape: Any) -> str:
-    """Return what is wrong with a shape, or ''."""
+    """Return the problem of a shape, or ''."""
     if not isinstance(shape, list | tuple):
-        return f"must be a list of integers, not {shown(shape)}"
-    if len(shape) > MAX_AXES:
-        return f"must have at most {MAX_AXES} axes, not {len(shape)}"
+        return f"must be a list of integers, not {format_value(shape)}"
+    if len(shape) > MAX_RANK:
+        return f"must have at most {MAX_RANK} axes, not {len(shape)}"
     for size in shape:
         if type(size) is not int:
-            return f"must hold integers, not {shown(size)}"
+            return f"must hold integers, not {format_value(size)}"
         if not is_dimension(size):
-            return f"must hold sizes from 0 to {MAX_DIMENSION}, not {shown(size)}"
+            return f"must hold sizes from 0 to {MAX_DIMENSION}, not {format_value(size)}"
     return ""
 
 
 def explain_dtype(dtype: Any, known: Iterable[str]) -> str:
-    """Return what is wrong with a dtype that is not among the known ones."""
+    """Return the problem of a dtype that is not among the known ones."""
     if not isinstance(dtype, str):
-        return f"must be the name of a dtype, not {shown(dtype)}"
-    return f"{shown(dtype)} is no known dtype{did_you_mean(dtype, known)}"
+        return f"must be the name of a dtype, not {format_value(dtype)}"
+    return f"{format_value(dtype)} is no known dtype{did_you_mean(dtype, known)}"
 
 
 def count_elements(tensors: Iterable[Tensor]) -> int:

@@ -8,7 +8,6 @@ from typing import Any, Literal, NamedTuple
 from marshmallow import RAISE, Schema, fields, validate
 
 from paramcount.formats.named_tensors.checkpoint import (
-    MAX_AXES,
     MAX_TENSORS,
     STATISTIC_NAMES,
     checkpoint_tensor,
@@ -22,7 +21,7 @@ from paramcount.model.dtypes import DTYPE_NAMES
 from paramcount.model.errors import ArchitectureError, InvalidDocument, TooLarge, raise_problems, token
 from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import reader
-from paramcount.schema.signature import MAX_DIMENSION
+from paramcount.schema.signature import MAX_DIMENSION, MAX_RANK
 
 _EXAMPLE = {
     "parameters": {
@@ -50,7 +49,7 @@ class NamedTensor(Schema):
     shape = fields.List(
         fields.Integer(strict=True, validate=validate.Range(0, MAX_DIMENSION)),
         required=True,
-        validate=validate.Length(max=MAX_AXES),
+        validate=validate.Length(max=MAX_RANK),
     )
     dtype = fields.String(metadata={"description": "as torch names it: float32 or torch.float32"})
 
@@ -110,7 +109,7 @@ class _Tie(NamedTuple):
 
 
 class _Manifest:
-    """The tensors of a document, and which of them are tied. Raises Problems with all that is wrong with them."""
+    """The tensors of a document, and the ties between them. Raises Problems with all problems of both."""
 
     def __init__(self, payload: Mapping[str, Any], members: Sequence[str]) -> None:
         self.tensors: dict[str, Tensor] = {}
@@ -155,7 +154,7 @@ class _Manifest:
                 if name not in self.tensors:
                     yield InvalidDocument(f'no tensor is called "{name[:100]}"', pointer, "missing_tensor")
                 elif name in self.ties:
-                    yield InvalidDocument(f"stands at {self.ties[name].pointer} already", pointer, "duplicate_name")
+                    yield InvalidDocument(f"is at {self.ties[name].pointer} already", pointer, "duplicate_name")
                 else:
                     owner = present[0]
                     self.ties[name] = _Tie(owner, pointer)
@@ -164,7 +163,7 @@ class _Manifest:
                         yield InvalidDocument(detail, pointer, "tied")
 
     def _explain_difference(self, name: str, owner: str) -> str:
-        """Return why two names cannot be one tensor, or ''."""
+        """Return the difference by which two names cannot be one tensor, or ''."""
         tied, owning = self.tensors[name], self.tensors[owner]
         if tied.shape != owning.shape:
             return "their shapes differ"

@@ -1,4 +1,4 @@
-"""Named tensors to a tree of layers: "h.0.attn.weight" stands in h, in 0, in attn; equal blocks become one."""
+"""A tree of layers from named tensors: "h.0.attn.weight" is in h, 0, attn; equal blocks become one layer."""
 
 from __future__ import annotations
 
@@ -165,9 +165,8 @@ def _fold(branch: _Branch, interned: dict[object, Layer]) -> Layer:
     branches = {"": branch}
     for run in branch.runs:
         _put_all(run, branches)
-    groups: dict[
-        tuple[int, str], list[str]
-    ] = {}  # names of equal children: by id of the layer, and by name if no index
+    # The names of equal children, by the id of their layer, and by name if that is no index.
+    groups: dict[tuple[int, str], list[str]] = {}
     layers: dict[int, Layer] = {}  # by id
     for name, child in (branch.children or _NO_CHILDREN).items():
         layer = _fold(child, interned)

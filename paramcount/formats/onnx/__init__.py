@@ -15,7 +15,7 @@ from paramcount.model.errors import InvalidDocument, raise_problems
 from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import reader
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 _EXAMPLE = (  # a model of version 8, whose graph holds the initializer w: F32 of shape [2, 3], its data in another file
     b"\x08\x08\x3a\x0d\x2a\x0b\x08\x02\x08\x03\x10\x01\x42\x01w\x70\x01"
@@ -99,7 +99,7 @@ def onnx(payload: Any) -> Document:
     ONNX has no mark for what trains: an initializer is likely a weight or a buffer by the operators that use it.
     """
     if not isinstance(payload, Bytes):
-        raise InvalidDocument(f"must be the bytes of a file, not {shown(payload)}")
+        raise InvalidDocument(f"must be the bytes of a file, not {format_value(payload)}")
     model = read_model(Wire(payload))
     raise_problems(model.problems)
     tensors = {path: _classify(item.tensor, model.uses[item.name]) for path, item in model.initializers.items()}

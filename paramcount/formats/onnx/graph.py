@@ -11,7 +11,7 @@ from itertools import islice
 from math import prod
 from typing import NamedTuple
 
-from paramcount.formats.named_tensors.checkpoint import MAX_AXES, MAX_TENSORS, explain_shape
+from paramcount.formats.named_tensors.checkpoint import MAX_TENSORS, explain_shape
 from paramcount.formats.onnx.wire import Field, Wire
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import (
@@ -23,6 +23,7 @@ from paramcount.model.errors import (
     token,
 )
 from paramcount.model.tensors import Tensor
+from paramcount.schema.signature import MAX_RANK
 
 _DTYPES = (
     *("", "F32", "U8", "I8", "U16", "I16", "I32", "I64", "STRING", "BOOL", "F16", "F64", "U32", "U64", "C64", "C128"),
@@ -50,7 +51,7 @@ class Initializer(NamedTuple):
 
 
 class Sparse(NamedTuple):
-    """A sparse tensor: how many values it stores, and how many elements they stand for."""
+    """A sparse tensor: the number of its stored values, and of its elements, zeros included."""
 
     values: int
     elements: int
@@ -58,7 +59,7 @@ class Sparse(NamedTuple):
 
 @dataclass
 class Model:
-    """What is read of a model."""
+    """The parts of a model that are read."""
 
     name: str = ""
     initializers: dict[str, Initializer] = field(default_factory=dict)  # by path
@@ -74,7 +75,7 @@ def read_model(wire: Wire) -> Model:
     model = Model()
     graph_reader = _GraphReader(wire, model)
     has_graph = False
-    for part in wire.fields(0, len(wire.data)):
+    for part in wire.read_fields(0, len(wire.data)):
         if part.number == 7:  # graph
             has_graph = True
             graph_reader.read_graph(part, "")
@@ -95,11 +96,11 @@ class _GraphReader:
         self.depth = 0
         self.interned: dict[frozenset[Use], frozenset[Use]] = {}  # there are few different ones
 
-    def fields(self, message: Field) -> Iterator[Field]:
+    def read_fields(self, message: Field) -> Iterator[Field]:
         """Yield the fields of a message."""
         if not message.end:
             raise InvalidDocument("is no ONNX file: a number stands where a message must", code="wire")
-        return self.wire.fields(message.value, message.end)
+        return self.wire.read_fields(message.value, message.end)
 
     def add_problem(self, detail: str, name: str, code: str) -> None:
         """Note a problem. Raises Problems when there are MAX_PROBLEMS."""
@@ -112,22 +113,22 @@ class _GraphReader:
         self.depth += 1
         if self.depth > _MAX_GRAPH_DEPTH:
             raise TooLarge(f"has graphs in graphs, more than {_MAX_GRAPH_DEPTH} deep")
-        for part in self.fields(message):
+        for part in self.read_fields(message):
             if part.number == 2 and not prefix:  # name
-                self.model.name = self.wire.text(part)
+                self.model.name = self.wire.read_text(part)
             elif part.number == 5:  # initializer
                 self.read_initializer(part, prefix)
             elif part.number == 15:  # sparse_initializer
                 self.model.sparse.append(self.read_sparse_tensor(part))
-        nodes = (part for part in self.fields(message) if part.number == 1)
+        nodes = (part for part in self.read_fields(message) if part.number == 1)
         for number, node in enumerate(nodes):
             self.read_node(node, prefix, number)
         self.depth -= 1
 
     def read_function(self, message: Field) -> None:
         """Read a FunctionProto: it has no initializers, but its nodes may hold graphs that do."""
-        name = next((self.wire.text(part) for part in self.fields(message) if part.number == 1), "")
-        nodes = (part for part in self.fields(message) if part.number == 7)
+        name = next((self.wire.read_text(part) for part in self.read_fields(message) if part.number == 1), "")
+        nodes = (part for part in self.read_fields(message) if part.number == 7)
         for number, node in enumerate(nodes):
             self.read_node(node, f"{name}.", number)
 
@@ -135,7 +136,7 @@ class _GraphReader:
         """Read a TrainingInfoProto: its graphs serve the training, not the model."""
         training = Model()
         graph_reader = _GraphReader(self.wire, training)
-        for part in self.fields(message):
+        for part in self.read_fields(message):
             if part.number in (1, 2):  # initialization, algorithm
                 graph_reader.read_graph(part, f"{part.number}.")
         self.model.training += sum(initializer.tensor.size for initializer in training.initializers.values())
@@ -144,11 +145,11 @@ class _GraphReader:
     def read_node(self, message: Field, prefix: str, number: int) -> None:
         """Read a NodeProto: its inputs, and the graphs and constants in its attributes."""
         operator, inputs, attributes = "", [], []
-        for part in self.fields(message):
+        for part in self.read_fields(message):
             if part.number == 1:  # input
-                inputs.append(self.wire.text(part))
+                inputs.append(self.wire.read_text(part))
             elif part.number == 4:  # op_type
-                operator = self.wire.text(part)
+                operator = self.wire.read_text(part)
             elif part.number == 5:  # attribute
                 attributes.append(part)
         for position, name in enumerate(inputs):
@@ -164,9 +165,9 @@ class _GraphReader:
     def read_attribute(self, message: Field, prefix: str) -> None:
         """Read an AttributeProto, for the graphs that it holds."""
         name, graphs = "", []
-        for part in self.fields(message):
+        for part in self.read_fields(message):
             if part.number == 1:  # name
-                name = self.wire.text(part)
+                name = self.wire.read_text(part)
             elif part.number in (6, 11):  # g, graphs
                 graphs.append(part)
         for number, graph in enumerate(graphs):
@@ -174,15 +175,15 @@ class _GraphReader:
 
     def read_constant(self, message: Field) -> None:
         """Read an AttributeProto of a Constant node, whose value might as well be an initializer."""
-        for part in self.fields(message):
+        for part in self.read_fields(message):
             if part.number == 5:  # t
                 self.model.constants.append(self.read_tensor(part).tensor)
             elif part.number == 22:  # sparse_tensor
                 self.model.sparse.append(self.read_sparse_tensor(part))
             elif part.number in (2, 7):  # f, floats
-                self.model.constants.append(Tensor("", (self.wire.length(part) // 4,), dtype="F32"))
+                self.model.constants.append(Tensor("", (self.wire.measure(part) // 4,), dtype="F32"))
             elif part.number == 8:  # ints
-                self.model.constants.append(Tensor("", (sum(1 for _ in self.wire.integers(part)),), dtype="I64"))
+                self.model.constants.append(Tensor("", (sum(1 for _ in self.wire.read_integers(part)),), dtype="I64"))
 
     def read_initializer(self, message: Field, prefix: str) -> None:
         """Read a TensorProto of a graph."""
@@ -198,11 +199,11 @@ class _GraphReader:
     def read_sparse_tensor(self, message: Field) -> Sparse:
         """Read a SparseTensorProto."""
         values, shape = 0, []
-        for part in self.fields(message):
+        for part in self.read_fields(message):
             if part.number == 1:  # values
                 values = self.read_tensor(part).tensor.size
             elif part.number == 3:  # dims
-                shape += list(islice(self.wire.integers(part), MAX_AXES + 1))
+                shape += list(islice(self.wire.read_integers(part), MAX_RANK + 1))
         if problem := explain_shape(shape):
             self.add_problem(problem, "", "shape")
             return Sparse(values, 0)
@@ -211,18 +212,18 @@ class _GraphReader:
     def read_tensor(self, message: Field) -> Initializer:
         """Read a TensorProto: its name, shape and dtype. Its data is passed over; raw data must be of that length."""
         name, data_type, shape, raw_bytes, external = "", 0, list[int](), None, False
-        for part in self.fields(message):
+        for part in self.read_fields(message):
             if part.number == 1:  # dims
-                shape += islice(self.wire.integers(part), MAX_AXES + 1)
+                shape += islice(self.wire.read_integers(part), MAX_RANK + 1)
             elif part.number == 2:  # data_type
                 data_type = len(_DTYPES) if part.end else part.value
             elif part.number == 8:  # name
-                name = self.wire.text(part)
+                name = self.wire.read_text(part)
             elif part.number == 9:  # raw_data
-                raw_bytes = self.wire.length(part)
+                raw_bytes = self.wire.measure(part)
             elif part.number == 14:  # data_location: 1 is another file
                 external = part.value == 1
-            if len(shape) > MAX_AXES:
+            if len(shape) > MAX_RANK:
                 break
         dtype = _DTYPES[data_type] if data_type < len(_DTYPES) else ""
         problem = explain_shape(shape) or ("" if dtype else f"is of data type {data_type}, which ONNX does not have")
@@ -234,7 +235,7 @@ class _GraphReader:
 
 
 def _explain_raw_data(raw_bytes: int, shape: Sequence[int], dtype: str) -> str:
-    """Return what is wrong with the length of a tensor's raw data, or ''. Strings have no fixed length."""
+    """Return the problem of the length of a tensor's raw data, or ''. Strings have no fixed length."""
     expected_bytes = -(-prod(shape) * DTYPES[dtype] // 8)
     if dtype == "STRING" or raw_bytes == expected_bytes:
         return ""

@@ -35,7 +35,7 @@ class Wire:
         self.data = data
         self.fields_left = _MAX_FIELDS
 
-    def fields(self, start: int, end: int) -> Iterator[Field]:
+    def read_fields(self, start: int, end: int) -> Iterator[Field]:
         """Yield the fields of the message in bytes `start` to `end`."""
         offset, data = start, self.data
         while offset < end:
@@ -48,7 +48,7 @@ class Wire:
             number, kind = key >> 3, key & 7
             if not 0 < number <= _MAX_FIELD_NUMBER:
                 raise InvalidDocument(
-                    f"is no ONNX file: before byte {offset:,} stands no number of a field", code="wire"
+                    f"is no ONNX file: there is no number of a field before byte {offset:,}", code="wire"
                 )
             if kind == _VARINT:
                 value, offset = self._varint(offset, end)
@@ -62,13 +62,13 @@ class Wire:
             elif kind in (_FIXED64, _FIXED32):
                 length = 8 if kind == _FIXED64 else 4
             else:
-                raise InvalidDocument(f"is no ONNX file: at byte {offset:,} stands what no message has", code="wire")
+                raise InvalidDocument(f"is no ONNX file: at byte {offset:,} is what no message has", code="wire")
             if offset + length > end:
                 self._check(offset + length, end)
             yield Field(number, offset, offset + length)
             offset += length
 
-    def integers(self, field: Field) -> Iterator[int]:
+    def read_integers(self, field: Field) -> Iterator[int]:
         """Yield the 64-bit integers of a repeated field: one, or several if it is packed."""
         if not field.end:
             yield _to_signed(field.value)
@@ -78,7 +78,7 @@ class Wire:
             value, offset = self._varint(offset, field.end)
             yield _to_signed(value)
 
-    def text(self, field: Field) -> str:
+    def read_text(self, field: Field) -> str:
         """Return the string in a field."""
         if not field.end:
             raise InvalidDocument("is no ONNX file: a number stands where a name must", code="wire")
@@ -88,7 +88,7 @@ class Wire:
             offset = field.value + error.start
             raise InvalidDocument(f"has a name that is not UTF-8, at byte {offset:,}", code="not_utf8") from None
 
-    def length(self, field: Field) -> int:
+    def measure(self, field: Field) -> int:
         """Return the length of a field in bytes; 0 for an integer."""
         return field.end - field.value if field.end else 0
 
@@ -110,7 +110,7 @@ class Wire:
                 return value & 0xFFFF_FFFF_FFFF_FFFF, offset
             shift += 7
             if shift >= 7 * _MAX_VARINT_BYTES:
-                raise InvalidDocument(f"is no ONNX file: at byte {offset:,} stands no integer", code="wire")
+                raise InvalidDocument(f"is no ONNX file: there is no integer at byte {offset:,}", code="wire")
 
     def _check(self, needed: int, end: int) -> None:
         """Refuse a field that needs the bytes up to `needed` of a message that ends at `end`."""
@@ -122,4 +122,5 @@ class Wire:
 
 
 def _to_signed(value: int) -> int:
+    """Return the 64-bit integer of which `value` is the two's complement."""
     return value - (1 << 64) if value >= 1 << 63 else value

@@ -19,7 +19,7 @@ from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems
 from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import reader
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 _EXAMPLE = {
     "__metadata__": {"format": "pt"},
@@ -66,7 +66,7 @@ def safetensors(payload: Any) -> Document:
         check_length(payload, header.size)
         return _combine(_Checkpoint({"": header}))
     if not isinstance(payload, dict):
-        raise InvalidDocument(f"must be an object or a file's first bytes, not {shown(payload)}")
+        raise InvalidDocument(f"must be an object or a file's first bytes, not {format_value(payload)}")
     if not _holds_headers(payload):
         return _combine(_Checkpoint({"": _read_header(payload)}))
     raise_problems(_member_problems(payload))
@@ -96,10 +96,10 @@ def _read_header(source: Any, pointer: str = "") -> Header:
 
 def _member_problems(payload: Mapping[str, Any]) -> Iterator[ArchitectureError]:
     if "header" in payload and "shards" in payload:
-        yield InvalidDocument('stands beside "shards": give one of them', "/header", "unknown_member")
+        yield InvalidDocument('is given as well as "shards": give one of them', "/header", "unknown_member")
     for member in ("index", "config"):
         if not isinstance(payload.get(member, {}), dict):
-            yield InvalidDocument(f"must be an object, not {shown(payload[member])}", f"/{member}", "type")
+            yield InvalidDocument(f"must be an object, not {format_value(payload[member])}", f"/{member}", "type")
     index = payload.get("index")
     if isinstance(index, dict):
         if not isinstance(index.get("weight_map"), dict):
@@ -209,5 +209,5 @@ def _declared_totals(
                     count_elements(tensor for tensor in stored if tensor.role == "weight"),
                 ]
             if str(declared)[:40].removesuffix(".0") not in map(str, totals):
-                detail = f"{source[:100]} declares a {member} of {shown(declared)}, but {totals[0]} is there"
+                detail = f"{source[:100]} declares a {member} of {format_value(declared)}, but {totals[0]} is there"
                 yield ReportWarning("declared_total", "", detail)

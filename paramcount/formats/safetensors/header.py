@@ -15,7 +15,6 @@ from msgspec import Meta, Struct, convert
 from msgspec.json import Decoder
 
 from paramcount.formats.named_tensors.checkpoint import (
-    MAX_AXES,
     MAX_TENSORS,
     STATISTIC_NAMES,
     Bytes,
@@ -27,7 +26,7 @@ from paramcount.model import budget
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import InvalidDocument, token
 from paramcount.model.tensors import Tensor
-from paramcount.schema.signature import MAX_DIMENSION
+from paramcount.schema.signature import MAX_DIMENSION, MAX_RANK
 
 METADATA = "__metadata__"
 
@@ -48,13 +47,13 @@ _Offset = Annotated[int, Meta(ge=0, le=MAX_OFFSET_BYTES)]
 
 
 class _Entry(Struct, gc=False):
-    """A tensor's entry. The defaults stand for members that are missing; no tensor has them.
+    """A tensor's entry. The defaults mark missing members; no tensor has them.
 
     The metadata is decoded as an entry too, and its values may have these names: hence the strings.
     """
 
     dtype: str = ""
-    shape: Annotated[tuple[_Size, ...], Meta(max_length=MAX_AXES)] | str = ""
+    shape: Annotated[tuple[_Size, ...], Meta(max_length=MAX_RANK)] | str = ""
     data_offsets: tuple[_Offset, _Offset] | str = ""
 
 
@@ -103,7 +102,7 @@ def _decode_bytes(raw: bytes) -> tuple[_Entries, Mapping[str, str]]:
     if METADATA in entries:
         metadata = _METADATA_DECODER.decode(raw).metadata
         members += len(metadata or ()) - 3
-    # A colon stands after each member's name; more of them are in strings, or after names that were not decoded.
+    # A colon follows each member's name; more of them are in strings, or after names that were not decoded.
     if len(entries) > MAX_TENSORS or (raw.count(b":") != members and find_duplicate(raw) is not None):
         raise ValueError("it holds too many tensors, or a name twice")
     return entries, metadata or {}

@@ -46,7 +46,7 @@ def unpack(tensors: Tensors, config: Mapping[str, Any]) -> Unpacked:
     stated = config.get("quantization_config") or config.get("quantization") or config
     quantization = stated if isinstance(stated, dict) else {}
     may_be_packed = _PACKED_DTYPES & {tensor.dtype for tensor in tensors.values()}
-    packings = dict(_find_packings(tensors, _bits(quantization))) if may_be_packed else {}
+    packings = dict(_find_packings(tensors, _find_bits(quantization))) if may_be_packed else {}
     method = quantization.get("quant_method")
     if not packings:
         detail = (
@@ -55,7 +55,7 @@ def unpack(tensors: Tensors, config: Mapping[str, Any]) -> Unpacked:
         return Unpacked(tensors, (ReportWarning("packed", "", detail),) if method else ())
     companions = {name for packing in packings.values() for name in packing.companions}
     marked = {
-        name: tensor._replace(role="weight", trainable=False, logical_size=_logical_size(packings[name]))
+        name: tensor._replace(role="weight", trainable=False, logical_size=_to_logical_size(packings[name]))
         if name in packings
         else tensor._replace(role="buffer")
         if name in companions
@@ -65,23 +65,23 @@ def unpack(tensors: Tensors, config: Mapping[str, Any]) -> Unpacked:
     return Unpacked(marked, (ReportWarning("packed", "", _describe(marked, packings)),))
 
 
-def _logical_size(packing: Packing) -> int:
+def _to_logical_size(packing: Packing) -> int:
     return UNKNOWN_SIZE if packing.parameters is None else packing.parameters
 
 
 def _describe(tensors: Tensors, packings: Mapping[str, Packing]) -> str:
-    """Return what the packed weights of a file stand for, scheme by scheme."""
+    """Return the detail of the warning: the parameters in a file's packed weights, scheme by scheme."""
     plain = count_elements(t for name, t in tensors.items() if t.role == "weight" and name not in packings)
-    parts, known = [], True
+    parts, all_known = [], True
     for scheme in sorted({packing.scheme for packing in packings.values()}):
         names = [name for name, packing in packings.items() if packing.scheme == scheme]
         counts = [packings[name].parameters for name in names]
         stored = count_elements(tensors[name] for name in names)
-        known &= None not in counts
+        all_known &= None not in counts
         parameters = f"{sum(filter(None, counts)):,}" if None not in counts else "an unknown number of"
         parts.append(f"{stored:,} elements of {len(names):,} {scheme} weights are {parameters} parameters")
     total = sum(packing.parameters or 0 for packing in packings.values()) + plain
-    logical = f"{total:,} parameters" if known else "parameters that only the quantization_config can tell"
+    logical = f"{total:,} parameters" if all_known else "parameters that only the quantization_config can tell"
     beside = count_elements(tensor for tensor in tensors.values() if tensor.role == "buffer")
     return (
         f"stands for {logical}: {'; '.join(parts)}; {plain:,} elements are weights as they are; {beside:,} are scales, "
@@ -89,7 +89,7 @@ def _describe(tensors: Tensors, packings: Mapping[str, Packing]) -> str:
     )
 
 
-def _bits(quantization: Mapping[str, Any]) -> int | None:
+def _find_bits(quantization: Mapping[str, Any]) -> int | None:
     """Return how many bits a weight takes, by a quantization_config."""
     bits = quantization.get("bits", quantization.get("w_bit"))
     groups = quantization.get("config_groups")
@@ -107,17 +107,17 @@ def _find_packings(tensors: Tensors, bits: int | None) -> Iterator[tuple[str, Pa
                 break
 
 
-def _existing(tensors: Tensors, prefix: str, *endings: str) -> tuple[str, ...]:
+def _select_existing(tensors: Tensors, prefix: str, *endings: str) -> tuple[str, ...]:
     """Return those of the names that are in the file."""
     return tuple(name for name in (prefix + ending for ending in endings) if name in tensors)
 
 
-def _qweight(tensors: Tensors, tensor: Tensor, prefix: str, bits: int | None) -> Packing | None:
+def _detect_qweight(tensors: Tensors, tensor: Tensor, prefix: str, bits: int | None) -> Packing | None:
     """GPTQ packs 32/bits rows of [in, out] into one, AWQ eight columns; scales are [groups, out]."""
     scales, zeros, order = (tensors.get(prefix + name) for name in ("scales", "qzeros", "g_idx"))
     if scales is None or len(scales.shape) != 2 or len(tensor.shape) != 2 or tensor.dtype not in ("I32", "U32"):
         return None
-    companions = _existing(tensors, prefix, "scales", "qzeros", "g_idx", "perm")
+    companions = _select_existing(tensors, prefix, "scales", "qzeros", "g_idx", "perm")
     (rows, columns), outputs = tensor.shape, scales.shape[1]
     if columns != outputs:
         return Packing("AWQ", rows * outputs, companions)
@@ -128,29 +128,29 @@ def _qweight(tensors: Tensors, tensor: Tensor, prefix: str, bits: int | None) ->
     return Packing("GPTQ", rows * 32 // bits * outputs if bits else None, companions)
 
 
-def _weight(tensors: Tensors, tensor: Tensor, prefix: str, bits: int | None) -> Packing | None:
+def _detect_weight(tensors: Tensors, tensor: Tensor, prefix: str, bits: int | None) -> Packing | None:
     """bitsandbytes: 4-bit values, as many as fit into the storage type, or 8-bit ones with a scale per row (SCB).
     MLX: a row as one string of bits, in U32, with scales and biases."""
     name = f"{prefix}weight"
-    states = _existing(tensors, f"{name}.quant_state.bitsandbytes__", "nf4", "fp4")
+    states = _select_existing(tensors, f"{name}.quant_state.bitsandbytes__", "nf4", "fp4")
     if states or f"{name}.quant_map" in tensors:
-        beside = _existing(tensors, f"{name}.", "absmax", "quant_map", "nested_absmax", "nested_quant_map")
+        beside = _select_existing(tensors, f"{name}.", "absmax", "quant_map", "nested_absmax", "nested_quant_map")
         return Packing("4-bit bitsandbytes", int(tensor.size * DTYPES[tensor.dtype] // 4), beside + states)
-    if tensor.dtype == "U32" and (beside := _existing(tensors, prefix, "scales", "biases")):
+    if tensor.dtype == "U32" and (beside := _select_existing(tensors, prefix, "scales", "biases")):
         return Packing("MLX", tensor.size * 32 // bits if bits else None, beside)
     if tensor.dtype == "I8" and f"{prefix}SCB" in tensors:
-        return Packing("8-bit bitsandbytes", tensor.size, _existing(tensors, prefix, "SCB", "weight_format"))
+        return Packing("8-bit bitsandbytes", tensor.size, _select_existing(tensors, prefix, "SCB", "weight_format"))
     return None
 
 
-def _compressed_weight(tensors: Tensors, tensor: Tensor, prefix: str, bits: int | None) -> Packing | None:
+def _detect_compressed(tensors: Tensors, tensor: Tensor, prefix: str, bits: int | None) -> Packing | None:
     """compressed-tensors: 32/bits values of a row in an I32, the last of a row padded; or two 4-bit floats in a U8."""
     scale = tensors.get(f"{prefix}weight_scale")
     if scale is None:
         return None
-    companions = _existing(
+    companions = _select_existing(
         tensors, f"{prefix}weight_", "scale", "zero_point", "shape", "g_idx", "global_scale"
-    ) + _existing(tensors, prefix, "input_scale", "input_global_scale", "input_zero_point")  # fmt: skip
+    ) + _select_existing(tensors, prefix, "input_scale", "input_global_scale", "input_zero_point")  # fmt: skip
     if tensor.dtype == "U8":
         return Packing("4-bit float compressed-tensors", 2 * tensor.size, companions)
     if tensor.dtype != "I32":
@@ -159,7 +159,7 @@ def _compressed_weight(tensors: Tensors, tensor: Tensor, prefix: str, bits: int 
     return Packing("compressed-tensors", tensor.size * 32 // bits if bits and exact else None, companions)
 
 
-def _blocks(tensors: Tensors, tensor: Tensor, prefix: str, _: int | None) -> Packing | None:
+def _detect_blocks(tensors: Tensors, tensor: Tensor, prefix: str, _: int | None) -> Packing | None:
     """mxfp4: two values in a U8, blocks of 32 with one scale each (transformers, integrations/mxfp4.py)."""
     scales = tensors.get(f"{prefix}_scales")
     if tensor.dtype != "U8" or scales is None or scales.dtype not in ("U8", "F8_E8M0"):
@@ -167,17 +167,19 @@ def _blocks(tensors: Tensors, tensor: Tensor, prefix: str, _: int | None) -> Pac
     return Packing("mxfp4", 2 * tensor.size, (f"{prefix}_scales",))
 
 
-def _scaled_weight(tensors: Tensors, tensor: Tensor, prefix: str, _: int | None) -> Packing | None:
+def _detect_scaled(tensors: Tensors, tensor: Tensor, prefix: str, _: int | None) -> Packing | None:
     """8-bit floats or integers with scales beside them, one value an element; ModelOpt's NVFP4 holds two in a U8."""
     eight = tensor.dtype in _EIGHT_BIT_DTYPES
     if not eight and tensor.dtype != "U8":
         return None
-    scales = _existing(tensors, prefix, "_scale_inv", "_scale", "_scales", "_scale_2")
+    scales = _select_existing(tensors, prefix, "_scale_inv", "_scale", "_scales", "_scale_2")
     if not scales:
         return None
     stem = prefix.removesuffix("weight")
     companions = (
-        scales + _existing(tensors, prefix, "_zero_point") + _existing(tensors, stem, "input_scale", "activation_scale")
+        scales
+        + _select_existing(tensors, prefix, "_zero_point")
+        + _select_existing(tensors, stem, "input_scale", "activation_scale")
     )
     if eight:
         return Packing("8-bit", tensor.size, companions)
@@ -187,10 +189,10 @@ def _scaled_weight(tensors: Tensors, tensor: Tensor, prefix: str, _: int | None)
 _Detect = Callable[[Tensors, Tensor, str, int | None], Packing | None]
 
 _SCHEMES: Mapping[str, _Detect] = {
-    "qweight": _qweight,
-    "weight_packed": _compressed_weight,
-    "_blocks": _blocks,
-    "weight": _weight,
-    "": _scaled_weight,
+    "qweight": _detect_qweight,
+    "weight_packed": _detect_compressed,
+    "_blocks": _detect_blocks,
+    "weight": _detect_weight,
+    "": _detect_scaled,
 }
 """By the ending of a packed weight's name; the first that recognises a weight counts."""

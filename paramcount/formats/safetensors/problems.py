@@ -1,4 +1,4 @@
-"""What is wrong with a header that `parse_valid` does not accept. Nothing is accepted here."""
+"""Problems of a header that `parse_valid` refuses. This module never accepts a header."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from paramcount.formats.named_tensors.checkpoint import MAX_TENSORS, explain_dtype, explain_shape
 from paramcount.formats.safetensors.header import DTYPE_BITS, MAX_OFFSET_BYTES, METADATA, decode
 from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, InvalidDocument, TooLarge, token
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 
 class _Span(NamedTuple):
@@ -19,13 +19,13 @@ class _Span(NamedTuple):
 
 
 def explain(source: Any, pointer: str = "") -> list[ArchitectureError]:
-    """Return the problems of a header, in bytes of JSON or decoded, that stands at `pointer`."""
+    """Return the problems of a header, in bytes of JSON or decoded, that is at `pointer`."""
     try:
         header = decode(source) if isinstance(source, bytes) else source
     except InvalidDocument as problem:
         return [problem]
     if not isinstance(header, dict):
-        return [InvalidDocument(f"must be an object, not {shown(header)}", pointer, "type")]
+        return [InvalidDocument(f"must be an object, not {format_value(header)}", pointer, "type")]
     if len(header) > MAX_TENSORS:
         return [TooLarge(f"holds {len(header):,} tensors, where {MAX_TENSORS:,} are the most", pointer)]
     problems: list[ArchitectureError] = []
@@ -46,11 +46,11 @@ def explain(source: Any, pointer: str = "") -> list[ArchitectureError]:
 
 def _explain_metadata(metadata: Any, pointer: str) -> Iterator[ArchitectureError]:
     if not isinstance(metadata, dict | None):
-        yield InvalidDocument(f"must be an object, not {shown(metadata)}", pointer, "type")
+        yield InvalidDocument(f"must be an object, not {format_value(metadata)}", pointer, "type")
         return
     for name, value in (metadata or {}).items():
         if not isinstance(value, str):
-            yield InvalidDocument(f"must be a string, not {shown(value)}", pointer + token(name), "type")
+            yield InvalidDocument(f"must be a string, not {format_value(value)}", pointer + token(name), "type")
 
 
 def _explain_entry(entry: Any, pointer: str) -> Iterator[ArchitectureError]:
@@ -62,13 +62,13 @@ def _explain_entry(entry: Any, pointer: str) -> Iterator[ArchitectureError]:
     bits = prod(shape) * DTYPE_BITS[dtype]
     if bits != 8 * (end - start):
         length = f"{bits // 8:,} bytes" if bits % 8 == 0 else f"{bits:,} bits, which are no whole bytes"
-        detail = f"takes {length} ({dtype} of shape {shown(shape)}), but its data_offsets span {end - start:,}"
+        detail = f"takes {length} ({dtype} of shape {format_value(shape)}), but its data_offsets span {end - start:,}"
         yield InvalidDocument(detail, pointer, "wrong_length")
 
 
 def _explain_members(entry: Any, pointer: str) -> Iterator[ArchitectureError]:
     if not isinstance(entry, dict):
-        detail = f"must be an object with dtype, shape and data_offsets, not {shown(entry)}"
+        detail = f"must be an object with dtype, shape and data_offsets, not {format_value(entry)}"
         yield InvalidDocument(detail, pointer, "type")
         return
     for member in ("dtype", "shape", "data_offsets"):
@@ -86,7 +86,7 @@ def _explain_values(entry: Mapping[str, Any], pointer: str) -> Iterator[Architec
     if not isinstance(dtype, str) or dtype not in DTYPE_BITS:
         yield InvalidDocument(explain_dtype(dtype, DTYPE_BITS), f"{pointer}/dtype", "unknown_dtype")
     if not (type(start) is type(end) is int and 0 <= start <= end <= MAX_OFFSET_BYTES):
-        detail = f"must be a start and an end, not {shown([start, end])}"
+        detail = f"must be a start and an end, not {format_value([start, end])}"
         yield InvalidDocument(detail, f"{pointer}/data_offsets", "offsets")
 
 

@@ -1,4 +1,4 @@
-"""Classes of libraries by what they own, as their source proves: nothing, or the same as a class of torch.nn."""
+"""Ownership of tensors by classes of libraries, as their source proves it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def find_alias(name: str) -> str:
 
 
 def find_ownerships(names: Collection[str], root: str) -> Mapping[str, Ownership]:
-    """Return what each of the classes in one text owns beside what it prints.
+    """Return the ownership of each class in one text, of tensors that are not printed.
 
     Classes of one name differ between libraries, and between a library's files. If some libraries have all of these
     classes, the worst in them counts; if there is one such library, and one file of it defines the root, that in the

@@ -1,4 +1,4 @@
-"""Sets of classes that the reader treats apart, most of them for what they own and do not print."""
+"""Sets of classes that the reader treats specially, most of them since they own tensors that are not printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Printed modules to layers, with warnings of what the text does not show of them."""
+"""Layers of printed modules, with warnings about tensors that the text does not show."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class TorchReader:
 
     def __init__(self, root: Module) -> None:
         self._notes: dict[str, dict[str, str]] = {}  # code -> class -> path of its first module
-        names = [name for name in _types(root) if name and not is_torch(name)]
+        names = [name for name in _walk_types(root) if name and not is_torch(name)]
         self._ownerships = find_ownerships(frozenset(names), names[0] if names else "")
         self.problems: list[ArchitectureError] = []
         self._tensor_count = 0
 
     def layer(self, module: Module, path: str = "", parent: str = "") -> Layer:
         """Return a module as a layer, with those inside it."""
-        layer = Layer(module.name, module.type, repeat=_copies(module), pointer=f"line {module.line}")
+        layer = Layer(module.name, module.type, repeat=_count_copies(module), pointer=f"line {module.line}")
         if module.type.startswith("Parametrized") and (kind := find_formula(module.type.removeprefix("Parametrized"))):
             return self._parametrized_layer(layer, module, path, kind)
         if module.type in ("ParameterList", "ParameterDict"):
@@ -69,21 +69,21 @@ class TorchReader:
             self._note("hidden_buffers", name, path)
         if name in _CONTAINERS or (name in known.WEIGHTED and layer.children):
             return layer
-        if name == "MultiheadAttention" and (tensors := _attention(module)):
+        if name == "MultiheadAttention" and (tensors := _attention_tensors(module)):
             if parent not in known.TRANSFORMER_LAYERS:
                 self._note("hidden_arguments", "MultiheadAttention's kdim, vdim and add_bias_kv", path)
             return layer._replace(tensors=tensors)
         if kind := find_formula(name):
-            config = named_arguments(kind, module)
+            config = name_arguments(kind, module)
             if not any(problem.code == "required" for problem in kind.signature.problems(config, "")):
                 if not layer.children and kind.name == f"torch.{name}":
                     return layer._replace(config=config)
-                return layer._replace(tensors=self.formula_tensors(kind, config, module))
+                return layer._replace(tensors=self.evaluate_formula(kind, config, module))
         self._note_hidden(name or module.text[0].split()[0][:60], path)
         return layer
 
     def _note_hidden(self, name: str, path: str) -> None:
-        """Note what a class may own that is not printed."""
+        """Note the tensors that a class may own and does not print."""
         if name in known.LAZY:
             self._note("lazy", name, path)
         elif name in known.PACKED:
@@ -91,7 +91,7 @@ class TorchReader:
         elif (ownership := self._ownerships.get(name, "parameters")) != "nothing":
             self._note(f"hidden_{ownership}", name, path)
 
-    def formula_tensors(self, kind: LayerType, config: dict[str, Any], module: Module) -> tuple[Tensor, ...]:
+    def evaluate_formula(self, kind: LayerType, config: dict[str, Any], module: Module) -> tuple[Tensor, ...]:
         """Return the tensors that a formula yields, without those of the module's printed children."""
         children = {child.name for child in module.children}
         known_config = {name: config[name] for name in config if name in kind.signature.arguments}
@@ -110,8 +110,8 @@ class TorchReader:
 
     def _parametrized_layer(self, layer: Layer, module: Module, path: str, kind: LayerType) -> Layer:
         """Return a module whose class torch.nn.utils.parametrize made, as a layer."""
-        config = named_arguments(kind, module)
-        result = parametrize(layer, module, {t.name: t for t in self.formula_tensors(kind, config, module)})
+        config = name_arguments(kind, module)
+        result = parametrize(layer, module, {t.name: t for t in self.evaluate_formula(kind, config, module)})
         for holder in module.children:
             for item in holder.children:
                 for parametrization in item.children:
@@ -163,24 +163,24 @@ def is_torch(name: str) -> bool:
     return name in _CONTAINERS or name in known.LAZY or name in known.PACKED or f"torch.{name}" in LAYERS
 
 
-def _types(root: Module) -> Iterable[str]:
+def _walk_types(root: Module) -> Iterable[str]:
     yield root.type
     for child in root.children:
-        yield from _types(child)
+        yield from _walk_types(child)
 
 
 @lru_cache(maxsize=1024)
-def _parameter_names(kind: LayerType) -> tuple[str, ...]:
+def _list_parameters(kind: LayerType) -> tuple[str, ...]:
     return tuple(signature(kind.formula).parameters)
 
 
-def named_arguments(kind: LayerType, module: Module) -> dict[str, Any]:
+def name_arguments(kind: LayerType, module: Module) -> dict[str, Any]:
     """Return the printed arguments by name; positional ones are in the order of the constructor."""
     text = ", ".join(module.text)
     if not kind.signature.arguments or len(text) > _MAX_ARGUMENTS_CHARS:
         return {}  # it owns nothing, whatever it prints; or the text is no list of arguments
     arguments = parse_arguments(text)
-    names = _parameter_names(kind)
+    names = _list_parameters(kind)
     by_position = {
         names[index] if index < len(names) else f"argument {index + 1}": value
         for index, value in enumerate(arguments.positional)
@@ -188,8 +188,8 @@ def named_arguments(kind: LayerType, module: Module) -> dict[str, Any]:
     return by_position | arguments.named
 
 
-def _copies(module: Module) -> int:
-    """Return how many copies a line stands for: 12 for "(0-11): 12 x Block("."""
+def _count_copies(module: Module) -> int:
+    """Return the number of copies in a line: 12 for "(0-11): 12 x Block("."""
     if module.repeat == 1:
         return 1
     ranges = block_ranges.parse(module.name)
@@ -198,7 +198,7 @@ def _copies(module: Module) -> int:
     return module.repeat
 
 
-def _attention(module: Module) -> tuple[Tensor, ...]:
+def _attention_tensors(module: Module) -> tuple[Tensor, ...]:
     """Return the own tensors of a torch.nn.MultiheadAttention: its out_proj shows its size and its bias."""
     if [child.name for child in module.children] != ["out_proj"]:
         return ()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from paramcount.formats.named_tensors.checkpoint import MAX_AXES
 from paramcount.formats.torch.text import Module, parse_entry
 from paramcount.model.dtypes import DTYPE_NAMES
 from paramcount.model.errors import InvalidDocument
 from paramcount.model.tensors import Tensor
-from paramcount.schema.signature import is_dimension
+from paramcount.schema.signature import MAX_RANK, is_dimension
 
 _ENTRY = re.compile(r"\((.+?)\): (.*)")
 _PARAMETER = re.compile(r"Parameter containing: \[([\w.]{1,100}) of size ([\dx]*)( \([^)]*\))?\]", re.ASCII)
@@ -29,7 +28,7 @@ _MAX_SIZE_DIGITS = 13
 
 
 def read_parameters(module: Module) -> Iterator[Tensor]:
-    """Yield the parameters in a list; modules in it are its children. An only entry stands in the list's own line.
+    """Yield the parameters in a list; modules in it are its children. A single entry is in the list's own line.
 
     Source: torch.nn.ParameterList.extra_repr, torch.nn.ParameterDict.extra_repr.
     """
@@ -39,7 +38,7 @@ def read_parameters(module: Module) -> Iterator[Tensor]:
             continue
         match = _PARAMETER.fullmatch(item.text[0]) or _refuse(item.line, item.text[0])
         sizes = [size for size in match[2].split("x") if size]
-        if len(sizes) > MAX_AXES or not all(
+        if len(sizes) > MAX_RANK or not all(
             len(size) <= _MAX_SIZE_DIGITS and is_dimension(int(size)) for size in sizes
         ):
             _refuse(item.line, item.text[0])

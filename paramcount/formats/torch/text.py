@@ -24,7 +24,7 @@ _CUT_SHORT = ("...", "…", "[...]")
 
 @dataclass(slots=True)
 class Module:
-    """A module as printed: `text` is what stands between its brackets, without its children."""
+    """A module as printed: `text` holds the lines between its brackets, without its children's."""
 
     name: str
     type: str  # empty for an entry that is no module ("Parameter containing: ...", "None")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from paramcount import Axes, Formula, Input, Number, ShapeMismatch, Tensor, UnknownShape, layer, require
 from paramcount.layers.keras.shapes import as_list, require_min_rank
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 
 @layer("keras.Activation", ignores="activation")
@@ -39,7 +39,7 @@ def prelu(inputs: Input, shared_axes: Axes | None = None) -> Formula:
         shape[axis - 1] = 1
     known = tuple(length for length in shape if length is not None)
     if len(known) < len(shape):
-        raise UnknownShape(f"its weights have the shape of its input, which is left open: {shown(inputs)}")
+        raise UnknownShape(f"its weights have the shape of its input, which is left open: {format_value(inputs)}")
     yield Tensor("alpha", known)
     return inputs
 

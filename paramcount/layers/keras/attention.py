@@ -30,7 +30,7 @@ from paramcount.layers.keras.shapes import (
     require_shapes,
 )
 from paramcount.model.tensors import Dimensions, Output
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _MULTIHEAD = f"dropout sliding_window flash_attention seed {KERNEL} {BIAS}"
@@ -95,7 +95,9 @@ def multi_head_attention(
     """Projects query, key and value to `num_heads` heads, and back. Source: keras.layers.MultiHeadAttention."""
     key = value if key is None else key
     if any(not 2 <= len(shape) <= 20 for shape in (query, value, key)) or value[1:-1] != key[1:-1]:
-        raise ShapeMismatch(f"takes a value and a key alike but for their last axis: {shown(value)}, {shown(key)}")
+        raise ShapeMismatch(
+            f"takes a value and a key alike but for their last axis: {format_value(value)}, {format_value(key)}"
+        )
     rank = len(value) + 1
     fits = all(-rank <= (axis if axis >= 0 else rank - 1 + axis) < rank for axis in as_list(attention_axes))
     require(fits, f"must be axes of a value of {len(value)}", "attention_axes")
@@ -178,7 +180,9 @@ def group_query_attention(
     key = value if key is None else key
     query, value, key = (require_rank(shape, 3) for shape in (query, value, key))
     if query[-1] != value[-1] or value[1:-1] != key[1:-1]:
-        raise ShapeMismatch(f"takes inputs that agree, not {shown(query)}, {shown(value)} and {shown(key)}")
+        raise ShapeMismatch(
+            f"takes inputs that agree, not {format_value(query)}, {format_value(value)} and {format_value(key)}"
+        )
     output = yield from _group_query(
         query, value, key, head_dim, num_query_heads, num_key_value_heads, use_bias, use_gate, quantization_mode
     )

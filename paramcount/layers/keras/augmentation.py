@@ -7,7 +7,7 @@ from paramcount.counting.graph import flatten
 from paramcount.layers.keras.shapes import channels_first, require_min_rank
 from paramcount.layers.variants import layer_variant
 from paramcount.model.tensors import Dimensions, Output
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 _IMAGES = "data_format bounding_box_format"
 """Arguments of every layer of this family (BaseImagePreprocessingLayer)."""
@@ -60,7 +60,7 @@ def _resize(data: Dimensions, height: int, width: int, data_format: str | None) 
     yield from ()
     first = channels_first(data_format)
     if len(data) not in (3, 4):
-        raise ShapeMismatch(f"takes an image or a batch of images, not {shown(data)}")
+        raise ShapeMismatch(f"takes an image or a batch of images, not {format_value(data)}")
     height_axis = len(data) - 2 if first else len(data) - 3
     return (*data[:height_axis], height, width, *data[height_axis + 2 :])
 
@@ -86,7 +86,7 @@ def random_color_degeneration(data: Input, data_format: Text | None = None) -> F
     yield from ()
     colours = require_min_rank(data, 3)[-3 if channels_first(data_format) else -1]
     if len(data) > 4 or colours not in (3, None):
-        raise ShapeMismatch(f"takes images of three colours, not {shown(data)}")
+        raise ShapeMismatch(f"takes images of three colours, not {format_value(data)}")
     return data
 
 

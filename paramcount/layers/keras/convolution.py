@@ -16,7 +16,7 @@ from paramcount.layers.keras.shapes import (
 )
 from paramcount.layers.variants import layer_variant
 from paramcount.model.tensors import Dimensions
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 _CONVOLUTION = f"activation {KERNEL} {BIAS}"
 
@@ -133,7 +133,7 @@ def _transpose(
 def _output_padding(value: int | list[int], windows: Windows) -> tuple[int, ...]:
     extra = per_axis(value, windows.rank, "output_padding")
     fits = all(0 <= one < stride for one, stride in zip(extra, windows.strides, strict=True))
-    require(fits, f"must be at least 0 and less than the strides, not {shown(value)}", "output_padding")
+    require(fits, f"must be at least 0 and less than the strides, not {format_value(value)}", "output_padding")
     return extra
 
 

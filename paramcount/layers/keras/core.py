@@ -30,7 +30,7 @@ from paramcount.layers.keras.quantization import (
 )
 from paramcount.layers.keras.shapes import is_length, require_min_rank
 from paramcount.model.tensors import Dimensions
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 
 @layer("keras.InputLayer", ignores="batch_size sparse ragged optional input_tensor")
@@ -49,7 +49,7 @@ def input_layer(inputs: Input | None = None, shape: Anything = None, batch_shape
 def _dimensions(value: Any, argument: str) -> Dimensions:
     require(
         _are_lengths(value) and len(value) <= 64,
-        f"must be a list of dimensions, null where one is open, not {shown(value)}",
+        f"must be a list of dimensions, null where one is open, not {format_value(value)}",
         argument,
     )
     return tuple(value)
@@ -70,7 +70,7 @@ def _match(stated: Dimensions, actual: Dimensions) -> Dimensions:
         actual = (*actual, 1)
     differ = any(a != b for a, b in zip(stated[1:], actual[1:], strict=False) if a is not None and b is not None)
     if len(stated) != len(actual) or differ:
-        raise ShapeMismatch(f"expects {shown(stated)}, not {shown(actual)}")
+        raise ShapeMismatch(f"expects {format_value(stated)}, not {format_value(actual)}")
     return (*actual[:1], *(a if b is None else b for a, b in zip(stated[1:], actual[1:], strict=True)))
 
 

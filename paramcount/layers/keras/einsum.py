@@ -20,7 +20,7 @@ from paramcount.layers.keras.quantization import (
 )
 from paramcount.layers.keras.shapes import is_length, require_min_rank
 from paramcount.model.tensors import Dimensions
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 _LETTERS = "[a-zA-Z]"
 _PATTERNS = (
@@ -53,7 +53,11 @@ def _parse(equation: str) -> _Equation:
         for pattern, dots in _PATTERNS:
             if match := pattern.match(equation):
                 return _Equation(match[1], match[2], match[3], dots)
-    require(False, f'must be like "ab,bc->ac", "...x,xy->...y" or "ab...,bc->ac...", not {shown(equation)}', "equation")
+    require(
+        False,
+        f'must be like "ab,bc->ac", "...x,xy->...y" or "ab...,bc->ac...", not {format_value(equation)}',
+        "equation",
+    )
     raise AssertionError
 
 
@@ -66,7 +70,7 @@ def _infer_shapes(
     """
     dotted_axes = len(shape) - len(equation.inputs)
     if dotted_axes < 0:
-        raise ShapeMismatch(f"its equation takes at least {len(equation.inputs)} axes, not {shown(shape)}")
+        raise ShapeMismatch(f"its equation takes at least {len(equation.inputs)} axes, not {format_value(shape)}")
     output = [shape[0], *partial]
     if dotted_axes and equation.dots == "left":
         output[1:1] = shape[dotted_axes - 1 : 0 : -1]  # Keras reverses them
@@ -76,7 +80,7 @@ def _infer_shapes(
     in_lengths = {letter: shape[index + first] for index, letter in enumerate(equation.inputs)}
     out_axes = {letter: index + first for index, letter in enumerate(equation.output)}
     fits = max(out_axes.values()) < len(output)
-    require(fits, f"has too few axes for the equation: {shown(list(partial))}", "output_shape")
+    require(fits, f"has too few axes for the equation: {format_value(list(partial))}", "output_shape")
     out_lengths = {letter: output[axis] for letter, axis in out_axes.items()}
     for letter in equation.inputs:
         before, after = in_lengths[letter], out_lengths.get(letter)
@@ -97,7 +101,7 @@ def _bias_shape(
     if axes is None:
         return None
     are_letters = bool(axes) and all(letter in equation.output for letter in axes)
-    require(are_letters, f"must be letters of the equation's output, not {shown(axes)}", "bias_axes")
+    require(are_letters, f"must be letters of the equation's output, not {format_value(axes)}", "bias_axes")
     start = min(equation.output.find(letter) for letter in axes)
     spanned = [lengths[letter] if letter in axes else 1 for letter in equation.output[start:]]
     return _require_known([*spanned, *(1,) * trailing])
@@ -125,7 +129,7 @@ def einsum_dense(
     partial = output_shape if isinstance(output_shape, list) else [output_shape]
     is_shape = output_shape is not None and len(partial) <= 64
     is_shape = is_shape and all(length is None or is_length(length, 1) for length in partial)
-    require(is_shape, f"must be a dimension or a list of them, not {shown(output_shape)}", "output_shape")
+    require(is_shape, f"must be a dimension or a list of them, not {format_value(output_shape)}", "output_shape")
     shapes = _infer_shapes(parsed, bias_axes, require_min_rank(inputs, 1), partial)
     quantization = parse_matrix_quantization(quantization_mode, quantization_config, lora_rank)
     if quantization.is_integer:

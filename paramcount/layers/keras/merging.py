@@ -6,7 +6,7 @@ from paramcount import Axes, Formula, Inputs, Int, ShapeMismatch, layer, require
 from paramcount.layers.keras.shapes import Shapes, require_min_rank, require_shapes
 from paramcount.layers.variants import layer_variant
 from paramcount.model.tensors import Dimensions
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 _ELEMENTWISE = {
     "Add": "The sum of its inputs, element by element.",
@@ -23,7 +23,7 @@ def _broadcast_inputs(inputs: Shapes) -> Dimensions:
     shapes = [require_min_rank(shape, 1) for shape in require_shapes(inputs)]
     batches = {shape[0] for shape in shapes} - {None}
     if len(batches) > 1:
-        raise ShapeMismatch(f"takes inputs of one batch size, not {', '.join(map(shown, shapes[:8]))}")
+        raise ShapeMismatch(f"takes inputs of one batch size, not {', '.join(map(format_value, shapes[:8]))}")
     merged = shapes[0][1:]
     for shape in shapes[1:]:
         merged = _broadcast(merged, shape[1:])
@@ -43,7 +43,9 @@ def _broadcast(one: Dimensions, other: Dimensions) -> Dimensions:
         elif j in (1, i):
             lengths.append(i)
         else:
-            raise ShapeMismatch(f"takes inputs of one shape, not {shown((None, *one))} and {shown((None, *other))}")
+            raise ShapeMismatch(
+                f"takes inputs of one shape, not {format_value((None, *one))} and {format_value((None, *other))}"
+            )
     return tuple(lengths)
 
 
@@ -72,10 +74,12 @@ def concatenate(inputs: Inputs, axis: Int = -1) -> Formula:
     shapes = require_shapes(inputs)
     rank = len(shapes[0])
     if any(len(shape) != rank for shape in shapes) or not -rank <= axis < rank:
-        raise ShapeMismatch(f"takes inputs alike but for axis {axis}, not {', '.join(map(shown, shapes[:8]))}")
+        raise ShapeMismatch(f"takes inputs alike but for axis {axis}, not {', '.join(map(format_value, shapes[:8]))}")
     for number, lengths in enumerate(zip(*shapes, strict=True)):
         if number != axis % rank and len({length for length in lengths if length is not None}) > 1:
-            raise ShapeMismatch(f"takes inputs alike but for axis {axis}, not {', '.join(map(shown, shapes[:8]))}")
+            raise ShapeMismatch(
+                f"takes inputs alike but for axis {axis}, not {', '.join(map(format_value, shapes[:8]))}"
+            )
     joined = list(shapes[0])
     along = [shape[axis] for shape in shapes]
     joined[axis] = None if None in along else sum(length for length in along if length is not None)
@@ -91,13 +95,15 @@ def dot(inputs: Inputs, axes: Axes) -> Formula:
     along = axes if isinstance(axes, list) else [axes % len(shape) if axes < 0 else axes for shape in shapes]
     require(len(along) == 2, "must be an integer or a list of two", "axes")
     if any(not -len(shape) <= axis < len(shape) for axis, shape in zip(along, shapes, strict=True)):
-        raise ShapeMismatch(f"multiplies along axes {along} of {shown(shapes[0])} and {shown(shapes[1])}")
+        raise ShapeMismatch(f"multiplies along axes {along} of {format_value(shapes[0])} and {format_value(shapes[1])}")
     if shapes[0][along[0]] != shapes[1][along[1]]:
-        raise ShapeMismatch(f"multiplies along axes {along}, which differ: {shown(shapes[0])} and {shown(shapes[1])}")
+        raise ShapeMismatch(
+            f"multiplies along axes {along}, which differ: {format_value(shapes[0])} and {format_value(shapes[1])}"
+        )
     left, right = map(list, shapes)
     left.pop(along[0])
     right.pop(along[1])
     if not right:
-        raise ShapeMismatch(f"takes inputs of at least two axes, not {shown(shapes[1])}")
+        raise ShapeMismatch(f"takes inputs of at least two axes, not {format_value(shapes[1])}")
     output = left + right[1:]
     return tuple(output if len(output) != 1 else [*output, 1])

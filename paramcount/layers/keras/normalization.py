@@ -22,7 +22,7 @@ from paramcount import (
 from paramcount.layers.keras.common import BETA, GAMMA
 from paramcount.layers.keras.shapes import as_list, axis_lengths, require_axis, require_min_rank
 from paramcount.model.layers import Call
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 
 @layer(
@@ -100,7 +100,7 @@ def spectral_normalization(inputs: Input, layer: Part, power_iterations: Int = 1
     """The wrapped layer, and a vector as long as its kernel's last axis. Source: keras.layers.SpectralNormalization."""
     require(power_iterations >= 1, "must be at least 1", "power_iterations")
     require_min_rank(inputs, 1)
-    tensors, output = layer.ask(layer.layer, Call((inputs,)))
+    tensors, output = layer.evaluate(layer.layer, Call((inputs,)))
     kernels = [tensor for tensor in tensors if tensor.name in ("kernel", "embeddings")]
     require(len(kernels) == 1, "must have a kernel or embeddings", "layer")
     is_packed = str((layer.layer.config or {}).get("quantization_mode", "")).startswith("int4")
@@ -115,7 +115,7 @@ def normalization(inputs: Input, axis: Anything = -1, mean: Anything = None, var
     """(x - mean) / √variance; both are buffers unless the config states them. Source: keras.layers.Normalization."""
     axes = as_list(axis)
     are_axes = len(axes) <= 64 and all(isinstance(number, int) and not isinstance(number, bool) for number in axes)
-    require(are_axes, f"must be an integer, a list of integers, or null, not {shown(axis)}", "axis")
+    require(are_axes, f"must be an integer, a list of integers, or null, not {format_value(axis)}", "axis")
     require((mean is None) == (variance is None), "is given with variance, or not at all", "mean")
     for number in axes:
         require_axis(inputs, number)
@@ -141,4 +141,4 @@ def _require_broadcast(value: Any, shape: tuple[int, ...], argument: str) -> Non
     fits = len(lengths) <= len(shape) and all(
         size in (1, length) for size, length in zip(reversed(lengths), reversed(shape), strict=False)
     )
-    require(fits, f"of shape {shown(tuple(lengths))} does not fit axes of {shown(shape)}", argument)
+    require(fits, f"of shape {format_value(tuple(lengths))} does not fit axes of {format_value(shape)}", argument)

@@ -35,7 +35,7 @@ from paramcount.layers.keras.shapes import (
 )
 from paramcount.layers.variants import layer_variant
 from paramcount.model.tensors import Dimensions, Output
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 MAX_OOV_TOKENS = 1_000_000
 """The bound on `num_oov_indices`, since each makes a token to compare."""
@@ -234,7 +234,7 @@ def mel_spectrogram(
     yield from ()
     require(fft_length >= (sequence_length or fft_length), "must be at least sequence_length", "fft_length")
     if len(inputs) not in (1, 2):
-        raise ShapeMismatch(f"takes sound of one or two axes, not {shown(inputs)}")
+        raise ShapeMismatch(f"takes sound of one or two axes, not {format_value(inputs)}")
     size = inputs[-1]
     steps = None if size is None else (size + sequence_stride + 1) // sequence_stride
     return (*inputs[:-1], num_mel_bins, steps)

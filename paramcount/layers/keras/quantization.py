@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from paramcount import Tensor, require
 from paramcount.layers.keras.shapes import is_length
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 MATRIX_MODES = ("int8", "int4", "float8", "gptq", "awq")
 """The modes of Dense and EinsumDense."""
@@ -55,18 +55,18 @@ def parse_quantization(mode: str | None, config: Any, modes: Sequence[str]) -> Q
         return _NOT_QUANTIZED
     name, *numbers = mode.split("/")
     is_known = name in modes and all(map(_is_block_size, numbers)) and len(numbers) <= 2
-    require(is_known, f"must be one of {', '.join(modes)}, not {shown(mode)}", "quantization_mode")
+    require(is_known, f"must be one of {', '.join(modes)}, not {format_value(mode)}", "quantization_mode")
     sizes = [int(number) for number in numbers]
     quantization = Quantization(name, sizes[0] if len(sizes) == 2 else 4, sizes[-1] if sizes else _ALL_ROWS)
     if name in _CALIBRATED_MODES:
         is_complete = len(sizes) == 2 and quantization.bits in (2, 3, 4, 8)
-        require(is_complete, f"is not complete: {shown(mode)}", "quantization_mode")
+        require(is_complete, f"is not complete: {format_value(mode)}", "quantization_mode")
     settings = config.get("config") if isinstance(config, dict) else None
     if name == "int4" and isinstance(settings, dict) and config.get("class_name") == "Int4QuantizationConfig":
         block_size = settings.get("block_size", 128)
         block_size = _ALL_ROWS if block_size is None else block_size
         is_valid = is_length(block_size, 1) or (block_size == _ALL_ROWS and type(block_size) is int)
-        require(is_valid, f"has a block_size of {shown(block_size)}", "quantization_config")
+        require(is_valid, f"has a block_size of {format_value(block_size)}", "quantization_config")
         quantization = quantization._replace(block_size=block_size)
     return quantization
 

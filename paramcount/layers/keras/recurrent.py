@@ -24,7 +24,7 @@ from paramcount.layers.keras.nested import nested_formula
 from paramcount.layers.keras.shapes import channel_count, require_min_rank, require_rank, spatial_axes
 from paramcount.layers.variants import layer_variant
 from paramcount.model.tensors import Dimensions, Output
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 _CELL_IGNORED = f"activation {KERNEL} {RECURRENT} {BIAS} dropout recurrent_dropout seed"
 _LAYER_IGNORED = f"{_CELL_IGNORED} go_backwards stateful unroll zero_output_for_mask"
@@ -146,7 +146,7 @@ def _conv_lstm(
     step = (sequences[0], *sequences[2:])
     channels = channel_count(step, windows.channels_first)
     if None in spatial_axes(step, windows.channels_first):
-        raise UnknownShape(f"needs every spatial axis of its input: {shown(sequences)}")
+        raise UnknownShape(f"needs every spatial axis of its input: {format_value(sequences)}")
     output = windows.output(step, filters)[1:]
     yield Tensor("conv_lstm_cell.kernel", (*windows.kernel, channels, 4 * filters))
     yield Tensor("conv_lstm_cell.recurrent_kernel", (*windows.kernel, filters, 4 * filters))

@@ -18,7 +18,7 @@ from paramcount.layers.keras.shapes import (
 )
 from paramcount.layers.variants import layer_variant
 from paramcount.model.tensors import Dimensions
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 _INFERRED = -1
 """The length in a target shape that follows from the others."""
@@ -38,7 +38,7 @@ def reshape(inputs: Input, target_shape: Anything) -> Formula:
     yield from ()
     is_shape = isinstance(target_shape, list) and len(target_shape) <= 64
     is_shape = is_shape and all(length is None or is_length(length, _INFERRED) for length in target_shape)
-    require(is_shape, f"must be a list of dimensions, one at most -1, not {shown(target_shape)}", "target_shape")
+    require(is_shape, f"must be a list of dimensions, one at most -1, not {format_value(target_shape)}", "target_shape")
     require(target_shape.count(_INFERRED) <= 1, "must have at most one -1", "target_shape")
     before = require_min_rank(inputs, 1)[1:]
     if None in before or None in target_shape:
@@ -47,7 +47,7 @@ def reshape(inputs: Input, target_shape: Anything) -> Formula:
     known = prod(length for length in target_shape if length != _INFERRED)
     fits = known and size % known == 0 if _INFERRED in target_shape else size == known
     if not fits:
-        raise ShapeMismatch(f"cannot make {shown(target_shape)} of {shown(before)}")
+        raise ShapeMismatch(f"cannot make {format_value(target_shape)} of {format_value(before)}")
     return (inputs[0], *(size // known if length == _INFERRED else length for length in target_shape))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from paramcount import ShapeMismatch, UnknownShape, axis_length, require
 from paramcount.model.tensors import Dimensions
 from paramcount.schema.signature import MAX_DIMENSION
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 Shapes = Sequence[Any]
 """The shapes of a list of inputs; each may be None (unknown), or a list or dict of shapes."""
@@ -29,19 +29,19 @@ def as_list(value: int | list[int] | None) -> list[int]:
 def require_one_of(value: str | None, choices: Sequence[str], argument: str, stated: Any = None) -> None:
     """Refuse a value that is none of the choices; the message cites `stated` where the config had another spelling."""
     cited = value if stated is None else stated
-    require(value in choices, f"must be one of {', '.join(choices)}, not {shown(cited)}", argument)
+    require(value in choices, f"must be one of {', '.join(choices)}, not {format_value(cited)}", argument)
 
 
 def require_either(value: str, first: str, second: str, argument: str) -> None:
     """Refuse a value that is neither of two."""
-    require(value in (first, second), f'must be "{first}" or "{second}", not {shown(value)}', argument)
+    require(value in (first, second), f'must be "{first}" or "{second}", not {format_value(value)}', argument)
 
 
 def per_axis(value: int | list[int], rank: int, argument: str) -> tuple[int, ...]:
     """One number for every spatial axis. Source: keras.src.utils.argument_validation.standardize_tuple."""
     if isinstance(value, int):
         return (value,) * rank
-    require(len(value) == rank, f"must be an integer or a list of {rank}, not {shown(value)}", argument)
+    require(len(value) == rank, f"must be an integer or a list of {rank}, not {format_value(value)}", argument)
     return tuple(value)
 
 
@@ -53,7 +53,7 @@ def edge_sizes(value: Any, rank: int, argument: str) -> tuple[tuple[int, int], .
     if rank == 1 or is_length(value):
         return (_edge_pair(value, argument),) * rank
     is_list = isinstance(value, list) and len(value) == rank
-    require(is_list, f"must be an integer or a list of {rank}, not {shown(value)}", argument)
+    require(is_list, f"must be an integer or a list of {rank}, not {format_value(value)}", argument)
     return tuple(_edge_pair(item, argument) for item in value)
 
 
@@ -61,7 +61,7 @@ def _edge_pair(value: Any, argument: str) -> tuple[int, int]:
     if is_length(value):
         return value, value
     is_pair = isinstance(value, list) and len(value) == 2 and all(map(is_length, value))
-    require(is_pair, f"must be an integer of at least 0 or a pair of such, not {shown(value)}", argument)
+    require(is_pair, f"must be an integer of at least 0 or a pair of such, not {format_value(value)}", argument)
     return value[0], value[1]
 
 
@@ -75,14 +75,14 @@ def channels_first(data_format: str | None) -> bool:
 def require_rank(shape: Dimensions, rank: int) -> Dimensions:
     """Return the shape if it has `rank` axes, the batch axis included; else raise ShapeMismatch."""
     if len(shape) != rank:
-        raise ShapeMismatch(f"takes an input of {rank} axes, not {shown(shape)}")
+        raise ShapeMismatch(f"takes an input of {rank} axes, not {format_value(shape)}")
     return shape
 
 
 def require_min_rank(shape: Dimensions, rank: int) -> Dimensions:
     """Return the shape if it has at least `rank` axes, the batch axis included; else raise ShapeMismatch."""
     if len(shape) < rank:
-        raise ShapeMismatch(f"takes an input of at least {rank} axes, not {shown(shape)}")
+        raise ShapeMismatch(f"takes an input of at least {rank} axes, not {format_value(shape)}")
     return shape
 
 

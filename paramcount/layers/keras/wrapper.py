@@ -9,7 +9,7 @@ from paramcount.layers.keras.nested import nested_formula
 from paramcount.layers.keras.shapes import require_min_rank, require_one_of
 from paramcount.model.layers import NestedLayer
 from paramcount.model.tensors import Output
-from paramcount.schema.validator import shown
+from paramcount.schema.validator import format_value
 
 _RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
 _MERGES = ("concat", "sum", "mul", "ave")
@@ -52,7 +52,7 @@ def bidirectional(
 
 def _require_recurrent(part: NestedLayer, argument: str) -> None:
     class_name = part.layer.type.rpartition(".")[2]
-    require(class_name in _RECURRENT, f"must be a recurrent layer, not {shown(class_name)}", argument)
+    require(class_name in _RECURRENT, f"must be a recurrent layer, not {format_value(class_name)}", argument)
 
 
 def _flag(part: NestedLayer, name: str) -> bool:
