@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
+from weakref import WeakMethod
 
 from paramcount.counting.graph import FAILED, flatten
 from paramcount.model.cache import Cache, encode_key
@@ -54,7 +55,9 @@ class LayerEvaluator:
     def __init__(self, document: Document, unknown: str, evaluate_nested: EvaluateNested) -> None:
         """`unknown`: "refuse" makes a layer of unknown type a problem, "report" a warning."""
         self.document, self.problems, self.warnings = document, list[ArchitectureError](), list[ReportWarning]()
-        self._unknown, self._evaluate_nested = unknown, evaluate_nested
+        self._unknown = unknown
+        # Weak: a cycle would keep the document's layers until the next collection of garbage.
+        self._evaluate_nested = WeakMethod(evaluate_nested)
 
     def add_problem(self, error: ArchitectureError, pointer: str = "") -> None:
         """Add a problem, its pointer below `pointer`. Raises StopCounting at MAX_PROBLEMS."""
@@ -153,8 +156,10 @@ class LayerEvaluator:
             return [self._nest(item, f"{pointer}/{index}") for index, item in enumerate(value)]
         if value is None:
             return None
+        evaluate_nested = self._evaluate_nested()
         assert self.document.read_nested_layer is not None
-        return NestedLayer(self.document.read_nested_layer(value, pointer), self._evaluate_nested)
+        assert evaluate_nested is not None
+        return NestedLayer(self.document.read_nested_layer(value, pointer), evaluate_nested)
 
 
 def run_formula(formula: Formula) -> LayerResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -214,3 +215,15 @@ def test_an_input_must_refer_to_a_layer() -> None:
     with pytest.raises(Problems) as caught:
         count(Document(root, "keras", "keras", inputs=((None, 3),)))
     assert [(problem.pointer, problem.code) for problem in caught.value.problems] == [("/x", "missing_input")]
+
+
+def test_a_counted_document_leaves_memory_at_once() -> None:
+    payload = {"framework": "keras", "input_shape": [3], "layers": [dense(f"dense_{i}") for i in range(100)]}
+    count(read(payload, FORMATS["native"]))
+    gc.collect()
+    gc.disable()
+    try:
+        count(read(payload, FORMATS["native"]))
+        assert gc.collect() < 20  # a cycle around the document would leave hundreds of objects to the collector
+    finally:
+        gc.enable()
