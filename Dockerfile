@@ -4,7 +4,7 @@ ARG BASE_IMAGE=python:3.13-slim
 FROM ${BASE_IMAGE} AS build
 WORKDIR /build
 RUN python3 -m venv tools && python3 -m venv --without-pip /opt/paramcount
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY tools/pins.txt pins.txt
 COPY paramcount paramcount
 COPY service service
