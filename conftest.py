@@ -1,4 +1,4 @@
-"""What every test needs: the registries, filled and closed as at the start of the service, with the example plug-in."""
+"""The set-up of every test: registries filled and closed as at the service's start, with the example plug-in."""
 
 from __future__ import annotations
 

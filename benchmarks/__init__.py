@@ -1,1 +1,1 @@
-"""What the service costs, against the floor and against the peers; `make bench`."""
+"""The cost of the service, against the floor and against the peers; `make bench`."""

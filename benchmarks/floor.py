@@ -23,7 +23,7 @@ from tools.instance import Instance
 ANSWERS = "PARAMCOUNT_BENCH_ANSWERS"
 ROUNDS = 11
 SECONDS = 0.3
-"""How long one measurement of the service takes."""
+"""The length of one measurement of the service."""
 
 
 class Ratio(NamedTuple):

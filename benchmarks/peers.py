@@ -24,7 +24,7 @@ from benchmarks.bodies import LLAMA_70B, bert, resnet50, safetensors
 LLAMA = json.dumps(LLAMA_70B).encode()
 Count = Callable[[], int]
 SECONDS = 3.0
-"""How long a peer counts; the core does so before it and after it, since a machine is not always equally fast."""
+"""The time that a peer counts; the core does so before it and after it, since a machine is not always equally fast."""
 
 
 class Measurement(NamedTuple):
@@ -107,7 +107,7 @@ def meta_device() -> Count:
 
 
 def accelerate() -> Count:
-    """What `accelerate estimate-memory` does once it has the config."""
+    """Count as `accelerate estimate-memory` does once it has the config."""
     from accelerate import init_empty_weights
     from accelerate.utils import calculate_maximum_sizes
     from transformers import AutoModelForCausalLM, LlamaConfig

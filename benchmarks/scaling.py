@@ -1,4 +1,4 @@
-"""How time grows: with layers, with repeats, with nesting, with workers."""
+"""The growth of time: with layers, with repeats, with nesting, with workers."""
 
 from __future__ import annotations
 

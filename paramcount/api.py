@@ -28,7 +28,7 @@ MAX_PATH_CHARACTERS = 4096
 
 
 class Report(report.Report):
-    """What a model's parameters are, and where they sit. Prints as a table; shows itself in a notebook."""
+    """The parameters of a model, layer by layer. Prints as a table; shows itself in a notebook."""
 
     __slots__ = ()
 
@@ -57,7 +57,7 @@ class Report(report.Report):
 
 
 class Comparison(analysis.Comparison):
-    """What two models differ in. Prints as a table."""
+    """The difference between two models. Prints as a table."""
 
     __slots__ = ()
 

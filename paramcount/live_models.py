@@ -10,7 +10,7 @@ DocumentJSON = dict[str, Any]
 
 
 def is_model(source: Any) -> bool:
-    """Whether `source` looks like a live PyTorch module or Keras model."""
+    """Return whether `source` looks like a live PyTorch module or Keras model."""
     return _is_torch(source) or _is_keras(source)
 
 

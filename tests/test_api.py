@@ -105,7 +105,7 @@ def test_one_glob_is_no_list_of_letters() -> None:
 
 
 class Tensor(SimpleNamespace):
-    """What `describe` needs of a tensor of PyTorch."""
+    """The members of a PyTorch tensor that `describe` reads."""
 
 
 class UninitializedParameter(Tensor):
@@ -113,7 +113,7 @@ class UninitializedParameter(Tensor):
 
 
 class Module:
-    """What `describe` needs of a module of PyTorch: two tied weights, a frozen one, a buffer."""
+    """The members of a PyTorch module that `describe` reads: two tied weights, a frozen one, a buffer."""
 
     def __init__(self, **more: Any) -> None:
         tied = Tensor(shape=(4, 3), dtype="torch.bfloat16", requires_grad=True)
@@ -134,7 +134,7 @@ class Module:
 
 
 class Model:
-    """What `describe` needs of a model of Keras."""
+    """The members of a Keras model that `describe` reads."""
 
     def to_json(self) -> str:
         return RESNET.read_text()

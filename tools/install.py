@@ -1,4 +1,4 @@
-"""What a check needs beside Python, installed when it is missing: Debian's packages, and PyPI's in their own folder."""
+"""The packages that a check needs, installed when missing: Debian's, and PyPI's in a folder of their own."""
 
 from __future__ import annotations
 

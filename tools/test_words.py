@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from tools.words import FUNCTIONS, INSTEAD, check_name, list_names
+from tools.words import FUNCTIONS, INSTEAD, check_name, list_names, list_questions
 
 
 def list_refused(source: str) -> list[str]:
@@ -53,6 +53,22 @@ def test_refused(source: str, names: list[str]) -> None:
 )
 def test_not_refused(source: str) -> None:
     assert list_refused(source) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ('"""What a file holds."""', 1),
+        ('def f():\n    """Whether it fits."""', 1),
+        ('class A:\n    """How a run went.\n\n    More."""', 1),
+        ('A = 1\n"""How many there may be."""', 1),
+        ('"""Whatever holds."""', 0),
+        ('def f():\n    """Return what a file holds."""', 0),
+        ('a = "What else"', 0),
+    ],
+)
+def test_docstrings_that_begin_with_a_question(source: str, count: int) -> None:
+    assert len(list(list_questions(ast.parse(source)))) == count
 
 
 def test_no_advice_is_refused() -> None:

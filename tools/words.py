@@ -1,7 +1,8 @@
-"""Words that no name in this code may hold: `python -m tools.words` lists them, `--count` sums them up by folder.
+"""Words that no name or docstring may hold: `python -m tools.words` lists them, `--count` sums them up by folder.
 
 docs/glossary.md has the words to use. Names are those of modules, functions, classes, arguments, variables and
-attributes, where they are defined; CamelCase and snake_case are read word by word.
+attributes, where they are defined; CamelCase and snake_case are read word by word. A docstring is checked by its first
+word: it begins with a verb or a noun, not with a question.
 """
 
 from __future__ import annotations
@@ -84,6 +85,9 @@ _VERBS = frozenset(("embed", "feed", "need", "proceed", "seed", "shed", "speed")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
+_QUESTION = re.compile(r"(How|What|When|Where|Whether|Which|Who)\b")
+
+
 class Name(NamedTuple):
     """A name where it is defined."""
 
@@ -93,7 +97,7 @@ class Name(NamedTuple):
 
 
 class Violation(NamedTuple):
-    """A name that holds a refused word, and what to write instead."""
+    """A name or a docstring that is refused, and what to write instead."""
 
     path: Path
     name: Name
@@ -138,13 +142,24 @@ def list_names(tree: ast.AST) -> Iterator[Name]:
                 yield Name(error, node.lineno)
 
 
+def list_questions(tree: ast.AST) -> Iterator[Name]:
+    """Yield the docstrings that begin with a question word; a string after a constant is one too."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))) if _QUESTION.match(text):
+                yield Name(text.partition("\n")[0], node.lineno)
+
+
 def check_folder(folder: Path) -> Iterator[Violation]:
     """Yield the violations in the Python files of a folder and of those in it."""
     for path in sorted(folder.rglob("*.py")):
         module = Name(path.stem if path.stem != "__init__" else path.parent.name, 1)
-        for name in (module, *list_names(ast.parse(path.read_text()))):
+        tree = ast.parse(path.read_text())
+        for name in (module, *list_names(tree)):
             if instead := check_name(name):
                 yield Violation(path.relative_to(ROOT), name, instead)
+        for docstring in list_questions(tree):
+            yield Violation(path.relative_to(ROOT), docstring, "a docstring begins with a verb or a noun")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -159,7 +174,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write("".join(f"{number:5} {folder}\n" for folder, number in sorted(folders.items())))
     else:
         sys.stdout.write("".join(f"{violation}\n" for violation in violations))
-    sys.stdout.write(f"{len(violations)} names hold a word that is not to be used\n" if violations else "")
+    sys.stdout.write(
+        f"{len(violations)} names or docstrings hold a word that is not to be used\n" if violations else ""
+    )
     return bool(violations)
 
 

@@ -12,7 +12,7 @@ from paramcount.model import block_ranges
 from paramcount.model.errors import TooLarge
 
 MAX_GLOB_CHARACTERS = 100_000
-"""How many characters all globs of one set may have."""
+"""The most characters of all globs of one set."""
 
 MAX_MATCH_STEPS = 50_000_000
 """The characters of a path times those of all globs: what one match may take, some hundred milliseconds at worst."""

@@ -35,7 +35,7 @@ class MappedFile(mmap):
 
 
 def open_source(*paths: str) -> Source:
-    """What stands at a path: a file, a folder, or a glob of one checkpoint's files; or at the paths of such files.
+    """Open what is at a path: a file, a folder, or a glob of one checkpoint's files; or at the paths of such files.
 
     Raises OSError or Problems.
     """
@@ -55,7 +55,7 @@ def open_source(*paths: str) -> Source:
 
 
 def read_stream(file: BinaryIO) -> Source:
-    """What a stream holds, of which no more than a long document is read. Raises Problems."""
+    """Read a stream, up to the length of a long document. Raises Problems."""
     raw = file.read(MAX_DOCUMENT_BYTES + 1)
     if len(raw) > MAX_DOCUMENT_BYTES:
         raise Problems([TooLarge(f"is longer than {MAX_DOCUMENT_BYTES:,} bytes: name the file instead")])

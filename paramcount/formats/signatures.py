@@ -17,7 +17,7 @@ SIGNATURES: Mapping[str, Callable[[bytes], bool]] = {
     "hdf5": lambda start: start.startswith(b"\x89HDF\r\n\x1a\n"),
     "onnx": lambda start: len(start) >= 4 and start[0] == 8 and 0 < start[1] < 128,  # field 1 is ir_version
 }
-"""What the first SIGNATURE_BYTES of each kind look like; the first that matches counts."""
+"""A pattern of the first SIGNATURE_BYTES of each kind; the first that matches counts."""
 
 
 def file_kind(content: Any) -> str:

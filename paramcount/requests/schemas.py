@@ -27,7 +27,7 @@ class Strict(Schema):
 
 
 class Rule(Strict):
-    """What matches a glob trains, or does not; of several rules that match, the last one holds."""
+    """Layers and tensors that match a glob train, or do not; of several rules that match, the last one holds."""
 
     match = fields.String(
         required=True,
@@ -43,7 +43,7 @@ class Rule(Strict):
 
 
 class Options(Strict):
-    """How to count, and how much to tell."""
+    """Options of the count and of the detail of the answer."""
 
     convention = fields.String(
         validate=validate.OneOf(CONVENTIONS),
@@ -80,7 +80,7 @@ class Options(Strict):
 
 
 class CountOptions(Options):
-    """How to count, how much to tell, in which views, and what training takes."""
+    """Options of the count, of the detail of the answer, of its views, and of training memory."""
 
     views = fields.Boolean(
         load_default=False,

@@ -60,7 +60,7 @@ def test_every_form_has_the_total(media: str, detail: Any, shown: Report) -> Non
 
 def test_fragments_that_say_much_are_not_kept() -> None:
     def kept(tensors: int, name: str) -> int:
-        """How many fragments the second of two equal layers finds kept."""
+        """Return how many fragments the second of two equal layers finds kept."""
         layer = {f"{name}{number}": {"shape": [2]} for number in range(tensors)}
         parameters = {f"{path}.{tensor}": entry for path in "ab" for tensor, entry in layer.items()}
         counted = count(read({"parameters": parameters}, FORMATS["tensors"]))

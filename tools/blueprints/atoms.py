@@ -72,7 +72,7 @@ class Domain:
 
     @property
     def steady(self) -> bool:
-        """Whether there are as many blocks in every config."""
+        """Return whether there are as many blocks in every config."""
         return bool(self.counts) and all(count[0] in ("c", "tab") for count in self.counts)
 
     def rows_of(self, instances: set[tuple[int, At]]) -> tuple[int, int]:
@@ -157,7 +157,7 @@ class Domains:
         return list(atoms)
 
     def _count(self, container: str) -> tuple[Term, list[Term]]:
-        """How many blocks a container has; where no one term says, the most of several."""
+        """Return how many blocks a container has; where no one term says, the most of several."""
         if container not in self._counts:
             seen = [Seen(run, at, length) for (run, at), length in self._lengths[container].items()]
             term = fit(seen, self.phases)
@@ -183,7 +183,7 @@ class Domains:
             return False
 
     def _always_as_many(self, container: str) -> bool:
-        """Whether the blocks around a container are so many in every config, so that each was seen."""
+        """Return whether the blocks around a container are so many in every config, so that each was seen."""
         outer = [_container(container, axis) for axis in range(container.count("{"))]
         return bool(outer) and all(self._count(one)[0][0] == "c" for one in outer)
 
@@ -305,17 +305,17 @@ class Domains:
 
 
 def paces(path: str) -> bool:
-    """Whether a field may, by its name, say how many layers there are or at which of them something is."""
+    """Return whether a field may, by its name, say how many layers there are or at which of them something is."""
     return bool(_PACE.search(path.rpartition(".")[2])) and not path.endswith(IDENTITIES)
 
 
 def _counts(term: Term) -> bool:
-    """Whether a term may be a number of blocks: one of layers, or how long a list is."""
+    """Return whether a term may be a number of blocks: one of layers, or how long a list is."""
     return mentions(term, _LENGTHS) or all(map(paces, paths(term)))
 
 
 def _has_none(items: Any) -> bool:
-    """Whether a list says of some layer that it has not what the others have."""
+    """Return whether a list says of some layer that it has not what the others have."""
     return isinstance(items, list) and not all(items)
 
 

@@ -30,7 +30,7 @@ FAULTS = 3
 
 
 class Checked(NamedTuple):
-    """How a shipped blueprint did."""
+    """The result of checking a shipped blueprint."""
 
     counted: int
     refused: int

@@ -199,7 +199,7 @@ class _Compiler:
         self._write()
 
     def _absence(self) -> bool:
-        """Whether it was not learned when something is there."""
+        """Return whether it was not learned when something is there."""
         return any(failure.startswith("presence") for failure in self.draft.failures)
 
     def _write(self) -> None:
@@ -213,7 +213,7 @@ class _Compiler:
         self.blueprint = blueprint
 
     def _verify(self, result: Result) -> list[tuple[Flat, str]]:
-        """What the record gets wrong, of configs that it was not learned from, and of the class's own."""
+        """Return what the record gets wrong, of configs that it was not learned from, and of the class's own."""
         explorer = self.explorer
         result.verified = result.refused = 0
         defaults = (self.full_payload, payload(explorer.fields, explorer.start))
@@ -245,7 +245,7 @@ class _Compiler:
         return wrong
 
     def _probe(self, blueprint: Blueprint) -> list[tuple[Flat, str]]:
-        """What is wrong once a single field is as small or as odd as it can be."""
+        """Return what is wrong once a single field is as small or as odd as it can be."""
         wrong = []
         for drawn in filter(None, map(self.drawer.built, probes(blueprint, self.explorer))):
             why = self._mistaken(*drawn)

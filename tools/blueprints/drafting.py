@@ -63,7 +63,7 @@ class Draft:
         }
 
     def _share_fallbacks(self) -> None:
-        """What getattr gave in one run is what it would give in all."""
+        """Assume that getattr gives in all runs what it gave in one."""
         for one in self.explorer.runs:
             self.fallbacks.update(one.model.trace.fallbacks)
         for one in self.explorer.runs:
@@ -93,7 +93,7 @@ class Draft:
         return "n" if inner is None else "nd"
 
     def _rules(self, needed: set[str], questioned: set[str]) -> tuple[list[str], dict[str, str]]:
-        """How the fields that matter are derived, and what kinds of value each may have."""
+        """Return how the fields that matter are derived, and what kinds of value each may have."""
         runs = self.explorer.runs
         self.derives = {path for one in runs for path in _list_derived(one.config, one.same)}
         learned: list[Learned] = []

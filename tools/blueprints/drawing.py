@@ -95,7 +95,7 @@ class Drawer:
                 yield path, values
 
     def chooses(self, path: str) -> bool:
-        """Whether a field chooses between structures."""
+        """Return whether a field chooses between structures."""
         current = self.explorer.first.config.env.get(path)
         return current is None or isinstance(current, bool | str) or of_words(current)
 

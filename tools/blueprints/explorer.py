@@ -31,7 +31,7 @@ _SHARE = 0.6  # of the time, for exploring
 
 @dataclass(slots=True)
 class Known:
-    """What was found out about a config's fields, which holds for all classes of that config."""
+    """The facts about a config's fields, which hold for all classes of that config."""
 
     accepted: dict[str, list[Any]] = field(default_factory=dict)  # values that the classes build with
     refused: set[tuple[str, str]] = field(default_factory=set)
@@ -88,7 +88,7 @@ class Explorer:
             return None
 
     def plain(self, changes: Flat) -> dict[str, BuiltTensor]:
-        """What the framework builds."""
+        """Return what the framework builds."""
         self.builds += 1
         return build(self.config_cls, self.model_cls, payload(self.fields, changes))
 
@@ -170,7 +170,7 @@ class Explorer:
             self._find_together()
 
     def share(self) -> None:
-        """What was found out here, for the other classes of this config."""
+        """Return what was found out here, for the other classes of this config."""
         self.find_relevant()
         self.known.accepted = {path: list(values) for path, values in self.accepted.items()}
         self.known.refused |= self._bad
@@ -385,12 +385,12 @@ class Explorer:
 
 
 def _other_kind(stated: Any, made: Any) -> bool:
-    """Whether a string such as "auto" became a number."""
+    """Return whether a string such as "auto" became a number."""
     return isinstance(stated, str) and isinstance(made, int | float)
 
 
 def _is_one_choice(changes: Flat, base: Flat) -> bool:
-    """Whether these are one change to a first run, of a flag, a word, or words."""
+    """Return whether these are one change to a first run, of a flag, a word, or words."""
     new = [value for path, value in changes.items() if path not in base]
     return len(new) == 1 and (isinstance(new[0], bool | str) or of_words(new[0]))
 

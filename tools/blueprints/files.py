@@ -13,7 +13,7 @@ from tools.blueprints.overrides.changes import apply
 
 Record = dict[str, Any]
 Families = dict[str, Record]
-"""What a config class's classes share, and the record of each, by model type."""
+"""The facts that a config class's classes share, and the record of each, by model type."""
 
 INDEX = "index"
 

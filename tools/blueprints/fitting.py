@@ -24,7 +24,7 @@ class Seen(NamedTuple):
 
 
 def fits(term: Term, seen: Seen, phases: Sequence[Phase]) -> bool:
-    """Whether a term gives the value that was seen."""
+    """Return whether a term gives the value that was seen."""
     try:
         fitted = value(term, phases[seen.run].env, seen.at)
     except Unknown:
@@ -85,7 +85,7 @@ def _guessable(phase: Phase, phases: Sequence[Phase]) -> Mapping[str, Any]:
 
 
 def varies(path: str, phases: Sequence[Phase]) -> bool:
-    """Whether a field is not the same in all runs."""
+    """Return whether a field is not the same in all runs."""
     return any(phase.env.get(path) != phases[0].env.get(path) for phase in phases)
 
 
@@ -134,7 +134,7 @@ def _of_list(path: str, items: list[Any], wanted: Any, at: tuple[int, ...]) -> I
 
 
 def _of_words(path: str, items: list[Any], seen: Seen) -> Iterator[tuple[Term, int]]:
-    """How many of a list are a word, or where the n-th of them is: the block's own, or the first."""
+    """Yield terms: how many of a list are a word, or where the n-th of them is: the block's own, or the first."""
     for word in sorted({item for item in items if isinstance(item, str)}):
         if items.count(word) == seen.value:
             yield ("count", path, word), 5

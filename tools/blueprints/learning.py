@@ -13,13 +13,13 @@ from tools.blueprints.phases import Phase
 from tools.blueprints.terms import Term, fill, paths, simple, skeleton
 
 Mark = tuple[Any, bool, str]
-"""What kind of thing a name is: the name that it is tied to (with how many indices, once learned: with which), whether
-it is frozen, and a buffer's dtype."""
+"""The kind of a name: the name that it is tied to (with how many indices, once learned: with which), whether it is
+frozen, and a buffer's dtype."""
 
 
 @dataclass(slots=True)
 class Learned:
-    """What is known of a name: the terms of its shape (or value), how many blocks, when it is there."""
+    """The facts about a name: the terms of its shape (or value), how many blocks, when it is there."""
 
     name: str
     terms: tuple[Term, ...]
@@ -186,8 +186,10 @@ class Learner:
         return [group for group in kept if group.terms is not None]
 
     def _divide(self, groups: list[_Group]) -> None:
-        """What the terms of two groups explain, since both give the same there, goes where it makes the guards simple:
-        it is chance which of them the framework has computed."""
+        """Move what the terms of two groups explain, since both give the same there, to where guards become simple.
+
+        It is chance which of the two the framework has computed.
+        """
         for group in groups[1:]:
             domain, others = self.domains.of(group.name), [one for one in groups if one is not group]
             either = [(group, one) for one in group.instances if any(self._fits(g.terms, one) for g in others)]
@@ -207,7 +209,7 @@ class Learner:
                     fitting.instances.append(one)
 
     def _guard(self, group: _Group) -> Term | None:
-        """When a group is there; None where that cannot be told."""
+        """Return when a group is there; None where that cannot be told."""
         domain = self.domains.of(group.name)
         wanted = domain.rows_of(_positions(group.instances))[0]
         literals = _prefer_field(domain.literals, group.name.partition("[")[0])

@@ -19,7 +19,7 @@ _CHOICES = re.compile(r"Literal\[([^\]]*)\]")
 
 
 def counts_layers(path: str) -> bool:
-    """Whether a field is, by its name, a number of layers."""
+    """Return whether a field is, by its name, a number of layers."""
     name = path.rpartition(".")[2]
     return bool(LAYERS.search(name)) and not NOT_LAYERS.search(name)
 
@@ -104,7 +104,7 @@ def _instead_of_null(path: str, annotation: str, known: Collection[str]) -> Iter
 
 
 def companion(path: str) -> Any:
-    """What a field that is null may need to be, once a flag is on that asks for it."""
+    """Return what a field that is null may need to be, once a flag is on that asks for it."""
     name = path.rpartition(".")[2]
     if re.search(r"per_tok|top_k", name):
         return 2

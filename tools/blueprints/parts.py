@@ -67,7 +67,7 @@ def _config(outer: Blueprint, path: str, kind: str, **changes: Any) -> dict[str,
 
 
 def _find_slot(shipped: Blueprint, path: str, kind: str) -> tuple[str, str] | None:
-    """Where a config inside is built, and which class: the one module of that config that no other such one holds."""
+    """Return where a config inside is built, and its class: the one module of that config outside all other such."""
     model_type = shipped.family.model_type
     try:
         with limit(_SECONDS), torch.device("meta"):
@@ -89,7 +89,7 @@ def _find_slot(shipped: Blueprint, path: str, kind: str) -> tuple[str, str] | No
 
 
 def _verify(outer: Blueprint, path: str, kind: str, slot: SubmodelSlot) -> bool:
-    """Whether transformers builds what is counted, of the default and of other numbers."""
+    """Return whether transformers builds what is counted, of the default and of other numbers."""
     config_cls, model_cls = config_class(outer.family.model_type), model_class(outer.family.model_type, outer.name)
     compare = partial(_difference, outer, path, kind, slot)
     counted = 0

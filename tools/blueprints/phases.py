@@ -20,7 +20,7 @@ class BuiltTensor(NamedTuple):
 
 
 class Fact(NamedTuple):
-    """What a run says of one name: its value (a shape, or a field's value), what kind of thing, and the terms."""
+    """The observation of one name in a run: its value (a shape, or a field's value), its kind, and the terms."""
 
     value: tuple[Any, ...]
     mark: tuple[str, bool, str]  # tied, frozen, buffer
@@ -46,11 +46,11 @@ class Run:
     same: set[str] = field(default_factory=set)  # attributes that are just the field of that name
 
     def agrees(self, truth: Mapping[str, BuiltTensor]) -> bool:
-        """Whether the model has the tensors that the framework has, and no others."""
+        """Return whether the model has the tensors that the framework has, and no others."""
         built = {name: (fact.value, *fact.mark) for name, fact in self.model.facts.items()}
         return built == {name: tuple(what) for name, what in truth.items()}
 
     def exceeds(self, one: str, other: str) -> bool:
-        """Whether a number of the config is more than another."""
+        """Return whether a number of the config is more than another."""
         values = self.config.env.get(one), self.config.env.get(other)
         return isinstance(values[0], int) and isinstance(values[1], int) and values[0] > values[1]

@@ -58,7 +58,7 @@ def _is_rate(path: str, value: Any) -> bool:
 
 
 def _same(payload: Mapping[str, Any], paths: Iterable[str], built: Mapping[str, BuiltTensor], build: Build) -> bool:
-    """Whether the same is built with other values there; one that the framework refuses builds nothing else. Raises
+    """Return whether the same is built with other values; one that the framework refuses builds nothing else. Raises
     nothing: of several, a refused one hides the others."""
     paths = list(paths)
     try:

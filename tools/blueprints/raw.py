@@ -44,7 +44,7 @@ _MAX_PART_DEPTH = 3
 
 
 def matters(name: str) -> bool:
-    """Whether a field can decide about parameters."""
+    """Return whether a field can decide about parameters."""
     return not name.startswith(("_", "rope_")) and name not in _SKIPPED
 
 
@@ -59,7 +59,7 @@ def is_part(value: Any) -> bool:
 
 @dataclasses.dataclass(slots=True)
 class Fields:
-    """What a config class takes."""
+    """The fields that a config class takes."""
 
     defaults: Flat
     annotations: dict[str, str]

@@ -71,12 +71,12 @@ def kinds_of(values: Iterable[Any]) -> str:
 
 
 def whole(term: Term) -> bool:
-    """Whether an atom holds no index."""
+    """Return whether an atom holds no index."""
     return not mentions(term, _INDEX)
 
 
 def family(fields: Fields, defaults: Mapping[str, Any], flat: str) -> Record:
-    """What all classes of a config share."""
+    """Return what all classes of a config share."""
     return {
         "defaults": {path: value if isinstance(value, dict) else _plain(value) for path, value in defaults.items()},
         "parts": {path: {p: _plain(v) for p, v in changed.items()} for path, changed in fields.parts.items()},

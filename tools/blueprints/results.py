@@ -1,4 +1,4 @@
-"""What came of compiling a class, and how it joins what was learned before."""
+"""The result of compiling a class, and its merge with what was learned before."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ONLY_DEFAULTS = "only its defaults"
 
 @dataclass(slots=True)
 class Result:
-    """What came of a class: its record, or the reason that it has none."""
+    """The result for a class: its record, or the reason that it has none."""
 
     model_type: str
     name: str
@@ -31,14 +31,14 @@ class Result:
 
     @property
     def rank(self) -> int:
-        """How much is known."""
+        """Return how much is known."""
         if self.record is None:
             return 0
         return 3 if not self.narrow else 1 if self.narrow == ONLY_DEFAULTS else 2
 
 
 def knows_less(result: Result, before: Record) -> bool:
-    """Whether a record that is there takes more configs: it is of more than the defaults, or assumes less."""
+    """Return whether a record that is there takes more configs: it is of more than the defaults, or assumes less."""
     if result.record is None:
         return True
     fixed = result.narrow == ONLY_DEFAULTS

@@ -103,7 +103,7 @@ def _find_saved(model: Any) -> set[str]:
 
 
 def build(config_cls: Any, model_cls: Any, payload: Mapping[str, Any], seconds: int = 20) -> dict[str, BuiltTensor]:
-    """What the framework itself builds from a config.json."""
+    """Return what the framework itself builds from a config.json."""
     with limit(seconds):
         config = config_cls.from_dict(raw.decode(json.loads(json.dumps(payload))))
         with torch.device("meta"):
@@ -200,7 +200,7 @@ def _note(path: str, value: Any, result: Run, flags: bool) -> None:
 
 
 def _length(items: list[Any] | tuple[Any, ...]) -> Term:
-    """How long a list is that was split from a string."""
+    """Return how long a list is that was split from a string."""
     terms = [_term(item) for item in items]
     if all(term[:3] == ("spl", *terms[0][1:3]) and term[3] == index for index, term in enumerate(terms)) and terms:
         return ("nspl", *terms[0][1:3])

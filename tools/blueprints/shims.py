@@ -64,7 +64,7 @@ def _round(value: Any, *digits: Any) -> Any:
 
 
 class _Type(type):
-    """What stands for int or float: it converts symbolic values, and is the type in all else."""
+    """A stand-in for int or float: it converts symbolic values, and is the type in all else."""
 
     real: type
 

@@ -15,7 +15,7 @@ _MANY = 1500  # tensors
 
 
 class Shrinking(NamedTuple):
-    """How a class is run with changes (None: it does not build so), and the fields that its config declares."""
+    """A class: a function that runs it with changes (None if it does not build so), and its config's fields."""
 
     attempt: Callable[[Flat], Run | None]
     declared: Collection[str]
@@ -62,7 +62,7 @@ def integers(run: Run, declared: Collection[str]) -> Iterator[tuple[str, int]]:
 
 
 def of_words(value: Any) -> bool:
-    """Whether a value is a list of strings."""
+    """Return whether a value is a list of strings."""
     return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
 
 

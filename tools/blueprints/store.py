@@ -152,7 +152,7 @@ def _with_known_classes(families: Families, cache: Cache) -> Families:
 
 
 def _keeps(result: Result, learned: Families, index: Record) -> bool:
-    """Whether what was learned before of the same sources stays: it takes more configs than the new result."""
+    """Return whether what was learned before of the same sources stays: it takes more configs than the new result."""
     before = learned.get(result.model_type, {}).get("classes", {}).get(result.name)
     if before is None or not knows_less(result, before):
         return False
@@ -160,13 +160,13 @@ def _keeps(result: Result, learned: Families, index: Record) -> bool:
 
 
 def _is_unchanged(model_type: str, index: Record) -> bool:
-    """Whether what ships was made of the sources that transformers has now, by this compiler or an earlier one."""
+    """Return whether the shipped data was made of these sources of transformers, by this compiler or an earlier one."""
     made_of = index["fingerprints"].get(model_type)
     return made_of in {fingerprint(model_type, compiler) for compiler in range(1, COMPILER + 1)}
 
 
 class Written(NamedTuple):
-    """How the data changed, and what was not written."""
+    """The changes of the data, and the classes that were not written."""
 
     changes: list[str]
     kept: list[str]

@@ -18,7 +18,7 @@ IDENTITIES = ("_token_id", "_token_index", "_token_ids")
 
 @dataclass(slots=True)
 class Trace:
-    """What code did with symbolic values: comparisons with their outcomes, reads, and every number that came by."""
+    """The use of symbolic values by code: comparisons with their outcomes, reads, and every number that occurred."""
 
     branches: dict[Term, set[bool]] = field(default_factory=dict)
     reads: set[tuple[str, bool]] = field(default_factory=set)  # a field, and whether it was null
@@ -41,7 +41,7 @@ class Trace:
 
 
 class _Current:
-    """What the code that runs now is traced by; while it is off, the code runs as it would without us."""
+    """The trace of the code that runs now; while it is off, the code runs as it would without us."""
 
     trace = Trace()
     on = False
@@ -51,7 +51,7 @@ CURRENT = _Current()
 
 
 def term_of(value: Any) -> Term:
-    """How a value came to be; a plain one is a constant."""
+    """Return how a value came to be; a plain one is a constant."""
     term = (
         getattr(value, "term", None)
         if isinstance(value, SymbolicInt | SymbolicFloat | SymbolicFlag | SymbolicText)

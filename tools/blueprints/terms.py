@@ -48,7 +48,7 @@ _ERRORS = (TypeError, ZeroDivisionError, OverflowError, AttributeError, ValueErr
 
 
 def value(term: Term, env: Env, at: tuple[int, ...] = ()) -> Any:  # noqa: C901 - one case a tag
-    """What a term is in a config, at the indices of a name. Raises Unknown."""
+    """Return what a term is in a config, at the indices of a name. Raises Unknown."""
     tag = term[0]
     if tag == "f":
         return _require(env.get(term[1]))
@@ -140,7 +140,7 @@ def _known(terms: tuple[Term, ...], env: Env, at: tuple[int, ...]) -> Iterator[i
 
 
 def holds(term: Term, env: Env, at: tuple[int, ...] = ()) -> bool:
-    """Whether an atom holds; what has no value does not."""
+    """Return whether an atom holds; what has no value does not."""
     try:
         return bool(value(term, env, at))
     except Unknown:
@@ -155,13 +155,13 @@ def parts(term: Term) -> Iterator[Term]:
 
 @lru_cache(maxsize=200_000)
 def size(term: Term) -> int:
-    """How large a term is to read."""
+    """Return how large a term is to read."""
     return 3 if term[0] in ("tab", "inset") else 1 + sum(map(size, parts(term)))
 
 
 @lru_cache(maxsize=200_000)
 def mentions(term: Term, tags: frozenset[str]) -> bool:
-    """Whether a term holds another of one of these tags."""
+    """Return whether a term holds another of one of these tags."""
     return term[0] in tags or any(mentions(part, tags) for part in parts(term))
 
 

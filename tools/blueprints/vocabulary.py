@@ -1,4 +1,4 @@
-"""What a class's source reads: the words that it compares strings with, and its attributes."""
+"""The words in a class's source: the words that it compares strings with, and its attributes."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ Document = dict[str, Any]
 
 
 def read_keras(payload: Any) -> Read:
-    """What the reader makes of it, without the schema's explanations."""
+    """Return what the reader makes of it, without the schema's explanations."""
     keras = FORMATS["keras"]
     assert keras.parse is not None
     return keras.read(payload) if isinstance(payload, bytes) else keras.parse(json.dumps(payload).encode())
@@ -259,7 +259,7 @@ def count_document(payload: Any, **options: Any) -> Report:
 
 
 def problems(error: BaseException) -> list[ArchitectureError]:
-    """What is told, of one problem or of several."""
+    """Return the details of one problem or of several."""
     if isinstance(error, Problems):
         return list(error.problems)
     assert isinstance(error, ArchitectureError)

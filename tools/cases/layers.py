@@ -40,7 +40,7 @@ def cases(framework: str) -> Iterator[Case]:
 
 
 def is_shape(value: Any) -> bool:
-    """Whether a value is one shape, and not a list or dict of shapes."""
+    """Return whether a value is one shape, and not a list or dict of shapes."""
     return isinstance(value, list) and not any(isinstance(item, list | dict) for item in value)
 
 

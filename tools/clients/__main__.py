@@ -51,7 +51,7 @@ def service() -> Iterator[str]:
 
 
 def typescript(folder: Path, url: str) -> str:
-    """What the TypeScript client counts; the linters come from the same registry."""
+    """Return what the TypeScript client counts; the linters come from the same registry."""
     for name in ("package.json", "spectral.yaml", "count.ts"):
         shutil.copy(HERE / name, folder)
     run("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", folder=folder)
@@ -73,7 +73,7 @@ def typescript(folder: Path, url: str) -> str:
 
 
 def python(folder: Path, url: str) -> str:
-    """What the Python client counts."""
+    """Return what the Python client counts."""
     venv.create(folder / "venv", with_pip=True)
     binaries = folder / "venv" / "bin"
     run(binaries / "pip", "install", "--quiet", "openapi-python-client==0.29.1", "mypy", folder=folder)

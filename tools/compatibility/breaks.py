@@ -1,4 +1,4 @@
-"""What of a new OpenAPI document breaks clients of an old one: they are refused, or get what they don't expect."""
+"""Changes of an OpenAPI document that break clients of the old one: requests refused, or unexpected answers."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class _Comparison:
                 yield from self.schema(entry["schema"], after["content"][media]["schema"], where, direction)
 
     def schema(self, before: Any, after: Any, where: str, direction: Direction) -> Iterator[str]:
-        """What is wrong with `after` in place of `before`."""
+        """Yield what is wrong with `after` in place of `before`."""
         pair = (before.get("$ref", ""), after.get("$ref", ""), direction)
         if all(pair[:2]):
             if pair in self.seen:

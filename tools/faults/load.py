@@ -13,7 +13,7 @@ import orjson
 
 
 class Answer(NamedTuple):
-    """What became of one request: its status, or 0 and why there is none."""
+    """The outcome of one request: its status, or 0 and why there is none."""
 
     began: float
     ended: float

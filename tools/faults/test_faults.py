@@ -1,4 +1,4 @@
-"""What the service promises while it is hurt; `python -m tools.faults` runs this."""
+"""The promises of the service under faults; `python -m tools.faults` runs this."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools.faults.load import Load, model
 from tools.instance import Instance
 
 _SLOWEST = 1.0 if "CI" in os.environ else 0.25
-"""How many seconds a probe may take; CI may share its machine."""
+"""The most seconds of a probe; CI may share its machine."""
 
 
 @pytest.mark.skipif(shutil.which("haproxy") is None, reason="there is no haproxy")

@@ -1,4 +1,4 @@
-"""What no client should send: requests whose framing lies, stalls or breaks off. The others are answered as ever."""
+"""Requests that no client should send: their framing lies, stalls or breaks off. The others are answered as ever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer of a live service must be, whatever the request."""
+"""The rules that hold for each answer of a live service, whatever the request."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Judge:
             yield f"status {answer.status} as {answer.media}: {answer.body[:300]!r}"
 
     def _content_faults(self, payload: Request, answer: Answer) -> Iterator[str]:
-        """What is wrong with a good answer."""
+        """Yield what is wrong with a good answer."""
         if answer.media == NDJSON:
             for line in answer.body.splitlines():
                 parsed = orjson.loads(line)
@@ -113,7 +113,7 @@ class Judge:
             yield from self._component_faults(content[answer.media]["schema"]["$ref"].rpartition("/")[2], answer.body)
 
     def _component_faults(self, component: str, body: bytes) -> Iterator[str]:
-        """What is wrong with JSON that claims to be a component of the contract."""
+        """Yield what is wrong with JSON that claims to be a component of the contract."""
         try:
             parsed = orjson.loads(body)
         except ValueError as error:

@@ -28,7 +28,7 @@ from tools.install import HOUSE
 from tools.instance import Instance
 
 MAX_SECONDS = 20
-"""What a request may take; a little more goes to reading it and to waiting on a busy machine."""
+"""The most seconds of a request; a little more goes to reading it and to waiting on a busy machine."""
 _GRACE_SECONDS = 10
 _CLIENTS = 4
 _PHASES = "examples,coverage,fuzzing,stateful"

@@ -1,4 +1,4 @@
-"""What schemathesis does not write by itself."""
+"""Serializers for the media types that schemathesis does not write by itself."""
 
 from __future__ import annotations
 

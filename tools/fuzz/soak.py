@@ -28,7 +28,7 @@ from tools.instance import Instance
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 _MAX_GROWTH_MB = 3.0
-"""How many MB more a worker may hold in the last quarter of the time than in the one before."""
+"""The most MB that a worker may hold more in the last quarter of the time than in the one before."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,7 +22,7 @@ with atheris.instrument_imports(include=["paramcount", "service"]):
     load_plugins()
 
 _MEMORY = 4_000_000, 1_000
-"""What one input may take: so many bytes, and so many times its length."""
+"""The most memory of one input: so many bytes, and so many times its length."""
 
 
 def parse(data: bytes, format_: Format) -> object:

@@ -1,4 +1,4 @@
-"""What clients see through a gateway; `python -m tools.gateway` runs this."""
+"""The answers that clients get through a gateway; `python -m tools.gateway` runs this."""
 
 from __future__ import annotations
 

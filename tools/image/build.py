@@ -46,7 +46,7 @@ def make_base() -> None:
 
 
 def _mirror() -> str:
-    """Where this machine gets its Debian packages from."""
+    """Return where this machine gets its Debian packages from."""
     sources = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*.sources"))]
     for source in filter(Path.exists, sources):
         if mirror := re.search(r"^(?:URIs:|deb(?: \[.*?\])?)\s+(\S+/debian/?)\s*$", source.read_text(), re.MULTILINE):

@@ -1,4 +1,4 @@
-"""What the image claims, tried on a running container; `python -m tools.image test` runs this."""
+"""The claims of the image, tried on a running container; `python -m tools.image test` runs this."""
 
 from __future__ import annotations
 

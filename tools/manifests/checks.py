@@ -1,4 +1,4 @@
-"""What no schema of Kubernetes says: the manifests' values make sense, alone, together and to the service."""
+"""Checks that no schema of Kubernetes makes: the manifests' values make sense, alone, together and to the service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHECKS: list[Callable[[Documents], Iterator[str]]] = []
 
 
 def problems(documents: Iterable[Mapping[str, Any]], environment: Mapping[str, str]) -> list[str]:
-    """What is wrong with the documents of one overlay, whose settings are in `environment`."""
+    """Return what is wrong with the documents of one overlay, whose settings are in `environment`."""
     by_kind = {document["kind"]: document for document in documents} | {"environment": environment}
     return [f"{check.__name__}: {problem}" for check in _CHECKS for problem in check(by_kind)]
 

@@ -48,7 +48,7 @@ class Parameter(NamedTuple):
 
 
 class PeftResult(NamedTuple):
-    """What PEFT makes of an adapter: the parameters; or why it refuses."""
+    """The result of PEFT for an adapter: the parameters; or why it refuses."""
 
     parameters: tuple[Parameter, ...] = ()
     refusal: str = ""
@@ -61,7 +61,7 @@ class PeftResult(NamedTuple):
 
 
 class CountResult(NamedTuple):
-    """What Paramcount makes of an adapter: a report; or why it refuses."""
+    """The result of Paramcount for an adapter: a report; or why it refuses."""
 
     report: Report | None = None
     refusal: str = ""

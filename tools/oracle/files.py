@@ -1,4 +1,4 @@
-"""What the oracles of files share: our answer to a payload or a path, as data to compare."""
+"""The parts that the oracles of files share: our answer to a payload or a path, as data to compare."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import FORMATS
 
 Check = tuple[str, bool, object]
-"""What was compared, whether it agrees, and what there is to see."""
+"""A comparison: its subject, whether it agrees, and the details."""
 
 
 def report_of(body: Any, name: str) -> Report | None:

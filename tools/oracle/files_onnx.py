@@ -124,7 +124,7 @@ def _write_files(folder: Path, chance: random.Random) -> Iterator[Check]:
 
 
 def _fields() -> Iterator[Check]:
-    """What the wire format leaves free: unpacked dims, fields twice, unknown ones."""
+    """Yield what the wire format leaves free: unpacked dims, fields twice, unknown ones."""
     dims = b"\x08\x02\x08\x03\x10\x01\x42\x01w"
     packed = b"\x0a\x02\x02\x03\x10\x01\x42\x01w"
     for number, held in enumerate((dims, packed, dims + packed[4:], b"\xf8\x7f\x05" + dims)):

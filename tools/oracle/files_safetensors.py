@@ -144,7 +144,7 @@ def _large(folder: Path) -> Iterator[Check]:
 
 
 def _library(raw: bytes) -> int | None:
-    """How many elements the library finds; None where it refuses the file."""
+    """Return how many elements the library finds; None where it refuses the file."""
     try:
         entries = safetensors.deserialize(raw)
     except (safetensors.SafetensorError, ValueError, OverflowError):
@@ -240,7 +240,7 @@ def _has_end(entry: Any) -> bool:
 
 
 def _twice(whole: bytes) -> bool:
-    """Whether a name stands twice in a header."""
+    """Return whether a name stands twice in a header."""
     pairs: list[int] = []
 
     def note(entries: list[tuple[str, Any]]) -> dict[str, Any]:

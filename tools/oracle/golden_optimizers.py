@@ -1,4 +1,4 @@
-"""What each optimizer really holds after a step on a small model, by state, in each precision.
+"""The state that each optimizer really holds after a step on a small model, by state, in each precision.
 
 `--write` renews the file; else it is compared with what the optimizers hold now.
 """

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def keras_files() -> dict[str, str]:
-    """What Keras writes of its ResNet-50, and what it counts, layer by layer."""
+    """Return what Keras writes of its ResNet-50, and what it counts, layer by layer."""
     os.environ["KERAS_BACKEND"] = "torch"
     import keras  # noqa: PLC0415 # after its backend is chosen
 
@@ -32,7 +32,7 @@ def keras_files() -> dict[str, str]:
 
 
 def torch_files() -> dict[str, str]:
-    """What torch prints of torchvision's ResNet-50, and the parameters and buffers that it names."""
+    """Return what torch prints of torchvision's ResNet-50, and the parameters and buffers that it names."""
     import torch  # noqa: PLC0415
     import torchvision  # noqa: PLC0415
 

@@ -32,7 +32,7 @@ def guide() -> tuple[Any, Any]:
 
 
 def scenarios(model: Any, base: Any) -> Iterator[tuple[str, list[list[Any]]]]:
-    """What people do to it, each with the rules that must come to the same."""
+    """Yield what people do to it, each with the rules that must come to the same."""
     thawed = [base.name, True]
     yield "as the guide builds it", []
     base.trainable = True

@@ -214,7 +214,7 @@ class Maker:
 
 
 def difference(text: str) -> str:
-    """Where our count of a model's JSON and Keras' own disagree."""
+    """Return where our count of a model's JSON and Keras' own disagree."""
     keras.backend.clear_session()
     try:
         model = keras.models.model_from_json(text)
@@ -248,7 +248,7 @@ def _all(row: Row) -> int:
 
 
 def _shapes(layer: Any) -> Any:
-    """What the last call of a layer returned."""
+    """Return what the last call of a layer returned."""
     shapes = [list(tensor.shape) for tensor in layer._inbound_nodes[-1].output_tensors]  # noqa: SLF001
     return shapes[0] if len(shapes) == 1 else shapes
 

@@ -1,4 +1,4 @@
-"""Whether a framework refuses a config for what is wrong with it, and not because the replay is broken."""
+"""A check that a framework refuses a config for what is wrong with it, and not because the replay is broken."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from tools.cases.layers import Case
 
 REFUSALS = (TypeError, ValueError, LookupError, ArithmeticError, AssertionError, RuntimeError)
-"""What layers raise for a config or an input that they cannot take (NotImplementedError is a RuntimeError)."""
+"""The errors of layers for a config or an input that they cannot take (NotImplementedError is a RuntimeError)."""
 FRAMEWORKS = ("keras", "torch", "numpy", "tensorflow")
 
 
@@ -29,7 +29,7 @@ def check_refusal(build: Callable[[Case], object], case: Case, accepted: Sequenc
 
 
 def _is_raised_by_framework(error: Exception) -> bool:
-    """Whether an error comes from a framework's code, or from the signature of one of its constructors."""
+    """Return whether an error comes from a framework's code, or from the signature of one of its constructors."""
     frame, _ = list(traceback.walk_tb(error.__traceback__))[-1]
     module = str(frame.f_globals.get("__name__", ""))
     return module.partition(".")[0] in FRAMEWORKS or (isinstance(error, TypeError) and "argument" in str(error))

@@ -59,7 +59,7 @@ class Library:
                 self.by_name[name].append((source, class_))
 
     def verdicts(self) -> Iterator[tuple[str, str, str]]:
-        """Where, a module class, and what it owns: one of WORST, or "as X" for torch's X.
+        """Yield a place, a module class, and what it owns: one of WORST, or "as X" for torch's X.
 
         Of namesakes that differ the worst holds for the library, and each file of theirs is told apart.
         """
@@ -75,7 +75,7 @@ class Library:
                 yield f"{self.name}/{file}", name, files[file]
 
     def verdict(self, source: Source, node: ast.ClassDef, above: tuple[str, ...]) -> str:
-        """What a class owns; "" for what is no module."""
+        """Return what a class owns; "" for what is no module."""
         if node.name in above:
             return "parameters"
         bases = {self._base(source, base, (*above, node.name)) for base in node.bases}
@@ -109,7 +109,7 @@ class Library:
         return (_worst(inherited - {""}) if inherited - {""} else "") if inherited else "parameters" if owner else ""
 
     def _direct_verdict(self, node: ast.ClassDef) -> str:
-        """What the body of a class may make."""
+        """Return what the body of a class may make."""
         words = set(_words(ast.Module(body=node.body, type_ignores=[])))
         made = {self.makers[word] for word in words & self.makers.keys()} | {_made(words)}
         return "ties" if "parameters" not in made and any(map(_ties, ast.walk(node))) else _worst(made)
@@ -192,7 +192,7 @@ def _ties(node: ast.AST) -> bool:
 
 
 def _shares(statement: ast.stmt) -> bool:
-    """Whether a part of the model is put into another: `self.encoder.embed_tokens = self.shared`."""
+    """Return whether a part of the model is put into another: `self.encoder.embed_tokens = self.shared`."""
     assigned = (node for node in ast.walk(statement) if isinstance(node, ast.Assign))
     return any(
         isinstance(target := node.targets[0], ast.Attribute)
@@ -208,7 +208,7 @@ def _name(node: ast.expr) -> str:
 
 
 def _resizes(node: ast.ClassDef) -> bool:
-    """Whether a subclass of a torch class changes what is printed or sized after torch's own constructor."""
+    """Return whether a subclass of a torch class changes what is printed or sized after torch's own constructor."""
     for at in ast.walk(node):
         if isinstance(at, ast.Attribute) and isinstance(at.ctx, ast.Store | ast.Del) and at.attr in SIZES:
             return True
@@ -218,7 +218,7 @@ def _resizes(node: ast.ClassDef) -> bool:
 
 
 def _prints_weight(node: ast.ClassDef) -> bool:
-    """Whether the only parameter is `weight`, and extra_repr begins with its shape."""
+    """Return whether the only parameter is `weight`, and extra_repr begins with its shape."""
     made = [at for at in ast.walk(node) if isinstance(at, ast.Call) and ast.unparse(at.func).endswith("Parameter")]
     printed = next((at for at in node.body if isinstance(at, ast.FunctionDef) and at.name == "extra_repr"), None)
     if len(made) != 1 or printed is None or len(printed.body) > 2:

@@ -49,7 +49,7 @@ def _without_weights(name: str) -> dict[str, Any]:
 
 
 def verdict(build: Callable[[], Any]) -> str:
-    """What comes of a model: exact, right, said so; WRONG; or why there is none."""
+    """Return what comes of a model: exact, right, said so; WRONG; or why there is none."""
     try:
         with torch.device("meta"):
             model = build()

@@ -26,10 +26,10 @@ from paramcount.model.layers import Layer
 from paramcount.model.tensors import Tensor
 
 MAX_VISITED_LAYERS = 40_000
-"""How many layers of one config are visited, those that turn out to be equal included."""
+"""The most layers of one config that are visited, equal ones included."""
 
 _GUARDS_PER_VISIT = 8
-"""How many blocks a guard is evaluated for in the time that a visit of a layer takes."""
+"""The number of blocks that a guard is evaluated for in the time that a visit of a layer takes."""
 
 
 class CountedWeight(NamedTuple):
@@ -142,7 +142,7 @@ class Builder:
         return [layers[index] for index in sorted(layers)]
 
     def _find_members(self, blocks: Blocks, context: BlockContext) -> Iterator[tuple[EntrySet, IndexSet]]:
-        """Which entries are in which blocks."""
+        """Yield the entries, each set with its blocks."""
         for group in blocks.groups:
             if entries := group.entries & context.entries:
                 total = self.count(group.block_count, context.indices)

@@ -60,7 +60,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Blueprint:
-    """What one class builds."""
+    """The tensors that one class builds."""
 
     name: str
     family: Family

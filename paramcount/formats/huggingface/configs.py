@@ -13,10 +13,10 @@ from paramcount.schema.signature import MAX_DIMENSION
 from paramcount.schema.validator import format_value
 
 MAX_LIST_ITEMS = 100_000
-"""How many items a list of a config may have; most have one for each layer."""
+"""The most items of a list in a config; most have one for each layer."""
 
 MAX_TEXT_CHARS = 1000
-"""How many characters a text may have that the count depends on."""
+"""The most characters of a text that the count depends on."""
 
 LABELS = "num_labels"
 

@@ -112,7 +112,7 @@ def _count_layers(patterns: list[Any]) -> int:
 
 
 def _count(words: list[Any], word: str) -> int:
-    """How often a list holds a word."""
+    """Return how often a list holds a word."""
     return words.count(word)
 
 

@@ -18,13 +18,13 @@ Selector = Callable[[int, Scope, Sequence[int]], IndexSet]
 """A compiled guard: of `count` blocks of one axis, those where it holds, in a scope and for the outer indices."""
 
 MAX_EVALUATED_BLOCKS = 4096
-"""How many blocks a guard is evaluated for one by one, where it is no pattern."""
+"""The most blocks that a guard is evaluated for one by one, where it is no pattern."""
 
 MAX_PATTERN_BLOCKS = 2**22
-"""How many blocks a pattern may select from."""
+"""The most blocks that a pattern selects from."""
 
 _MAX_SCANNED_BITS = 512
-"""How long a set is iterated bit by bit; a longer one is halved, to pass over empty stretches at once."""
+"""The longest set that is iterated bit by bit; a longer one is halved, to pass over empty stretches at once."""
 
 
 def all_indices(count: int) -> IndexSet:

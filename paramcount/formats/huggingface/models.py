@@ -17,7 +17,7 @@ from paramcount.model.cache import Cache, fingerprint
 from paramcount.model.layers import Layer
 
 MAX_CACHED_LAYERS = 20_000
-"""How many layers the cached models may have together."""
+"""The most layers of all cached models together."""
 
 
 class BuiltModel(NamedTuple):
@@ -30,7 +30,7 @@ class BuiltModel(NamedTuple):
 
 
 class CompiledBlueprint(NamedTuple):
-    """What holds of a blueprint for all configs."""
+    """A blueprint, prepared once for all configs."""
 
     serial: int  # no two have the same
     plan: Plan

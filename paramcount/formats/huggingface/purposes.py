@@ -18,7 +18,7 @@ FUSED = -1
 
 
 class Purpose(NamedTuple):
-    """What the name of an entry says of its tensors."""
+    """The purpose of an entry's tensors, by its name."""
 
     embeds_tokens: bool
     is_head: bool

@@ -17,7 +17,7 @@ _EXPERTS_PER_TOKEN_FIELDS = (
 """The fields that say how many experts a token visits; authors of models have no common name for it."""
 
 _EXPERTS_PER_TOKEN = {"switch_transformers": 1, "nllb-moe": 2}
-"""How many experts a token visits, by model type: the router's code says so, and no field does
+"""The number of experts that a token visits, by model type: the router's code says so, and no field does
 (SwitchTransformersTop1Router, NllbMoeTop2Router)."""
 
 _UNBUILT_LAYER_FIELDS = ("num_nextn_predict_layers", "mtp_num_hidden_layers")
@@ -28,7 +28,7 @@ _ALWAYS_TIED = frozenset(("t5", "mt5", "longt5"))
 
 
 class ModelNotes(NamedTuple):
-    """What there is to say about a model beside its tensors."""
+    """Return the warnings about a model."""
 
     roles: WeightRoles | None
     warnings: tuple[ReportWarning, ...]
@@ -59,7 +59,7 @@ def describe(builder: Builder, model_type: str) -> ModelNotes:
 
 
 def _count_experts(weight: CountedWeight, builder: Builder) -> int:
-    """How many experts share the elements of a weight; 0 where it belongs to none, or to all of them alike."""
+    """Return how many experts share the elements of a weight; 0 where it belongs to none, or to all of them."""
     axis, shape = weight.purpose.expert_axis, weight.tensor.shape
     if axis is None:
         return 0

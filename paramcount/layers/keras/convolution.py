@@ -45,7 +45,7 @@ class Windows:
         require(fits, "strides above 1 and a dilation_rate above 1 exclude each other", "dilation_rate")
 
     def extent(self, axis: int) -> int:
-        """How many steps of an axis one window spans."""
+        """The steps of an axis that one window spans."""
         return self.dilation[axis] * (self.kernel[axis] - 1) + 1
 
     def output(self, inputs: Dimensions, filters: int) -> Dimensions:

@@ -46,7 +46,7 @@ def per_axis(value: int | list[int], rank: int, argument: str) -> tuple[int, ...
 
 
 def edge_sizes(value: Any, rank: int, argument: str) -> tuple[tuple[int, int], ...]:
-    """How much to crop or pad before and after every spatial axis.
+    """Return the lengths to crop or pad before and after every spatial axis.
 
     Two or three axes take 1 or [[1, 1], [0, 2]], one axis takes 1 or [1, 2].
     """
@@ -135,7 +135,7 @@ def map_spatial_axes(shape: Dimensions, first: bool, length: Callable[[int, int]
 
 
 def window_count(size: int, window_size: int, stride: int, padding: str) -> int:
-    """How many windows fit on an axis. Source: compute_conv_output_shape, compute_pooling_output_shape."""
+    """Return how many windows fit on an axis. Source: compute_conv_output_shape, compute_pooling_output_shape."""
     if padding != "valid":
         return (size - 1) // stride + 1
     count = (size - window_size) // stride + 1

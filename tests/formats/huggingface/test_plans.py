@@ -22,5 +22,5 @@ from paramcount.formats.huggingface.plans import split_by_axis
     ],
 )
 def test_parts_of_an_expression_that_read_one_index(text: str, axis: int, parts: list[str]) -> None:
-    """Where all of that is equal, what is inside is equal too."""
+    """Blocks in which these parts are equal have equal contents."""
     assert [ast.unparse(part.node) for part in split_by_axis(parse(text), axis)] == parts

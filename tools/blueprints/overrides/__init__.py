@@ -27,4 +27,4 @@ OVERRIDES: Mapping[str, Override] = {
 }
 
 LEARNED = Path(__file__).parent / "learned"
-"""What the compiler last learned of these model types, in the form of the data that ships. It writes these files."""
+"""The compiler's last records of these model types, in the form of the shipped data. It writes these files."""

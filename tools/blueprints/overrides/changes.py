@@ -1,4 +1,4 @@
-"""What an override is, and how it changes what the compiler learned of a model type."""
+"""Overrides: changes of what the compiler learned of a model type."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Config = Mapping[str, Any]
 
 
 class StaleOverride(Exception):
-    """What the compiler learned no longer holds what an override replaces: a person must look at both."""
+    """Raised where the learned record no longer holds what an override replaces: a person must look at both."""
 
 
 class Change(Protocol):
@@ -105,7 +105,7 @@ class Wrap:
 
     wrapped: str
     prefix: str
-    """How the names of the wrapped class's tensors begin here."""
+    """The prefix of the names of the wrapped class's tensors."""
 
     def apply(self, record: Record, learned: Mapping[str, Record]) -> None:
         if self.wrapped not in learned:
@@ -117,7 +117,7 @@ class Wrap:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """What replaces learned clauses of a model type's classes."""
+    """The clauses that replace learned ones of a model type's classes."""
 
     reason: str
     """Why the compiler cannot learn this, and where transformers says it."""

@@ -33,11 +33,11 @@ class Attention:
     """The attention of one class: where its tensors and its fields are, and which layers have keys and values."""
 
     tensors: str
-    """How the names of its tensors begin, up to `layers.`."""
+    """The prefix of its tensors' names, up to `layers.`."""
     fields: str
-    """How the paths of its fields begin: "" or "text_config."."""
+    """The prefix of its fields' paths: "" or "text_config."."""
     heads: str
-    """How many key and value heads a layer has, where no layer has a config of its own."""
+    """The number of key and value heads of a layer, where no layer has a config of its own."""
     keys: str = ""
     """The layers that have keys; '': all."""
     values: str = ""
@@ -71,7 +71,7 @@ class Attention:
         ]
 
     def _of_layer(self, field: str, otherwise: str) -> str:
-        """What the config of a layer says of a field; `otherwise` where no layer has one."""
+        """Return what the config of a layer says of a field; `otherwise` where no layer has one."""
         layers = f"{self.fields}{PER_LAYER_CONFIG}"
         return f"(own({layers}, i, {field!r}, {self.fields}{field}) if not {layers} is None else {otherwise})"
 

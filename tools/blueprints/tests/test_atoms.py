@@ -1,4 +1,4 @@
-"""What a guard may ask: of a block's index only what code compared with numbers."""
+"""The questions that a guard may ask: of a block's index only what code compared with numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is learned of a name: that something follows from its index alone, where its index alone explains it."""
+"""The facts learned of a name: that something follows from its index alone, where its index alone explains it."""
 
 from __future__ import annotations
 

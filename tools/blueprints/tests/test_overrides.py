@@ -39,7 +39,7 @@ OPERANDS: Mapping[str, tuple[Term, ...]] = {
     "lower": (WORD,), "has": (WORD, ("c", "a")), "sw": (WORD, ("c", "a")), "float": (RATE,), "round": (RATE,),
     "ceil": (RATE,), "floor": (RATE,),
 }  # fmt: skip
-"""What operators take that do not take integers."""
+"""The arguments of operators that do not take integers."""
 OTHER_TERMS: tuple[Term, ...] = (
     ("len", "numbers"),
     ("suml", "numbers"),

@@ -1,4 +1,4 @@
-"""What was learned before and new results: which of them stays, and what becomes of the classes beside it."""
+"""Earlier and new results: which of them stays, and what becomes of the classes beside it."""
 
 from __future__ import annotations
 
