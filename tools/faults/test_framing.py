@@ -35,7 +35,7 @@ def instance() -> Iterator[Instance]:
         assert '"route":"/smuggled"' not in started.log_text
 
 
-def counts(instance: Instance) -> None:
+def assert_counts(instance: Instance) -> None:
     """Fail unless an honest client is answered at once."""
     answer = requests.post(
         f"{instance.url}/v1/count/native", BODY, headers={"Content-Type": "application/json"}, timeout=5
@@ -103,7 +103,7 @@ def test_a_lie_is_refused_and_ends_the_connection(instance: Instance, request_: 
     received = statuses(instance, request_)
     assert len(received) <= 1, received  # nothing after it is taken for a request
     assert not received or received[0] in (400, 405, 413, 414, 431, 501, 505), received
-    counts(instance)
+    assert_counts(instance)
 
 
 CHUNKS = {
@@ -124,7 +124,7 @@ def test_a_chunk_whose_size_lies(instance: Instance, chunks: bytes) -> None:
     received = statuses(instance, POST + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + SMUGGLED)
     assert len(received) <= 1, received
     assert not received or received[0] in (400, 413, 422), received
-    counts(instance)
+    assert_counts(instance)
 
 
 def test_honest_chunks_are_counted(instance: Instance) -> None:
@@ -138,7 +138,7 @@ def test_a_chunked_body_that_never_ends_is_too_long() -> None:
         part = b"ffff\r\n" + b" " * 65535 + b"\r\n"
         assert statuses(small, POST + b"Transfer-Encoding: chunked\r\n\r\n", part, part, part) == [413]
         assert statuses(small, POST + b"Content-Length: 100001\r\n\r\n") == [413]
-        counts(small)
+        assert_counts(small)
 
 
 def test_pipelined_requests_are_answered_in_order(instance: Instance) -> None:
@@ -160,7 +160,7 @@ def test_clients_that_leave(instance: Instance) -> None:
             elif how == "reset":
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             connection.close()
-    counts(instance)
+    assert_counts(instance)
 
 
 def test_a_half_closed_connection_is_answered(instance: Instance) -> None:
@@ -198,7 +198,7 @@ def test_clients_that_stall_take_no_turn_from_others(instance: Instance) -> None
         while time.monotonic() < until:
             began = time.monotonic()
             assert requests.get(f"{instance.url}/livez", timeout=5).ok
-            counts(instance)
+            assert_counts(instance)
             assert time.monotonic() - began < MAX_SECONDS
             time.sleep(0.1)
     finally:
@@ -206,7 +206,7 @@ def test_clients_that_stall_take_no_turn_from_others(instance: Instance) -> None
         dripping.join()
         for connection in stalled:
             connection.close()
-    counts(instance)
+    assert_counts(instance)
 
 
 def test_a_batch_that_nobody_reads(instance: Instance) -> None:
@@ -225,5 +225,5 @@ def test_a_batch_that_nobody_reads(instance: Instance) -> None:
             time.sleep(MAX_SECONDS + 1)
         except OSError:
             pass
-        counts(instance)
+        assert_counts(instance)
         assert time.monotonic() < ended
