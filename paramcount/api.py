@@ -38,7 +38,7 @@ class Report(report.Report):
         return total_fields(self.root.totals, self.convention)
 
     def rows(self) -> Iterator[report.Row]:
-        """Every layer, depth first; a layer's totals are of all its `repeat` copies and everything beneath."""
+        """Every layer, depth first; a layer's totals are of all its `repeat` copies and of all its descendants."""
         return (row for row, _ in self.root.walk() if row is not self.root)
 
     def to_dict(self, detail: Detail = "layers", depth: int = NO_LIMIT) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class NativeLayer(Schema):
 
     type = fields.String(required=True, validate=validate.Length(1, 200))
     name = fields.String(validate=validate.Length(1, 1000))
-    trainable = fields.Boolean(metadata={"description": "false freezes it and all beneath"})
+    trainable = fields.Boolean(metadata={"description": "false freezes it and all layers in it"})
     inputs = fields.List(fields.String(), validate=validate.Length(1, 1000))
     repeat = fields.Integer(strict=True, validate=validate.Range(1, MAX_DIMENSION))
     layers = fields.List(fields.Nested(lambda: NativeLayer()))
