@@ -106,7 +106,7 @@ class _Walk:
     def __init__(self, document: Document, options: Options, limits: Limits) -> None:
         self.document, self.limits = document, limits
         self.deadline = limits.deadline
-        self.evaluator = LayerEvaluator(document, options.unknown, self._evaluate_nested)
+        self.evaluator = LayerEvaluator(document, options.unknown, self)
         self.add_problem = self.evaluator.add_problem
         self.rules = Rules(options.rules, self.deadline) if options.rules else NO_RULES
         self.has_rules = bool(options.rules)
@@ -285,7 +285,7 @@ class _Walk:
             self.add_problem(ShapeMismatch("is called on inputs that need weights of different shapes"), layer.pointer)
         return again.output
 
-    def _evaluate_nested(self, layer: Layer, call: Call) -> tuple[tuple[Tensor, ...], Output]:
+    def evaluate_nested(self, layer: Layer, call: Call) -> tuple[tuple[Tensor, ...], Output]:
         """Return the tensors and the output of a layer inside a wrapper's config; the wrapper's row counts them."""
         self._descend(layer)
         row = self._row(layer, "", Trainability(), 0, call)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from typing import Any
-from weakref import WeakMethod
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, Protocol
+from weakref import proxy
 
 from paramcount.counting.graph import FAILED, flatten
 from paramcount.model.cache import Cache, encode_key
@@ -21,8 +21,12 @@ MAX_COUNT = 2**53 - 1
 FreezeStatus = tuple[str, FreezeReason | None, bool]
 """The inputs of a layer's sums without rules: the default dtype, its freeze reason, whether there is an adapter."""
 
-EvaluateNested = Callable[[Layer, Call], tuple[tuple[Tensor, ...], Output]]
-"""Return the tensors and the output of a layer inside a layer's config. Raises AlreadyReported."""
+
+class Walk(Protocol):
+    """The walk that evaluates a document's layers."""
+
+    def evaluate_nested(self, layer: Layer, call: Call) -> tuple[tuple[Tensor, ...], Output]:
+        """Return the tensors and the output of a layer inside a layer's config. Raises AlreadyReported."""
 
 
 class LayerResult:
@@ -52,12 +56,12 @@ class AlreadyReported(ArchitectureError):
 class LayerEvaluator:
     """Evaluates the layers of one document; collects their problems and warnings."""
 
-    def __init__(self, document: Document, unknown: str, evaluate_nested: EvaluateNested) -> None:
+    def __init__(self, document: Document, unknown: str, walk: Walk) -> None:
         """`unknown`: "refuse" makes a layer of unknown type a problem, "report" a warning."""
         self.document, self.problems, self.warnings = document, list[ArchitectureError](), list[ReportWarning]()
         self._unknown = unknown
         # Weak: a cycle would keep the document's layers until the next collection of garbage.
-        self._evaluate_nested = WeakMethod(evaluate_nested)
+        self._walk = proxy(walk)
 
     def add_problem(self, error: ArchitectureError, pointer: str = "") -> None:
         """Add a problem, its pointer below `pointer`. Raises StopCounting at MAX_PROBLEMS."""
@@ -156,10 +160,8 @@ class LayerEvaluator:
             return [self._nest(item, f"{pointer}/{index}") for index, item in enumerate(value)]
         if value is None:
             return None
-        evaluate_nested = self._evaluate_nested()
         assert self.document.read_nested_layer is not None
-        assert evaluate_nested is not None
-        return NestedLayer(self.document.read_nested_layer(value, pointer), evaluate_nested)
+        return NestedLayer(self.document.read_nested_layer(value, pointer), self._walk.evaluate_nested)
 
 
 def run_formula(formula: Formula) -> LayerResult:

@@ -73,7 +73,7 @@ class File:
 
 def _claims(payload: Any) -> bool:
     if isinstance(payload, dict):
-        payload = next(iter(payload.values()), None)
+        payload = payload[next(iter(payload))] if payload else None
     return file_kind(payload) == "gguf"
 
 

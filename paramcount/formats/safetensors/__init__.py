@@ -40,12 +40,11 @@ _SHARD = re.compile(r"-0*(\d{1,6})-of-0*(\d{1,6})\.safetensors", re.ASCII)
 def _claims(payload: Any) -> bool:
     if not isinstance(payload, dict):
         return file_kind(payload) == "safetensors"
-    for name, entry in payload.items():
-        if name != METADATA:
-            return isinstance(entry, dict) and (
-                isinstance(entry.get("data_offsets"), list) or (name in _MEMBERS and _holds_headers(payload))
-            )
-    return False
+    name = next((name for name in payload if name != METADATA), "")
+    entry = payload.get(name)
+    return isinstance(entry, dict) and (
+        isinstance(entry.get("data_offsets"), list) or (name in _MEMBERS and _holds_headers(payload))
+    )
 
 
 def _holds_headers(payload: Mapping[str, Any]) -> bool:
