@@ -20,9 +20,14 @@ ROUTES = (count, export, compare, batch, documents, layers, models, formats, ser
 
 
 class _Service(Flask):
-    """Flask without coroutines: it would ask of each of nine functions, at every request, whether it is one."""
+    """Flask with a bound on what a request computes."""
+
+    def dispatch_request(self) -> Any:
+        """Answer the request; what it computes is bounded in time and memory."""
+        return slots.release_after(super().dispatch_request)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """No function is a coroutine: Flask would ask of each of nine, at every request."""
         return func
 
 

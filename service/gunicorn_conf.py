@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import gc
 import logging
 import os
@@ -39,8 +40,10 @@ worker_class = "gthread"  # probes are answered while every worker counts
 threads = _settings.max_concurrent + 4  # 4 for probes and for answering 503
 preload_app = True  # one copy of the registries in memory, and a broken plug-in stops the start
 keepalive = 75  # longer than a gateway keeps an idle connection, or it meets closed ones
-timeout = 60
-graceful_timeout = 50  # above waiting for a slot and counting, each bounded by PARAMCOUNT_MAX_SECONDS
+timeout = (
+    _settings.max_seconds + 10
+)  # then a worker is replaced that the watchdog cannot help: one stuck outside Python
+graceful_timeout = _settings.max_seconds + 30
 worker_tmp_dir = _shared_memory
 control_socket_disable = True  # its socket fails on a read-only root
 logconfig_dict = make_config(_settings.log_format)
@@ -56,6 +59,11 @@ def post_fork(server: Any, worker: Any) -> None:  # noqa: ARG001 # gunicorn's si
     gc.set_threshold(50_000, 5, 1_000)  # a full collection over a large model stops every thread for half a second
     WORKERS.set(1)
     tracing.start_exporter()
+
+
+def post_worker_init(worker: Any) -> None:  # noqa: ARG001
+    """Log where a worker is stuck when gunicorn ends it, even where no Python runs any more."""
+    faulthandler.enable()
 
 
 def _set_malloc_options() -> None:

@@ -13,6 +13,7 @@ class Settings(Limits):
     """The settings of the service, their defaults and types; README.md describes each."""
 
     max_concurrent: int = 8
+    max_memory_bytes: int = 448 * 1024 * 1024  # of all computations of a worker, above its memory at rest
     answers_bytes: int = 4 * 1024 * 1024
     trusted_hops: int = 0
     base_path: str = ""

@@ -1,20 +1,22 @@
-"""Slots: how many bodies a worker computes at once; the others wait without contending for the interpreter."""
+"""Slots: how many bodies a worker computes at once, each under the watchdog; the others wait."""
 
 from __future__ import annotations
 
-import ctypes
 import gc
+import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from math import inf
 from threading import BoundedSemaphore
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from flask import Flask, g
 
 from paramcount.model import budget
-from service.context import current_app
+from paramcount.model.errors import Problems, TooLarge
+from service.context import current_app, current_settings
+from service.middleware.watchdog import ComputationEnded, OutOfTime, Watchdog
 from service.problems import HTTPProblem
 from service.settings import Settings
 
@@ -24,47 +26,62 @@ MAX_CONCURRENT_COUNTS = 2
 LARGE_BODY_BYTES = 256 * 1024
 """Bodies above this size are computed one at a time: one takes hundreds of times its size in memory."""
 
-_malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class _Slots(NamedTuple):
-    """The slots of one app."""
+    """The slots of one app, and the watchdog of what computes in them."""
 
     counts: BoundedSemaphore
     large_bodies: BoundedSemaphore
+    watchdog: Watchdog
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Bound the values of every request's body, and release its slot when it ends."""
-    app.extensions["slots"] = _Slots(BoundedSemaphore(MAX_CONCURRENT_COUNTS), BoundedSemaphore(1))
+    """Give the app its slots, and bound the values of every request's body."""
+    app.extensions["slots"] = _Slots(
+        BoundedSemaphore(MAX_CONCURRENT_COUNTS), BoundedSemaphore(1), Watchdog(settings.max_memory_bytes)
+    )
 
     @app.before_request
     def set_max_values() -> None:
         budget.set_max_values(settings.max_values)
 
-    @app.teardown_request
-    def end(_: BaseException | None) -> None:
-        release_slot()
+
+def release_after(function: Callable[[], T]) -> T:
+    """Call a function that acquires a slot, and release that. Raises Problems where the watchdog ended it."""
+    try:
+        try:
+            return function()
+        finally:
+            release_slot()
+    except (ComputationEnded, MemoryError) as ended:
+        release_slot()  # it may have been ended while it released
+        raise _report_end(ended) from None
 
 
 def acquire_slot(settings: Settings, body_bytes: int) -> None:
-    """Wait for a slot to compute a body, and start its deadline; `release_slot` or the end of the request releases it.
+    """Wait for a slot to compute a body, and start its time under the watchdog, until `release_slot`.
 
-    Raises HTTPProblem (503) after max_seconds of waiting.
+    Raises HTTPProblem (503) after waiting for half of max_seconds.
     """
     slots: _Slots = current_app().extensions["slots"]
-    give_up = monotonic() + settings.max_seconds
+    began = monotonic()
+    give_up, deadline = began + settings.max_seconds / 2, began + settings.max_seconds
     cleanups: list[Callable[[], Any]] = []
     g.cleanups = cleanups
     is_large = body_bytes > LARGE_BODY_BYTES
     if is_large:
-        cleanups.append(lambda: _malloc_trim(0))  # last of all: glibc keeps what was freed, many times a large body
         _acquire(slots.large_bodies, give_up, cleanups)
     _acquire(slots.counts, give_up, cleanups)
     if is_large:
         gc.disable()  # it would look for garbage in all that a large body makes, in vain: a quarter of the time
         cleanups.append(gc.enable)
-    budget.start_deadline(settings.max_seconds)
+    budget.start_deadline(deadline - monotonic())
+    cleanups.append(slots.watchdog.end)
+    slots.watchdog.begin(deadline)
 
 
 def _acquire(slot: BoundedSemaphore, give_up: float, cleanups: list[Callable[[], Any]]) -> None:
@@ -76,6 +93,18 @@ def _acquire(slot: BoundedSemaphore, give_up: float, cleanups: list[Callable[[],
 
 def release_slot() -> None:
     """Release the slot of the current request, if it holds one, and end its deadline."""
-    for cleanup in reversed(g.pop("cleanups", ())):
-        cleanup()
+    cleanups = g.get("cleanups", ())
+    while cleanups:
+        cleanups.pop()()
     budget.start_deadline(inf)
+
+
+def _report_end(ended: BaseException) -> Problems:
+    """Log that a computation was ended, and return the problem."""
+    settings = current_settings()
+    if isinstance(ended, OutOfTime):
+        detail = f"takes more than the {settings.max_seconds} seconds that one request may take"
+    else:
+        detail = f"takes more than the {settings.max_memory_bytes:,} bytes of memory that a worker has for counting"
+    logger.warning("request %s was ended: it %s", g.get("request_id"), detail)
+    return Problems([TooLarge(detail, code="too_expensive")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from functools import partial
 from http import HTTPStatus
 from io import BufferedReader, RawIOBase
 from typing import Any
@@ -20,7 +21,7 @@ from paramcount.requests.envelope import load_envelope
 from service import requests
 from service.body import read_stream
 from service.context import current_request, current_settings
-from service.middleware.slots import acquire_slot, release_slot
+from service.middleware.slots import acquire_slot, release_after
 from service.operations import operation
 from service.problems import HTTPProblem, log_internal_error
 from service.routes.count import measure_count
@@ -81,25 +82,25 @@ def _answer_lines() -> Iterator[bytes]:
 
 
 def _answer(line: bytes) -> dict[str, Any]:
-    """Answer one line in a slot; a line that waits too long for one does not end the batch."""
-    try:
-        acquire_slot(current_settings(), len(line))
-        return answer_line(line, _count)
-    except HTTPProblem as busy:
-        return members(busy.status, busy.detail)
-    finally:
-        release_slot()
+    """Answer one line; one that finds no slot, or is ended, does not end the batch."""
 
-
-def _count(envelope: Any) -> dict[str, Any]:
-    """Count an envelope and return its report. Raises Problems or NotJSON."""
-    try:
-        count_request, settings = load_envelope(envelope), current_settings()
+    def count(envelope: Any) -> dict[str, Any]:
+        settings = current_settings()
+        acquire_slot(settings, len(line))
+        count_request = load_envelope(envelope)
         return to_json(measure_count(count_request, settings), count_request, settings)
-    except (Problems, NotJSON):
-        raise
-    except Exception as error:  # noqa: BLE001 # an internal error in one line does not end the batch
-        return log_internal_error(error)
+
+    def try_to_count(envelope: Any) -> dict[str, Any]:
+        try:
+            return release_after(partial(count, envelope))
+        except HTTPProblem as busy:
+            return members(busy.status, busy.detail)
+        except (Problems, NotJSON):
+            raise
+        except Exception as error:  # noqa: BLE001 # an internal error in one line does not end the batch
+            return log_internal_error(error)
+
+    return answer_line(line, try_to_count)
 
 
 def _encode(answer: dict[str, Any]) -> bytes:

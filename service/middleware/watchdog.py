@@ -1,0 +1,119 @@
+"""Watchdog: a thread that ends a computation from outside, when its time or the worker's memory is used up."""
+
+from __future__ import annotations
+
+import ctypes
+from os import sysconf
+from pathlib import Path
+from threading import Event, Lock, Thread, get_ident
+from time import monotonic, sleep
+
+_SECONDS_PER_CHECK = 0.02
+_SECONDS_PER_ATTEMPT = 0.25
+"""The time that an ended computation has to unwind, before it is ended again."""
+
+_GRACE_SECONDS = 0.5
+"""The time beyond a deadline for the checks inside a count, which say where it stopped."""
+
+_STATM = Path("/proc/self/statm")
+
+_MANY_BYTES = 64 * 2**20
+
+_malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)
+
+
+class ComputationEnded(BaseException):
+    """Raised by the watchdog in the thread that computes. No `except Exception` on its way may take it."""
+
+
+class OutOfTime(ComputationEnded):
+    """The computation took more than its time."""
+
+
+class OutOfMemory(ComputationEnded):
+    """The computation took more than the worker's memory."""
+
+
+class _Computation:
+    """One computation; `next_attempt`: when it is ended again, if it still runs then."""
+
+    __slots__ = ("deadline", "next_attempt")
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline, self.next_attempt = deadline, 0.0
+
+
+class Watchdog:
+    """Watches the computations of one worker, one a thread."""
+
+    def __init__(self, max_memory_bytes: int) -> None:
+        """`max_memory_bytes`: what the computations of the worker may take together, above its memory at rest."""
+        self._max_memory_bytes = max_memory_bytes
+        self._computations: dict[int, _Computation] = {}  # by thread, the oldest first
+        self._lock = Lock()
+        self._is_busy = Event()
+        self._thread: Thread | None = None
+
+    def begin(self, deadline: float) -> None:
+        """Watch the current thread from now on, until `end`. `deadline` is by the monotonic clock."""
+        if self._thread is None:  # not before: threads do not survive the fork of a worker
+            self._thread = Thread(target=self._watch, name="watchdog", daemon=True)
+            self._thread.start()
+        self._computations[get_ident()] = _Computation(deadline)
+        if not self._is_busy.is_set():
+            self._is_busy.set()
+
+    def end(self) -> None:
+        """Stop watching the current thread."""
+        thread = get_ident()
+        with self._lock:
+            computation = self._computations.pop(thread, None)
+            if computation is not None and computation.next_attempt:
+                _raise_in(thread, None)  # an exception that is still on its way would come too late
+
+    def _watch(self) -> None:
+        while self._is_busy.wait():
+            memory_at_rest = _resident_bytes()
+            most_memory = 0
+            while self._computations:
+                sleep(_SECONDS_PER_CHECK)
+                memory = _resident_bytes() - memory_at_rest
+                most_memory = max(most_memory, memory)
+                self._check(memory)
+            if most_memory > _MANY_BYTES:
+                _malloc_trim(0)  # glibc keeps what was freed
+            self._is_busy.clear()
+            if self._computations:  # one began in between
+                self._is_busy.set()
+
+    def _check(self, memory_bytes: int) -> None:
+        """End what is over its time, and the oldest computation while the memory is used up."""
+        now = monotonic()
+        with self._lock:
+            computations = list(self._computations.items())
+            for thread, computation in computations:
+                if now > computation.deadline + _GRACE_SECONDS:
+                    _end(thread, computation, OutOfTime, now)
+            if memory_bytes > self._max_memory_bytes and computations:
+                _end(*computations[0], OutOfMemory, now)
+
+
+def _end(thread: int, computation: _Computation, reason: type[ComputationEnded], now: float) -> None:
+    """Raise the reason in a thread; again after a while, where something there swallowed it."""
+    if now >= computation.next_attempt:
+        computation.next_attempt = now + _SECONDS_PER_ATTEMPT
+        _raise_in(thread, reason)
+
+
+def _raise_in(thread: int, exception: type[BaseException] | None) -> None:
+    """Raise an exception in another thread at its next step in Python; None takes back one that is on its way."""
+    set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    set_exception(ctypes.c_ulong(thread), ctypes.py_object(exception) if exception else None)
+
+
+def _resident_bytes() -> int:
+    """Return the memory of this process; 0 where the system does not tell it."""
+    try:
+        return int(_STATM.read_text().split()[1]) * sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0

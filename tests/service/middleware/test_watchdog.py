@@ -1,0 +1,141 @@
+"""The watchdog: computations that take too long or too much are ended from outside; nothing else is."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Thread
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from service.app import build_app
+from service.middleware.watchdog import ComputationEnded, OutOfMemory, OutOfTime, Watchdog
+from service.routes import batch, count
+from service.settings import Settings
+from tests.service.contract import assert_problem
+
+MEGABYTE = 2**20
+DOCUMENT = {"framework": "torch", "layers": [{"type": "ReLU"}]}
+
+
+def loop() -> None:
+    while True:
+        pass
+
+
+def swallow() -> None:
+    """Go on after the first attempts to end it, as code with a bare `except` does."""
+    for _ in range(2):
+        with suppress(BaseException):
+            loop()
+    loop()
+
+
+def allocate() -> None:
+    held = []
+    while True:
+        held.append(bytearray(MEGABYTE))
+
+
+def run(watchdog: Watchdog, function: Callable[[], None], seconds: float) -> list[BaseException]:
+    """Run a function under the watchdog in a thread of its own; return what ended it."""
+    ended: list[BaseException] = []
+
+    def compute() -> None:
+        try:
+            watchdog.begin(monotonic() + seconds)
+            function()
+        except ComputationEnded as error:
+            ended.append(error)
+        finally:
+            watchdog.end()
+
+    thread = Thread(target=compute)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive()
+    return ended
+
+
+@pytest.fixture
+def watchdog() -> Watchdog:
+    return Watchdog(64 * MEGABYTE)
+
+
+@pytest.mark.parametrize(
+    ("function", "seconds", "reason"),
+    [(loop, 0, OutOfTime), (swallow, 0, OutOfTime), (allocate, 30, OutOfMemory)],
+    ids=["endless", "swallowed", "memory"],
+)
+def test_ended(watchdog: Watchdog, function: Callable[[], None], seconds: float, reason: type[BaseException]) -> None:
+    (error,) = run(watchdog, function, seconds)
+    assert type(error) is reason
+
+
+@pytest.mark.parametrize("seconds", [30, -0.4], ids=["in time", "within the grace"])
+def test_not_ended(watchdog: Watchdog, seconds: float) -> None:
+    assert run(watchdog, lambda: sleep(0.05), seconds) == []
+
+
+def test_a_thread_that_ended_its_computation_is_left_alone(watchdog: Watchdog) -> None:
+    watchdog.begin(monotonic() - 10)
+    watchdog.end()
+    sleep(0.1)
+
+
+def test_others_go_on(watchdog: Watchdog) -> None:
+    watchdog.begin(monotonic() + 30)
+    assert len(run(watchdog, loop, 0)) == 1
+    watchdog.end()
+
+
+@pytest.fixture
+def app() -> Flask:
+    app = build_app(Settings(max_seconds=1, max_memory_bytes=64 * MEGABYTE))
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    return app
+
+
+@pytest.fixture
+def slow_client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def fail() -> None:
+    raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ("function", "limit"),
+    [(loop, "1 seconds"), (allocate, "67,108,864 bytes of memory"), (fail, "67,108,864 bytes of memory")],
+    ids=["time", "memory", "no more memory"],
+)
+def test_a_request_that_is_ended_names_the_limit(
+    slow_client: FlaskClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    function: Callable[[], None],
+    limit: str,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(count, "count_envelope", lambda *_: function())
+        patch.setattr(batch, "measure_count", lambda *_: function())
+        headers = {"X-Request-ID": "aimed"}
+        with caplog.at_level(logging.WARNING):
+            answer = slow_client.post("/v1/count", json={"architecture": DOCUMENT}, headers=headers)
+        assert_problem(answer, 422)
+        (error,) = answer.json["errors"]
+        assert error["code"] == "too_expensive"
+        assert limit in error["detail"]
+        assert "aimed" in caplog.text
+        line = json.dumps({"architecture": DOCUMENT, "id": 7}).encode()
+        lines = slow_client.post("/v1/batch", data=line, content_type="application/x-ndjson")
+        first: dict[str, Any] = json.loads(lines.data)
+        assert (first["id"], first["status"], first["errors"][0]["code"]) == (7, 422, "too_expensive")
+    assert slow_client.post("/v1/count", json={"architecture": DOCUMENT}).status_code == 200
