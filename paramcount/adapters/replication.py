@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 
 from paramcount.model import block_ranges
 from paramcount.model.errors import InvalidDocument, TooLarge
 from paramcount.model.layers import Layer
-
-MAX_SOURCE_BLOCKS = 10**6
 
 _LISTS = (("layers",), ("encoder", "layer"), ("h",))
 """The paths of the blocks of a llama, a bert and a falcon (tuners/tuners_utils.py, replicate_layers)."""
@@ -60,15 +59,13 @@ def _replace_blocks(layer: Layer, steps: Sequence[str], path: str, order: list[i
 
 def _order_blocks(layer: Layer, path: str, order: list[int]) -> Iterator[Layer]:
     """Yield the blocks in this order; equal blocks that come for the first time stay one layer."""
-    sources = {
-        int(name): child for child in layer.children for name in block_ranges.expand(child.name, MAX_SOURCE_BLOCKS)
-    }
+    sources = _find_sources(layer, set(order))
     first_use: dict[int, int] = {}  # source -> the index of the block that owns its weights
     indices: dict[int, list[int]] = {}  # id of a child -> the blocks that are it
     repeated: list[Layer] = []
     for index, source in enumerate(order):
         if source not in sources:
-            detail = f"names block {source} of {path}, which has {len(sources):,}"
+            detail = f"names block {source} of {path}, which has {sum(child.repeat for child in layer.children):,}"
             raise InvalidDocument(detail, "/layer_replication", "no_match")
         if source in first_use:
             block = _tie_weights(sources[source], f"{path}.{first_use[source]}")
@@ -80,6 +77,21 @@ def _order_blocks(layer: Layer, path: str, order: list[int]) -> Iterator[Layer]:
         if used := indices.get(id(child)):
             yield child._replace(name=block_ranges.format(used), repeat=len(used))
     yield from repeated
+
+
+def _find_sources(layer: Layer, indices: set[int]) -> Mapping[int, Layer]:
+    """Return the blocks of these indices that a list has. Its size does not matter: a block may be 10**12 copies."""
+    runs = sorted(
+        (first, last, number)
+        for number, child in enumerate(layer.children)
+        for first, last in block_ranges.parse(child.name)
+    )
+    starts = [first for first, _, _ in runs]
+    sources = {}
+    for index in indices:
+        if (position := bisect_right(starts, index)) and index <= runs[position - 1][1]:
+            sources[index] = layer.children[runs[position - 1][2]]
+    return sources
 
 
 def _tie_weights(layer: Layer, path: str) -> Layer:

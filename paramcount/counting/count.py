@@ -20,7 +20,7 @@ from paramcount.counting.graph import FAILED
 from paramcount.counting.sharing import SharedTensors, invalid_shares
 from paramcount.counting.tensor_totals import NO_TENSORS, TensorSummarizer
 from paramcount.model import block_ranges
-from paramcount.model.budget import Limits
+from paramcount.model.budget import Limits, PathBudget
 from paramcount.model.document import Document
 from paramcount.model.errors import ArchitectureError, InvalidGraph, Problems, ShapeMismatch, TooLarge, raise_problems
 from paramcount.model.layers import Call, Layer
@@ -35,6 +35,10 @@ MAX_WARNINGS = 1000
 
 _LAYERS_PER_CHECK = 64
 """The number of layers between two checks of the limits, time included."""
+
+
+_MAX_NESTED_TENSORS = 2_000
+"""The most tensors of a layer inside a wrapper's config, if there are copies among them: a wrapper takes each copy."""
 
 
 class Options(NamedTuple):
@@ -118,6 +122,7 @@ class _Walk:
         self.next_check = self._find_next_check()
         self.shared: list[SharedTensors] = []
         self.stated: dict[tuple[Tensor, ...], dict[FreezeStatus, TensorSummary]] = {}  # of tensors of no formula
+        self.paths = PathBudget()
         self.summarizer = TensorSummarizer(self.rules, options.dtype, adapted=document.adapted)
 
     def count(self) -> _Counts:
@@ -170,6 +175,7 @@ class _Walk:
         self.visited += 1
         if self.visited == self.next_check:
             self._check_limits(layer)
+        self.paths.charge(path)
         trainability = inherited
         if self.has_rules and copies:
             trainability = self.rules.decide(path, inherited, layer.trainable, layer.type)
@@ -292,6 +298,10 @@ class _Walk:
         self.depth -= 1
         if row.output is FAILED:
             raise AlreadyReported("")
+        sizes = [(len(part.tensors), copies) for part, copies in row.walk()]
+        if sum(size * copies for size, copies in sizes) > max(_MAX_NESTED_TENSORS, sum(size for size, _ in sizes)):
+            excess = f"holds copies of layers, with more than {_MAX_NESTED_TENSORS:,} tensors"
+            raise TooLarge(excess, layer.pointer)
         return tuple(row.named_tensors()), row.output
 
     def _add(self, summary: TensorSummary, layer: Layer, copies: int) -> None:

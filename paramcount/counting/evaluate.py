@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from weakref import proxy
 
 from paramcount.counting.graph import FAILED, flatten
-from paramcount.model.cache import Cache, encode_key
+from paramcount.model.cache import MAX_KEY_BYTES, Cache, encode_key
 from paramcount.model.document import Document
 from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, InvalidConfig, Problems, TooLarge, UnknownLayer
 from paramcount.model.layers import Call, Layer, NestedLayer
@@ -42,7 +42,17 @@ class LayerResult:
         self.summaries: dict[FreezeStatus, TensorSummary] = {}
 
 
-_RESULTS: Cache[LayerResult] = Cache(admit_on_second_use=True)
+_BYTES_PER_TENSOR = 1_500
+"""The memory of a cached tensor, with its summaries and what is rendered of it."""
+
+_MAX_CACHED_TENSORS = 100
+"""The most tensors of a result that is cached."""
+
+_RESULTS: Cache[LayerResult] = Cache(
+    max_weight=8 * 2**20,
+    weigh=lambda result: MAX_KEY_BYTES // 4 + _BYTES_PER_TENSOR * len(result.tensors),
+    admit_on_second_use=True,
+)
 
 
 class StopCounting(Exception):
@@ -84,7 +94,8 @@ class LayerEvaluator:
         if (result := self._compute(layer_type, config, layer, call)) is None:
             return LayerResult((), FAILED)
         # Not cached: unknown arguments warn each time, nested layers may have problems or warnings each time.
-        if config is layer.config and not layer_type.signature.parts:
+        is_cacheable = not layer_type.signature.parts and len(result.tensors) <= _MAX_CACHED_TENSORS
+        if config is layer.config and is_cacheable:
             _RESULTS.put(key, result)
         return result
 

@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import zip_longest
 from typing import Any, Final
 
-from paramcount.model.errors import ArchitectureError, InvalidGraph, did_you_mean, raise_problems
+from paramcount.model.errors import ArchitectureError, InvalidGraph, raise_problems
 from paramcount.model.layers import Call, Graph, Layer, Ref
 from paramcount.model.tensors import Dimensions, Output
 from paramcount.schema.validator import format_value
@@ -83,8 +83,7 @@ def _find_missing_inputs(parent: Layer, graph: Graph) -> Iterator[ArchitectureEr
 def _missing_input(ref: Ref, calls: Mapping[str, int], pointer: str) -> InvalidGraph:
     if ref.layer in calls:
         return InvalidGraph(f'"{ref.layer}" is not called {ref.call + 1} times', pointer, "missing_input")
-    detail = f'no layer here is called "{ref.layer[:100]}"{did_you_mean(ref.layer, calls)}'
-    return InvalidGraph(detail, pointer, "missing_input")
+    return InvalidGraph(f'no layer here is called "{ref.layer[:100]}"', pointer, "missing_input")
 
 
 def evaluate(parent: Layer, call: Call, run: Run) -> Output:

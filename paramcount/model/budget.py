@@ -10,6 +10,9 @@ from time import monotonic
 
 from paramcount.model.errors import TooLarge
 
+MAX_PATH_CHARS = 32 * 2**20
+"""The most characters of all paths of one document; 250,000 layers with paths of 100 characters have fewer."""
+
 _max_values: ContextVar[int] = ContextVar("max_values", default=sys.maxsize)
 _deadline: ContextVar[float] = ContextVar("deadline", default=inf)
 
@@ -48,6 +51,22 @@ class Limits:
     def deadline(self) -> float:
         """The time, by the monotonic clock, at which a count that starts now must stop."""
         return min(monotonic() + self.max_seconds, _deadline.get())
+
+
+class PathBudget:
+    """The characters that the paths of one document's layers may have together.
+
+    A long name above many layers is in the path of each of them: without a bound, n bytes make n² characters.
+    """
+
+    def __init__(self) -> None:
+        self._left = MAX_PATH_CHARS
+
+    def charge(self, path: str) -> None:
+        """Take the length of a path. Raises TooLarge."""
+        self._left -= len(path)
+        if self._left < 0:
+            raise TooLarge(f"has paths of layers that hold more than {MAX_PATH_CHARS:,} characters together")
 
 
 def set_max_values(number: int) -> None:

@@ -22,13 +22,13 @@ from paramcount.formats.keras.raw import (
     parse_model,
 )
 from paramcount.formats.source import decode
+from paramcount.model.budget import PathBudget
 from paramcount.model.errors import (
     MAX_PROBLEMS,
     ArchitectureError,
     InvalidDocument,
     InvalidGraph,
     TooLarge,
-    did_you_mean,
     raise_problems,
 )
 from paramcount.model.layers import Call, Graph, Layer, Ref
@@ -57,6 +57,7 @@ class KerasReader:
     def __init__(self) -> None:
         self.problems: list[ArchitectureError] = []
         self.warnings: list[ReportWarning] = []
+        self._paths = PathBudget()
 
     def add_problem(self, problem: ArchitectureError) -> None:
         """Add a problem. Raises Problems at MAX_PROBLEMS."""
@@ -117,12 +118,18 @@ class KerasReader:
             return Layer("", "", pointer=pointer)
         name = self._name(item, config.get("name", keras_class.default_layer_name), pointer)
         self._flag(config.get("trainable", True), pointer)
-        path = "" if is_root else f"{path}.{name}" if path else name
+        path = self._path(path, name, is_root=is_root)
         leaf, leaf_warnings = read_leaf(keras_class, config, path)
         self.warnings += leaf_warnings
         if not leaf_warnings and problem_count == len(self.problems) and is_cacheable(leaf):
             LEAVES.put(item.cache_key, leaf)
         return leaf.layer(name, pointer)
+
+    def _path(self, parent: str, name: str, *, is_root: bool) -> str:
+        """Return the path of a layer below `parent`. Raises TooLarge."""
+        path = "" if is_root else f"{parent}.{name}" if parent else name
+        self._paths.charge(path)
+        return path
 
     def _name(self, item: RawLayer, config_name: Any, pointer: str) -> str:
         """Return a layer's name: its member `name`, or `config_name`."""
@@ -171,7 +178,7 @@ class KerasReader:
     ) -> Layer:
         """Return a Functional or Sequential model."""
         name = self._name(item, config.get("name", keras_class.default_layer_name), pointer)
-        path = "" if is_root else f"{path}.{name}" if path else name
+        path = self._path(path, name, is_root=is_root)
         trainable = self._flag(config.get("trainable", True), pointer)
         model = Layer(name, keras_class.name, pointer=pointer)
         if keras_class.name not in _FUNCTIONAL and not config.is_functional:
@@ -293,7 +300,7 @@ class KerasReader:
         names = {layer.name for layer in layers}
         for name in graph.inputs:
             if name not in names:
-                detail = f"no layer here is called {format_value(name)}{did_you_mean(name, names)}"
+                detail = f"no layer here is called {format_value(name)}"
                 self.add_problem(InvalidGraph(detail, f"{pointer}/input_layers", "missing_input"))
         in_use = layers_in_use(layers, graph)
         for layer in layers:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Set
+from typing import Any, NamedTuple
 
 from paramcount.formats.named_tensors.checkpoint import INTEGER_DTYPES, Bytes, count_elements
 from paramcount.formats.named_tensors.tree import build_tree
@@ -102,17 +102,33 @@ def onnx(payload: Any) -> Document:
         raise InvalidDocument(f"must be the bytes of a file, not {format_value(payload)}")
     model = read_model(Wire(payload))
     raise_problems(model.problems)
-    tensors = {path: _classify(item.tensor, model.uses[item.name]) for path, item in model.initializers.items()}
+    purposes = {name: _Purpose.of(uses) for name, uses in model.uses.items()}
+    tensors = {path: _classify(item.tensor, purposes[item.name]) for path, item in model.initializers.items()}
     return Document(build_tree(tensors, model.name), "stored", warnings=tuple(_warnings(model, [*tensors.values()])))
 
 
-def _classify(tensor: Tensor, uses: frozenset[Use]) -> Tensor:
+class _Purpose(NamedTuple):
+    """What the uses of the initializers of one name say of them."""
+
+    is_quantised_weight: bool
+    is_setting: bool
+    is_operand: bool  # of arithmetic alone
+
+    @classmethod
+    def of(cls, uses: Set[Use]) -> _Purpose:
+        return cls(
+            is_quantised_weight=not uses.isdisjoint(_QUANTISED_WEIGHTS),
+            is_setting=bool(uses) and all(use.position in _SETTING_INPUTS.get(use.operator, ()) for use in uses),
+            is_operand=bool(uses) and all(use.operator in _ARITHMETIC for use in uses),
+        )
+
+
+def _classify(tensor: Tensor, purpose: _Purpose) -> Tensor:
     """Return an initializer as what it likely is: a weight, frozen if it is quantised, or a buffer."""
-    if uses & _QUANTISED_WEIGHTS:
+    if purpose.is_quantised_weight:
         return tensor._replace(trainable=tensor.dtype not in INTEGER_DTYPES)
-    settings = uses and all(use.position in _SETTING_INPUTS.get(use.operator, ()) for use in uses)
-    scalar = uses and tensor.size == 1 and all(use.operator in _ARITHMETIC for use in uses)
-    if settings or scalar or tensor.dtype in INTEGER_DTYPES:
+    is_scalar = purpose.is_operand and tensor.size == 1
+    if purpose.is_setting or is_scalar or tensor.dtype in INTEGER_DTYPES:
         return tensor._replace(role="buffer")
     return tensor
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from paramcount.formats.named_tensors.checkpoint import MAX_TENSORS, explain_shape
 from paramcount.formats.onnx.wire import Field, Wire
+from paramcount.model.budget import PathBudget
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import (
     MAX_PROBLEMS,
@@ -63,7 +64,7 @@ class Model:
 
     name: str = ""
     initializers: dict[str, Initializer] = field(default_factory=dict)  # by path
-    uses: dict[str, frozenset[Use]] = field(default_factory=dict)  # by the initializer's name in its graph
+    uses: dict[str, set[Use]] = field(default_factory=dict)  # by the initializer's name in its graph
     sparse: list[Sparse] = field(default_factory=list)
     constants: list[Tensor] = field(default_factory=list)  # of Constant nodes
     training: int = 0  # elements of initializers in the training part
@@ -94,7 +95,7 @@ class _GraphReader:
     def __init__(self, wire: Wire, model: Model) -> None:
         self.wire, self.model = wire, model
         self.depth = 0
-        self.interned: dict[frozenset[Use], frozenset[Use]] = {}  # there are few different ones
+        self.paths = PathBudget()
 
     def read_fields(self, message: Field) -> Iterator[Field]:
         """Yield the fields of a message."""
@@ -154,8 +155,7 @@ class _GraphReader:
                 attributes.append(part)
         for position, name in enumerate(inputs):
             if (known_uses := self.model.uses.get(name)) is not None:
-                uses = known_uses | {Use(operator, position)}
-                self.model.uses[name] = self.interned.setdefault(uses, uses)
+                known_uses.add(Use(operator, position))
         for attribute in attributes:
             if operator == "Constant":
                 self.read_constant(attribute)
@@ -189,10 +189,11 @@ class _GraphReader:
         """Read a TensorProto of a graph."""
         initializer = self.read_tensor(message)
         path = prefix + initializer.name
+        self.paths.charge(path)
         if path in self.model.initializers:
             self.add_problem("is an initializer already", path, "duplicate_name")
         self.model.initializers[path] = initializer
-        self.model.uses.setdefault(initializer.name, frozenset())
+        self.model.uses.setdefault(initializer.name, set())
         if len(self.model.initializers) > MAX_TENSORS:
             raise TooLarge(f"holds more than {MAX_TENSORS:,} tensors")
 

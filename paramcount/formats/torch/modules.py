@@ -14,7 +14,7 @@ from paramcount.formats.torch.parameters import read_parameters
 from paramcount.formats.torch.parametrized import parametrize
 from paramcount.formats.torch.text import Module
 from paramcount.model import block_ranges
-from paramcount.model.budget import Limits
+from paramcount.model.budget import Limits, PathBudget
 from paramcount.model.errors import ArchitectureError, InvalidDocument, TooLarge
 from paramcount.model.layers import Layer
 from paramcount.model.report import ReportWarning
@@ -25,6 +25,8 @@ _CONTAINERS = known.ASSEMBLED | known.WRAPPERS | known.ADAPTERS | known.COMPOSIT
 _MAX_NAMED_CLASSES = 20
 """The most classes that one warning names."""
 _MAX_ARGUMENTS_CHARS = 10_000
+_MAX_CLASS_CHARS = 200
+"""The longest name of a class that may have a formula."""
 _MAX_TENSORS = Limits.max_tensors
 """The most tensors that the reader makes of formulas: as many as are counted by default."""
 
@@ -38,9 +40,11 @@ class TorchReader:
         self._ownerships = find_ownerships(frozenset(names), names[0] if names else "")
         self.problems: list[ArchitectureError] = []
         self._tensor_count = 0
+        self._paths = PathBudget()
 
     def layer(self, module: Module, path: str = "", parent: str = "") -> Layer:
         """Return a module as a layer, with those inside it."""
+        self._paths.charge(path)
         layer = Layer(module.name, module.type, repeat=_count_copies(module), pointer=f"line {module.line}")
         if module.type.startswith("Parametrized") and (kind := find_formula(module.type.removeprefix("Parametrized"))):
             return self._parametrized_layer(layer, module, path, kind)
@@ -149,9 +153,13 @@ _DETAILS = {
 }
 
 
-@lru_cache(maxsize=4096)
 def find_formula(name: str) -> LayerType | None:
     """Return the formula of a printed class: torch's own, or that of the class which it equals, under FSDP or not."""
+    return _find_formula(name) if len(name) <= _MAX_CLASS_CHARS else None
+
+
+@lru_cache(maxsize=4096)
+def _find_formula(name: str) -> LayerType | None:
     for candidate in (name, name.removeprefix("FSDP"), find_alias(name)):
         if (kind := LAYERS.get(f"torch.{candidate}")) is not None:
             return kind
