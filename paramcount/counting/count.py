@@ -167,8 +167,12 @@ class _Walk:
             self.add_problem(TooLarge(excess), layer.pointer)
             return []
         parent = path.removesuffix(layer.name)
-        blocks = [(layer._replace(name=name, repeat=1), parent + name) for name in names]
-        return fold([self._row(block, block_path, inherited, copies, call) for block, block_path in blocks])
+        groups = self.rules.group_copies(parent, names)
+        rows = []
+        for name, *others in groups:
+            block = layer._replace(name=name, repeat=1)
+            rows.append(self._row(block, parent + name, inherited, copies * (1 + len(others)), call))
+        return fold(rows, groups)
 
     def _row(self, layer: Layer, path: str, inherited: Trainability, copies: int, call: Call) -> Row:
         """Return the row of a layer, children included."""
@@ -300,8 +304,8 @@ class _Walk:
             raise AlreadyReported("")
         sizes = [(len(part.tensors), copies) for part, copies in row.walk()]
         if sum(size * copies for size, copies in sizes) > max(_MAX_NESTED_TENSORS, sum(size for size, _ in sizes)):
-            excess = f"holds copies of layers, with more than {_MAX_NESTED_TENSORS:,} tensors"
-            raise TooLarge(excess, layer.pointer)
+            excess = f"holds copies of a layer inside it, with more than {_MAX_NESTED_TENSORS:,} tensors"
+            raise TooLarge(excess)
         return tuple(row.named_tensors()), row.output
 
     def _add(self, summary: TensorSummary, layer: Layer, copies: int) -> None:

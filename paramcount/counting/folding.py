@@ -8,12 +8,16 @@ from paramcount.model import block_ranges
 from paramcount.model.report import Row
 
 
-def fold(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows of a block's copies, equal ones folded into one that has all their indices as its name."""
-    groups: dict[object, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(_content(row, len(row.path)), []).append(row)
-    return [_fold_group(group) for group in groups.values()]
+def fold(rows: Sequence[Row], names: Sequence[Sequence[str]]) -> list[Row]:
+    """Return the rows of a block's copies, equal ones folded into one that has all their indices as its name.
+
+    Each row stands for the copies of these `names`, of which its own is the first.
+    """
+    groups: dict[object, tuple[Row, list[str]]] = {}
+    for row, row_names in zip(rows, names, strict=True):
+        groups.setdefault(_content(row, len(row.path)), (row, []))[1].extend(row_names)
+    folded = [_fold_group(row, sorted(map(int, group))) for row, group in groups.values()]
+    return sorted(folded, key=lambda row: block_ranges.parse(row.name))
 
 
 def _content(row: Row, prefix_length: int) -> object:
@@ -27,14 +31,12 @@ def _content(row: Row, prefix_length: int) -> object:
     )
 
 
-def _fold_group(group: Sequence[Row]) -> Row:
-    first = group[0]
-    if len(group) == 1:
-        return first
-    name = block_ranges.format(int(row.name) for row in group)
-    parent = first.path.removesuffix(first.name)
-    row = _move(first, first.path, parent + name)
-    return row._replace(name=name, repeat=len(group), totals=first.totals * len(group))
+def _fold_group(row: Row, indices: Sequence[int]) -> Row:
+    if len(indices) == 1:
+        return row
+    name = block_ranges.format(indices)
+    moved = _move(row, row.path, row.path.removesuffix(row.name) + name)
+    return moved._replace(name=name, repeat=len(indices), totals=row.totals * len(indices))
 
 
 def _move(row: Row, before: str, after: str) -> Row:

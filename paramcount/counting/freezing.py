@@ -8,7 +8,7 @@ from math import inf
 from time import monotonic
 from typing import NamedTuple
 
-from paramcount.counting.globs import GlobSet
+from paramcount.counting.globs import GlobSet, GlobStates
 from paramcount.model import block_ranges
 from paramcount.model.errors import TooLarge
 from paramcount.model.layers import Layer
@@ -84,6 +84,7 @@ class Rules:
         self._by_path: list[int] = []  # rules whose globs are over paths, then those over types
         self._by_type: list[int] = []
         self._path_globs = self._type_globs = GlobSet(())
+        self._states = GlobStates(())
         self._of_types: dict[str, list[int]] = {}  # the rules that match a type
 
     @property
@@ -100,7 +101,21 @@ class Rules:
         self._by_type = [index for index, rule in enumerate(self._parsed) if rule.is_by_type]
         self._path_globs = GlobSet([self._parsed[index].glob for index in self._by_path])
         self._type_globs = GlobSet([self._parsed[index].glob for index in self._by_type])
+        self._states = GlobStates([self._parsed[index].glob for index in self._by_path])
         self._choose_positions(root, max_copies)
+
+    def group_copies(self, parent: str, names: list[str]) -> list[list[str]]:
+        """Return the names of a block's copies below `parent` in groups for which all rules decide alike.
+
+        With rules that choose by position, each copy is a group.
+        """
+        if any(rule.position for rule in self._parsed):
+            return [[name] for name in names]
+        state = self._states.advance(self._states.start, parent)
+        groups: dict[int, list[str]] = {}
+        for name in names:
+            groups.setdefault(self._states.advance(state, name), []).append(name)
+        return [*groups.values()]
 
     def _choose_positions(self, root: Layer, max_copies: int) -> None:
         positional = frozenset(index for index, rule in enumerate(self._parsed) if rule.position)

@@ -27,6 +27,7 @@ _TOKENS = re.compile(
     re.DOTALL,
 )
 _TRANSLATED = re.compile(r"\(\?s:(.*)\)\\[Zz]", re.DOTALL)
+_INDEX = re.compile("0|[1-9][0-9]{0,17}")
 _ESCAPED_OR_BRACKET = re.compile(r"\\.|\[", re.DOTALL)  # RE2 would read [: as a class of POSIX
 _NOTHING = r"[^\x00-\x{10FFFF}]"
 
@@ -61,6 +62,64 @@ class GlobSet:
             raise TooLarge("has rules that take too much memory") from None
         matches.sort()
         return matches
+
+
+class GlobStates:
+    """Globs as one automaton: texts that lead to one state go on alike, whatever follows them.
+
+    A state is a set of bits. Each glob has one for each of its tokens but stars, which is set where that token comes
+    next, and one for its end; a star before a token keeps its bit. (Baeza-Yates and Gonnet's Shift-And.)
+    """
+
+    def __init__(self, globs: Sequence[str]) -> None:
+        self.start = self._loops = self._any = 0  # bits: where globs begin, after a star, before a question mark
+        self._literals: dict[str, int] = {}  # the bits before a character
+        self._sets: list[tuple[int, re.Pattern[str]]] = []  # the bit before a set of characters
+        self._indices: list[tuple[int, str, list[tuple[int, int]]]] = []  # of a token "0-9,12": bit, text, ranges
+        self._takes: dict[str, int] = {}  # the bits before all that takes a character
+        bit = 1
+        for glob in globs:
+            self.start |= bit
+            for token in _TOKENS.finditer(glob):
+                if token.lastgroup == "star":
+                    self._loops |= bit
+                    continue
+                if token.lastgroup == "indices":
+                    self._indices.append((bit, token[0], block_ranges.parse(token[0])))
+                elif token.lastgroup == "set":
+                    self._sets.append((bit, re.compile(translate(token[0]))))
+                elif token[0] == "?":
+                    self._any |= bit
+                else:
+                    self._literals[token[0]] = self._literals.get(token[0], 0) | bit
+                bit <<= 1
+            bit <<= 1
+
+    def advance(self, state: int, text: str) -> int:
+        """Return the state after a text: whole components of a path, with a dot between two of them."""
+        for number, component in enumerate(text.split(".")):
+            if number:
+                state = self._step(state, ".")
+            after = 0
+            for bit, name, ranges in self._indices:
+                if state & bit and (component == name or _is_index(component, ranges)):
+                    after |= bit << 1
+            for character in component:
+                state = self._step(state, character)
+            state |= after
+        return state
+
+    def _step(self, state: int, character: str) -> int:
+        if (takes := self._takes.get(character)) is None:
+            takes = self._any | self._literals.get(character, 0)
+            takes |= sum(bit for bit, pattern in self._sets if pattern.match(character))
+            self._takes[character] = takes
+        return (state & takes) << 1 | state & self._loops
+
+
+def _is_index(component: str, ranges: Sequence[tuple[int, int]]) -> bool:
+    """Return whether a component is one of these indices, written as Python writes it."""
+    return _INDEX.fullmatch(component) is not None and any(first <= int(component) <= last for first, last in ranges)
 
 
 def _encode(text: str) -> bytes:

@@ -114,6 +114,7 @@ def _raise_in(thread: int, exception: type[BaseException] | None) -> None:
 def _resident_bytes() -> int:
     """Return the memory of this process; 0 where the system does not tell it."""
     try:
-        return int(_STATM.read_text().split()[1]) * sysconf("SC_PAGE_SIZE")
+        with _STATM.open("rb", buffering=0) as file:  # a buffer would be made among what is counted, and stay there
+            return int(file.read().split()[1]) * sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0

@@ -23,8 +23,24 @@ MIXTRAL = {**LLAMA, "architectures": ["MixtralForCausalLM"], "model_type": "mixt
 PACKED = "Net(\n  (q_proj): Linear4bit(in_features=8, out_features=8, bias=False)\n)"
 DEEP = "(" * 5000 + "a" + ")" * 5000
 
+LONG_KERNEL = {
+    "framework": "torch",
+    "layers": [{"type": "Conv2d", "name": "x", "in_channels": 1, "out_channels": 1, "kernel_size": [2**40 - 87, 1]}],
+}
+MANY_BLOCKS = {
+    "framework": "torch",
+    "layers": [
+        {
+            "type": "Block",
+            "name": "layers",
+            "layers": [{"type": "ReLU", "name": f"{index}-999999999999", "repeat": 2} for index in range(1000, 1050)],
+        }
+    ],
+}
+
 PROMPT = {"peft_type": "PROMPT_TUNING", "task_type": "CAUSAL_LM"}
 Q = {"target_modules": ["q_proj"]}
+X = {"target_modules": ["x"]}
 
 
 def lora(**members: Any) -> dict[str, Any]:
@@ -104,6 +120,8 @@ def lora(**members: Any) -> dict[str, Any]:
         (LLAMA, {"peft_type": "ADALORA", "total_step": 0, **Q}, "/total_step", "invalid_config"),
         (LLAMA, {"peft_type": "OFT", **Q}, "/oft_block_size", "required"),
         (LLAMA, {"peft_type": "OFT", "r": 8, "oft_block_size": 8, **Q}, "/r", "invalid_config"),
+        (LONG_KERNEL, {"peft_type": "OFT", "r": 0, "oft_block_size": 4, **X}, "/target_modules", "invalid_config"),
+        (MANY_BLOCKS, lora(layer_replication=[[7, 8]], **X), "/layer_replication", "no_match"),
         (LLAMA, {"peft_type": "BOFT", "boft_block_size": 5, **Q}, "/boft_block_size", "invalid_config"),
         (LLAMA, {"peft_type": "BOFT", "boft_n_butterfly_factor": 2, **Q}, "/boft_n_butterfly_factor", "invalid_config"),
         (LLAMA, {"peft_type": "VBLORA", **Q}, "/vector_length", "invalid_config"),

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from paramcount.counting.count import Options, count
-from paramcount.counting.freezing import Rule
+from paramcount.counting.evaluate import _RESULTS
+from paramcount.counting.freezing import Rule, Rules, Trainability
 from paramcount.formats.detect import read
 from paramcount.model.budget import Limits
 from paramcount.model.document import Document
@@ -190,6 +191,51 @@ def test_limits() -> None:
         with pytest.raises(Problems) as raised:
             count(document, limits=limits)
         assert [error.code for error in raised.value.problems] == ["too_large"]
+
+
+@pytest.mark.parametrize("repeat", [10_000, 2**40])
+def test_copies_inside_a_wrapper_are_few(repeat: int) -> None:
+    """A wrapper's formula takes each tensor of each copy."""
+    wrapper = {"type": "TimeDistributed", "layer": {"type": "Dense", "units": 3, "repeat": repeat}}
+    assert find_problems([wrapper], input_shape=[5, 3]) == [("/layers/0", "too_large")]
+
+
+def test_copies_inside_a_wrapper_are_counted() -> None:
+    wrapper = {"type": "TimeDistributed", "layer": {"type": "Dense", "units": 3, "repeat": 1000}}
+    assert count_layers([wrapper], input_shape=[5, 3]).root.totals.trainable == 12_000  # 1,000·(3·3 + 3)
+
+
+def test_a_long_name_above_many_layers() -> None:
+    """Each path holds it: a thousand layers under a megabyte are a gigabyte."""
+    children = tuple(Layer(str(index), "L") for index in range(100))
+    root = Layer("", "M", children=(Layer("a" * 2**20, "B", children=children),))
+    with pytest.raises(Problems) as caught:
+        count(Document(root, "torch"))
+    assert [problem.code for problem in caught.value.problems] == ["too_large"]
+
+
+def test_results_of_many_tensors_are_not_cached() -> None:
+    before = len(_RESULTS)
+    for _ in range(3):
+        count_layers([{"type": "LSTM", "input_size": 7, "hidden_size": 3, "num_layers": 30}], framework="torch")
+    assert len(_RESULTS) == before
+
+
+def test_many_copies_are_matched_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules look at one copy of those for which they decide alike, not at each."""
+    looked = []
+    decide = Rules.decide
+
+    def note(rules: Rules, path: str, *rest: Any, **named: Any) -> Trainability:
+        looked.append(path)
+        return decide(rules, path, *rest, **named)
+
+    monkeypatch.setattr(Rules, "decide", note)
+    block = {"type": "Block", "name": "0-9999", "repeat": 10_000, "layers": [dense("d", 3)]}
+    report = count_layers([block], Options(rules=(Rule("*7.d.bias", trainable=False),)))
+    assert report.root.totals == Totals(trainable=10_000 * 12 - 1_000 * 3, frozen=3_000, bytes=480_000)
+    assert report.weights_by_dtype == {"F32": 120_000}
+    assert len(looked) < 20
 
 
 def test_documents_with_one_cache_share_their_counts() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from paramcount.counting.globs import GlobSet
+from paramcount.counting.globs import GlobSet, GlobStates
 from paramcount.model.errors import TooLarge
 
 
@@ -79,3 +79,27 @@ def test_too_many_globs() -> None:
         GlobSet(["x" * 101] * 1000)
     with pytest.raises(TooLarge):
         GlobSet(["x" * 100] * 1000).match("x" * 501)
+
+
+GLOBS = st.text("ab.1*?[]!-0", max_size=9) | st.sampled_from(["*.0-9,12.*", "0-9", "*1*", "a.[!1].*", "5-2", "0-9,12"])
+
+
+@given(st.lists(GLOBS, max_size=3), st.sampled_from(["", "a.", "a.0-9,12."]), st.text("ab.1", max_size=4))
+def test_one_state_has_one_future(globs: list[str], parent: str, rest: str) -> None:
+    states, glob_set = GlobStates(globs), GlobSet(globs)
+    start = states.advance(states.start, parent)
+    matches_of: dict[int, list[int]] = {}
+    for name in ("a", "0-9,12", *map(str, range(14))):
+        ending = f".{rest}" if rest else ""
+        matches = glob_set.match(f"{parent}{name}{ending}")
+        assert matches_of.setdefault(states.advance(start, name), matches) == matches
+
+
+@pytest.mark.parametrize(
+    ("globs", "groups"),
+    [([], 1), (["*"], 1), (["h.*.x"], 1), (["h.1.*"], 2), (["h.2-4.*"], 2), (["h.1*"], 2), (["g.*"], 1)],
+)
+def test_the_copies_of_a_block_in_groups(globs: list[str], groups: int) -> None:
+    states = GlobStates(globs)
+    start = states.advance(states.start, "h.")
+    assert len({states.advance(start, str(index)) for index in range(1000)}) == groups

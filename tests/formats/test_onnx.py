@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -158,6 +159,16 @@ def test_refused(payload: Any, detail: str) -> None:
     with pytest.raises(Problems) as refused:
         count_document(payload)
     assert any(detail in problem.detail for problem in refused.value.problems), refused.value.problems
+
+
+def test_one_initializer_used_many_times() -> None:
+    """Its uses take memory with their number, not with its square."""
+    payload = model(node("Add", *["w"] * 20_000), init("w"))
+    tracemalloc.start()
+    read(payload, FORMATS["onnx"])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100 * len(payload)
 
 
 def test_fields_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,7 +108,7 @@ def onnx(payload: Any) -> Document:
 
 
 class _Purpose(NamedTuple):
-    """What the uses of the initializers of one name say of them."""
+    """The purpose of the initializers of one name, by their uses."""
 
     is_quantised_weight: bool
     is_setting: bool
