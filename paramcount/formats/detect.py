@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from paramcount.formats.source import NotJSON, Source
+from paramcount.formats.source import Bytes, NotJSON, Source
+from paramcount.formats.unsupported import explain_document
 from paramcount.model.errors import (
     ArchitectureError,
     InvalidDocument,
@@ -33,6 +35,8 @@ def detect(document: Any, name: str | None = None) -> Format:
     claimants = [candidate for candidate in FORMATS.values() if candidate.claims(outline)]
     if len(claimants) == 1:
         return claimants[0]
+    if not claimants and (explanation := explain_document(Source.of(document).value)):
+        raise UnknownFormat(explanation)
     names = ", ".join(candidate.name for candidate in claimants or FORMATS.values())
     reason = "could be any of" if claimants else "is in no format that is recognised by itself; known are"
     raise UnknownFormat(f'{reason} {names}: state its "format"')
@@ -44,6 +48,31 @@ def read(document: Any, document_format: Format, remote_code: str = "refuse") ->
     `remote_code="base"` reads a model with code of its own as its base class.
     """
     source = Source.of(document)
+    try:
+        return _read(source, document_format, remote_code)
+    except Problems as problems:
+        if explanation := _explain_other(source, document_format):
+            raise Problems([UnknownFormat(explanation)]) from None
+        raise problems from None
+
+
+def _explain_other(source: Source, document_format: Format) -> str:
+    """Return what a document is that its format does not claim: no model, or of another format; '' for neither."""
+    try:
+        outline = source.outline
+        has_members = isinstance(outline, Mapping) and outline
+        if (has_members or isinstance(outline, (str, *Bytes))) and (explanation := explain_document(outline)):
+            return explanation
+        if not has_members or document_format.claims(outline):
+            return ""
+        claimants = [candidate.name for candidate in FORMATS.values() if candidate.claims(outline)]
+    except (NotJSON, Problems, RecursionError):
+        return ""
+    return f"is {claimants[0]}, not {document_format.name}" if len(claimants) == 1 else ""
+
+
+def _read(source: Source, document_format: Format, remote_code: str) -> Document:
+    """Return the Document of a source. Raises Problems, or NotJSON."""
     try:
         _check_kind(source, document_format)
         if document_format.parse is not None and source.kind == "json":

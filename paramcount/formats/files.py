@@ -12,7 +12,6 @@ from os import strerror
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from paramcount.formats.keras.archive import may_be_archive
 from paramcount.formats.safetensors.header import decode_file
 from paramcount.formats.signatures import SIGNATURE_BYTES, file_kind
 from paramcount.formats.source import Source
@@ -24,7 +23,6 @@ MAX_DOCUMENT_BYTES = 512 * 1024 * 1024
 _INDEX = ".safetensors.index.json"
 _SHARD = re.compile(r"-\d+-of-\d+\.(safetensors|gguf)$", re.ASCII)
 _BYTE_ORDER_MARKS = ((BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16"))
-_PICKLED = "is a pickle, which only its framework can read: docs/checkpoints.md tells how to print what to count"
 
 
 class MappedFile(mmap):
@@ -82,17 +80,10 @@ def _file(path: Path) -> Source:
     """One file; of a shard, what its name says of the others goes along."""
     with path.open("rb") as file:
         kind = file_kind(file.read(SIGNATURE_BYTES))
-    if kind == "pickle":
-        raise InvalidDocument(_PICKLED)
-    if kind == "hdf5":
-        raise InvalidDocument("is an HDF5 file: give the model's JSON (to_json)")
     if kind == "safetensors" and _SHARD.search(path.name):
         return Source.of({"shards": {path.name: _header(path)}})
-    if kind in ("gguf", "safetensors", "zip") or path.suffix == ".onnx":
-        content = _map_file(path)
-        if kind == "zip" and not may_be_archive(content):
-            raise InvalidDocument(_PICKLED)
-        return Source.of(content)
+    if (kind and kind != "onnx") or path.suffix == ".onnx":
+        return Source.of(_map_file(path))
     if path.stat().st_size > MAX_DOCUMENT_BYTES:
         raise TooLarge(f"is no file of weights that is known, and longer than {MAX_DOCUMENT_BYTES:,} bytes")
     return recognize(path.read_bytes())

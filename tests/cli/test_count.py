@@ -61,7 +61,7 @@ def test_standard_input(run: Run, model: str) -> None:
     assert "21" in run("count", "-", stdin=document.decode().encode("utf-16")).out
     ran = run("count", "-", stdin=b"{}")
     assert ran.status == 2
-    assert "standard input: is in no format" in ran.err
+    assert "standard input: is empty" in ran.err
 
 
 def test_the_files_of_a_checkpoint_are_one(tmp_path: Path, run: Run) -> None:
@@ -92,8 +92,8 @@ def test_a_huge_file_is_read_no_further_than_its_header(tmp_path: Path, run: Run
             '#/layers/0/type: "Dens" is no known layer; did you mean',
         ),
         ("just words", "in no format"),
-        ("{}", "in no format"),
-        ("", "in no format"),
+        ("{}", "is empty"),
+        ("", "is empty"),
     ],
 )
 def test_a_file_that_is_refused(tmp_path: Path, run: Run, content: str, message: str) -> None:

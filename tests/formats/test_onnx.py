@@ -129,7 +129,7 @@ def nest_graphs(depth: int) -> bytes:
 @pytest.mark.parametrize(
     ("payload", "detail"),
     [
-        (b"", "holds no graph"),
+        (b"", "is empty"),
         (number(1, 8), "holds no graph"),
         (number(1, 8) + number(7, 3), "a number stands where a message must"),
         (model(init("w", -1)), "must hold sizes from 0"),

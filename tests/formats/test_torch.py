@@ -239,7 +239,7 @@ def test_texts_of_terminals_logs_and_markdown(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "line 1: is not what print(model) writes"),
+        ("", "is empty"),
         ("\n\n  hello\n", "line 3: is not what print(model) writes"),
         ("hello world (it is)", "line 1: is not what print(model) writes"),
         ("print(model)", "line 1: is not what print(model) writes"),
