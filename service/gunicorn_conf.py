@@ -39,6 +39,7 @@ workers = int(os.environ.get("WEB_CONCURRENCY", len(os.sched_getaffinity(0))))
 worker_class = "gthread"  # probes are answered while every worker counts
 threads = _settings.max_concurrent + 4  # 4 for probes and for answering 503
 preload_app = True  # one copy of the registries in memory, and a broken plug-in stops the start
+forwarded_allow_ips = forwarder_headers = ""  # only PARAMCOUNT_TRUSTED_HOPS makes a header of a proxy trusted
 keepalive = 75  # longer than a gateway keeps an idle connection, or it meets closed ones
 timeout = (
     _settings.max_seconds + 10

@@ -7,6 +7,9 @@ from typing import Literal
 
 from paramcount.model.budget import Limits
 
+FORWARDED_HEADERS = ("for", "proto", "host", "port", "prefix")
+"""The headers of a proxy, X-Forwarded-For and the like, that may be trusted."""
+
 
 @dataclass(frozen=True)
 class Settings(Limits):
@@ -16,6 +19,7 @@ class Settings(Limits):
     max_memory_bytes: int = 448 * 1024 * 1024  # of all computations of a worker, above its memory at rest
     answers_bytes: int = 4 * 1024 * 1024
     trusted_hops: int = 0
+    trusted_headers: tuple[str, ...] = ("for", "proto")  # of X-Forwarded-*: a gateway may pass on a client's others
     base_path: str = ""
     cors_origins: tuple[str, ...] = ()
     tokens_file: str = ""
@@ -23,5 +27,7 @@ class Settings(Limits):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if unknown := set(self.trusted_headers) - set(FORWARDED_HEADERS):
+            raise ValueError(f"TRUSTED_HEADERS must be of {', '.join(FORWARDED_HEADERS)}, not {min(unknown)!r}")
         if self.base_path and not (self.base_path.startswith("/") and not self.base_path.endswith("/")):
             raise ValueError(f"BASE_PATH must begin with / and not end with it, not {self.base_path!r}")

@@ -27,6 +27,8 @@ COUNTED = Counter("paramcount_counted_layers", "Rows of reports.", ["format"])
 UNKNOWN = Counter("paramcount_unknown_layers", "Layers of types that are not registered.", ["type"])
 WORKERS = Gauge("paramcount_workers", "Workers that run.", multiprocess_mode="livesum")
 
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"))
+
 MAX_TYPES = 50
 """Unknown types that get a label of their own in a worker; a payload may name anything, so the rest is "other"."""
 
@@ -64,7 +66,8 @@ def scrape() -> Response:
 
 def observe(request: Request, response: Response, route: str, seconds: float) -> None:
     """Record an answered request."""
-    REQUESTS.labels(route, request.method, response.status_code).inc()
+    method = request.method if request.method in _METHODS else "other"  # a client may name any
+    REQUESTS.labels(route, method, response.status_code).inc()
     DURATION.labels(route).observe(seconds)
     if length := request.content_length:
         BODY.observe(length)

@@ -12,7 +12,12 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service.context import current_request
-from service.settings import Settings
+from service.settings import FORWARDED_HEADERS, Settings
+
+_COMPRESSED = [
+    *("application/json", "application/problem+json", "application/yaml", "application/javascript", "image/svg+xml"),
+    *("text/plain", "text/markdown", "text/csv", "text/html", "text/css", "text/javascript"),
+]
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -28,11 +33,20 @@ def cacheable(view: View) -> View:
 def register(app: Flask, settings: Settings) -> None:
     """Compress answers, let clients cache what does not change, and allow the CORS origins."""
     app.config["COMPRESS_ALGORITHM"] = ["br", "gzip"]
-    app.config["COMPRESS_MIMETYPES"] = ["application/json", "application/yaml", "text/*", "image/svg+xml"]
+    app.config["COMPRESS_MIMETYPES"] = _COMPRESSED
     Compress(app)
     if settings.cors_origins:
         exposed = ["X-Request-ID", "Retry-After"]
         CORS(app, origins=list(settings.cors_origins), expose_headers=exposed, max_age=600)
+
+    caching = "private" if settings.tokens_file else "public"
+
+    @app.after_request
+    def protect(response: Response) -> Response:
+        """Keep browsers from guessing a type, and from showing an answer in another site's frame."""
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["X-Frame-Options"] = "DENY"
+        return response
 
     @app.after_request
     def allow_caching(response: Response) -> Response:
@@ -40,7 +54,9 @@ def register(app: Flask, settings: Settings) -> None:
         if request.method != "GET" or response.status_code != 200:
             return response
         if app.view_functions.get(request.endpoint or "") in _cacheable_views:
-            response.headers["Cache-Control"] = "public, max-age=300"
+            response.headers["Cache-Control"] = f"{caching}, max-age=300"
+            if settings.tokens_file:
+                response.vary.add("Authorization")
             response.direct_passthrough = False
             response.add_etag()
             response.make_conditional(request)
@@ -49,4 +65,5 @@ def register(app: Flask, settings: Settings) -> None:
     if settings.base_path:  # at the root too: the cluster's probes ask there
         app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {settings.base_path: app.wsgi_app})  # type: ignore[method-assign]
     if hops := settings.trusted_hops:
-        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops, hops)  # type: ignore[method-assign]
+        trusted = {f"x_{name}": hops * (name in settings.trusted_headers) for name in FORWARDED_HEADERS}
+        app.wsgi_app = ProxyFix(app.wsgi_app, **trusted)  # type: ignore[method-assign]

@@ -24,7 +24,8 @@ JSON = {"Content-Type": "application/json"}
 
 @pytest.fixture(scope="module")
 def instance() -> Iterator[Instance]:
-    with Instance(workers=2, settings={"PARAMCOUNT_TRUSTED_HOPS": 1}) as started:
+    settings = {"PARAMCOUNT_TRUSTED_HOPS": 1, "PARAMCOUNT_TRUSTED_HEADERS": "for,proto,host,port,prefix"}
+    with Instance(workers=2, settings=settings) as started:
         yield started
 
 

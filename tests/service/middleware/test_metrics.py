@@ -20,3 +20,10 @@ def test_metrics(client: FlaskClient) -> None:
     assert 'paramcount_unknown_layers_total{type="other"}' in text
     assert "paramcount_counted_layers_total" in text
     assert "/no/such" not in text
+
+
+def test_a_method_that_a_client_invents_has_no_label_of_its_own(client: FlaskClient) -> None:
+    client.open("/no/such/route", method="XSERIES1")
+    text = client.get("/metrics").text
+    assert 'method="other",route="none"' in text
+    assert "XSERIES1" not in text

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+from hashlib import sha256
+from pathlib import Path
 
 import brotli
 import pytest
@@ -54,6 +56,36 @@ def test_forwarded_headers_only_from_trusted_hops(caplog: pytest.LogCaptureFixtu
         with caplog.at_level(logging.INFO, "paramcount.request"):
             assert serve(trusted_hops=hops).get("/v1/formats", headers=headers).status_code == 200
         assert caplog.records[0].args["client"] == client  # type: ignore[call-overload]
+
+
+def test_a_forwarded_prefix_is_trusted_where_it_is_asked_for() -> None:
+    headers = {"X-Forwarded-Prefix": "/count", "X-Forwarded-Host": "other.example"}
+    for trusted, prefix in ((("for", "proto"), "/"), (("for", "proto", "prefix"), "/count")):
+        client = serve(trusted_hops=1, trusted_headers=trusted)
+        assert client.get("/openapi.json", headers=headers).json["servers"] == [{"url": prefix}]
+
+
+def test_with_tokens_no_shared_cache_keeps_an_answer(tmp_path: Path) -> None:
+    (tmp_path / "tokens").write_text(f"dashboard:{sha256(b'secret').hexdigest()}")
+    client = serve(tokens_file=str(tmp_path / "tokens"))
+    answer = client.get("/v1/layers", headers={"Authorization": "Bearer secret"})
+    assert answer.headers["Cache-Control"] == "private, max-age=300"
+    assert "Authorization" in answer.headers["Vary"]
+    assert "public" in serve().get("/v1/layers").headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/docs"])
+def test_browsers_neither_guess_nor_frame(client: FlaskClient, path: str) -> None:
+    answer = client.get(path, buffered=True)
+    assert (answer.headers["X-Content-Type-Options"], answer.headers["X-Frame-Options"]) == ("nosniff", "DENY")
+
+
+@pytest.mark.parametrize("media", ["text/plain", "text/csv", "text/markdown", "image/svg+xml", "application/json"])
+def test_reports_are_compressed(client: FlaskClient, media: str) -> None:
+    headers = {"Accept": media, "Accept-Encoding": "br"}
+    layers = [{"type": "Linear", "in_features": 3, "out_features": 3}] * 50
+    answer = client.post("/v1/count/native", json={"framework": "torch", "layers": layers}, headers=headers)
+    assert answer.headers["Content-Encoding"] == "br"
 
 
 def test_a_base_path() -> None:
