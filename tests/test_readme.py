@@ -99,8 +99,11 @@ def test_there_are_examples() -> None:
 
 
 def test_every_setting_is_listed() -> None:
-    defaults = dict(re.findall(rf"`{PREFIX}(\w+)` \| (\w*)", README))
-    assert defaults == {f.name.upper(): "" if f.default in ("", ()) else str(f.default) for f in fields(Settings)}
+    defaults = dict(re.findall(rf"`{PREFIX}(\w+)` \| ([\w,]*)", README))
+    assert defaults == {
+        f.name.upper(): ",".join(f.default) if isinstance(f.default, tuple) else str(f.default)
+        for f in fields(Settings)
+    }
 
 
 def test_every_link_leads_somewhere() -> None:
