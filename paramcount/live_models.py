@@ -59,7 +59,8 @@ def _entries(
 
 
 def _tensor(tensor: Any) -> DocumentJSON:
-    return {"shape": list(tensor.shape), "dtype": str(tensor.dtype).removeprefix("torch.")}
+    """A tensor's shape and dtype; DeepSpeed ZeRO-3 keeps the shape of one that it has spread over ranks."""
+    return {"shape": list(getattr(tensor, "ds_shape", tensor.shape)), "dtype": str(tensor.dtype).removeprefix("torch.")}
 
 
 def _parameter(tensor: Any) -> DocumentJSON:

@@ -160,6 +160,13 @@ def test_a_live_module_of_torch() -> None:
     assert (report.totals["trainable"], report.totals["frozen"], report.totals["buffers"]) == (12, 3, 2)
 
 
+def test_a_parameter_that_zero_3_has_spread_over_ranks() -> None:
+    spread = Tensor(shape=(0,), dtype="torch.float32", requires_grad=True)
+    spread.ds_shape = (5, 7)
+    report = paramcount.count(Module(head=spread))
+    assert (report.totals["trainable"], report.exact) == (12 + 35, True)
+
+
 def test_a_model_of_keras_on_top_of_torch_is_one_of_keras() -> None:
     class Both(Module, Model):
         """Keras with PyTorch as its backend."""

@@ -85,13 +85,15 @@ def _classify(tensor: Tensor) -> Iterator[tuple[ItemKind, str, int]]:
     name = tensor.name.rpartition(".")[2]
     if tensor.tied_to:
         yield "tied", tensor.tied_to, tensor.size
-    elif tensor.role == "buffer":
+        return
+    if tensor.role == "buffer":
         yield "buffer", name, tensor.size
-    elif tensor.logical_size is not None:
-        yield "packed", "packed weights", tensor.size
-        yield "unpacked", "their values", max(0, tensor.logical_size)
-    else:
+    elif tensor.logical_size is None:
         yield "weight", "weights", tensor.size
+    else:
+        yield "packed", "packed weights" if tensor.logical_size else "their scales", tensor.size
+    if tensor.logical_size:
+        yield "unpacked", "their values", max(0, tensor.logical_size)
 
 
 def _top_items(items: list[ViewItem]) -> Iterator[ViewItem]:

@@ -46,7 +46,7 @@ class Tensor(NamedTuple):
     trainable: bool = True  # False: frozen by its layer's design
     tied_to: str = ""  # the path of the tensor that this one shares its values with; it is counted there
     frozen_by: FreezeReason | None = None  # decided by counting
-    logical_size: int | None = None  # values that a packed one holds, or UNKNOWN_SIZE; None: as many as elements
+    logical_size: int | None = None  # values that a packed one holds (its scales: 0), or UNKNOWN_SIZE; None: its size
     layer_types: tuple[str, ...] = ()  # of the layers inside its layer's config that own it, the outermost first
 
     def with_status(self, dtype: str, tied_to: str, frozen_by: FreezeReason | None) -> Tensor:

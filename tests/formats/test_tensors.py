@@ -35,8 +35,6 @@ def tensor(*shape: int, dtype: str = "float32", **more: Any) -> dict[str, Any]:
         ({"parameters": {"a": tensor(6), "b": tensor(6)}, "tied": [["a", "b"]]}, 6, 0, 0, 24),
         ({"parameters": {n: tensor(6) for n in "abcd"}, "tied": [["d", "a"], ["b", "c"]]}, 12, 0, 0, 48),
         ({"parameters": {"a": tensor(6)}, "buffers": {"b": tensor(6)}, "tied": [["b", "a"]]}, 6, 0, 0, 24),
-        # float4_e2m1fn_x2 counts pairs, as torch does.
-        ({"parameters": {"a": tensor(6, dtype="torch.float4_e2m1fn_x2")}}, 6, 0, 0, 6),
         ({"parameters": {"": tensor(2), "a.": tensor(2), "ü": tensor(2)}}, 6, 0, 0, 24),
     ],
 )
@@ -45,6 +43,84 @@ def test_totals(payload: Any, trainable: int, frozen: int, buffers: int, size: i
     totals = report.root.totals
     assert (totals.trainable, totals.frozen, totals.buffers, totals.bytes) == (trainable, frozen, buffers, size)
     assert (report.convention, report.exact) == ("torch", True)
+
+
+BYTES = {"shape": [1024, 1], "dtype": "uint8", "requires_grad": False}
+
+
+@pytest.mark.parametrize(
+    ("payload", "total", "detail", "exact"),
+    [
+        # bitsandbytes: 1024 bytes of two values each are 32 x 64; their quant_state is neither parameter nor buffer.
+        ({"parameters": {"q.weight": BYTES, "n": tensor(5)}}, 1029, "stands for 2,053 parameters", False),
+        (
+            {"parameters": {"q.weight": BYTES, "k.weight": BYTES}, "tied": [["q.weight", "k.weight"]]},
+            1024,
+            "stands for 2,048 parameters: 1,024 elements of 1 ",
+            False,
+        ),
+        # GPTQ's tensors are buffers, which torch leaves out of its total.
+        (
+            {
+                "parameters": {"n": tensor(5)},
+                "buffers": {
+                    "q.qweight": tensor(8, 32, dtype="int32"),
+                    "q.qzeros": tensor(2, 4, dtype="int32"),
+                    "q.scales": tensor(2, 32, dtype="float16"),
+                    "q.g_idx": tensor(64, dtype="int32"),
+                },
+            },
+            5,
+            "stands for 2,053 parameters: 256 elements of 1 GPTQ weights are 2,048",
+            False,
+        ),
+        # float4_e2m1fn_x2 counts pairs, as torch does.
+        ({"parameters": {"a": tensor(6, dtype="torch.float4_e2m1fn_x2")}}, 6, "stands for 12 parameters", False),
+        # 8 bits are one value an element.
+        (
+            {"parameters": {"q.weight": tensor(32, 64, dtype="float8_e4m3fn"), "q.weight_scale_inv": tensor(1, 1)}},
+            2049,
+            "stands for 2,048 parameters",
+            True,
+        ),
+        (
+            {
+                "state_dict": {
+                    "q.weight": tensor(1024, 1, dtype="uint8"),
+                    "q.weight.absmax": tensor(32),
+                    "q.weight.quant_map": tensor(16),
+                }
+            },
+            1072,
+            "stands for 2,048 parameters",
+            True,
+        ),
+        ({"state_dict": {"q.W_q": tensor(8, 64, dtype="uint8"), "q.scale": tensor(1, 64)}}, 576, "stands for", False),
+    ],
+)
+def test_packed_weights_are_told(payload: Any, total: int, detail: str, exact: bool) -> None:
+    report = count_document(payload)
+    (warning,) = [warning for warning in report.warnings if warning.code == "packed"]
+    assert warning.detail.startswith(detail), warning.detail
+    totals = report.root.totals
+    assert (totals.trainable + totals.frozen + totals.buffers * (report.convention == "stored")) == total
+    assert report.exact is exact
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"parameters": {"q.weight": tensor(32, 64, dtype="uint8", requires_grad=False)}},
+        {"parameters": {"q.weight": tensor(32, 1)}},
+        {"parameters": {"q.weight": tensor(32, 1, requires_grad=False)}},
+        {"parameters": {"table": BYTES}, "buffers": {"weight": tensor(1024, 1, dtype="uint8")}},
+        {"parameters": {"q.weight": tensor(8, 8), "q.scales": tensor(8, 1), "q.biases": tensor(8, 1)}},
+        {"parameters": {"w": tensor(3)}, "buffers": {"relative_position_index": tensor(49, 49, dtype="int64")}},
+    ],
+)
+def test_what_only_looks_packed(payload: Any) -> None:
+    report = count_document(payload)
+    assert (report.exact, report.warnings) == (True, ())
 
 
 def test_a_tied_tensor_names_the_one_it_shares() -> None:

@@ -15,11 +15,14 @@ from paramcount.formats.named_tensors.checkpoint import (
     flags_warning,
     may_hold_statistics,
 )
+from paramcount.formats.named_tensors.packed import unpack, unpack_parameters
+from paramcount.formats.named_tensors.packed.quantization import NO_QUANTIZATION
+from paramcount.formats.named_tensors.partitions import warn_of_false_ties, warn_of_parts
 from paramcount.formats.named_tensors.tree import build_tree
 from paramcount.model.document import Document
 from paramcount.model.dtypes import DTYPE_NAMES
 from paramcount.model.errors import ArchitectureError, InvalidDocument, TooLarge, raise_problems, token
-from paramcount.model.tensors import Tensor
+from paramcount.model.tensors import Convention, Tensor
 from paramcount.schema.registry import reader
 from paramcount.schema.signature import MAX_DIMENSION, MAX_RANK
 
@@ -81,7 +84,8 @@ def _claims(payload: Any) -> bool:
 
 @reader("tensors", claims=_claims, schema=TensorsDocument, example=_EXAMPLE)
 def tensors(payload: Mapping[str, Any]) -> Document:
-    """The parameters and buffers of a PyTorch model by name, with shape, dtype and requires_grad: always exact."""
+    """The parameters and buffers of a PyTorch model by name, with shape, dtype and requires_grad: exact, where no
+    weight is packed or partitioned."""
     if not isinstance(payload, Mapping) or ("parameters" in payload) == ("state_dict" in payload):
         raise InvalidDocument('must be an object with either "parameters" or a "state_dict"')
     if "state_dict" in payload and "buffers" in payload:
@@ -90,8 +94,15 @@ def tensors(payload: Mapping[str, Any]) -> Document:
         raise TooLarge(f"holds {count:,} tensors, where {MAX_TENSORS:,} are the most")
     if "state_dict" in payload:
         named = _Manifest(payload, ("state_dict",)).named_tensors()
-        return Document(build_tree(named), "stored", "torch", warnings=(flags_warning(list(named.values())),))
-    return Document(build_tree(_Manifest(payload, ("parameters", "buffers")).named_tensors()), "torch", "torch")
+        unpacked = unpack(named, NO_QUANTIZATION)
+        warnings = (flags_warning(list(named.values())), *unpacked.warnings)
+        convention: Convention = "stored"
+    else:
+        named = _Manifest(payload, ("parameters", "buffers")).named_tensors()
+        unpacked = unpack_parameters(named)
+        warnings, convention = unpacked.warnings, "torch"
+    warnings += (*warn_of_parts(named), *warn_of_false_ties(named))
+    return Document(build_tree(unpacked.tensors), convention, "torch", warnings=warnings)
 
 
 def _tensor(name: str, entry: Mapping[str, Any], member: str) -> Tensor:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from paramcount.formats.named_tensors.checkpoint import Bytes, count_elements, flags_warning
+from paramcount.formats.named_tensors.packed import unpack
+from paramcount.formats.named_tensors.packed.quantization import Quantization
+from paramcount.formats.named_tensors.partitions import warn_of_parts, warn_of_rank_files
 from paramcount.formats.named_tensors.tree import build_tree
 from paramcount.formats.safetensors.header import METADATA, Header, check_length, header_json, parse_valid
-from paramcount.formats.safetensors.packed import unpack
 from paramcount.formats.safetensors.problems import explain
 from paramcount.formats.signatures import file_kind
 from paramcount.model.document import Document
@@ -140,10 +142,12 @@ def _combine(checkpoint: _Checkpoint) -> Document:
         warnings += _index_warnings(index, headers, files)
     raise_problems(checkpoint.problems)
     warnings += _missing_shards(headers, index)
-    unpacked = unpack(tensors, checkpoint.config)
+    unpacked = unpack(tensors, Quantization(checkpoint.config))
     stored = list(unpacked.tensors.values())
     aliases = dict(alias for header in headers.values() for alias in header.aliases(tensors))
     warnings += [
+        *warn_of_parts(tensors),
+        *warn_of_rank_files(headers),
         *_declared_totals(index or {}, headers, stored),
         *unpacked.warnings,
         flags_warning(stored),

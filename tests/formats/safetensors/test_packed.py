@@ -29,41 +29,38 @@ def test_packed_weights_are_counted_as_stored_with_a_warning_of_what_they_hold(n
     assert warning.detail.startswith("stands for 2,053 parameters"), warning.detail
 
 
+def grouped(**weights: int) -> dict[str, Any]:
+    return {"quantization_config": {"config_groups": {"group_0": {"weights": weights}}}}
+
+
+UNKNOWN = "stands for parameters whose number neither shapes nor a quantization_config prove"
+
+
 @pytest.mark.parametrize(
-    ("config", "start"),
+    ("config", "start", "exact"),
     [
-        ({}, "stands for parameters that only the quantization_config can tell"),
-        ({"quantization_config": {"config_groups": {"group_0": {"weights": {"num_bits": 4}}}}}, "stands for 2,048 "),
-        ({"quantization_config": {"config_groups": {"group_0": {"weights": {"num_bits": 8}}}}}, "stands for 1,024 "),
-        ({"quantization_config": {"config_groups": [{"weights": 4}]}}, "stands for parameters that only"),
-        ({"quantization_config": {"bits": "4"}}, "stands for parameters that only"),
+        ({}, UNKNOWN, False),
+        ({"quantization_config": {"config_groups": [{"weights": 4}]}}, UNKNOWN, False),
+        ({"quantization_config": {"bits": "4"}}, UNKNOWN, False),
+        (grouped(num_bits=4), "stands for at most 2,048 ", False),
+        (
+            grouped(num_bits=8, group_size=32),
+            "stands for 1,024 parameters: 256 elements of 1 compressed-tensors weights are 1,024 ",
+            True,
+        ),
+        ({"text_config": grouped(num_bits=4, group_size=64)}, "stands for 2,048 ", True),
     ],
 )
-def test_compressed_tensors_needs_its_config(config: Any, start: str) -> None:
+def test_the_config_tells_what_shapes_do_not(config: Any, start: str, exact: bool) -> None:
     tensors = header(q__weight_packed="I32 32x8", q__weight_scale="BF16 32x1", q__weight_shape="I64 2")
     report = count_document({"header": tensors, "config": config})
     (warning,) = [warning for warning in report.warnings if warning.code == "packed"]
     assert warning.detail.startswith(start), warning.detail
+    assert (report.exact, report.root.totals.frozen) == (exact, 256)
 
 
-def test_mlx_needs_its_config() -> None:
-    tensors = header(q__weight="U32 32x8", q__scales="F16 32x1", q__biases="F16 32x1")
-    (warning,) = [n for n in count_document(tensors).warnings if n.code == "packed"]
-    assert "only the quantization_config can tell" in warning.detail
-    config = {"quantization": {"group_size": 64, "bits": 4}}
-    (warning,) = [n for n in count_document({"header": tensors, "config": config}).warnings if n.code == "packed"]
-    assert warning.detail.startswith("stands for 2,048 parameters: 256 elements of 1 MLX weights")
-
-
-@pytest.mark.parametrize(
-    "tensors",
-    [
-        header(q__qweight="I32 8x32"),  # nothing beside it
-        header(q__qweight="I32 8", q__scales="F16 32"),  # of another rank
-        header(table_blocks="U8 4x4"),
-        header(q__weight="U8 4x4", q__weight_scale="F32 "),
-        header(q__weight="F16 4x4", q__weight_scale="F32 "),
-    ],
-)
-def test_tensors_that_only_look_packed(tensors: Any) -> None:
-    assert "packed" not in [warning.code for warning in count_document(tensors).warnings]
+@pytest.mark.parametrize(("tensors", "exact"), [(header(q__weight="F16 32x64"), True), (header(q__w="U8 32x8"), False)])
+def test_a_quantization_of_which_nothing_is_recognised(tensors: Any, exact: bool) -> None:
+    report = count_document({"header": tensors, "config": {"quantization_config": {"quant_method": "nobody's"}}})
+    assert any("no packed weight is recognised" in warning.detail for warning in report.warnings)
+    assert report.exact is exact

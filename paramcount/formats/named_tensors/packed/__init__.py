@@ -1,0 +1,185 @@
+"""Packed weights: which tensors hold them, how many values each stands for, which tensors go with them.
+
+The tensors beside a weight show its scheme, as the libraries name them; their shapes, or the model's quantization
+config, show how many values it holds. What neither proves is unknown, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from paramcount.formats.named_tensors.checkpoint import count_elements
+from paramcount.formats.named_tensors.packed import codebooks, floats, integers
+from paramcount.formats.named_tensors.packed.candidates import Candidate, Packing, Tensors
+from paramcount.formats.named_tensors.packed.quantization import NO_QUANTIZATION, Quantization
+from paramcount.model.report import ReportWarning
+from paramcount.model.tensors import UNKNOWN_SIZE, Tensor
+
+_EIGHT_BIT_DTYPES = frozenset(("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I8", "U8"))
+_PACKED_DTYPES = _EIGHT_BIT_DTYPES | {"I16", "U16", "I32", "U32", "I64"}
+"""The dtypes of packed weights; bitsandbytes may take another, and has a U8 or its tables beside it."""
+
+_PAIR_DTYPE = "F4_X2"
+
+_Detect = Callable[[Candidate], Packing | None]
+
+_DETECT_BY_LEAF: Mapping[str, tuple[_Detect, ...]] = {
+    "B": (integers.detect_marlin,),
+    "Qidxs": (codebooks.detect_lattice,),
+    "W_q": (integers.detect_groups,),
+    "_data": (integers.detect_quanto,),
+    "blocks": (floats.detect_blocks,),
+    "codes": (codebooks.detect_codes,),
+    "dense_weights": (codebooks.detect_sparse,),
+    "indices": (codebooks.detect_indices,),
+    "q_weight": (codebooks.detect_exl2,),
+    "qweight": (integers.detect_qweight,),
+    "trellis": (codebooks.detect_trellis,),
+    "weight": (
+        integers.detect_bitsandbytes,
+        integers.detect_mlx,
+        codebooks.detect_higgs,
+        floats.detect_scaled,
+    ),
+    "weight_packed": (integers.detect_compressed,),
+}
+"""By the last part of a packed weight's name; the first that recognises a weight counts."""
+
+_DETECT_BY_ENDING: Mapping[str, _Detect] = {"_blocks": floats.detect_blocks, "_qdata": integers.detect_torchao}
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """The tensors, packed weights marked as such, and warnings about them."""
+
+    tensors: Mapping[str, Tensor]
+    warnings: tuple[ReportWarning, ...]
+
+
+def unpack(tensors: Tensors, quantization: Quantization) -> Unpacked:
+    """Mark the packed weights of a checkpoint. The stored elements are counted; a warning says what they stand for."""
+    packings = find_packings(tensors, quantization)
+    if not packings:
+        method = quantization.method[:40]
+        detail = f'the config says that weights are quantised by "{method}", but no packed weight is recognised'
+        may_be_packed = any(tensor.dtype in _PACKED_DTYPES and len(tensor.shape) > 1 for tensor in tensors.values())
+        return Unpacked(tensors, (ReportWarning("packed", "", detail, exact=not may_be_packed),) if method else ())
+    companions = {name for packing in packings.values() for name in packing.companions}
+    marked = {
+        name: tensor._replace(role="weight", trainable=False, logical_size=logical_size(packings[name]))
+        if name in packings
+        else tensor._replace(role="buffer", logical_size=0)
+        if name in companions
+        else tensor
+        for name, tensor in tensors.items()
+    }
+    detail = f"{describe(marked, packings)}. The totals are of what is stored"
+    return Unpacked(marked, (ReportWarning("packed", "", detail, exact=all_known(packings.values())),))
+
+
+def unpack_parameters(tensors: Tensors) -> Unpacked:
+    """Mark the packed weights of a PyTorch model. Its parameters and buffers stay what they are to torch, so the totals
+    are not exact where an element holds several values, or where the weights are buffers."""
+    packings = {**find_packings(tensors, NO_QUANTIZATION), **dict(_find_bare_bytes(tensors))}
+    if not packings:
+        return Unpacked(tensors, ())
+    companions = {name for packing in packings.values() for name in packing.companions}
+    marked = {
+        name: tensor._replace(logical_size=logical_size(packings[name]))
+        if name in packings
+        else tensor._replace(logical_size=0)
+        if name in companions
+        else tensor
+        for name, tensor in tensors.items()
+    }
+    exact = all(tensor.role == "weight" for name, tensor in marked.items() if name in packings) and all(
+        packing.size == tensors[name].size for name, packing in packings.items()
+    )
+    detail = f"{describe(marked, packings)}. The totals are torch's, which counts the elements of its parameters"
+    return Unpacked(marked, (ReportWarning("packed", "", detail, exact=exact),))
+
+
+def _find_bare_bytes(tensors: Tensors) -> Iterator[tuple[str, Packing]]:
+    """Yield bitsandbytes' 4-bit weights without their quant_state, which is neither a parameter nor a buffer."""
+    for name, tensor in tensors.items():
+        is_frozen_byte = tensor.dtype == "U8" and tensor.role == "weight" and not tensor.trainable
+        if is_frozen_byte and tensor.shape[1:] == (1,) and name.rpartition(".")[2] == "weight":
+            yield name, Packing("4-bit bitsandbytes", 2 * tensor.size)
+
+
+def find_packings(tensors: Tensors, quantization: Quantization) -> Mapping[str, Packing]:
+    """Return the packed weights among tensors, by name, as their names, shapes and dtypes, and a config, show them."""
+    kinds = {id(tensor): tensor for tensor in tensors.values()}.values()
+    if _PACKED_DTYPES.isdisjoint({tensor.dtype for tensor in kinds}):
+        return {name: _pair(tensor) for name, tensor in tensors.items() if tensor.dtype == _PAIR_DTYPE}
+    return dict(_find(tensors, quantization))
+
+
+def _pair(tensor: Tensor) -> Packing:
+    return Packing("4-bit float", 2 * tensor.size)
+
+
+def _find(tensors: Tensors, quantization: Quantization) -> Iterator[tuple[str, Packing]]:
+    for name, tensor in tensors.items():
+        if tensor.dtype == _PAIR_DTYPE:
+            yield name, _pair(tensor)
+            continue
+        if tensor.dtype not in _PACKED_DTYPES and f"{name}.quant_map" not in tensors:
+            continue
+        leaf = name.rpartition(".")[2]
+        if detectors := _DETECT_BY_LEAF.get(leaf) or _detectors(leaf, tensor.dtype):
+            candidate = Candidate(tensors, name, quantization)
+            packing = next(filter(None, (detect(candidate) for detect in detectors)), None)
+            if packing is not None:
+                yield name, packing
+
+
+def _detectors(leaf: str, dtype: str) -> tuple[_Detect, ...]:
+    """Return the detectors for names that are no fixed ones: gate_up_proj, gate_up_proj_blocks, _weight_qdata."""
+    for ending, detect in _DETECT_BY_ENDING.items():
+        if leaf.endswith(ending):
+            return (detect,)
+    return (floats.detect_scaled,) if dtype in _EIGHT_BIT_DTYPES else ()
+
+
+def logical_size(packing: Packing) -> int:
+    """Return the number of values that a packed weight holds, or UNKNOWN_SIZE."""
+    return UNKNOWN_SIZE if packing.size is None or packing.is_bound else packing.size
+
+
+def all_known(packings: Iterable[Packing]) -> bool:
+    """Return whether the number of values of every packed weight is proven."""
+    return all(packing.size is not None and not packing.is_bound for packing in packings)
+
+
+def describe(tensors: Tensors, packings: Mapping[str, Packing]) -> str:
+    """Return what the packed weights among tensors stand for, scheme by scheme."""
+    packings = {name: packing for name, packing in packings.items() if not tensors[name].tied_to}
+    others = [tensor for name, tensor in tensors.items() if name not in packings and not tensor.tied_to]
+    plain = count_elements(tensor for tensor in others if tensor.role == "weight" and tensor.logical_size is None)
+    parts = []
+    for scheme in sorted({packing.scheme for packing in packings.values()}):
+        names = [name for name, packing in packings.items() if packing.scheme == scheme]
+        stored = count_elements(tensors[name] for name in names)
+        values = _describe_size([packings[name] for name in names], 0)
+        parts.append(f"{stored:,} elements of {len(names):,} {scheme} weights are {values or 'an unknown number of'} "
+                     "parameters")  # fmt: skip
+    total = _describe_size(packings.values(), plain)
+    logical = (
+        f"{total} parameters" if total else "parameters whose number neither shapes nor a quantization_config prove"
+    )
+    beside = count_elements(others) - plain
+    return (
+        f"stands for {logical}: {'; '.join(parts)}; {plain:,} elements are weights as they are; {beside:,} are scales, "
+        "zero points and other buffers, no parameters"
+    )
+
+
+def _describe_size(packings: Collection[Packing], plain: int) -> str:
+    """Return the sum of the values of packings and of plain weights, or "" where it is unknown."""
+    sizes = [packing.size for packing in packings]
+    if None in sizes:
+        return ""
+    most = "at most " if any(packing.is_bound for packing in packings) else ""
+    return f"{most}{plain + sum(filter(None, sizes)):,}"
