@@ -35,6 +35,14 @@ def node(operator: str, *inputs: str, attributes: bytes = b"") -> bytes:
     return message(1, *(message(1, name) for name in inputs), message(2, "y"), message(4, operator), attributes)
 
 
+def settings(**values: int | str) -> bytes:
+    """Return a node's attributes that are integers or texts."""
+    return b"".join(
+        message(5, message(1, name), number(3, value) if isinstance(value, int) else message(4, value))
+        for name, value in values.items()
+    )
+
+
 def init(name: str, *shape: int, **more: Any) -> bytes:
     return message(5, tensor(name, *shape, **more))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from paramcount.analysis.conventions import count_by_view
 from paramcount.counting.count import count
 from paramcount.formats.detect import detect, read
 from paramcount.formats.onnx import wire
@@ -26,6 +27,7 @@ from tests.builders.onnx import (
     model,
     node,
     number,
+    settings,
     tensor,
     varint,
 )
@@ -66,7 +68,16 @@ VALUE = message(5, message(1, "value"), message(5, tensor("", 3, 4)))
         (model(node("Reshape", "x", "k"), node("MatMul", "x", "k"), init("k", 8)), 8, 0, 0),
         # Quantised weights do not train.
         (model(node("DequantizeLinear", *"wsz"), init("w", 9, kind=INT8), init("s"), init("z", kind=INT8)), 0, 9, 2),
-        (model(node("MatMulNBits", *"xws"), init("w", 4, 8, kind=UINT8), init("s", 4)), 0, 32, 4),
+        (
+            model(
+                node("MatMulNBits", *"xws", attributes=settings(K=16, N=4, bits=4, block_size=16)),
+                init("w", 4, 1, 8, kind=UINT8),
+                init("s", 4),
+            ),
+            0,
+            32,
+            4,
+        ),
         # Graphs in attributes, of nodes and of functions; a subgraph uses tensors of the graph around it.
         (model(IF, init("w", 2)), 14, 0, 0),
         (model(init("w", 2), more=message(25, message(1, "f"), message(7, IF[2:]))), 14, 0, 0),
@@ -111,6 +122,96 @@ def test_notices(graph: bytes, code: str, detail: str, exact: bool) -> None:
     report = count_document(model(graph))
     assert any(warning.code == code and detail in warning.detail for warning in report.warnings), report.warnings
     assert report.exact is exact
+
+
+def one_node(
+    operator: str, shape: tuple[int, ...], kind: int = UINT8, position: int = 1, **attributes: int | str
+) -> bytes:
+    """Return a model of one node, whose input at `position` is an initializer of that shape."""
+    inputs = ["x"] * position + ["w"]
+    return model(node(operator, *inputs, attributes=settings(**attributes)), init("w", *shape, kind=kind))
+
+
+@pytest.mark.parametrize(
+    ("payload", "values"),
+    [
+        # As MatMulNBitsQuantizer of onnxruntime 1.32 wrote them: [N, ceil(K / block), block x bits / 8].
+        (one_node("MatMulNBits", (32, 2, 16), K=64, N=32, bits=4, block_size=32), 2048),
+        (one_node("MatMulNBits", (33, 3, 16), K=70, N=33, bits=4, block_size=32), 2310),  # 96 inputs, of which 70 are
+        (one_node("MatMulNBits", (33, 3, 32), K=70, N=33, bits=8, block_size=32), 2310),
+        (one_node("MatMulNBits", (33, 3, 8), K=70, N=33, bits=2, block_size=32), 2310),
+        (one_node("MatMulNBits", (32, 2, 12), K=64, N=32, bits=3, block_size=32), 2048),
+        (one_node("MatMulNBits", (32, 2, 16), K=64, N=32, block_size=32), 2048),  # 4 bits where nothing is said
+        (one_node("MatMulNBits", (1024,), K=64, N=32, bits=4, block_size=32), 2048),
+        (one_node("MatMulBnb4", (1155,), K=70, N=33, block_size=64, quant_type=1), 2310),  # (70 x 33 + 1) / 2
+        (one_node("MatMulNBitsMlp", (32, 2, 16), position=6, K=64, N=32, bits=4, block_size=32), 2048),
+        (one_node("MatMulNBitsQkv", (32, 2, 16), position=3, K=64, Nq=32, Nkv=8, bits=4, block_size=32), 2048),
+        (one_node("MatMulNBitsQkv", (8, 2, 16), position=9, K=64, Nq=32, Nkv=8, bits=4, block_size=32), 512),
+        (one_node("GatherBlockQuantized", (50, 32), position=0, block_size=32, bits=4), 3200),
+        (one_node("GatherBlockQuantized", (50, 32), position=0, block_size=32), 3200),
+        (one_node("GatherBlockQuantized", (50, 64), position=0, block_size=32, bits=8), 3200),
+        (one_node("MatMulBlockQuantizedFp4Weight", (32, 32)), 2048),
+        (one_node("QMoE", (3, 32, 32), position=2, k=2, expert_weight_bits=4), 6144),  # 3 experts of 32 x 64
+        (one_node("QMoE", (3, 32, 32), position=5, k=2), 6144),
+        (one_node("QMoE", (3, 32, 16), position=8, k=2, expert_weight_bits=4, fc3_expert_weight_bits=2), 6144),
+        (one_node("QMoE", (3, 32, 32), position=2, quant_type="nvfp4"), 6144),
+        (one_node("QMoE", (3, 32, 64), position=2, quant_type="fp8"), 6144),
+        # Not proven
+        (one_node("MatMulNBits", (32, 2, 16)), None),
+        (one_node("MatMulNBits", (32, 2, 16), K=64, N=33, bits=4, block_size=32), None),
+        (one_node("MatMulNBits", (32, 2, 16), K=64, N=32, bits=4), None),
+        (one_node("MatMulNBits", (32, 2, 16), K=64, N=32, bits=9, block_size=32), None),
+        (one_node("MatMulNBits", (32, 2, 16), K=64, N=32, bits="4", block_size=32), None),
+        (one_node("MatMulNBits", (32, 2, 16), K=2**63, N=2**63, bits=0, block_size=0), None),
+        (one_node("GatherBlockQuantized", (50, 32), position=0, bits=3), None),
+        (one_node("QMoE", (3, 32, 32), position=2, quant_type="another"), None),
+        (one_node("MatMulFpQ4", (640,)), None),
+        (
+            model(
+                node("MatMulNBits", "x", "w", attributes=settings(K=64, N=32, block_size=32)),
+                node("MatMulNBits", "x", "w", attributes=settings(K=60, N=32, block_size=32)),
+                init("w", 32, 2, 16, kind=UINT8),
+            ),
+            None,
+        ),
+    ],
+)
+def test_packed_weights(payload: bytes, values: int | None) -> None:
+    report = count_document(payload)
+    (warning,) = [warning for warning in report.warnings if warning.code == "packed"]
+    start = f"stands for {values:,} parameters" if values is not None else "stands for parameters whose number"
+    assert warning.detail.startswith(start), warning.detail
+    assert report.exact is (values is not None)
+    assert (report.root.totals.trainable, report.root.totals.buffers) == (0, 0)
+    assert count_by_view(report).totals.get("unpacked") == values
+
+
+@pytest.mark.parametrize(
+    ("payload", "frozen", "buffers"),
+    [
+        # Types of 4 bits have a value an element.
+        (one_node("GatherBlockQuantized", (50, 64), kind=INT4, position=0, bits=4), 3200, 0),
+        (one_node("DequantizeLinear", (50, 64), kind=INT4, position=0), 3200, 0),
+        (one_node("MatMulInteger", (50, 64), kind=INT8), 3200, 0),
+        (one_node("QAttention", (50, 64), kind=INT8), 3200, 0),
+        (one_node("Gather", (50, 64), position=0, kind=UINT8), 0, 3200),
+        (one_node("MatMulNBits", (64,), position=3), 0, 64),  # zero points
+        (one_node("GatherBlockQuantized", (5,), position=1, kind=INT64), 0, 5),
+        (one_node("QMoE", (3, 32), position=11), 0, 96),
+        (one_node("MatMulNBits", (32, 0, 16), K=64, N=32, bits=4, block_size=32), 0, 0),  # left out
+    ],
+)
+def test_what_is_not_packed(payload: bytes, frozen: int, buffers: int) -> None:
+    report = count_document(payload)
+    assert (report.root.totals.frozen, report.root.totals.buffers) == (frozen, buffers)
+    assert "packed" not in {warning.code for warning in report.warnings}
+    assert report.exact
+
+
+def test_compiled_parts_are_described() -> None:
+    report = count_document(model(node("EPContext", "x"), init("w", 2)))
+    assert not report.exact
+    assert "compiled_nodes" in {warning.code for warning in report.warnings}
 
 
 def test_training_graphs_are_not_counted() -> None:

@@ -98,7 +98,7 @@ BYTES = {"shape": [1024, 1], "dtype": "uint8", "requires_grad": False}
         ({"state_dict": {"q.W_q": tensor(8, 64, dtype="uint8"), "q.scale": tensor(1, 64)}}, 576, "stands for", False),
     ],
 )
-def test_packed_weights_are_told(payload: Any, total: int, detail: str, exact: bool) -> None:
+def test_packed_weights_are_described(payload: Any, total: int, detail: str, exact: bool) -> None:
     report = count_document(payload)
     (warning,) = [warning for warning in report.warnings if warning.code == "packed"]
     assert warning.detail.startswith(detail), warning.detail

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Set
 from typing import Any, NamedTuple
 
 from paramcount.formats.named_tensors.checkpoint import INTEGER_DTYPES, Bytes, count_elements
+from paramcount.formats.named_tensors.packed import logical_size, warn_of_packings
 from paramcount.formats.named_tensors.tree import build_tree
 from paramcount.formats.onnx.graph import Model, Use, read_model
+from paramcount.formats.onnx.operators import ARITHMETIC, QUANTISED_WEIGHTS, SETTING_INPUTS
+from paramcount.formats.onnx.packed import find_packings
 from paramcount.formats.onnx.wire import Wire
 from paramcount.formats.signatures import file_kind
 from paramcount.model.document import Document
@@ -20,66 +23,6 @@ from paramcount.schema.validator import format_value
 _EXAMPLE = (  # a model of version 8, whose graph holds the initializer w: F32 of shape [2, 3], its data in another file
     b"\x08\x08\x3a\x0d\x2a\x0b\x08\x02\x08\x03\x10\x01\x42\x01w\x70\x01"
 )
-
-_SETTING_INPUTS: Mapping[str, frozenset[int]] = {
-    operator: frozenset(positions)
-    for operator, positions in {
-        "BatchNormalization": (3, 4),
-        "CenterCropPad": (1,),
-        "Clip": (1, 2),
-        "ConstantOfShape": (0,),
-        "ConvInteger": (2, 3),
-        "CumSum": (1,),
-        "DequantizeLinear": (1, 2),
-        "Dropout": (1, 2),
-        "Expand": (1,),
-        "GRU": (4, 5),
-        "Gather": (1,),
-        "GatherBlockQuantized": (2, 3),
-        "GatherElements": (1,),
-        "GatherND": (1,),
-        "LSTM": (4, 5, 6),
-        "Loop": (0, 1),
-        "MatMulInteger": (2, 3),
-        "MatMulNBits": (2, 3, 4),
-        "OneHot": (1, 2),
-        "Pad": (1, 2, 3),
-        "Pow": (1,),
-        "QLinearConv": (1, 2, 4, 5, 6, 7),
-        "QLinearMatMul": (1, 2, 4, 5, 6, 7),
-        "QuantizeLinear": (1, 2),
-        "RNN": (4, 5),
-        "Range": (0, 1, 2),
-        "ReduceMax": (1,),
-        "ReduceMean": (1,),
-        "ReduceMin": (1,),
-        "ReduceProd": (1,),
-        "ReduceSum": (1,),
-        "Reshape": (1,),
-        "Resize": (1, 2, 3),
-        "ScatterElements": (1,),
-        "ScatterND": (1,),
-        "Slice": (1, 2, 3, 4),
-        "Split": (1,),
-        "Squeeze": (1,),
-        "Tile": (1,),
-        "TopK": (1,),
-        "Trilu": (1,),
-        "Unsqueeze": (1,),
-        "Upsample": (1,),
-        "Where": (0,),
-    }.items()
-}
-"""Inputs, by operator, that set how it works, or are scales, states and statistics: never weights."""
-
-_QUANTISED_WEIGHTS = frozenset(
-    (Use("ConvInteger", 1), Use("DequantizeLinear", 0), Use("DynamicQuantizeMatMul", 1), Use("GatherBlockQuantized", 0),
-     Use("MatMulInteger", 0), Use("MatMulInteger", 1), Use("MatMulNBits", 1), Use("QLinearConv", 3),
-     Use("QLinearConv", 8), Use("QLinearMatMul", 0), Use("QLinearMatMul", 3))
-)  # fmt: skip
-"""Inputs whose integers are weights."""
-
-_ARITHMETIC = frozenset(("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Equal", "Greater", "Less", "Where", "Mod"))
 
 
 def _claims(payload: Any) -> bool:
@@ -102,9 +45,12 @@ def onnx(payload: Any) -> Document:
         raise InvalidDocument(f"must be the bytes of a file, not {format_value(payload)}")
     model = read_model(Wire(payload))
     raise_problems(model.problems)
+    packings = find_packings(model)
     purposes = {name: _Purpose.of(uses) for name, uses in model.uses.items()}
     tensors = {path: _classify(item.tensor, purposes[item.name]) for path, item in model.initializers.items()}
-    return Document(build_tree(tensors, model.name), "stored", warnings=tuple(_warnings(model, [*tensors.values()])))
+    tensors |= {path: tensors[path]._replace(logical_size=logical_size(item)) for path, item in packings.items()}
+    warnings = (*_warnings(model, [*tensors.values()]), *warn_of_packings(tensors, packings))
+    return Document(build_tree(tensors, model.name), "stored", warnings=warnings)
 
 
 class _Purpose(NamedTuple):
@@ -117,9 +63,9 @@ class _Purpose(NamedTuple):
     @classmethod
     def of(cls, uses: Set[Use]) -> _Purpose:
         return cls(
-            is_quantised_weight=not uses.isdisjoint(_QUANTISED_WEIGHTS),
-            is_setting=bool(uses) and all(use.position in _SETTING_INPUTS.get(use.operator, ()) for use in uses),
-            is_operand=bool(uses) and all(use.operator in _ARITHMETIC for use in uses),
+            is_quantised_weight=not uses.isdisjoint(QUANTISED_WEIGHTS),
+            is_setting=bool(uses) and all(use.position in SETTING_INPUTS.get(use.operator, ()) for use in uses),
+            is_operand=bool(uses) and all(use.operator in ARITHMETIC for use in uses),
         )
 
 
@@ -161,5 +107,10 @@ def _warnings(model: Model, tensors: list[Tensor]) -> Iterator[ReportWarning]:
     if model.training:
         detail = f"{model.training:,} elements of initializers of the training_info are not counted"
         yield ReportWarning("training_info", "", detail)
+    if model.compiled_nodes:
+        detail = (
+            f"{model.compiled_nodes:,} EPContext nodes hold compiled parts of the model, whose weights are not counted"
+        )
+        yield ReportWarning("compiled_nodes", "", detail, exact=False)
     if any(tensor.dtype == "STRING" for tensor in tensors):
         yield ReportWarning("strings", "", "the bytes of strings are not counted")

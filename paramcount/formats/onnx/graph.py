@@ -5,7 +5,7 @@ Source of the field numbers: onnx.proto.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from math import prod
@@ -44,6 +44,37 @@ class Use(NamedTuple):
     position: int
 
 
+class PackedUse(NamedTuple):
+    """One use of a tensor whose elements may each hold several values, and the node's attributes that say so."""
+
+    operator: str
+    position: int
+    attributes: Mapping[str, int | str]
+
+
+_SIZE_ATTRIBUTES = frozenset(
+    ("K", "N", "Nq", "Nkv", "bits", "block_size", "quant_type", "expert_weight_bits", "fc1_expert_weight_bits",
+     "fc2_expert_weight_bits", "fc3_expert_weight_bits")
+)  # fmt: skip
+"""The attributes of these nodes that say how many values an element holds."""
+
+MAX_PACKED_USES = 8
+"""The most different uses of one initializer that are kept; of more its size is unknown."""
+
+PACKED_INPUTS: Mapping[str, tuple[int, ...]] = {
+    "DequantizeBFP": (0,),
+    "GatherBlockQuantized": (0,),
+    "MatMulBlockQuantizedFp4Weight": (1,),
+    "MatMulBnb4": (1,),
+    "MatMulFpQ4": (1,),
+    "MatMulNBits": (1,),
+    "MatMulNBitsMlp": (3, 6),
+    "MatMulNBitsQkv": (3, 6, 9),
+    "QMoE": (2, 5, 8),
+}
+"""The inputs, by operator of onnxruntime, that are packed."""
+
+
 class Initializer(NamedTuple):
     """A tensor of a graph, and its name in that graph."""
 
@@ -65,6 +96,8 @@ class Model:
     name: str = ""
     initializers: dict[str, Initializer] = field(default_factory=dict)  # by path
     uses: dict[str, set[Use]] = field(default_factory=dict)  # by the initializer's name in its graph
+    packed_uses: dict[str, list[PackedUse]] = field(default_factory=dict)  # likewise, of packed initializers
+    compiled_nodes: int = 0
     sparse: list[Sparse] = field(default_factory=list)
     constants: list[Tensor] = field(default_factory=list)  # of Constant nodes
     training: int = 0  # elements of initializers in the training part
@@ -156,11 +189,35 @@ class _GraphReader:
         for position, name in enumerate(inputs):
             if (known_uses := self.model.uses.get(name)) is not None:
                 known_uses.add(Use(operator, position))
+        if operator in PACKED_INPUTS:
+            self.read_packed_uses(operator, inputs, attributes)
+        self.model.compiled_nodes += operator == "EPContext"
         for attribute in attributes:
             if operator == "Constant":
                 self.read_constant(attribute)
             else:
                 self.read_attribute(attribute, f"{prefix}{operator}_{number}.")
+
+    def read_packed_uses(self, operator: str, inputs: Sequence[str], attributes: Sequence[Field]) -> None:
+        """Note the packed inputs of a node, with its attributes that are numbers or text."""
+        values: dict[str, int | str] = {}
+        for attribute in attributes:
+            name = ""
+            value: int | str | None = None
+            for part in self.read_fields(attribute):
+                if part.number == 1:  # name
+                    name = self.wire.read_text(part)
+                elif part.number == 3 and not part.end:  # i
+                    value = part.value
+                elif part.number == 4 and part.end:  # s
+                    value = self.wire.read_text(part)
+            if value is not None and name in _SIZE_ATTRIBUTES:
+                values[name] = value
+        for position in PACKED_INPUTS[operator]:
+            if position < len(inputs) and inputs[position] in self.model.uses:
+                uses = self.model.packed_uses.setdefault(inputs[position], [])
+                if len(uses) < MAX_PACKED_USES and (use := PackedUse(operator, position, values)) not in uses:
+                    uses.append(use)
 
     def read_attribute(self, message: Field, prefix: str) -> None:
         """Read an AttributeProto, for the graphs that it holds."""

@@ -61,7 +61,7 @@ def shapes(**named: list[int]) -> dict[str, Any]:
         ),
     ],
 )
-def test_parts_are_told_and_never_exact(payload: Any, detail: str) -> None:
+def test_parts_are_described_and_never_exact(payload: Any, detail: str) -> None:
     counted = report(payload)
     assert any(detail in warning.detail and not warning.exact for warning in counted.warnings), counted.warnings
     assert not counted.exact

@@ -1,4 +1,4 @@
-"""What a config states of a layer's bits and groups, whatever it holds."""
+"""Bits and groups of a layer, by configs of every form."""
 
 from __future__ import annotations
 

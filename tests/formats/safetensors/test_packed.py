@@ -29,7 +29,7 @@ def test_packed_weights_are_counted_as_stored_with_a_warning_of_what_they_hold(n
     assert warning.detail.startswith("stands for 2,053 parameters"), warning.detail
 
 
-def grouped(**weights: int) -> dict[str, Any]:
+def one_group(**weights: int) -> dict[str, Any]:
     return {"quantization_config": {"config_groups": {"group_0": {"weights": weights}}}}
 
 
@@ -42,16 +42,16 @@ UNKNOWN = "stands for parameters whose number neither shapes nor a quantization_
         ({}, UNKNOWN, False),
         ({"quantization_config": {"config_groups": [{"weights": 4}]}}, UNKNOWN, False),
         ({"quantization_config": {"bits": "4"}}, UNKNOWN, False),
-        (grouped(num_bits=4), "stands for at most 2,048 ", False),
+        (one_group(num_bits=4), "stands for at most 2,048 ", False),
         (
-            grouped(num_bits=8, group_size=32),
+            one_group(num_bits=8, group_size=32),
             "stands for 1,024 parameters: 256 elements of 1 compressed-tensors weights are 1,024 ",
             True,
         ),
-        ({"text_config": grouped(num_bits=4, group_size=64)}, "stands for 2,048 ", True),
+        ({"text_config": one_group(num_bits=4, group_size=64)}, "stands for 2,048 ", True),
     ],
 )
-def test_the_config_tells_what_shapes_do_not(config: Any, start: str, exact: bool) -> None:
+def test_the_config_states_what_shapes_do_not(config: Any, start: str, exact: bool) -> None:
     tensors = header(q__weight_packed="I32 32x8", q__weight_scale="BF16 32x1", q__weight_shape="I64 2")
     report = count_document({"header": tensors, "config": config})
     (warning,) = [warning for warning in report.warnings if warning.code == "packed"]

@@ -6,7 +6,7 @@ config, show how many values it holds. What neither proves is unknown, never gue
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from paramcount.formats.named_tensors.checkpoint import count_elements
@@ -74,8 +74,16 @@ def unpack(tensors: Tensors, quantization: Quantization) -> Unpacked:
         else tensor
         for name, tensor in tensors.items()
     }
-    detail = f"{describe(marked, packings)}. The totals are of what is stored"
-    return Unpacked(marked, (ReportWarning("packed", "", detail, exact=all_known(packings.values())),))
+    return Unpacked(marked, warn_of_packings(marked, packings))
+
+
+def warn_of_packings(tensors: Tensors, packings: Mapping[str, Packing]) -> tuple[ReportWarning, ...]:
+    """Return a warning of what the packed weights of a checkpoint stand for, inexact where that is not proven."""
+    if not packings:
+        return ()
+    exact = all(packing.size is not None and not packing.is_bound for packing in packings.values())
+    detail = f"{_describe(tensors, packings)}. The totals are of what is stored"
+    return (ReportWarning("packed", "", detail, exact=exact),)
 
 
 def unpack_parameters(tensors: Tensors) -> Unpacked:
@@ -96,7 +104,7 @@ def unpack_parameters(tensors: Tensors) -> Unpacked:
     exact = all(tensor.role == "weight" for name, tensor in marked.items() if name in packings) and all(
         packing.size == tensors[name].size for name, packing in packings.items()
     )
-    detail = f"{describe(marked, packings)}. The totals are torch's, which counts the elements of its parameters"
+    detail = f"{_describe(marked, packings)}. The totals are torch's, which counts the elements of its parameters"
     return Unpacked(marked, (ReportWarning("packed", "", detail, exact=exact),))
 
 
@@ -148,12 +156,7 @@ def logical_size(packing: Packing) -> int:
     return UNKNOWN_SIZE if packing.size is None or packing.is_bound else packing.size
 
 
-def all_known(packings: Iterable[Packing]) -> bool:
-    """Return whether the number of values of every packed weight is proven."""
-    return all(packing.size is not None and not packing.is_bound for packing in packings)
-
-
-def describe(tensors: Tensors, packings: Mapping[str, Packing]) -> str:
+def _describe(tensors: Tensors, packings: Mapping[str, Packing]) -> str:
     """Return what the packed weights among tensors stand for, scheme by scheme."""
     packings = {name: packing for name, packing in packings.items() if not tensors[name].tied_to}
     others = [tensor for name, tensor in tensors.items() if name not in packings and not tensor.tied_to]

@@ -40,7 +40,7 @@ class Candidate:
 
     @property
     def settings(self) -> LayerSettings:
-        """What the config states of the tensor's layer."""
+        """The config's statements about the tensor's layer."""
         return self._quantization.settings(self.layer)
 
     @property

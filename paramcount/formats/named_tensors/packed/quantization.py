@@ -25,7 +25,7 @@ _MAX_GROUP_SIZE = 2**20
 
 
 class LayerSettings(NamedTuple):
-    """What a config states of one layer's weights. None: it does not say."""
+    """Statements of a config about one layer's weights; None where it makes none."""
 
     bits: int | None = None
     group_size: int | None = None
@@ -51,8 +51,8 @@ class Quantization:
     def settings(self, layer: str) -> LayerSettings:
         """Return what is stated of the layer at a path: by its own name, else by its group, else of all layers."""
         for entries in (self._stated, *map(self._stated.get, ("extra_config", "config_for_layers"))):
-            own = entries.get(layer) if isinstance(entries, dict) else None
-            if own is not None and (settings := _read_settings(own)):
+            entry = entries.get(layer) if isinstance(entries, dict) else None
+            if settings := _read_settings(entry):
                 return settings
         if self._groups:
             return self._groups.settings(layer)
