@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from paramcount.formats.huggingface.blocks import Builder, CountedWeight
 from paramcount.formats.huggingface.expressions import Scope
 from paramcount.formats.huggingface.purposes import FUSED
+from paramcount.formats.named_tensors.packed.quantization import find_quantization
 from paramcount.model.report import ReportWarning, WeightRoles
 
 _EXPERTS_PER_TOKEN_FIELDS = (
@@ -113,6 +114,6 @@ def warn_of_checkpoints(payload: Mapping[str, Any], *, has_fused_experts: bool) 
             "checkpoints may hold multi-token-prediction layers, which the class does not build: they are not counted"
         )
         yield ReportWarning("checkpoint_differs", "", detail)
-    if isinstance(payload.get("quantization_config"), dict):
+    if find_quantization(payload):
         detail = "the count is of the model before it is quantized, whatever quantization_config says"
         yield ReportWarning("quantization", "", detail)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import prod
 from mmap import mmap
 from typing import Any, Final
@@ -50,6 +50,11 @@ def checkpoint_tensor(name: str, shape: tuple[int, ...], dtype: str) -> Tensor:
     """Return a file's tensor, without its name: a buffer if its dtype or its name shows that it cannot train."""
     buffer = dtype in INTEGER_DTYPES or name.rpartition(".")[2] in STATISTIC_NAMES
     return Tensor("", shape, role="buffer" if buffer else "weight", dtype=dtype)
+
+
+def distinct(tensors: Mapping[str, Tensor]) -> Collection[Tensor]:
+    """Return the different objects among tensors. A checkpoint has few: equal tensors are mostly one object."""
+    return {id(tensor): tensor for tensor in tensors.values()}.values()
 
 
 def explain_shape(shape: Any) -> str:

@@ -11,6 +11,7 @@ from paramcount.formats.named_tensors.checkpoint import (
     MAX_TENSORS,
     STATISTIC_NAMES,
     checkpoint_tensor,
+    distinct,
     explain_dtype,
     flags_warning,
     may_hold_statistics,
@@ -22,7 +23,7 @@ from paramcount.formats.named_tensors.tree import build_tree
 from paramcount.model.document import Document
 from paramcount.model.dtypes import DTYPE_NAMES
 from paramcount.model.errors import ArchitectureError, InvalidDocument, TooLarge, raise_problems, token
-from paramcount.model.tensors import Convention, Tensor
+from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import reader
 from paramcount.schema.signature import MAX_DIMENSION, MAX_RANK
 
@@ -92,17 +93,13 @@ def tensors(payload: Mapping[str, Any]) -> Document:
         raise InvalidDocument("a state_dict holds its buffers itself", "/buffers", "unknown_member")
     if (count := sum(len(payload.get(member, ())) for member in _MEMBERS)) > MAX_TENSORS:
         raise TooLarge(f"holds {count:,} tensors, where {MAX_TENSORS:,} are the most")
-    if "state_dict" in payload:
-        named = _Manifest(payload, ("state_dict",)).named_tensors()
-        unpacked = unpack(named, NO_QUANTIZATION)
-        warnings = (flags_warning(list(named.values())), *unpacked.warnings)
-        convention: Convention = "stored"
-    else:
-        named = _Manifest(payload, ("parameters", "buffers")).named_tensors()
-        unpacked = unpack_parameters(named)
-        warnings, convention = unpacked.warnings, "torch"
-    warnings += (*warn_of_parts(named), *warn_of_false_ties(named))
-    return Document(build_tree(unpacked.tensors), convention, "torch", warnings=warnings)
+    is_state_dict = "state_dict" in payload
+    named = _Manifest(payload, ("state_dict",) if is_state_dict else ("parameters", "buffers")).named_tensors()
+    kinds = distinct(named)
+    unpacked = unpack(named, NO_QUANTIZATION, kinds) if is_state_dict else unpack_parameters(named, kinds)
+    flags = (flags_warning(list(named.values())),) if is_state_dict else ()
+    warnings = (*flags, *unpacked.warnings, *warn_of_parts(named, kinds), *warn_of_false_ties(named))
+    return Document(build_tree(unpacked.tensors), "stored" if is_state_dict else "torch", "torch", warnings=warnings)
 
 
 def _tensor(name: str, entry: Mapping[str, Any], member: str) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 
 from paramcount.formats.named_tensors.checkpoint import INTEGER_DTYPES
@@ -28,13 +28,16 @@ _RANK_FILE = re.compile(
 )
 """The file of one rank: vLLM's sharded_state, DeepSeek's convert.py, TensorRT-LLM."""
 
+_FEW_TENSORS, _LONG = 1_000, 50_000
+"""Among more tensors names are searched only if one of them is a vector of more elements, as flat parameters are."""
+
 _MIN_TIES = 8
 """The least names in ties that make a pattern."""
 
 
-def warn_of_parts(tensors: Mapping[str, Tensor]) -> Iterator[ReportWarning]:
-    """Warn of tensors that are parts of parameters, whose other elements are elsewhere."""
-    shapes = {tensor.shape for tensor in {id(tensor): tensor for tensor in tensors.values()}.values()}
+def warn_of_parts(tensors: Mapping[str, Tensor], kinds: Collection[Tensor]) -> Iterator[ReportWarning]:
+    """Warn of tensors that are parts of parameters, whose other elements are elsewhere; `kinds`: distinct tensors."""
+    shapes = {tensor.shape for tensor in kinds}
     if _EMPTY in shapes and (names := _find_emptied(tensors)):
         detail = (
             f"{len(names):,} parameters have shape [0] ({_quote(names)}), as DeepSpeed ZeRO-3 and FSDP leave those "
@@ -42,6 +45,8 @@ def warn_of_parts(tensors: Mapping[str, Tensor]) -> Iterator[ReportWarning]:
             "deepspeed.zero.GatheredParameters), or take ds_shape for their shape"
         )
         yield ReportWarning("partitioned", "", detail, exact=False)
+    if len(tensors) > _FEW_TENSORS and not any(len(tensor.shape) == 1 and tensor.size > _LONG for tensor in kinds):
+        return
     joined = "\n".join(tensors)
     if "flat_param" in joined and (names := [name for name in tensors if _FLAT_PARAMETER.search(name)]):
         detail = (

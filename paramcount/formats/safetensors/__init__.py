@@ -142,11 +142,12 @@ def _combine(checkpoint: _Checkpoint) -> Document:
         warnings += _index_warnings(index, headers, files)
     raise_problems(checkpoint.problems)
     warnings += _missing_shards(headers, index)
-    unpacked = unpack(tensors, Quantization(checkpoint.config))
+    kinds = [tensor for header in headers.values() for tensor in header.kinds]
+    unpacked = unpack(tensors, Quantization(checkpoint.config), kinds)
     stored = list(unpacked.tensors.values())
     aliases = dict(alias for header in headers.values() for alias in header.aliases(tensors))
     warnings += [
-        *warn_of_parts(tensors),
+        *warn_of_parts(tensors, kinds),
         *warn_of_rank_files(headers),
         *_declared_totals(index or {}, headers, stored),
         *unpacked.warnings,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from math import prod
@@ -72,6 +72,7 @@ class Header:
     tensors: dict[str, Tensor] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     size: int = 0
+    kinds: Collection[Tensor] = ()  # the distinct tensors
 
     def aliases(self, stored: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
         """Yield the names that `save_model` left out, since each is another tensor: the metadata lists them."""
@@ -135,7 +136,7 @@ def _check_entries(entries: _Entries, metadata: Mapping[str, str]) -> Header:
         size = bounds[-1]
         if bounds[:-1:2] != bounds[1::2]:
             raise ValueError("the tensors do not lie one after the other")
-    return Header(tensors, metadata, size)
+    return Header(tensors, metadata, size, [tensor for tensor, _ in kinds.values()])
 
 
 def _tensor(name: str, entry: _Entry) -> tuple[Tensor, int]:

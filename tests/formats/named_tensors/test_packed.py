@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from paramcount.formats.named_tensors.checkpoint import checkpoint_tensor
+from paramcount.formats.named_tensors.checkpoint import checkpoint_tensor, distinct
 from paramcount.formats.named_tensors.packed import find_packings, unpack
 from paramcount.formats.named_tensors.packed.candidates import Packing
 from paramcount.formats.named_tensors.packed.quantization import Quantization
@@ -32,14 +32,15 @@ def to_text(packing: Packing) -> Any:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_values(case: Any) -> None:
-    packings = find_packings(tensors(case["tensors"]), Quantization(case.get("config", {})))
+    named = tensors(case["tensors"])
+    packings = find_packings(named, Quantization(case.get("config", {})), distinct(named))
     assert {name: to_text(packing) for name, packing in packings.items()} == case["values"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_what_is_beside_a_packed_weight_is_no_parameter(case: Any) -> None:
     named = tensors(case["tensors"])
-    unpacked = unpack(named, Quantization(case.get("config", {})))
+    unpacked = unpack(named, Quantization(case.get("config", {})), distinct(named))
     plain = ("bias", "proj_down", "down.weight")  # of the cases that have some
     for name, tensor in unpacked.tensors.items():
         expected = case["values"].get(name)
@@ -53,5 +54,6 @@ def test_what_is_beside_a_packed_weight_is_no_parameter(case: Any) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_the_warning_is_exact_only_where_all_values_are_proven(case: Any) -> None:
     proven = all(isinstance(values, int) for values in case["values"].values())
-    for warning in unpack(tensors(case["tensors"]), Quantization(case.get("config", {}))).warnings:
+    named = tensors(case["tensors"])
+    for warning in unpack(named, Quantization(case.get("config", {})), distinct(named)).warnings:
         assert (warning.code, warning.exact) == ("packed", proven)

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 
 from paramcount.formats.named_tensors.checkpoint import count_elements
 from paramcount.formats.named_tensors.packed import codebooks, floats, integers
-from paramcount.formats.named_tensors.packed.candidates import Candidate, Packing, Tensors
+from paramcount.formats.named_tensors.packed.candidates import Candidate, Checkpoint, Packing, Tensors
 from paramcount.formats.named_tensors.packed.quantization import NO_QUANTIZATION, Quantization
 from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import UNKNOWN_SIZE, Tensor
 
 _EIGHT_BIT_DTYPES = frozenset(("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I8", "U8"))
-_PACKED_DTYPES = _EIGHT_BIT_DTYPES | {"I16", "U16", "I32", "U32", "I64"}
-"""The dtypes of packed weights; bitsandbytes may take another, and has a U8 or its tables beside it."""
-
 _PAIR_DTYPE = "F4_X2"
+"""torch's float4_e2m1fn_x2, of which an element is two values."""
+
+_PACKED_DTYPES = _EIGHT_BIT_DTYPES | {"I16", "U16", "I32", "U32", _PAIR_DTYPE}
+"""The dtypes of packed weights, or of what is beside them: bitsandbytes' weights and SpQR's may have another."""
 
 _Detect = Callable[[Candidate], Packing | None]
 
@@ -57,24 +58,21 @@ class Unpacked:
     warnings: tuple[ReportWarning, ...]
 
 
-def unpack(tensors: Tensors, quantization: Quantization) -> Unpacked:
+def unpack(tensors: Tensors, quantization: Quantization, kinds: Collection[Tensor]) -> Unpacked:
     """Mark the packed weights of a checkpoint. The stored elements are counted; a warning says what they stand for."""
-    packings = find_packings(tensors, quantization)
+    packings = find_packings(tensors, quantization, kinds)
     if not packings:
-        method = quantization.method[:40]
-        detail = f'the config says that weights are quantised by "{method}", but no packed weight is recognised'
-        may_be_packed = any(tensor.dtype in _PACKED_DTYPES and len(tensor.shape) > 1 for tensor in tensors.values())
-        return Unpacked(tensors, (ReportWarning("packed", "", detail, exact=not may_be_packed),) if method else ())
-    companions = {name for packing in packings.values() for name in packing.companions}
-    marked = {
-        name: tensor._replace(role="weight", trainable=False, logical_size=logical_size(packings[name]))
-        if name in packings
-        else tensor._replace(role="buffer", logical_size=0)
-        if name in companions
-        else tensor
-        for name, tensor in tensors.items()
-    }
+        return Unpacked(tensors, tuple(_warn_of_method(quantization.method, kinds)))
+    marked = _mark(tensors, packings, as_stored=True)
     return Unpacked(marked, warn_of_packings(marked, packings))
+
+
+def _warn_of_method(method: str, kinds: Collection[Tensor]) -> Iterator[ReportWarning]:
+    """Warn of a quantization of which nothing is recognised: it does not matter where no tensor may be packed."""
+    if method:
+        exact = not any(tensor.dtype in _PACKED_DTYPES and len(tensor.shape) > 1 for tensor in kinds)
+        detail = f'the config says that weights are quantised by "{method[:40]}", but no packed weight is recognised'
+        yield ReportWarning("packed", "", detail, exact=exact)
 
 
 def warn_of_packings(tensors: Tensors, packings: Mapping[str, Packing]) -> tuple[ReportWarning, ...]:
@@ -86,21 +84,13 @@ def warn_of_packings(tensors: Tensors, packings: Mapping[str, Packing]) -> tuple
     return (ReportWarning("packed", "", detail, exact=exact),)
 
 
-def unpack_parameters(tensors: Tensors) -> Unpacked:
+def unpack_parameters(tensors: Tensors, kinds: Collection[Tensor]) -> Unpacked:
     """Mark the packed weights of a PyTorch model. Its parameters and buffers stay what they are to torch, so the totals
     are not exact where an element holds several values, or where the weights are buffers."""
-    packings = {**find_packings(tensors, NO_QUANTIZATION), **dict(_find_bare_bytes(tensors))}
+    packings = {**find_packings(tensors, NO_QUANTIZATION, kinds), **dict(_find_bare_bytes(tensors, kinds))}
     if not packings:
         return Unpacked(tensors, ())
-    companions = {name for packing in packings.values() for name in packing.companions}
-    marked = {
-        name: tensor._replace(logical_size=logical_size(packings[name]))
-        if name in packings
-        else tensor._replace(logical_size=0)
-        if name in companions
-        else tensor
-        for name, tensor in tensors.items()
-    }
+    marked = _mark(tensors, packings, as_stored=False)
     exact = all(tensor.role == "weight" for name, tensor in marked.items() if name in packings) and all(
         packing.size == tensors[name].size for name, packing in packings.items()
     )
@@ -108,36 +98,65 @@ def unpack_parameters(tensors: Tensors) -> Unpacked:
     return Unpacked(marked, (ReportWarning("packed", "", detail, exact=exact),))
 
 
-def _find_bare_bytes(tensors: Tensors) -> Iterator[tuple[str, Packing]]:
+def _mark(tensors: Tensors, packings: Mapping[str, Packing], *, as_stored: bool) -> Tensors:
+    """Return the tensors with the values that packed ones hold, and none for what goes with them. `as_stored` makes
+    frozen weights of the former and buffers of the latter. Equal tensors are one object."""
+    companions = {name for packing in packings.values() for name in packing.companions}
+    interned: dict[tuple[int, int], Tensor] = {}
+    marked = dict(tensors)
+    for name in packings.keys() | companions:
+        tensor, packing = tensors[name], packings.get(name)
+        size = logical_size(packing) if packing else 0
+        key = id(tensor), -2 if packing is None else size
+        if (replaced := interned.get(key)) is None:
+            replaced = tensor._replace(logical_size=size)
+            if as_stored and packing:
+                replaced = replaced._replace(role="weight", trainable=False)
+            elif as_stored:
+                replaced = replaced._replace(role="buffer")
+            interned[key] = replaced
+        marked[name] = replaced
+    return marked
+
+
+def _find_bare_bytes(tensors: Tensors, kinds: Collection[Tensor]) -> Iterator[tuple[str, Packing]]:
     """Yield bitsandbytes' 4-bit weights without their quant_state, which is neither a parameter nor a buffer."""
-    for name, tensor in tensors.items():
-        is_frozen_byte = tensor.dtype == "U8" and tensor.role == "weight" and not tensor.trainable
-        if is_frozen_byte and tensor.shape[1:] == (1,) and name.rpartition(".")[2] == "weight":
-            yield name, Packing("4-bit bitsandbytes", 2 * tensor.size)
+    if any(map(_is_frozen_column, kinds)):
+        for name, tensor in tensors.items():
+            if _is_frozen_column(tensor) and name.rpartition(".")[2] == "weight":
+                yield name, Packing("4-bit bitsandbytes", 2 * tensor.size)
 
 
-def find_packings(tensors: Tensors, quantization: Quantization) -> Mapping[str, Packing]:
-    """Return the packed weights among tensors, by name, as their names, shapes and dtypes, and a config, show them."""
-    kinds = {id(tensor): tensor for tensor in tensors.values()}.values()
+def _is_frozen_column(tensor: Tensor) -> bool:
+    """Return whether a tensor is a parameter of bytes, [n, 1], that does not train."""
+    is_frozen = tensor.role == "weight" and not tensor.trainable
+    return is_frozen and tensor.dtype == "U8" and tensor.shape[1:] == (1,)
+
+
+def find_packings(tensors: Tensors, quantization: Quantization, kinds: Collection[Tensor]) -> Mapping[str, Packing]:
+    """Return the packed weights among tensors, by name, as their names, shapes and dtypes, and a config, show them.
+    `kinds` are the distinct tensors."""
     if _PACKED_DTYPES.isdisjoint({tensor.dtype for tensor in kinds}):
-        return {name: _pair(tensor) for name, tensor in tensors.items() if tensor.dtype == _PAIR_DTYPE}
-    return dict(_find(tensors, quantization))
+        return {}
+    return dict(_find(Checkpoint(tensors, quantization)))
 
 
 def _pair(tensor: Tensor) -> Packing:
     return Packing("4-bit float", 2 * tensor.size)
 
 
-def _find(tensors: Tensors, quantization: Quantization) -> Iterator[tuple[str, Packing]]:
+def _find(checkpoint: Checkpoint) -> Iterator[tuple[str, Packing]]:
+    tensors, has_tables = checkpoint.tensors, bool(checkpoint.endings(".quant_map"))
     for name, tensor in tensors.items():
         if tensor.dtype == _PAIR_DTYPE:
             yield name, _pair(tensor)
             continue
-        if tensor.dtype not in _PACKED_DTYPES and f"{name}.quant_map" not in tensors:
+        is_likely = tensor.dtype in _PACKED_DTYPES or tensor.dtype == "I64"
+        if not is_likely and not (has_tables and f"{name}.quant_map" in tensors):
             continue
         leaf = name.rpartition(".")[2]
         if detectors := _DETECT_BY_LEAF.get(leaf) or _detectors(leaf, tensor.dtype):
-            candidate = Candidate(tensors, name, quantization)
+            candidate = Candidate(checkpoint, name, tensor)
             packing = next(filter(None, (detect(candidate) for detect in detectors)), None)
             if packing is not None:
                 yield name, packing
@@ -161,13 +180,14 @@ def _describe(tensors: Tensors, packings: Mapping[str, Packing]) -> str:
     packings = {name: packing for name, packing in packings.items() if not tensors[name].tied_to}
     others = [tensor for name, tensor in tensors.items() if name not in packings and not tensor.tied_to]
     plain = count_elements(tensor for tensor in others if tensor.role == "weight" and tensor.logical_size is None)
+    by_scheme: dict[str, list[str]] = {}
+    for name, packing in packings.items():
+        by_scheme.setdefault(packing.scheme, []).append(name)
     parts = []
-    for scheme in sorted({packing.scheme for packing in packings.values()}):
-        names = [name for name, packing in packings.items() if packing.scheme == scheme]
+    for scheme, names in sorted(by_scheme.items()):
         stored = count_elements(tensors[name] for name in names)
-        values = _describe_size([packings[name] for name in names], 0)
-        parts.append(f"{stored:,} elements of {len(names):,} {scheme} weights are {values or 'an unknown number of'} "
-                     "parameters")  # fmt: skip
+        values = _describe_size([packings[name] for name in names], 0) or "an unknown number of"
+        parts.append(f"{stored:,} elements of {len(names):,} {scheme} weights are {values} parameters")
     total = _describe_size(packings.values(), plain)
     logical = (
         f"{total} parameters" if total else "parameters whose number neither shapes nor a quantization_config prove"

@@ -28,8 +28,7 @@ def detect_indices(weight: Candidate) -> Packing | None:
 
 def detect_higgs(weight: Candidate) -> Packing | None:
     """HIGGS: [out · bits / 16, in] of I16, scales [out, groups]. Source: transformers' integrations/higgs.py."""
-    scales = weight.beside("scales")
-    if weight.dtype != "I16" or scales is None or weight.beside("tables2") is None:
+    if weight.dtype != "I16" or (scales := weight.beside("scales")) is None or weight.beside("tables2") is None:
         return None
     known = len(weight.tensor.shape) == len(scales.shape) == 2
     size = scales.shape[0] * weight.tensor.shape[1] if known else None

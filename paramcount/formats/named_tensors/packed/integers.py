@@ -35,7 +35,7 @@ def detect_qweight(weight: Candidate) -> Packing | None:
         known = scales.rows == matrix.rows and matrix.columns in (8 * scales.columns, 16 * scales.columns)
         return Packing("4-bit float", 2 * weight.tensor.size if known else None, companions)
     if weight.dtype not in _WORDS:
-        return None
+        return Packing("quantised", None, companions) if weight.dtype in ("I8", "I16") else None
     return _pack_words(weight, matrix, scales, companions)
 
 
@@ -84,11 +84,12 @@ def _pack_nunchaku(weight: Candidate, matrix: Matrix, scales: Matrix) -> Packing
 
 
 def detect_marlin(weight: Candidate) -> Packing | None:
-    """The first layout of Marlin: B is [in / 16, 2·out] words of 4 bits, s is [groups, out]."""
-    matrix, scales = weight.matrix, to_matrix(weight.beside("s"))
+    """The first layout of Marlin, and QQQ's: B is [in / 16, 2·out] words of 4 bits, s or s_channel is [groups, out]."""
+    matrix = weight.matrix
+    scales = to_matrix(weight.beside("s")) or to_matrix(weight.beside("s_channel"))
     if matrix is None or scales is None or weight.dtype not in _WORDS or matrix.columns != 2 * scales.columns:
         return None
-    return Packing("Marlin", 8 * weight.tensor.size, weight.companions("s workspace"))
+    return Packing("Marlin", 8 * weight.tensor.size, weight.companions("s s_channel s_group workspace"))
 
 
 def detect_bitsandbytes(weight: Candidate) -> Packing | None:

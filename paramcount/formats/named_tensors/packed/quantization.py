@@ -40,7 +40,7 @@ class Quantization:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         """`config` is a model's config.json, or the quantization's own (quantize_config.json); it may be empty."""
-        stated = _find(config)
+        stated = find_quantization(config) or config
         method = stated.get("quant_method")
         self.method = method.lower() if isinstance(method, str) else ""
         self._stated = stated
@@ -59,15 +59,15 @@ class Quantization:
         return self._default
 
 
-def _find(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the quantization's part of a config: its own member, or one of the text model in it, or all of it."""
+def find_quantization(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the part of a config.json that states a quantization: a member of it, or of its text model's config."""
     for part in (config, config.get("text_config"), config.get("llm_config")):
         for member in _MEMBERS:
             stated = part.get(member) if isinstance(part, dict) else None
             if isinstance(stated, dict) and stated:
                 inner = stated.get("quantization_config")  # compressed-tensors' first releases nested it
                 return inner if isinstance(inner, dict) and "quant_method" not in stated else stated
-    return config
+    return None
 
 
 def _expert_dtype(config: Mapping[str, Any], stated: Mapping[str, Any]) -> Any:
