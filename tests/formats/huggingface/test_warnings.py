@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from paramcount.rendering.fields import active, embedding
 from tests.formats.huggingface.configs import LLAMA, PUBLISHED, count_config, find_warning
 
@@ -29,3 +33,20 @@ def test_checkpoints_that_differ() -> None:
     assert "lm_head" in find_warning(count_config(config | {"tie_word_embeddings": False}), "checkpoint_differs")
     mixtral = next(case["config"] for case in PUBLISHED if "Mixtral" in case["source"])
     assert "experts" in find_warning(count_config(mixtral), "checkpoint_differs")
+
+
+@pytest.mark.parametrize(
+    ("more", "is_quantized"),
+    [
+        ({"quantization_config": {"quant_method": "fp8"}}, True),
+        ({"quantization": {"bits": 4, "group_size": 64}}, True),
+        ({"text_config": {"quantization_config": {"quant_method": "gptq"}}}, True),
+        ({"quantization_config": None}, False),
+        ({"quantization_config": {}}, False),
+        ({}, False),
+    ],
+)
+def test_a_quantized_model_is_counted_as_before_it_is_quantized(more: dict[str, Any], is_quantized: bool) -> None:
+    report = count_config(LLAMA | more)
+    assert report.root.totals == count_config(LLAMA).root.totals
+    assert ("quantization" in {warning.code for warning in report.warnings}) is is_quantized
