@@ -62,7 +62,7 @@ ZIP = b"PK\3\4" + bytes(26)
         (b"\x89PNG\r\n\x1a\n", "a picture"),
         (b"\xff\xd8\xff\xe0", "a picture"),
         (b"%PDF-1.4", "a picture"),
-        (gzip.compress(b"{}"), "compressed by gzip"),
+        (gzip.compress(b"{}", mtime=0), "compressed by gzip"),
         (bytes(257) + b"ustar", "an archive"),
         (b"\x93NUMPY\1\0", "an array of numpy"),
         (ZIP + b"arr_0.npy", "an array of numpy"),

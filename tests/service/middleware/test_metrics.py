@@ -22,7 +22,7 @@ def test_metrics(client: FlaskClient) -> None:
     assert "/no/such" not in text
 
 
-def test_a_method_that_a_client_invents_has_no_label_of_its_own(client: FlaskClient) -> None:
+def test_methods_that_a_client_invents_share_a_label(client: FlaskClient) -> None:
     client.open("/no/such/route", method="XSERIES1")
     text = client.get("/metrics").text
     assert 'method="other",route="none"' in text

@@ -58,7 +58,7 @@ def test_forwarded_headers_only_from_trusted_hops(caplog: pytest.LogCaptureFixtu
         assert caplog.records[0].args["client"] == client  # type: ignore[call-overload]
 
 
-def test_a_forwarded_prefix_is_trusted_where_it_is_asked_for() -> None:
+def test_a_forwarded_prefix_is_trusted_by_its_setting() -> None:
     headers = {"X-Forwarded-Prefix": "/count", "X-Forwarded-Host": "other.example"}
     for trusted, prefix in ((("for", "proto"), "/"), (("for", "proto", "prefix"), "/count")):
         client = serve(trusted_hops=1, trusted_headers=trusted)
