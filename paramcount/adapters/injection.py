@@ -9,11 +9,12 @@ from typing import Any
 from paramcount.adapters.base_model import BaseModel
 from paramcount.adapters.configs import list_saved_modules
 from paramcount.adapters.layer_edits import count_weights, drop_weightless_children, make_trainable_copy, unfreeze
-from paramcount.adapters.matchers import Endings, IndexUse, Names, Overrides, TargetMatcher, match_start
+from paramcount.adapters.matchers import Endings, IndexUse, Names, Overrides, TargetMatcher
 from paramcount.adapters.modules import Module, mask_indices
 from paramcount.adapters.patterns import Pattern
 from paramcount.adapters.registry import Method
-from paramcount.adapters.targets import ListedModule, Targets, find_default, find_input_embedding, find_targets
+from paramcount.adapters.targets import ListedModule, Targets, find_default, find_targets
+from paramcount.adapters.trainable_tokens import find_token_indices
 from paramcount.model import block_ranges
 from paramcount.model.budget import Limits
 from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, InvalidDocument, Problems, TooLarge
@@ -56,15 +57,16 @@ class Injection:
         }
         self._arguments = method.signature.select({k: v for k, v in config.items() if v is not None})
         self._feedforward = self._match_feedforward()
-        self._tokens = self._find_tokens()
+        self._tokens = find_token_indices(config, base, root)
         self._ignores_block_index = not base.blocks_differ  # all copies of a block stay equal
         untargeted = TargetMatcher(config, [], saved.unadapted)
-        self._note_index_use(untargeted, self._saved, *self._overrides.values(), Names(self._tokens))
+        parameters = Names(config.get("target_parameters") or ())
+        self._note_index_use(untargeted, self._saved, parameters, *self._overrides.values(), Names(self._tokens))
         if self._feedforward is not None:
             self._note_index_use(self._feedforward)
         targets = Targets([]) if method.is_prompt else find_targets(config, base, saved.unadapted, self._list_modules)
         for name, matrices in targets.fused.items():
-            pattern = match_start(rf"(.*\.)?(.*\.{name})$", "/rank_pattern")
+            pattern = Pattern(rf"(.*\.)?(.*\.{name})$", "/rank_pattern", is_prefix=True)
             self._overrides["r"].add(pattern, self._arguments.get("r", DEFAULT_RANK) * matrices)
         self._targets = TargetMatcher(config, targets.modules, saved.unadapted)
         self._parameters = Names(targets.parameters)
@@ -81,15 +83,6 @@ class Injection:
         if stated is None:
             stated = find_default("feedforward_modules", "IA3 feedforward", self.base)
         return Pattern(stated, "/feedforward_modules") if isinstance(stated, str) else Endings(stated)
-
-    def _find_tokens(self) -> dict[str, list[int]]:
-        """Return the tokens whose rows train, by the ending of their module's path."""
-        stated = self.config.get("trainable_token_indices")
-        if stated is None:
-            return {}
-        if isinstance(stated, dict):
-            return stated
-        return {find_input_embedding(self.base, "trainable_token_indices"): stated}
 
     # The modules of the model
 
