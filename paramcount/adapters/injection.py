@@ -14,7 +14,7 @@ from paramcount.adapters.modules import Module, mask_indices
 from paramcount.adapters.patterns import Pattern
 from paramcount.adapters.registry import Method
 from paramcount.adapters.targets import ListedModule, Targets, find_default, find_targets
-from paramcount.adapters.trainable_tokens import find_token_indices
+from paramcount.adapters.tied_modules import find_token_indices, tie_modules
 from paramcount.model import block_ranges
 from paramcount.model.budget import Limits
 from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, InvalidDocument, Problems, TooLarge
@@ -30,17 +30,18 @@ _MAMBAS = frozenset(("falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h
 """Models whose kernels read weights past their modules (_check_lora_target_modules_mamba)."""
 _GUESSED = "is taken for a module of the commonest kind with these shapes; of another, the adapter would differ in size"
 _EXPERTS = "holds experts in one tensor: PEFT renames targets in these by the model's type, which is not known"
-_OVERRIDE_TEMPLATES = {
-    "rank_pattern": r"(.*\.)?({})$", "n_frequency_pattern": r".*\.{}$", "block_size_pattern": r".*\.{}$",
-}  # fmt: skip
-"""The expression that PEFT makes of a key of these members."""
+_KEY = r"(.*\.)?({})$"
+"""The expression that PEFT makes of a key of rank_pattern and the like (get_pattern_key)."""
+_KEYS_OF_OTHERS = {"FOURIERFT": r".*\.{}$", "C3A": r".*\.{}$"}
+"""The expression of methods that make another."""
 
 
 class Injection:
     """One adapter, put into one model. Raises Problems."""
 
     def __init__(self, config: Mapping[str, Any], method: Method, base: BaseModel, root: Layer, limits: Limits) -> None:
-        self.config, self.method, self.base, self.root, self.limits = config, method, base, root, limits
+        tied = tie_modules(config, base, root)
+        self.config, self.method, self.base, self.root, self.limits = tied.members, method, base, root, limits
         self.warnings: list[ReportWarning] = []
         self._deadline, self._visited = limits.deadline, 0
         self._problems: dict[tuple[str, str], ArchitectureError] = {}
@@ -48,11 +49,16 @@ class Injection:
         self._trainable_ties: set[str] = set()  # tensors that train because a tensor tied to them does
         self._matched_token_modules: set[str] = set()
         self._widest = (0, 0)  # the largest in_features and out_features of the adapted modules
-        self._bias = config.get("bias", "none")
+        config, self._bias = tied.members, config.get("bias", "none")
         saved = list_saved_modules(config)
-        self._saved = Endings(saved.saved)
+        self._saved, self._tied_saved, self._tied_targets = (
+            Endings(saved.saved),
+            Endings(tied.saved),
+            Names(tied.adapted),
+        )
+        key = _KEYS_OF_OTHERS.get(method.name, _KEY)
         self._overrides = {
-            argument: Overrides(config.get(member) or {}, _OVERRIDE_TEMPLATES[member], f"/{member}")
+            argument: Overrides(config.get(member) or {}, key, f"/{member}")
             for argument, member in method.overrides.items()
         }
         self._arguments = method.signature.select({k: v for k, v in config.items() if v is not None})
@@ -62,6 +68,7 @@ class Injection:
         untargeted = TargetMatcher(config, [], saved.unadapted)
         parameters = Names(config.get("target_parameters") or ())
         self._note_index_use(untargeted, self._saved, parameters, *self._overrides.values(), Names(self._tokens))
+        self._note_index_use(self._tied_saved, self._tied_targets)
         if self._feedforward is not None:
             self._note_index_use(self._feedforward)
         targets = Targets([]) if method.is_prompt else find_targets(config, base, saved.unadapted, self._list_modules)
@@ -69,6 +76,9 @@ class Injection:
             pattern = Pattern(rf"(.*\.)?(.*\.{name})$", "/rank_pattern", is_prefix=True)
             self._overrides["r"].add(pattern, self._arguments.get("r", DEFAULT_RANK) * matrices)
         self._targets = TargetMatcher(config, targets.modules, saved.unadapted)
+        if tied.adapted and not self._targets.matches(base.input_embedding):
+            detail = f"needs {base.input_embedding} to be adapted, which is left out"
+            raise InvalidDocument(detail, "/ensure_weight_tying", "conflict")
         self._parameters = Names(targets.parameters)
         self._note_index_use(self._targets, self._parameters)
 
@@ -176,20 +186,23 @@ class Injection:
         if self.method.name == "LORA" and not self.base.is_recorded and holds_experts:
             self.warnings.append(ReportWarning("fused_experts", path, _EXPERTS, exact=False))
         is_shared = mask_indices(path) in self.base.shared
-        is_adapted = not self.method.is_prompt and not is_shared and self._targets.matches(path)
-        is_saved = self._saved.matches(path)
+        is_target = self._tied_targets.matches(path) or self._targets.matches(path)
+        is_adapted = is_target and not self.method.is_prompt and not is_shared
+        is_saved, is_tied = self._saved.matches(path), self._tied_saved.matches(path)
         token_modules = [name for name in self._tokens if path.endswith(name)]
         self._matched_token_modules.update(token_modules)
         parameters = () if is_shared else self._match_parameters(layer, path)
-        wrappers = sum([is_adapted, is_saved, bool(token_modules), bool(parameters)])
+        wrappers = sum([is_adapted, is_saved or is_tied, bool(token_modules), bool(parameters)])
         if wrappers > 1 or (wrappers and inside):
             detail = f"would wrap {path} inside {inside}, which is wrapped already" if inside else f"wraps {path} twice"
-            pointer = "/modules_to_save" if is_saved else "/target_modules"
+            pointer = "/modules_to_save" if is_saved or is_tied else "/target_modules"
             self._add_problem(InvalidDocument(detail, pointer, "conflict"))
         if is_adapted:
             return self._adapt(layer, path, bias)
         if is_saved:
             return self._save(layer, path)
+        if is_tied:
+            return self._save_tied(layer, path, bias)
         frozen = self._freeze_layer(layer, path, path if wrappers else inside, bias)
         if token_modules:
             return self._add_token_rows(frozen, layer, path, self._tokens[token_modules[0]])
@@ -265,6 +278,14 @@ class Injection:
             self._add_problem(InvalidDocument(detail, "/modules_to_save", "unsupported_module"))
         frozen = self._freeze_layer(layer, path, path, "none")._replace(type="ModulesToSaveWrapper")
         return self._add_copy(frozen, layer, path, "modules_to_save")
+
+    def _save_tied(self, layer: Layer, path: str, bias: str) -> Layer:
+        """Return the module at `path`, frozen, beside a Linear with the weight of the embedding's copy that trains."""
+        frozen = self._freeze_layer(layer, path, path, bias)._replace(type="ModulesToSaveWrapper")
+        source = f"{self.base.input_embedding}.modules_to_save.default.weight"
+        weight = next(tensor for tensor in layer.tensors if tensor.name == "weight")
+        copy = Layer("default", "Linear", tensors=(weight._replace(tied_to=source, trainable=True),))
+        return frozen._replace(children=(*frozen.children, Layer("modules_to_save", "ModuleDict", children=(copy,))))
 
     def _add_copy(self, frozen: Layer, layer: Layer, path: str, name: str) -> Layer:
         """Return a module with a copy of itself, under a name, that trains instead of it."""

@@ -111,3 +111,50 @@ def test_tokens_of_tied_modules_without_a_config() -> None:
         count_adapted(manifest, adapter | {"trainable_token_indices": tokens})
     assert "are tied" in caught.value.problems[0].detail
     assert count_totals(manifest | {"tied": []}, adapter | {"trainable_token_indices": tokens})[0] == 13 + 8
+
+
+MANIFEST = {"parameters": {"a.weight": {"shape": [4, 4]}}}
+_Q = ["q_proj", "q", "c_attn", "query"]
+
+
+@pytest.mark.parametrize(
+    ("base", "members", "expected"),
+    [
+        (QWEN2, {"target_modules": _Q, "modules_to_save": ["embed_tokens"]}, (5_760, 66_288)),
+        (QWEN2, {"target_modules": _Q, "modules_to_save": ["lm_head"]}, (5_760, 66_288)),
+        (QWEN2, {"target_modules": _Q, "modules_to_save": ["lm_head", "embed_tokens"]}, (5_760, 66_288)),
+        (QWEN2, {"target_modules": [*_Q, "embed_tokens"]}, (2_304, 62_832)),
+        (QWEN2, {"target_modules": [*_Q, "lm_head"]}, (2_304, 62_832)),  # without: 1,728 of 62,256
+        (QWEN2, {"target_modules": [*_Q, "lm_head"], "use_dora": True}, (2_592, 63_120)),
+        (QWEN2, {"target_modules": ".*(q_proj|lm_head)"}, (2_304, 62_832)),
+        (QWEN2, {"target_modules": r".*(?<!\.)(q_proj|lm_head)"}, (1_152, 61_680)),
+        (QWEN2, {"target_modules": "all-linear"}, (8_640, 69_168)),
+        (QWEN2, {"target_modules": _Q}, (1_152, 61_680)),
+        (QWEN2, {"target_modules": _Q, "trainable_token_indices": [1, 2]}, (1_248, 61_776)),
+        (LLAMA, {"target_modules": [*_Q, "lm_head"]}, (1_728, 66_576)),  # not tied
+        (T5, {"target_modules": _Q, "modules_to_save": ["embed_tokens"]}, (4_608, 45_184)),
+        (T5, {"target_modules": ["lm_head"]}, (2_048, 42_624)),
+        (T5, {"target_modules": [*_Q, "lm_head"], "use_dora": True}, (3_968, 44_544)),
+        (BERT_MASKED, {"target_modules": _Q, "modules_to_save": ["lm_head"]}, (5_760, 66_864)),
+        (BERT_MASKED, {"target_modules": ["lm_head"]}, (1_152, 62_256)),
+    ],
+)
+def test_weight_tying(base: Any, members: dict[str, Any], expected: tuple[int, int]) -> None:
+    assert count_totals(base, {"peft_type": "LORA", "r": 4, "ensure_weight_tying": True, **members}) == expected
+
+
+@pytest.mark.parametrize(
+    ("base", "members", "member", "code"),
+    [
+        (QWEN2, {"trainable_token_indices": {"embed_tokens": [1], "lm_head": [2]}}, "trainable_token_indices", "conflict"),
+        (QWEN2, {"target_modules": [*_Q, "lm_head"], "modules_to_save": ["embed_tokens"]}, "modules_to_save", "conflict"),
+        (QWEN2, {"target_modules": ["lm_head"], "exclude_modules": ["embed_tokens"]}, "ensure_weight_tying", "conflict"),
+        (QWEN2, {"target_modules": ["lm_head", ".*head", "lm_head.*"]}, "target_modules", "conflict"),  # of a set, any
+        (QWEN2, {"target_modules": ["lm_head"], "rank_pattern": {"q": 2}}, "ensure_weight_tying", "unsupported"),
+        (MANIFEST, {"target_modules": ["a"]}, "ensure_weight_tying", "unsupported"),
+    ],
+)  # fmt: skip
+def test_weight_tying_refused(base: Any, members: dict[str, Any], member: str, code: str) -> None:
+    with pytest.raises(Problems) as caught:
+        count_adapted(base, {"peft_type": "LORA", "ensure_weight_tying": True, "target_modules": _Q, **members})
+    assert (f"/adapter/{member}", code) in [(problem.pointer, problem.code) for problem in caught.value.problems]
