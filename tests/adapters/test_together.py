@@ -114,6 +114,7 @@ def test_tokens_of_tied_modules_without_a_config() -> None:
 
 
 MANIFEST = {"parameters": {"a.weight": {"shape": [4, 4]}}}
+CONFLICT = "conflict"
 _Q = ["q_proj", "q", "c_attn", "query"]
 
 
@@ -146,10 +147,10 @@ def test_weight_tying(base: Any, members: dict[str, Any], expected: tuple[int, i
 @pytest.mark.parametrize(
     ("base", "members", "member", "code"),
     [
-        (QWEN2, {"trainable_token_indices": {"embed_tokens": [1], "lm_head": [2]}}, "trainable_token_indices", "conflict"),
-        (QWEN2, {"target_modules": [*_Q, "lm_head"], "modules_to_save": ["embed_tokens"]}, "modules_to_save", "conflict"),
-        (QWEN2, {"target_modules": ["lm_head"], "exclude_modules": ["embed_tokens"]}, "ensure_weight_tying", "conflict"),
-        (QWEN2, {"target_modules": ["lm_head", ".*head", "lm_head.*"]}, "target_modules", "conflict"),  # of a set, any
+        (QWEN2, {"trainable_token_indices": {"embed_tokens": [1], "lm_head": [2]}}, "trainable_token_indices", CONFLICT),
+        (QWEN2, {"target_modules": ["lm_head"], "modules_to_save": ["embed_tokens"]}, "modules_to_save", CONFLICT),
+        (QWEN2, {"target_modules": ["lm_head"], "exclude_modules": ["embed_tokens"]}, "ensure_weight_tying", CONFLICT),
+        (QWEN2, {"target_modules": ["lm_head", ".*head", "lm_head.*"]}, "target_modules", CONFLICT),  # of a set, any
         (QWEN2, {"target_modules": ["lm_head"], "rank_pattern": {"q": 2}}, "ensure_weight_tying", "unsupported"),
         (MANIFEST, {"target_modules": ["a"]}, "ensure_weight_tying", "unsupported"),
     ],
