@@ -76,7 +76,7 @@ class Injection:
             pattern = Pattern(rf"(.*\.)?(.*\.{name})$", "/rank_pattern", is_prefix=True)
             self._overrides["r"].add(pattern, self._arguments.get("r", DEFAULT_RANK) * matrices)
         self._targets = TargetMatcher(config, targets.modules, saved.unadapted)
-        if tied.adapted and not self._targets.matches(base.input_embedding):
+        if tied.adapted and not (base.input_embedding in tied.adapted or self._targets.matches(base.input_embedding)):
             detail = f"needs {base.input_embedding} to be adapted, which is left out"
             raise InvalidDocument(detail, "/ensure_weight_tying", "conflict")
         self._parameters = Names(targets.parameters)
@@ -206,6 +206,8 @@ class Injection:
         frozen = self._freeze_layer(layer, path, path if wrappers else inside, bias)
         if token_modules:
             return self._add_token_rows(frozen, layer, path, self._tokens[token_modules[0]])
+        if parameters and bias.endswith("_only"):  # lora_only: the biases of what is adapted
+            frozen = frozen._replace(tensors=self._thaw_biases(layer))
         for number, parameter in enumerate(parameters):
             frozen = self._adapt_parameter(frozen, parameter, path, len(parameters) - number - 1)
         return frozen
@@ -223,14 +225,19 @@ class Injection:
         adapted_biases = bias.endswith("_only")  # lora_only: the biases of what is adapted
         inner_bias = "all" if adapted_biases and module.kind == "MultiheadAttention" else bias
         frozen = self._freeze_layer(layer, path, path, inner_bias)
-        tensors = _freeze(layer.tensors, "all" if adapted_biases else bias)
-        self._trainable_ties |= {tensor.tied_to for tensor in tensors if tensor.trainable and tensor.tied_to}
+        tensors = self._thaw_biases(layer) if adapted_biases else _freeze(layer.tensors, bias)
         kind = module.kind if module.kind in self.method.kinds else layer.type or "module"
         frozen = frozen._replace(type=f"{self.method.name.lower()}.{kind}", tensors=tensors)
         self._adapted_modules += 1
         if self.method.copies_to:
             return self._add_copy(frozen, layer, path, self.method.copies_to)
         return frozen._replace(tensors=(*tensors, *self._adapter_tensors(module)))
+
+    def _thaw_biases(self, layer: Layer) -> tuple[Tensor, ...]:
+        """Return a layer's own tensors, of which the bias trains, and with it those that it is tied to."""
+        tensors = _freeze(layer.tensors, "all")
+        self._trainable_ties |= {tensor.tied_to for tensor in tensors if tensor.trainable and tensor.tied_to}
+        return tensors
 
     def _adapter_tensors(self, module: Module) -> tuple[Tensor, ...]:
         """Return the tensors that the method adds to a module; () where it cannot, which is a problem."""
@@ -343,10 +350,11 @@ class Injection:
         """Add a problem for each member that does not go with target_parameters."""
         members = ("lora_dropout", "fan_in_fan_out", "lora_bias", "use_dora")
         conflicts = [name for name in members if self.config.get(name)]
-        if self.config.get("init_lora_weights") not in (None, True, False, "gaussian"):
-            conflicts.append("init_lora_weights")
         for member in conflicts:
             self._add_problem(InvalidDocument("does not go with target_parameters", f"/{member}", "conflict"))
+        if self.config.get("init_lora_weights") not in (None, True, False, "gaussian"):
+            detail = "is not counted together with target_parameters"
+            self._add_problem(InvalidDocument(detail, "/init_lora_weights", "unsupported"))
 
     def _add_problem(self, error: ArchitectureError) -> None:
         self._problems.setdefault((error.pointer, error.detail), error)

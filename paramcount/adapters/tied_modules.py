@@ -36,11 +36,14 @@ def tie_modules(config: Mapping[str, Any], base: BaseModel, root: Layer) -> Tied
     if not base.config:
         detail = "is not counted without the model's config, which tells what is tied"
         raise InvalidDocument(detail, "/ensure_weight_tying", "unsupported")
-    tied = sorted({path for path, source in _list_ties(root, "") if source == base.input_embedding})
+    tied = sorted(_find_tied(base, dict(_list_ties(root, ""))))
     if not tied or base.config.get("tie_word_embeddings") is False:
         return TiedConfig(config)
     if _names_embedding(saved := config.get("modules_to_save") or ()):
         kept = _replace_tied(saved, tied, base.input_embedding, "/modules_to_save")
+        if not _ends_with(kept, base.input_embedding):
+            detail = f"drops {base.input_embedding}, which is tied to another module itself"
+            raise InvalidDocument(detail, "/modules_to_save", "conflict")
         return TiedConfig({**config, "modules_to_save": kept}, saved=tuple(tied))
     targets = config.get("target_modules") or ()
     if not _names_embedding(targets):
@@ -87,14 +90,13 @@ def find_token_indices(config: Mapping[str, Any], base: BaseModel, root: Layer) 
     names = list(stated)
     if len(names) < MIN_TIED_MODULES:
         return stated
-    ties = list(_list_ties(root, ""))
-    if not base.config and any(_ends_with(names, path) and _ends_with(names, source) for path, source in ties):
+    ties = dict(_list_ties(root, ""))
+    if not base.config and any(_ends_with(names, path) and _ends_with(names, source) for path, source in ties.items()):
         detail = "names modules that are tied: only the model's config tells whether PEFT trains their rows once"
         raise InvalidDocument(detail, "/trainable_token_indices", "unsupported")
     if not base.config.get("tie_word_embeddings"):
         return stated
-    embedding = find_input_embedding(base, "trainable_token_indices")
-    tied = {path for path, source in ties if source == embedding}
+    embedding, tied = find_input_embedding(base, "trainable_token_indices"), _find_tied(base, ties)
     among_tied = [name for name in names if embedding.endswith(name) or _is_one_of(name, tied)]
     if any(stated[name] != stated[among_tied[0]] for name in among_tied):
         if config.get("ensure_weight_tying"):
@@ -105,8 +107,14 @@ def find_token_indices(config: Mapping[str, Any], base: BaseModel, root: Layer) 
     return {name: tokens for name, tokens in stated.items() if name not in left_out}
 
 
+def _find_tied(base: BaseModel, ties: Mapping[str, str]) -> set[str]:
+    """Return the paths of the modules with the embedding's weight, but for the one that owns it."""
+    owner = ties.get(base.input_embedding, base.input_embedding)
+    return set() if base.unlisted_ties else {path for path, source in ties.items() if source == owner}
+
+
 def _ends_with(names: Iterable[str], path: str) -> bool:
-    return any(path.endswith(name) for name in names)
+    return path.endswith(tuple(names))
 
 
 def _is_one_of(name: str, modules: set[str]) -> bool:

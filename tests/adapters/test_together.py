@@ -147,7 +147,7 @@ def test_weight_tying(base: Any, members: dict[str, Any], expected: tuple[int, i
 @pytest.mark.parametrize(
     ("base", "members", "member", "code"),
     [
-        (QWEN2, {"trainable_token_indices": {"embed_tokens": [1], "lm_head": [2]}}, "trainable_token_indices", CONFLICT),
+        (QWEN2, {"trainable_token_indices": {"embed_tokens": [1], "lm_head": []}}, "trainable_token_indices", CONFLICT),
         (QWEN2, {"target_modules": ["lm_head"], "modules_to_save": ["embed_tokens"]}, "modules_to_save", CONFLICT),
         (QWEN2, {"target_modules": ["lm_head"], "exclude_modules": ["embed_tokens"]}, "ensure_weight_tying", CONFLICT),
         (QWEN2, {"target_modules": ["lm_head", ".*head", "lm_head.*"]}, "target_modules", CONFLICT),  # of a set, any
