@@ -33,29 +33,44 @@ def tie_modules(config: Mapping[str, Any], base: BaseModel, root: Layer) -> Tied
     """Return what ensure_weight_tying makes of a config (_check_tied_modules). Raises InvalidDocument."""
     if not config.get("ensure_weight_tying"):
         return TiedConfig(config)
-    if not base.config:
+    if not (base.config and base.is_recorded):
         detail = "is not counted without the model's config, which tells what is tied"
         raise InvalidDocument(detail, "/ensure_weight_tying", "unsupported")
+    is_tied = base.config.get("tie_word_embeddings")
+    saved, targets = config.get("modules_to_save") or (), config.get("target_modules") or ()
+    saves_embedding = _names_embedding(saved)
+    if is_tied is False or base.unlisted_ties or not (saves_embedding or _names_embedding(targets)):
+        return TiedConfig(config)
+    if is_tied is None:
+        detail = "is not counted for a model whose config does not say tie_word_embeddings"
+        raise InvalidDocument(detail, "/ensure_weight_tying", "unsupported")
     tied = sorted(_find_tied(base, dict(_list_ties(root, ""))))
-    if not tied or base.config.get("tie_word_embeddings") is False:
+    if not tied:
         return TiedConfig(config)
-    if _names_embedding(saved := config.get("modules_to_save") or ()):
-        kept = _replace_tied(saved, tied, base.input_embedding, "/modules_to_save")
-        if not _ends_with(kept, base.input_embedding):
-            detail = f"drops {base.input_embedding}, which is tied to another module itself"
-            raise InvalidDocument(detail, "/modules_to_save", "conflict")
-        return TiedConfig({**config, "modules_to_save": kept}, saved=tuple(tied))
-    targets = config.get("target_modules") or ()
-    if not _names_embedding(targets):
-        return TiedConfig(config)
+    if saves_embedding:
+        return TiedConfig({**config, "modules_to_save": _tie_saved(saved, tied, base)}, saved=tuple(tied))
+    return TiedConfig({**config, "target_modules": _tie_targets(config, targets, tied, base)}, adapted=tuple(tied))
+
+
+def _tie_saved(saved: Sequence[str], tied: Iterable[str], base: BaseModel) -> list[str]:
+    """Return modules_to_save with the embedding, and without the modules that are tied to it."""
+    kept = _replace_tied(saved, tied, base.input_embedding, "/modules_to_save")
+    if not _ends_with(kept, base.input_embedding):
+        detail = f"drops {base.input_embedding}, which is tied to another module itself"
+        raise InvalidDocument(detail, "/modules_to_save", "conflict")
+    return kept
+
+
+def _tie_targets(
+    config: Mapping[str, Any], targets: str | Sequence[str], tied: Iterable[str], base: BaseModel
+) -> str | list[str]:
+    """Return target_modules with the embedding, and without the modules that are tied to it."""
     if config.get("rank_pattern") or base.model_type in load_tables()["experts"]:
         detail = "is not counted for tied targets together with rank_pattern, or with experts that PEFT renames"
         raise InvalidDocument(detail, "/ensure_weight_tying", "unsupported")
     if isinstance(targets, str):
-        changed: str | list[str] = f"(?:{targets}|^{re.escape(base.input_embedding)}$)"
-    else:
-        changed = _replace_tied(targets, tied, base.input_embedding, "/target_modules")
-    return TiedConfig({**config, "target_modules": changed}, adapted=tuple(tied))
+        return f"(?:{targets}|^{re.escape(base.input_embedding)}$)"
+    return _replace_tied(targets, tied, base.input_embedding, "/target_modules")
 
 
 def _names_embedding(stated: str | Sequence[str]) -> bool:
