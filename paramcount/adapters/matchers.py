@@ -70,17 +70,19 @@ class Components:
 
 
 class Overrides:
-    """Other values of an argument, for modules whose path an expression matches; the first that does counts."""
+    """Other values of an argument, for modules whose path an expression matches, the first that does, or is."""
 
     def __init__(self, values: Mapping[str, int], template: str, pointer: str) -> None:
         self._patterns = [
             (Pattern(template.format(key), pointer + token(key), is_prefix=True), value)
             for key, value in values.items()
         ]
+        self._values = values
         self.ignores_block_index = all(map(_PLAIN_NAME.fullmatch, values))
 
     def get(self, path: str) -> int | None:
-        return next((value for pattern, value in self._patterns if pattern.matches(path)), None)
+        matched = next((value for pattern, value in self._patterns if pattern.matches(path)), None)
+        return self._values.get(path) if matched is None else matched
 
     def add(self, pattern: Pattern, value: int) -> None:
         self._patterns.append((pattern, value))

@@ -159,3 +159,75 @@ def test_weight_tying_refused(base: Any, members: dict[str, Any], member: str, c
     with pytest.raises(Problems) as caught:
         count_adapted(base, {"peft_type": "LORA", "ensure_weight_tying": True, "target_modules": _Q, **members})
     assert (f"/adapter/{member}", code) in [(problem.pointer, problem.code) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("base", "adapter", "expected"),
+    [
+        # lora_only: the biases of what is adapted, be it by its parameter
+        (BERT, {"target_modules": [], "target_parameters": ["dense.weight"], "bias": "lora_only"}, (5_184, 65_618)),
+        (BERT, {"target_modules": [], "target_parameters": ["1.attention.self.query.weight"], "bias": "lora_only"},
+         (432, 61_394)),
+        (BERT, {"target_modules": [], "target_parameters": ["dense.weight"], "bias": "all"}, (5_954, 65_618)),
+        (BERT, {"target_modules": None, "target_parameters": ["dense.weight"]}, (6_912, 67_922)),
+    ],
+)  # fmt: skip
+def test_parameters_and_biases(base: Any, adapter: dict[str, Any], expected: tuple[int, int]) -> None:
+    assert count_totals(base, {"peft_type": "LORA", "r": 4, **adapter}) == expected
+
+
+def test_parameters_of_a_model_of_unknown_type() -> None:
+    """Without target_modules, PEFT adds its default for the model's type."""
+    adapter = {"peft_type": "LORA", "target_parameters": ["a.weight"]}
+    with pytest.raises(Problems) as caught:
+        count_adapted(MANIFEST, adapter)
+    assert [(problem.pointer, problem.code) for problem in caught.value.problems] == [
+        ("/adapter/target_modules", "required")
+    ]
+    assert count_totals(MANIFEST, adapter | {"target_modules": []})[0] == 8 * (4 + 4)
+    assert count_totals("Net(\n  (a): Linear(in_features=4, out_features=4, bias=False)\n)", adapter)[0] == 8 * (4 + 4)
+
+
+GEMMA4 = {
+    "architectures": ["Gemma4ForCausalLM"], "model_type": "gemma4_text", **_TEXT, "head_dim": 16, "global_head_dim": 32,
+    "vocab_size_per_layer_input": 96, "hidden_size_per_layer_input": 0, "enable_moe_block": True, "num_experts": 4,
+    "top_k_experts": 2, "moe_intermediate_size": 24, "pad_token_id": 0,
+}  # fmt: skip
+BIGCODE = {
+    "architectures": ["GPTBigCodeForCausalLM"], "model_type": "gpt_bigcode", "n_embd": 48, "n_head": 4, "n_layer": 3,
+    "vocab_size": 96, "n_positions": 32,
+}  # fmt: skip
+PROMPT = {"task_type": "CAUSAL_LM", "num_virtual_tokens": 5}
+ALL_LINEAR = {"peft_type": "LORA", "r": 4, "target_modules": "all-linear"}
+
+
+@pytest.mark.parametrize(
+    ("base", "adapter", "expected"),
+    [
+        (GEMMA4, ALL_LINEAR, (10_608, 130_028)),
+        (GEMMA4, ALL_LINEAR | {"target_parameters": ["1.experts.gate_up_proj"]}, (12_144, 131_564)),
+        (BIGCODE, {"peft_type": "PROMPT_TUNING", **PROMPT}, (240, 80_712)),
+        (BIGCODE, {"peft_type": "P_TUNING", **PROMPT}, (7_296, 87_768)),
+    ],
+)
+def test_what_the_class_derives(base: Any, adapter: dict[str, Any], expected: tuple[int, int]) -> None:
+    assert count_totals(base, adapter) == expected
+
+
+@pytest.mark.parametrize("base", [GEMMA4, BIGCODE])
+def test_prefixes_whose_width_is_not_known(base: Any) -> None:
+    with pytest.raises(Problems) as caught:
+        count_adapted(base, {"peft_type": "PREFIX_TUNING", **PROMPT})
+    assert [problem.code for problem in caught.value.problems] == ["unsupported_adapter"]
+
+
+@pytest.mark.parametrize(("peft_type", "trained"), [("WAVEFT", 45), ("FOURIERFT", 39)])
+def test_patterns_of_frequencies(peft_type: str, trained: int) -> None:
+    """FourierFT's expression begins with a dot before the key, and so it matches no name of two that a bar parts."""
+    adapter = {
+        "peft_type": peft_type,
+        "n_frequency": 5,
+        "n_frequency_pattern": {"lm_head": 9, "o_proj|k_proj": 7},
+        "target_modules": ["q_proj", "k_proj", "lm_head"],
+    }
+    assert count_totals(LLAMA, adapter)[0] == trained
