@@ -32,6 +32,8 @@ class Names:
         self.ignores_block_index = ignores_block_index or all(map(_PLAIN_NAME.fullmatch, self.names))
 
     def matches(self, path: str) -> bool:
+        if not self.names:
+            return False
         while path not in self.names:
             _, dot, path = path.partition(".")
             if not dot:
