@@ -35,11 +35,11 @@ class BacktrackingPattern:
 
     def __init__(self, text: str) -> None:
         self._compiled = re.compile(text)
-        self._tree = parser.parse(text)
+        self._tree, self._size = parser.parse(text), len(text)
 
     def fullmatch(self, text: str, max_steps: int) -> tuple[re.Match[str] | None, int]:
         """Return the match of all of a text, and the steps that this takes at most. Raises TooManySteps."""
-        steps = 1 + _sequence(self._tree, len(text)).steps // RE_STEPS_PER_STEP
+        steps = self._size + _sequence(self._tree, len(text)).steps // RE_STEPS_PER_STEP
         if steps > max_steps:
             raise TooManySteps
         return self._compiled.fullmatch(text), steps
