@@ -51,11 +51,8 @@ class Injection:
         self._widest = (0, 0)  # the largest in_features and out_features of the adapted modules
         config, self._bias = tied.members, config.get("bias", "none")
         saved = list_saved_modules(config)
-        self._saved, self._tied_saved, self._tied_targets = (
-            Endings(saved.saved),
-            Endings(tied.saved),
-            Names(tied.adapted),
-        )
+        self._saved = Endings(saved.saved)
+        self._tied_saved, self._tied_targets = Endings(tied.saved), Names(tied.adapted)
         key = _KEYS_OF_OTHERS.get(method.name, _KEY)
         self._overrides = {
             argument: Overrides(config.get(member) or {}, key, f"/{member}")

@@ -95,7 +95,7 @@ class _SeenModules:
         """Build the class with changes of its config, and look at its modules; return whether it builds."""
         try:
             with limit(MAX_SECONDS):
-                model = _build_model(model_type, class_name, changes)
+                model = build_model(model_type, class_name, changes)
         except Exception:  # noqa: BLE001 # whatever a constructor raises: there is nothing to see
             return False
         self._add(model)
@@ -140,7 +140,8 @@ class _SeenModules:
         }
 
 
-def _build_model(model_type: str, class_name: str, changes: Mapping[str, Any]) -> Any:
+def build_model(model_type: str, class_name: str, changes: Mapping[str, Any]) -> Any:
+    """Build a class with changes of its default config, without memory."""
     cls, built_class = config_class(model_type), model_class(model_type, class_name)
     config = cls.from_dict(payload(fields_of(cls), changes))
     with torch.device("meta"):
