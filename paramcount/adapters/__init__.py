@@ -9,6 +9,7 @@ from paramcount.adapters import methods
 from paramcount.adapters.base_model import read_base_model
 from paramcount.adapters.configs import VERSION, AdapterConfig, drop_unknown_members, find_method, find_warnings
 from paramcount.adapters.injection import Injection
+from paramcount.adapters.patterns import start_matching
 from paramcount.adapters.prompt_encoder import add_prompt_encoder
 from paramcount.adapters.replication import replicate_blocks
 from paramcount.model.budget import Limits
@@ -32,6 +33,7 @@ def adapt(document: Document, report: Report, config: Mapping[str, Any], limits:
 
     `report` is the document's own, counted without rules. Raises AdapterProblems.
     """
+    start_matching()
     try:
         method = find_method(config)
         base = read_base_model(document)

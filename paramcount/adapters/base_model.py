@@ -35,6 +35,7 @@ class ClassRecord(NamedTuple):
     underived_fields: list[str]  # fields of the config of which it is not known what the class makes of them
     input_embedding: str  # paths; empty where there is none
     output_embedding: str
+    unlisted_ties: bool = False  # the class has no _tied_weights_keys, and so PEFT sees no tied weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class BaseModel:
     underived_fields: frozenset[str] = frozenset()
     input_embedding: str = ""
     output_embedding: str = ""
+    unlisted_ties: bool = False
 
     @property
     def blocks_differ(self) -> bool:
@@ -115,6 +117,7 @@ def read_base_model(document: Document) -> BaseModel:
         underived_fields=frozenset(record.underived_fields),
         input_embedding=record.input_embedding,
         output_embedding=record.output_embedding,
+        unlisted_ties=record.unlisted_ties,
     )
 
 
@@ -141,6 +144,7 @@ def _replace_submodel(outer: ClassRecord | None, prefix: str, inner: ClassRecord
         underived_fields=merge(outer.underived_fields, inner.underived_fields),
         input_embedding=choose(outer.input_embedding, inner.input_embedding),
         output_embedding=choose(outer.output_embedding, inner.output_embedding),
+        unlisted_ties=outer.unlisted_ties,
     )
 
 

@@ -88,7 +88,6 @@ _REFUSED = {
     "monteclora_config": "is not counted",
     "velora_config": "is not counted",
     "megatron_config": "is not counted",
-    "ensure_weight_tying": "is not counted",
 }
 
 
@@ -131,7 +130,8 @@ def _find_problems(config: Mapping[str, Any], method: Method) -> Iterator[Archit
     yield from _find_invalid_arguments(config, method)
     for member, reason in _REFUSED.items():
         if config.get(member):
-            yield InvalidDocument(f"{reason}: leave it out", token(member), "unsupported")
+            detail = f"{reason}; without it, PEFT may train another number of parameters"
+            yield InvalidDocument(detail, token(member), "unsupported")
     yield from _find_conflicts(config)
     yield from _find_excess_patterns(config, method)
     bias = config.get("bias", "none")

@@ -9,11 +9,12 @@ from typing import Any
 from paramcount.adapters.base_model import BaseModel
 from paramcount.adapters.configs import list_saved_modules
 from paramcount.adapters.layer_edits import count_weights, drop_weightless_children, make_trainable_copy, unfreeze
-from paramcount.adapters.matchers import Endings, IndexUse, Names, Overrides, TargetMatcher, match_start
+from paramcount.adapters.matchers import Endings, IndexUse, Names, Overrides, TargetMatcher
 from paramcount.adapters.modules import Module, mask_indices
 from paramcount.adapters.patterns import Pattern
 from paramcount.adapters.registry import Method
-from paramcount.adapters.targets import ListedModule, Targets, find_default, find_input_embedding, find_targets
+from paramcount.adapters.targets import ListedModule, Targets, find_default, find_targets
+from paramcount.adapters.tied_modules import find_token_indices, tie_modules
 from paramcount.model import block_ranges
 from paramcount.model.budget import Limits
 from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, InvalidDocument, Problems, TooLarge
@@ -29,17 +30,18 @@ _MAMBAS = frozenset(("falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h
 """Models whose kernels read weights past their modules (_check_lora_target_modules_mamba)."""
 _GUESSED = "is taken for a module of the commonest kind with these shapes; of another, the adapter would differ in size"
 _EXPERTS = "holds experts in one tensor: PEFT renames targets in these by the model's type, which is not known"
-_OVERRIDE_TEMPLATES = {
-    "rank_pattern": r"(.*\.)?({})$", "n_frequency_pattern": r".*\.{}$", "block_size_pattern": r".*\.{}$",
-}  # fmt: skip
-"""The expression that PEFT makes of a key of these members."""
+_KEY = r"(.*\.)?({})$"
+"""The expression that PEFT makes of a key of rank_pattern and the like (get_pattern_key)."""
+_KEYS_OF_OTHERS = {"FOURIERFT": r".*\.{}$", "C3A": r".*\.{}$"}
+"""The expression of methods that make another."""
 
 
 class Injection:
     """One adapter, put into one model. Raises Problems."""
 
     def __init__(self, config: Mapping[str, Any], method: Method, base: BaseModel, root: Layer, limits: Limits) -> None:
-        self.config, self.method, self.base, self.root, self.limits = config, method, base, root, limits
+        tied = tie_modules(config, base, root)
+        self.config, self.method, self.base, self.root, self.limits = tied.members, method, base, root, limits
         self.warnings: list[ReportWarning] = []
         self._deadline, self._visited = limits.deadline, 0
         self._problems: dict[tuple[str, str], ArchitectureError] = {}
@@ -47,26 +49,33 @@ class Injection:
         self._trainable_ties: set[str] = set()  # tensors that train because a tensor tied to them does
         self._matched_token_modules: set[str] = set()
         self._widest = (0, 0)  # the largest in_features and out_features of the adapted modules
-        self._bias = config.get("bias", "none")
+        config, self._bias = tied.members, config.get("bias", "none")
         saved = list_saved_modules(config)
         self._saved = Endings(saved.saved)
+        self._tied_saved, self._tied_targets = Endings(tied.saved), Names(tied.adapted)
+        key = _KEYS_OF_OTHERS.get(method.name, _KEY)
         self._overrides = {
-            argument: Overrides(config.get(member) or {}, _OVERRIDE_TEMPLATES[member], f"/{member}")
+            argument: Overrides(config.get(member) or {}, key, f"/{member}")
             for argument, member in method.overrides.items()
         }
         self._arguments = method.signature.select({k: v for k, v in config.items() if v is not None})
         self._feedforward = self._match_feedforward()
-        self._tokens = self._find_tokens()
+        self._tokens = find_token_indices(config, base, root)
         self._ignores_block_index = not base.blocks_differ  # all copies of a block stay equal
         untargeted = TargetMatcher(config, [], saved.unadapted)
-        self._note_index_use(untargeted, self._saved, *self._overrides.values(), Names(self._tokens))
+        parameters = Names(config.get("target_parameters") or ())
+        self._note_index_use(untargeted, self._saved, parameters, *self._overrides.values(), Names(self._tokens))
+        self._note_index_use(self._tied_saved, self._tied_targets)
         if self._feedforward is not None:
             self._note_index_use(self._feedforward)
         targets = Targets([]) if method.is_prompt else find_targets(config, base, saved.unadapted, self._list_modules)
         for name, matrices in targets.fused.items():
-            pattern = match_start(rf"(.*\.)?(.*\.{name})$", "/rank_pattern")
+            pattern = Pattern(rf"(.*\.)?(.*\.{name})$", "/rank_pattern", is_prefix=True)
             self._overrides["r"].add(pattern, self._arguments.get("r", DEFAULT_RANK) * matrices)
         self._targets = TargetMatcher(config, targets.modules, saved.unadapted)
+        if tied.adapted and not (base.input_embedding in tied.adapted or self._targets.matches(base.input_embedding)):
+            detail = f"needs {base.input_embedding} to be adapted, which is left out"
+            raise InvalidDocument(detail, "/ensure_weight_tying", "conflict")
         self._parameters = Names(targets.parameters)
         self._note_index_use(self._targets, self._parameters)
 
@@ -81,15 +90,6 @@ class Injection:
         if stated is None:
             stated = find_default("feedforward_modules", "IA3 feedforward", self.base)
         return Pattern(stated, "/feedforward_modules") if isinstance(stated, str) else Endings(stated)
-
-    def _find_tokens(self) -> dict[str, list[int]]:
-        """Return the tokens whose rows train, by the ending of their module's path."""
-        stated = self.config.get("trainable_token_indices")
-        if stated is None:
-            return {}
-        if isinstance(stated, dict):
-            return stated
-        return {find_input_embedding(self.base, "trainable_token_indices"): stated}
 
     # The modules of the model
 
@@ -183,23 +183,28 @@ class Injection:
         if self.method.name == "LORA" and not self.base.is_recorded and holds_experts:
             self.warnings.append(ReportWarning("fused_experts", path, _EXPERTS, exact=False))
         is_shared = mask_indices(path) in self.base.shared
-        is_adapted = not self.method.is_prompt and not is_shared and self._targets.matches(path)
-        is_saved = self._saved.matches(path)
+        is_target = self._tied_targets.matches(path) or self._targets.matches(path)
+        is_adapted = is_target and not self.method.is_prompt and not is_shared
+        is_saved, is_tied = self._saved.matches(path), self._tied_saved.matches(path)
         token_modules = [name for name in self._tokens if path.endswith(name)]
         self._matched_token_modules.update(token_modules)
         parameters = () if is_shared else self._match_parameters(layer, path)
-        wrappers = sum([is_adapted, is_saved, bool(token_modules), bool(parameters)])
+        wrappers = sum([is_adapted, is_saved or is_tied, bool(token_modules), bool(parameters)])
         if wrappers > 1 or (wrappers and inside):
             detail = f"would wrap {path} inside {inside}, which is wrapped already" if inside else f"wraps {path} twice"
-            pointer = "/modules_to_save" if is_saved else "/target_modules"
+            pointer = "/modules_to_save" if is_saved or is_tied else "/target_modules"
             self._add_problem(InvalidDocument(detail, pointer, "conflict"))
         if is_adapted:
             return self._adapt(layer, path, bias)
         if is_saved:
             return self._save(layer, path)
+        if is_tied:
+            return self._save_tied(layer, path, bias)
         frozen = self._freeze_layer(layer, path, path if wrappers else inside, bias)
         if token_modules:
             return self._add_token_rows(frozen, layer, path, self._tokens[token_modules[0]])
+        if parameters and bias.endswith("_only"):  # lora_only: the biases of what is adapted
+            frozen = frozen._replace(tensors=self._thaw_biases(layer))
         for number, parameter in enumerate(parameters):
             frozen = self._adapt_parameter(frozen, parameter, path, len(parameters) - number - 1)
         return frozen
@@ -217,14 +222,19 @@ class Injection:
         adapted_biases = bias.endswith("_only")  # lora_only: the biases of what is adapted
         inner_bias = "all" if adapted_biases and module.kind == "MultiheadAttention" else bias
         frozen = self._freeze_layer(layer, path, path, inner_bias)
-        tensors = _freeze(layer.tensors, "all" if adapted_biases else bias)
-        self._trainable_ties |= {tensor.tied_to for tensor in tensors if tensor.trainable and tensor.tied_to}
+        tensors = self._thaw_biases(layer) if adapted_biases else _freeze(layer.tensors, bias)
         kind = module.kind if module.kind in self.method.kinds else layer.type or "module"
         frozen = frozen._replace(type=f"{self.method.name.lower()}.{kind}", tensors=tensors)
         self._adapted_modules += 1
         if self.method.copies_to:
             return self._add_copy(frozen, layer, path, self.method.copies_to)
         return frozen._replace(tensors=(*tensors, *self._adapter_tensors(module)))
+
+    def _thaw_biases(self, layer: Layer) -> tuple[Tensor, ...]:
+        """Return a layer's own tensors, of which the bias trains, and with it those that it is tied to."""
+        tensors = _freeze(layer.tensors, "all")
+        self._trainable_ties |= {tensor.tied_to for tensor in tensors if tensor.trainable and tensor.tied_to}
+        return tensors
 
     def _adapter_tensors(self, module: Module) -> tuple[Tensor, ...]:
         """Return the tensors that the method adds to a module; () where it cannot, which is a problem."""
@@ -272,6 +282,14 @@ class Injection:
             self._add_problem(InvalidDocument(detail, "/modules_to_save", "unsupported_module"))
         frozen = self._freeze_layer(layer, path, path, "none")._replace(type="ModulesToSaveWrapper")
         return self._add_copy(frozen, layer, path, "modules_to_save")
+
+    def _save_tied(self, layer: Layer, path: str, bias: str) -> Layer:
+        """Return the module at `path`, frozen, beside a Linear with the weight of the embedding's copy that trains."""
+        frozen = self._freeze_layer(layer, path, path, bias)._replace(type="ModulesToSaveWrapper")
+        source = f"{self.base.input_embedding}.modules_to_save.default.weight"
+        weight = next(tensor for tensor in layer.tensors if tensor.name == "weight")
+        copy = Layer("default", "Linear", tensors=(weight._replace(tied_to=source, trainable=True),))
+        return frozen._replace(children=(*frozen.children, Layer("modules_to_save", "ModuleDict", children=(copy,))))
 
     def _add_copy(self, frozen: Layer, layer: Layer, path: str, name: str) -> Layer:
         """Return a module with a copy of itself, under a name, that trains instead of it."""
@@ -329,10 +347,11 @@ class Injection:
         """Add a problem for each member that does not go with target_parameters."""
         members = ("lora_dropout", "fan_in_fan_out", "lora_bias", "use_dora")
         conflicts = [name for name in members if self.config.get(name)]
-        if self.config.get("init_lora_weights") not in (None, True, False, "gaussian"):
-            conflicts.append("init_lora_weights")
         for member in conflicts:
             self._add_problem(InvalidDocument("does not go with target_parameters", f"/{member}", "conflict"))
+        if self.config.get("init_lora_weights") not in (None, True, False, "gaussian"):
+            detail = "is not counted together with target_parameters"
+            self._add_problem(InvalidDocument(detail, "/init_lora_weights", "unsupported"))
 
     def _add_problem(self, error: ArchitectureError) -> None:
         self._problems.setdefault((error.pointer, error.detail), error)

@@ -32,6 +32,8 @@ class Names:
         self.ignores_block_index = ignores_block_index or all(map(_PLAIN_NAME.fullmatch, self.names))
 
     def matches(self, path: str) -> bool:
+        if not self.names:
+            return False
         while path not in self.names:
             _, dot, path = path.partition(".")
             if not dot:
@@ -57,7 +59,9 @@ class Components:
         plain = [name for name in names if _PLAIN_NAME.fullmatch(name)]
         self._components = frozenset(name for name in plain if "." not in name)
         self._patterns = [
-            match_start(rf"(^|.*\.){name}($|\..*)", pointer) for name in names if name not in self._components
+            Pattern(rf"(^|.*\.){name}($|\..*)", pointer, is_prefix=True)
+            for name in names
+            if name not in self._components
         ]
         self.ignores_block_index = len(plain) == len(names)
 
@@ -68,16 +72,19 @@ class Components:
 
 
 class Overrides:
-    """Other values of an argument, for modules whose path an expression matches; the first that does counts."""
+    """Other values of an argument, for modules whose path an expression matches, the first that does, or is."""
 
     def __init__(self, values: Mapping[str, int], template: str, pointer: str) -> None:
         self._patterns = [
-            (match_start(template.format(key), pointer + token(key)), value) for key, value in values.items()
+            (Pattern(template.format(key), pointer + token(key), is_prefix=True), value)
+            for key, value in values.items()
         ]
+        self._values = values
         self.ignores_block_index = all(map(_PLAIN_NAME.fullmatch, values))
 
     def get(self, path: str) -> int | None:
-        return next((value for pattern, value in self._patterns if pattern.matches(path)), None)
+        matched = next((value for pattern, value in self._patterns if pattern.matches(path)), None)
+        return self._values.get(path) if matched is None else matched
 
     def add(self, pattern: Pattern, value: int) -> None:
         self._patterns.append((pattern, value))
@@ -95,7 +102,9 @@ class BlockFilter:
         lists = config.get("layers_pattern") or []
         names = [lists] if isinstance(lists, str) else list(lists)
         texts = [rf"(?:^|.*?\.){name}\.(?P<idx>\d+)\." for name in names] or [self._ANY_LIST]
-        self._patterns = [Pattern(text + "(?s:.*)", "/layers_pattern") for text in texts] if self.is_set else []
+        self._patterns = [
+            Pattern(text, "/layers_pattern", is_prefix=True, captures=True) for text in texts if self.is_set
+        ]
 
     def matches(self, path: str) -> bool:
         """Return whether the module at `path` is in one of the blocks."""
@@ -130,11 +139,6 @@ class TargetMatcher:
             return False
         named = isinstance(self._targets, Names) and path in self._targets.names
         return named or self._blocks.matches(path)
-
-
-def match_start(text: str, pointer: str) -> Pattern:
-    """Compile an expression that matches a path, or its beginning, as re.match does."""
-    return Pattern(f"(?:{text})(?s:.*)", pointer)
 
 
 def compile_names(stated: str | Sequence[str] | Names, pointer: str) -> Names | Pattern:

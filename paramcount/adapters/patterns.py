@@ -1,14 +1,20 @@
-"""A user's regular expressions, run in linear time by RE2 and meaning what they mean to Python's re."""
+"""A user's regular expressions, run in bounded time and meaning what they mean to Python's re.
+
+RE2 runs them where it can; position_sets.py runs lookarounds, and backtracking.py what is left.
+"""
 
 from __future__ import annotations
 
 import re
 import warnings
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
 import re2
 
+from paramcount.adapters.backtracking import BacktrackingPattern
+from paramcount.adapters.position_sets import NotRegular, PositionPattern, TooManySteps
 from paramcount.model.errors import InvalidDocument
 
 MAX_PATTERN_CHARS = 10_000
@@ -23,38 +29,76 @@ MAX_ALL_PATTERNS_CHARS = 100_000
 MAX_PATTERN_MEMORY_BYTES = 256 << 10
 """The memory of one expression, beyond which RE2 refuses it or does without its fastest way."""
 
-_DIFFERS_IN_RE2 = re.compile(r"\{,\d*\}|\[\[?:|\\z")
-"""Syntax that RE2 reads otherwise than Python: a{,3}, [[:alpha:]]."""
+MAX_TREE_CHARS = 2_000
+"""The longest expression that RE2 does not run."""
+
+MAX_MATCH_STEPS = 500_000
+"""The steps that expressions which RE2 does not run may take on all names of a model: some tenth of a second."""
+
+_DIFFERS_IN_RE2 = re.compile(r"\{,\d*\}|\\z")
+"""Syntax that RE2 reads otherwise than Python: a{,3}."""
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z_]*(\.[A-Za-z_]+)*")
 
 
-class Pattern:
-    """A compiled expression. Raises InvalidDocument where RE2 cannot run it."""
+class _StepCounter:
+    """The steps that expressions of one adapter have taken."""
 
-    def __init__(self, text: str, pointer: str) -> None:
+    def __init__(self) -> None:
+        self.steps = 0
+
+
+_counter: ContextVar[_StepCounter] = ContextVar("match_steps")
+
+
+def start_matching() -> None:
+    """Give the expressions of this context MAX_MATCH_STEPS from now on."""
+    _counter.set(_StepCounter())
+
+
+class Pattern:
+    """A compiled expression. Raises InvalidDocument where it cannot be run in bounded time.
+
+    With `is_prefix`, it matches a path or its beginning, as re.match does; with `captures`, its groups can be read.
+    """
+
+    def __init__(self, text: str, pointer: str, *, is_prefix: bool = False, captures: bool = False) -> None:
         self.text, self._pointer = text, pointer
-        self._compiled = _compile(text)
+        self._compiled = _compile(text, is_prefix, captures)
         if isinstance(self._compiled, str):
             raise InvalidDocument(self._compiled, pointer, "pattern")
 
     def matches(self, path: str) -> bool:
-        """Return whether all of `path` matches, as re.fullmatch has it.
+        """Return whether `path` matches, as re.fullmatch has it.
 
-        Raises InvalidDocument where RE2 may see another text than Python.
+        Raises InvalidDocument where that takes too long, or RE2 may see another text than Python.
         """
-        return self._match(path) is not None
+        return bool(self._match(path))
 
     def group(self, path: str, name: str) -> str | None:
-        """Return what a named group matched, where all of `path` matches."""
+        """Return what a named group matched, where `path` matches."""
         match = self._match(path)
-        return None if match is None else str(match.groupdict()[name])
+        return str(match.groupdict()[name]) if match else None
 
     def _match(self, path: str) -> Any:
         if not (path.isascii() and path.isprintable()):
             detail = f'cannot be held against "{path[:60]}": expressions are run on names of printable ASCII alone'
             raise InvalidDocument(detail, self._pointer, "pattern")
-        return self._compiled.fullmatch(path)
+        if not isinstance(self._compiled, PositionPattern | BacktrackingPattern):
+            return self._compiled.fullmatch(path)
+        counter = _counter.get()
+        try:
+            match, steps = self._compiled.fullmatch(path, MAX_MATCH_STEPS - counter.steps)
+        except TooManySteps:
+            detail = (
+                f"takes more than {MAX_MATCH_STEPS:,} steps on this model's names: lookarounds and references to groups"
+                " are tried step by step, so write fewer of them, or list names"
+            )
+            raise InvalidDocument(detail, self._pointer, "pattern") from None
+        except RecursionError:
+            raise InvalidDocument("is nested too deep to be run", self._pointer, "pattern") from None
+        counter.steps += steps
+        return match
 
     @property
     def ignores_block_index(self) -> bool:
@@ -63,7 +107,7 @@ class Pattern:
 
 
 @lru_cache(maxsize=64)
-def _compile(text: str) -> Any:
+def _compile(text: str, is_prefix: bool, captures: bool) -> Any:
     """Return the compiled expression, or a string that says why there is none."""
     if len(text) > MAX_PATTERN_CHARS:
         return f"has {len(text):,} characters, where an expression may have {MAX_PATTERN_CHARS:,}"
@@ -73,13 +117,24 @@ def _compile(text: str) -> Any:
             re.compile(text)
     except (re.error, RecursionError, OverflowError, Warning) as error:
         return f"is no regular expression: {error}"
+    if is_prefix:
+        text = f"(?:{text})(?s:.*)"
     options = re2.Options()
     options.max_mem, options.log_errors = MAX_PATTERN_MEMORY_BYTES, False
     try:
         compiled = re2.compile(text, options)
-    except re2.error as error:
-        reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
-        return f"cannot be run in linear time ({reason}): lookaheads, lookbehinds and references to groups cannot"
-    if _DIFFERS_IN_RE2.search(text):
-        return 'means something else to RE2, which runs it: write "{0,n}" for "{,n}", and no [: or \\z'
-    return compiled
+    except re2.error:
+        return _compile_tree(text, captures)
+    return _compile_tree(text, captures) if _DIFFERS_IN_RE2.search(text) else compiled
+
+
+def _compile_tree(text: str, captures: bool) -> PositionPattern | BacktrackingPattern | str:
+    """Return an expression that RE2 does not run, compiled, or a string that says why there is none."""
+    if len(text) > MAX_TREE_CHARS:
+        return f"has {len(text):,} characters, where one that RE2 does not run may have {MAX_TREE_CHARS:,}"
+    try:
+        return BacktrackingPattern(text) if captures else PositionPattern(text)
+    except NotRegular:
+        return BacktrackingPattern(text)
+    except RecursionError:
+        return "is nested too deep to be run"

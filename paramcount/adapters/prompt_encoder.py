@@ -43,8 +43,10 @@ def _find_sizes(config: Mapping[str, Any], base: BaseModel, method: Method) -> d
 
 def _find_key_width(config: Mapping[str, Any], base: BaseModel, method: Method) -> dict[str, Any]:
     """Return the width of a prefix: that of the keys, where several heads share them."""
+    if method.name != "PREFIX_TUNING":
+        return {}
     key_heads = _text_field("num_key_value_heads", base)
-    if method.name != "PREFIX_TUNING" or key_heads is None:
+    if key_heads is None:
         return {}
     if _text_field("global_head_dim", base) is not None or _text_field("per_layer_config", base) is not None:
         detail = "is not counted for a model whose layers have heads of several widths"
@@ -67,15 +69,21 @@ def _require_size(member: str, names: tuple[str, ...], base: BaseModel) -> int:
 
 def _read_fields(names: tuple[str, ...], base: BaseModel) -> Iterator[Any]:
     if names is _LAYERS:  # the one that PEFT reads of the whole config, under any name
+        _require_derived(names[0], base)
         yield base.config.get(base.aliases.get(names[0], names[0]))
     for name in names:
         yield _text_field(name, base)
 
 
-def _text_field(name: str, base: BaseModel) -> Any:
-    """Return a field of the config, or of the text model's in it. Raises InvalidDocument where its class derives it."""
+def _require_derived(name: str, base: BaseModel) -> None:
+    """Raise InvalidDocument where the model's class derives a field in a way that is not known."""
     if name in base.underived_fields:
         detail = f"is not counted for this model: its class derives {name}, and it is not known how"
         raise InvalidDocument(detail, "/peft_type", "unsupported_adapter")
+
+
+def _text_field(name: str, base: BaseModel) -> Any:
+    """Return a field of the config, or of the text model's in it. Raises InvalidDocument where its class derives it."""
+    _require_derived(name, base)
     prefix = "text_config." if any(path.startswith("text_config.") for path in base.config) else ""
     return base.config.get(prefix + name)

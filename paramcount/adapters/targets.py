@@ -49,6 +49,11 @@ def find_targets(
         return Targets(re.escape(find_input_embedding(base, "target_modules")))
     if stated is None:
         if parameters and peft_type == "LORA" and base.model_type not in load_tables()[peft_type]:
+            if base.model_type == CUSTOM and not base.types_are_classes:
+                detail = (
+                    "is required: PEFT has defaults for some types of models, and of which type this is is not known"
+                )
+                raise InvalidDocument(detail, "/target_modules", "required")
             return Targets([], parameters)
         return Targets(find_default("target_modules", peft_type, base), parameters)
     if _is_all_linear(stated):

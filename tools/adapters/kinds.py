@@ -16,6 +16,7 @@ from paramcount.formats.huggingface.blueprints import Blueprint, load_blueprint,
 from paramcount.formats.huggingface.configs import resolve_fields
 from paramcount.model.layers import Layer
 from paramcount.model.tensors import Tensor
+from tools.adapters.alternatives import ALTERNATIVES
 from tools.blueprints.framework import config_class, limit, model_class, torch
 from tools.blueprints.raw import fields_of, payload
 from tools.blueprints.runs import part_for
@@ -32,11 +33,13 @@ Record = dict[str, Any]
 def record_class(model_type: str, class_name: str) -> Record | None:
     """Return the members of a ClassRecord of paramcount/adapters; None where the class does not build from defaults."""
     compiled = load_blueprint(model_type, class_name)
-    modules = _SeenModules(_list_modules(compiled))
+    modules = _SeenModules(_list_modules(compiled), has_ties=any(entry.tied for entry in compiled.entries))
     seeds = dict(SEEDS.get(model_type, {}))
     if not modules.build(model_type, class_name, seeds):
         return None
     underived = _find_underived_fields(model_type, compiled, seeds)
+    for changes in ALTERNATIVES.get(model_type, ()):
+        modules.build(model_type, class_name, {**seeds, **changes})
     started = time.monotonic()
     for path, value in _alternative_values(compiled):
         if modules.are_complete or time.monotonic() > started + MAX_SECONDS:
@@ -74,8 +77,9 @@ def _alternative_values(compiled: Blueprint) -> Iterator[tuple[str, Any]]:
 class _SeenModules:
     """The modules of all models that were built of a class."""
 
-    def __init__(self, expected: set[str]) -> None:
-        self._expected = expected
+    def __init__(self, expected: set[str], *, has_ties: bool) -> None:
+        self._expected, self._has_ties = expected, has_ties
+        self._lists_ties = True
         self._kinds: dict[str, dict[str, str]] = defaultdict(dict)  # path with # for indices -> path -> kind
         self._guesses: dict[str, str] = {}  # path -> kind
         self._shared: set[str] = set()
@@ -91,7 +95,7 @@ class _SeenModules:
         """Build the class with changes of its config, and look at its modules; return whether it builds."""
         try:
             with limit(MAX_SECONDS):
-                model = _build_model(model_type, class_name, changes)
+                model = build_model(model_type, class_name, changes)
         except Exception:  # noqa: BLE001 # whatever a constructor raises: there is nothing to see
             return False
         self._add(model)
@@ -99,6 +103,7 @@ class _SeenModules:
 
     def _add(self, model: Any) -> None:
         names: dict[int, str] = {}
+        self._lists_ties = isinstance(getattr(model, "_tied_weights_keys", None), dict)
         for name, module in model.named_modules(remove_duplicate=False):
             masked = mask_indices(name)
             if names.setdefault(id(module), name) != name:
@@ -131,10 +136,12 @@ class _SeenModules:
             "transposed": sorted(self._transposed),
             "underived_fields": underived_fields,
             **self._embeddings,
+            **({"unlisted_ties": True} if self._has_ties and not self._lists_ties else {}),
         }
 
 
-def _build_model(model_type: str, class_name: str, changes: Mapping[str, Any]) -> Any:
+def build_model(model_type: str, class_name: str, changes: Mapping[str, Any]) -> Any:
+    """Build a class with changes of its default config, without memory."""
     cls, built_class = config_class(model_type), model_class(model_type, class_name)
     config = cls.from_dict(payload(fields_of(cls), changes))
     with torch.device("meta"):

@@ -17,6 +17,7 @@ ORACLES = (
     "torch_models",
     "files_real",
     "adapters",
+    "adapter_classes",
 )
 
 

@@ -28,11 +28,16 @@ def draw_config(chance: random.Random, peft_type: str, base: str, model: Any) ->
     matrices = [name for name in matrices if peft_type in _EMBEDDINGS or "emb" not in name.lower()] or matrices
     if peft_type != "TRAINABLE_TOKENS":
         config |= _draw_targets(chance, matrices, peft_type)
-    if peft_type not in ("TRAINABLE_TOKENS", "IA3") and chance.random() < 0.2:
+    if peft_type == "LORA" and chance.random() < 0.25:
+        config |= draw_parameters(chance, model)
+    if peft_type not in ("TRAINABLE_TOKENS", "IA3") and "modules_to_save" not in config and chance.random() < 0.2:
         config["modules_to_save"] = [_draw_suffix(chance, chance.choice(leaves))]
     if peft_type not in _WITHOUT_EXCLUDES and chance.random() < 0.2:
         excluded = chance.choice(leaves)
-        config["exclude_modules"] = chance.choice([[_draw_suffix(chance, excluded)], f".*{re.escape(excluded)}"])
+        ending = re.escape(excluded.rpartition(".")[2])
+        config["exclude_modules"] = chance.choice(
+            [[_draw_suffix(chance, excluded)], f".*{re.escape(excluded)}", rf"(?!.*\.1\.).*{ending}"]
+        )
     if peft_type in _LAYERED and isinstance(config.get("target_modules"), list) and chance.random() < 0.2:
         config["layers_to_transform"] = chance.choice([0, [0, 1], [1], [7]])
         if chance.random() < 0.4:
@@ -81,8 +86,27 @@ def _draw_targets(chance: random.Random, leaves: list[str], peft_type: str) -> C
         {"target_modules": rf".*\.({'|'.join(map(re.escape, last))})"},
         {"target_modules": rf".*[02]\..*{re.escape(last[0])}$"},
         {"target_modules": rf"(?i).*\.\d+\..*\.?{last[0].upper()}"},
+        {"target_modules": _draw_lookaround(chance, leaves, last)},
+        {"target_modules": _draw_lookaround(chance, leaves, last)},
     ]  # fmt: skip
     return chance.choice(options)
+
+
+def _draw_lookaround(chance: random.Random, leaves: list[str], last: list[str]) -> str:
+    """Draw an expression that RE2 cannot run, as training tools write them."""
+    step = re.escape(chance.choice(chance.choice(leaves).split(".")))
+    words = "|".join(map(re.escape, last))
+    return chance.choice(
+        [
+            rf"^(?!.*{step}).*(?:{words})$",
+            rf"^(?!.*(?:lm_head|{step})).*(?:{words}).*",
+            rf".*(?<!\.0\.)(?<!{step}\.)({words})",
+            rf"^(?=.*{step})(?:(?!\.[02]\.).)*({words})$",
+            rf".*(?<=\.)({words})(?!.)",
+            rf".*\.([0-9])\.(?:(?!\1).)*({words})",
+            rf".*?(?>{step}|x)?+.*(?:{words})",
+        ]
+    )
 
 
 def _draw_lora(chance: random.Random, names: list[str]) -> Config:
@@ -96,10 +120,12 @@ def _draw_lora(chance: random.Random, names: list[str]) -> Config:
     if chance.random() < 0.3:
         config["rank_pattern"] = {
             _draw_suffix(chance, chance.choice(names)): 3,
-            chance.choice([r"^.*\.1\..*", "proj", ".*k.*"]): 6,
+            chance.choice([r"^.*\.1\..*", "proj", ".*k.*", r"(?!.*\.1\.).*", r".*(?<!k)_proj"]): 6,
         }
-    if chance.random() < 0.2:
-        config["trainable_token_indices"] = chance.choice([[0, 3, 5], [1], {"embed_tokens": [1, 2]}])
+    if chance.random() < 0.25:
+        config["trainable_token_indices"] = _draw_tokens(chance, names)
+    if chance.random() < 0.15:
+        config |= _draw_tying(chance, names)
     if chance.random() < 0.1:
         config["layer_replication"] = chance.choice([[[0, 1], [0, 2]], [[0, 2], [1, 3]], [[0, 9]]])
     experts = [name for name in names if name.endswith("experts")]
@@ -108,6 +134,32 @@ def _draw_lora(chance: random.Random, names: list[str]) -> Config:
             [["experts.gate_up_proj"], ["mlp.experts.down_proj", "experts.gate_up_proj"], ["gate.weight"]]
         )
     return config
+
+
+def _draw_tokens(chance: random.Random, names: list[str]) -> Any:
+    """Draw trainable_token_indices: of the embedding, or by module, tied ones among them."""
+    modules = [name for name in names if "embed" in name or "head" in name or name.endswith(("wte", "shared"))]
+    some = [_draw_suffix(chance, name) for name in chance.sample(modules, min(len(modules), 2))]
+    by_module = {name: chance.choice([[1, 2], [1, 2], [2]]) for name in some}
+    return chance.choice([[0, 3, 5], [1], {"embed_tokens": [1, 2]}, {"embed_tokens": [1], "lm_head": [1]}, by_module])
+
+
+def _draw_tying(chance: random.Random, names: list[str]) -> Config:
+    heads = [name.rpartition(".")[2] for name in names if name.endswith(("embed_tokens", "lm_head"))]
+    return {"ensure_weight_tying": True} | chance.choice(
+        [{}, {"modules_to_save": heads[:1]}, {"modules_to_save": ["lm_head"]}, {"modules_to_save": heads}]
+    )
+
+
+def draw_parameters(chance: random.Random, model: Any) -> Config:
+    """Draw target_parameters for a LORA, most by the index of their block, beside modules."""
+    names = [name for name, one in model.named_parameters() if one.dim() > 1]
+    experts = [name for name in names if "expert" in name] or names
+    some = chance.sample(experts, min(len(experts), chance.choice([1, 2, 3])))
+    steps = [name.split(".") for name in some]
+    parameters = [".".join(one[-chance.choice([1, 2, 3, 4, len(one)]) :]) for one in steps]
+    targets: Any = chance.choice(["all-linear", "all-linear", "all-linear", [], None])
+    return {"target_parameters": parameters, "target_modules": targets, "use_dora": False, "lora_bias": False}
 
 
 def _draw_ranked(chance: random.Random, names: list[str]) -> Config:
@@ -199,9 +251,12 @@ DRAWERS: dict[str, Callable[[random.Random, list[str]], Config]] = {
     },
     "FOURIERFT": lambda chance, _: {
         "n_frequency": chance.choice([5, 100, 1000]),
-        "n_frequency_pattern": chance.choice([{}, {"q_proj": 7}]),
+        "n_frequency_pattern": chance.choice([{}, {"q_proj": 7}, {"query|dense|k_proj": 6}]),
     },
-    "WAVEFT": lambda chance, _: {"n_frequency": chance.choice([5, 100])},
+    "WAVEFT": lambda chance, _: {
+        "n_frequency": chance.choice([5, 100]),
+        "n_frequency_pattern": chance.choice([{}, {"q_proj": 7}, {"query|dense|k_proj": 6}, {"(?!.*1).*": 9}]),
+    },
     "SHIRA": _draw_rank,
     "DELORA": _draw_ranked,
     "HIRA": _draw_ranked,
@@ -219,7 +274,9 @@ DRAWERS: dict[str, Callable[[random.Random, list[str]], Config]] = {
     "LN_TUNING": lambda *_: {},
     "TRAINABLE_TOKENS": lambda chance, _: {
         "token_indices": [1, 5, 7],
-        "target_modules": chance.choice([None, None, ["embed_tokens"], ["wte", "lm_head"]]),
+        "target_modules": chance.choice(
+            [None, None, ["embed_tokens"], ["wte", "lm_head"], r"(?!.*layers).*(?<=\.)\w*emb\w*"]
+        ),
     },
     "PROMPT_TUNING": _draw_prompt,
     "MULTITASK_PROMPT_TUNING": lambda chance, names: (

@@ -99,7 +99,7 @@ def run_peft(model: Any, config: Mapping[str, Any]) -> PeftResult:
     import peft  # noqa: PLC0415 # after the framework, which lets transformers import
 
     try:
-        members = {name: value for name, value in config.items() if value is not None}
+        members = copy.deepcopy({name: value for name, value in config.items() if value is not None})
         adapted = peft.get_peft_model(copy.deepcopy(model), peft.get_peft_config(members))
     except Exception as error:  # noqa: BLE001 # whatever PEFT raises
         return PeftResult(refusal=f"{type(error).__name__}: {error}"[:300])
