@@ -17,7 +17,7 @@ from paramcount.counting.evaluate import (
 from paramcount.counting.folding import fold
 from paramcount.counting.freezing import FROZEN, NO_RULES, Rule, Rules, Trainability
 from paramcount.counting.graph import FAILED
-from paramcount.counting.sharing import SharedTensors, invalid_shares
+from paramcount.counting.sharing import COPY, SharedObjects, SharedTensors, invalid_shares
 from paramcount.counting.tensor_totals import NO_TENSORS, TensorSummarizer
 from paramcount.model import block_ranges
 from paramcount.model.budget import Limits, PathBudget
@@ -121,6 +121,8 @@ class _Walk:
         self.tensor_count = 0
         self.next_check = self._find_next_check()
         self.shared: list[SharedTensors] = []
+        self.objects = SharedObjects()
+        self.path = ""  # of the layer whose formula runs
         self.stated: dict[tuple[Tensor, ...], dict[FreezeStatus, TensorSummary]] = {}  # of tensors of no formula
         self.paths = PathBudget()
         self.summarizer = TensorSummarizer(self.rules, options.dtype, adapted=document.adapted)
@@ -180,6 +182,8 @@ class _Walk:
         if self.visited == self.next_check:
             self._check_limits(layer)
         self.paths.charge(path)
+        if layer.object_id or layer.shares:
+            layer = self.objects.resolve(layer, path)
         trainability = inherited
         if self.has_rules and copies:
             trainability = self.rules.decide(path, inherited, layer.trainable, layer.type)
@@ -195,6 +199,7 @@ class _Walk:
         if layer.children or layer.config is None:
             summaries = self.stated.setdefault(tensors, {}) if tensors else {}
         else:
+            self.path = path
             result = self.evaluator.evaluate(layer, path, call)
             tensors, output, summaries = result.tensors, result.output, result.summaries
         summary = NO_TENSORS
@@ -298,7 +303,12 @@ class _Walk:
     def evaluate_nested(self, layer: Layer, call: Call) -> tuple[tuple[Tensor, ...], Output]:
         """Return the tensors and the output of a layer inside a wrapper's config; the wrapper's row counts them."""
         self._descend(layer)
-        row = self._row(layer, "", Trainability(), 0, call)
+        outer_path, outer_objects = self.path, self.objects
+        if layer.object_id == COPY:
+            self.objects = SharedObjects()
+        path = f"{outer_path}.{layer.name}" if outer_path else layer.name
+        row = self._row(layer, path, Trainability(), 0, call)
+        self.path, self.objects = outer_path, outer_objects
         self.depth -= 1
         if row.output is FAILED:
             raise AlreadyReported("")

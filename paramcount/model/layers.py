@@ -53,6 +53,7 @@ class Layer(NamedTuple):
     dtype: str = ""
     pointer: str = ""  # a JSON pointer to it in the document
     cache_key: bytes = b""  # equal only for layers of equal type and config; empty where the reader makes none
+    object_id: bytes = b""  # layers of one id are one object, whose tensors count once; empty: an object of its own
 
     def with_calls(self, calls: Iterable[Call]) -> Layer:
         """Return the layer with other calls; `_replace` takes three times as long, and most layers need this."""
@@ -70,11 +71,15 @@ class Layer(NamedTuple):
             self.dtype,
             self.pointer,
             self.cache_key,
+            self.object_id,
         )
 
 
 class NestedLayer(NamedTuple):
-    """A layer inside another's config, for the outer layer's formula to call: `yield from layer(shape)`."""
+    """A layer inside another's config, for the outer layer's formula to call: `yield from layer(shape)`.
+
+    Formulas put the layer's name before the names of its tensors.
+    """
 
     layer: Layer
     evaluate: Callable[[Layer, Call], tuple[tuple[Tensor, ...], Output]]

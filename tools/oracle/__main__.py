@@ -13,6 +13,7 @@ ORACLES = (
     "golden_optimizers",
     "keras_layers",
     "keras_models",
+    "keras_sharing",
     "torch_layers",
     "torch_models",
     "files_real",

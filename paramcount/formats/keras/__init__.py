@@ -10,6 +10,7 @@ from marshmallow import INCLUDE, Schema, fields, validate
 from paramcount.formats.keras.archive import may_be_archive, read_config
 from paramcount.formats.keras.raw import parse_document
 from paramcount.formats.keras.reader import KerasReader, find_input_shape
+from paramcount.formats.keras.sharing import mark_first_occurrences
 from paramcount.formats.keras.warnings import warn_of_optimizer
 from paramcount.formats.signatures import file_kind
 from paramcount.formats.source import NotJSON, decode, encode
@@ -70,7 +71,7 @@ def parse(raw: bytes) -> Document:
             raw.decode()  # members that stay bytes are checked here only
         except UnicodeDecodeError as error:
             raise NotJSON(str(error)) from None
-    document = parse_document(raw)
+    document = parse_document(mark_first_occurrences(raw))
     if document is None:
         raise InvalidDocument(f"must be an object, not {format_value(decode(raw))}", code="type")
     keras_reader = KerasReader()

@@ -72,7 +72,7 @@ class Leaf(NamedTuple):
     dtype: str = ""
     cache_key: bytes = b""  # equal for layers that differ in name only; empty where it is too long
 
-    def layer(self, name: str, pointer: str, calls: tuple[Call, ...] = ()) -> Layer:
+    def layer(self, name: str, pointer: str, calls: tuple[Call, ...], object_id: bytes) -> Layer:
         # By position: by name takes twice as long, and every layer needs this.
         return Layer(
             name,
@@ -88,6 +88,7 @@ class Leaf(NamedTuple):
             self.dtype,
             pointer,
             self.cache_key,
+            object_id,
         )
 
 

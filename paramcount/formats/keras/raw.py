@@ -40,6 +40,7 @@ class RawLayer(_Raw):
     module: Raw = ABSENT
     registered_name: Raw = ABSENT
     build_config: Raw = ABSENT
+    shared_object_id: Raw = ABSENT
 
     def __contains__(self, member: str) -> bool:
         return getattr(self, member) is not ABSENT
@@ -156,6 +157,7 @@ def _make_layer(document: _Layer, config: Raw) -> RawLayer:
         module=document.module,
         registered_name=document.registered_name,
         build_config=document.build_config,
+        shared_object_id=document.shared_object_id,
     )
 
 

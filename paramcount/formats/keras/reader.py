@@ -90,7 +90,7 @@ class KerasReader:
         if (leaf := LEAVES.get(item.cache_key)) is not None:
             name = leaf.name if item.name is ABSENT else item.name
             if isinstance(name, str):
-                return leaf.layer(name, pointer, calls)
+                return leaf.layer(name, pointer, calls, bytes(item.shared_object_id))
         layer = self._new_layer(item, pointer, path, None, is_root=is_root)
         return layer.with_calls(calls) if calls and layer.graph is None else layer
 
@@ -123,7 +123,7 @@ class KerasReader:
         self.warnings += leaf_warnings
         if not leaf_warnings and problem_count == len(self.problems) and is_cacheable(leaf):
             LEAVES.put(item.cache_key, leaf)
-        return leaf.layer(name, pointer)
+        return leaf.layer(name, pointer, (), bytes(item.shared_object_id))
 
     def _path(self, parent: str, name: str, *, is_root: bool) -> str:
         """Return the path of a layer below `parent`. Raises TooLarge."""
@@ -180,7 +180,7 @@ class KerasReader:
         name = self._name(item, config.get("name", keras_class.default_layer_name), pointer)
         path = self._path(path, name, is_root=is_root)
         trainable = self._flag(config.get("trainable", True), pointer)
-        model = Layer(name, keras_class.name, pointer=pointer)
+        model = Layer(name, keras_class.name, pointer=pointer, object_id=bytes(item.shared_object_id))
         if keras_class.name not in _FUNCTIONAL and not config.is_functional:
             return self._sequential(model, item, config, path)
         if keras_class.is_custom:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from paramcount import Formula, Input, Part, ShapeMismatch, Text, layer, require
+from paramcount.counting.sharing import COPY
 from paramcount.layers.keras.nested import nested_formula
 from paramcount.layers.keras.shapes import require_min_rank, require_one_of
 from paramcount.model.layers import NestedLayer
@@ -36,7 +37,7 @@ def bidirectional(
         require_one_of(merge_mode, _MERGES, "merge_mode")
     _require_recurrent(layer, "layer")
     if backward_layer is None:
-        backward = _prefix_name(layer, "backward_")
+        backward = _copy(layer, "backward_")
     else:
         backward = backward_layer
         _require_recurrent(backward, "backward_layer")
@@ -45,7 +46,7 @@ def bidirectional(
         for name in ("stateful", "return_sequences", "return_state"):
             same = _flag(layer, name) == _flag(backward, name)
             require(same, f"must have the same {name} as the forward layer", "backward_layer")
-    output = yield from nested_formula(_prefix_name(layer, "forward_"), sequences)
+    output = yield from nested_formula(_copy(layer, "forward_"), sequences)
     yield from nested_formula(backward, sequences)
     return _merge(output, merge_mode, _flag(layer, "return_state"))
 
@@ -60,8 +61,10 @@ def _flag(part: NestedLayer, name: str) -> bool:
     return bool(config.get(name, False))
 
 
-def _prefix_name(part: NestedLayer, prefix: str) -> NestedLayer:
-    return part._replace(layer=part.layer._replace(name=prefix + part.layer.name.removeprefix(prefix)))
+def _copy(part: NestedLayer, prefix: str) -> NestedLayer:
+    """Return the layer that Bidirectional rebuilds from the config of the layer given to it, whatever that shares."""
+    name = prefix + part.layer.name.removeprefix(prefix)
+    return part._replace(layer=part.layer._replace(name=name, object_id=COPY))
 
 
 def _merge(output: Output, merge_mode: str | None, return_state: bool) -> Output:
