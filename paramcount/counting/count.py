@@ -19,6 +19,7 @@ from paramcount.counting.freezing import FROZEN, NO_RULES, Rule, Rules, Trainabi
 from paramcount.counting.graph import FAILED
 from paramcount.counting.sharing import COPY, SharedObjects, SharedTensors, invalid_shares
 from paramcount.counting.tensor_totals import NO_TENSORS, TensorSummarizer
+from paramcount.counting.unknown_outputs import Origin, UnknownOutputs, name_origin
 from paramcount.model import block_ranges
 from paramcount.model.budget import Limits, PathBudget
 from paramcount.model.document import Document
@@ -122,6 +123,7 @@ class _Walk:
         self.next_check = self._find_next_check()
         self.shared: list[SharedTensors] = []
         self.objects = SharedObjects()
+        self.unknown_outputs = UnknownOutputs()
         self.path = ""  # of the layer whose formula runs
         self.stated: dict[tuple[Tensor, ...], dict[FreezeStatus, TensorSummary]] = {}  # of tensors of no formula
         self.paths = PathBudget()
@@ -253,11 +255,26 @@ class _Walk:
         rows: list[Row] = []
         output: Output = None
         for child in layer.children:
+            problem_count = len(self.evaluator.problems)
             child_rows = self._rows(child, prefix + child.name, inherited, copies, call)
+            if rows and output is None and len(self.evaluator.problems) > problem_count:
+                name_origin(self.evaluator.problems[problem_count:], Origin(rows[-1].path, rows[-1].type))
             rows += child_rows
             output = child_rows[-1].output if child_rows else FAILED
             call = _UNKNOWN_INPUT if output is None else Call((output,))
         return tuple(rows), output
+
+    def _rows_from(
+        self, origin: Origin | None, layer: Layer, path: str, inherited: Trainability, copies: int, call: Call
+    ) -> list[Row]:
+        """Return the rows of a layer; `origin` is the layer that causes an unknown input of it."""
+        problem_count = len(self.evaluator.problems)
+        self.unknown_outputs.enter(layer, path, origin)
+        rows = self._rows(layer, path, inherited, copies, call)
+        if rows and type(rows[-1].output) is not tuple:
+            problems = self.evaluator.problems[problem_count:]
+            self.unknown_outputs.leave(layer, path, rows[-1].output, origin, problems)
+        return rows
 
     def _wired_children(
         self, layer: Layer, prefix: str, inherited: Trainability, copies: int, call: Call
@@ -267,8 +284,11 @@ class _Walk:
         outputs: dict[tuple[str, str], Output] = {}  # of layers that are called several times
 
         def run(child: Layer, call: Call) -> Output:
+            origin = self.unknown_outputs.find(child, prefix)
+            if origin is not None and self.evaluator.is_weightless(child):
+                child = child._replace(config=None)
             if child.name not in rows:
-                rows[child.name] = self._rows(child, prefix + child.name, inherited, copies, call)
+                rows[child.name] = self._rows_from(origin, child, prefix + child.name, inherited, copies, call)
                 output = rows[child.name][-1].output if rows[child.name] else FAILED
                 if len(child.calls) > 1:
                     outputs[child.name, repr(call)] = output

@@ -13,7 +13,7 @@ from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, InvalidConf
 from paramcount.model.layers import Call, Layer, NestedLayer
 from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Formula, FreezeReason, Output, Tensor, TensorSummary
-from paramcount.schema.registry import LayerType, resolve
+from paramcount.schema.registry import LAYERS, LayerType, resolve
 
 MAX_COUNT = 2**53 - 1
 """The largest count that every reader of JSON holds exactly."""
@@ -98,6 +98,11 @@ class LayerEvaluator:
         if config is layer.config and is_cacheable:
             _RESULTS.put(key, result)
         return result
+
+    def is_weightless(self, layer: Layer) -> bool:
+        """Return whether a layer is of a known type that never has tensors."""
+        layer_type = LAYERS.get(f"{self.document.framework}.{layer.type}")
+        return layer_type is not None and layer_type.weightless
 
     def _cache_key(self, layer: Layer, call: Call) -> Hashable:
         """Return a key of all inputs of a formula; None where it is too long to be cached."""

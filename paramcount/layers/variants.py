@@ -12,7 +12,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _PACKAGES = {"keras": "keras.layers", "torch": "torch.nn"}
 
 
-def layer_variant(name: str, summary: str, ignores: str = "") -> Callable[[Function], Function]:
+def layer_variant(
+    name: str, summary: str, ignores: str = "", *, weightless: bool = False
+) -> Callable[[Function], Function]:
     """Register the formula below as the layer type `name`; its docstring is `summary` and the class it is taken from.
 
     Define the formula anew for each type, in a function or a loop: a docstring belongs to one function object.
@@ -21,6 +23,6 @@ def layer_variant(name: str, summary: str, ignores: str = "") -> Callable[[Funct
 
     def register(formula: Function) -> Function:
         formula.__doc__ = f"{summary} Source: {_PACKAGES[framework]}.{class_name}."
-        return layer(name, ignores)(formula)
+        return layer(name, ignores, weightless=weightless)(formula)
 
     return register

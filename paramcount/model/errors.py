@@ -8,6 +8,7 @@
   - InvalidConfig         a layer's arguments describe no possible layer
   - ShapeMismatch         the input of a layer does not fit it
   - UnknownShape          a weight's size depends on a shape that the document does not state
+    + UnknownInput        the shape of a layer's input
   - InvalidGraph          a cycle, a name used twice, an input that is not there
   - TooLarge              a limit of this service
 * RegistrationError       a plug-in (or a built-in) that cannot be registered; the service does not start
@@ -63,6 +64,21 @@ class ShapeMismatch(ArchitectureError):
 
 class UnknownShape(ArchitectureError):
     code = "unknown_shape"
+
+
+class UnknownInput(UnknownShape):
+    """The shape of an input is not known: the model states none, or the layer before it does not."""
+
+    _ADVICE = "state an input shape"
+
+    def __init__(self, name: str = "") -> None:
+        quoted = f' "{name}"' if name else ""
+        super().__init__(f"the shape of its input{quoted} is not known: {self._ADVICE}")
+
+    def name_origin(self, path: str, layer_type: str) -> None:
+        """Name the layer that does not state its output shape, unless an earlier one is named already."""
+        origin = f'the document does not state what "{path[:100]}" before it ({layer_type[:100]}) returns'
+        self.detail = self.detail.replace(self._ADVICE, origin)
 
 
 class InvalidGraph(ArchitectureError):

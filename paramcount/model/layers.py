@@ -78,7 +78,8 @@ class Layer(NamedTuple):
 class NestedLayer(NamedTuple):
     """A layer inside another's config, for the outer layer's formula to call: `yield from layer(shape)`.
 
-    Formulas put the layer's name before the names of its tensors.
+    Formulas put the layer's name before the names of its tensors. A layer with a call states the shape of its input
+    there, which replaces one that is unknown.
     """
 
     layer: Layer
@@ -86,6 +87,9 @@ class NestedLayer(NamedTuple):
 
     def __call__(self, *args: Output, **kwargs: Output) -> Formula:
         """Yield its tensors by their names in this layer, and return its output."""
+        if args == (None,) and self.layer.calls:
+            ((entry,), _) = self.layer.calls[0]
+            args = (entry.stated,)
         tensors, output = self.evaluate(self.layer, Call(args, kwargs))
         yield from tensors
         return output

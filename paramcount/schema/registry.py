@@ -65,6 +65,7 @@ class LayerType:
     name: str  # with its dialect: keras.Dense
     formula: Callable[..., Formula]
     signature: Signature
+    weightless: bool = False  # it has no tensors, whatever its input
 
     def __str__(self) -> str:
         return f"{self.name} of {self.origin}"
@@ -109,16 +110,17 @@ _DIALECTS: dict[str, None] = {}
 """The dialects of the registered layers, in order of registration."""
 
 
-def layer(name: str, ignores: str = "") -> Callable[[Function], Function]:
+def layer(name: str, ignores: str = "", *, weightless: bool = False) -> Callable[[Function], Function]:
     """Register the formula below as the layer type `name`, dialect first ("keras.Dense").
 
-    `ignores` names the constructor's other arguments, which change no tensor and no shape.
+    `ignores` names the constructor's other arguments, which change no tensor and no shape. `weightless`: the layer has
+    no tensors, so that it may follow one whose output shape is not known.
     """
 
     def register(formula: Function) -> Function:
         if name.count(".") != 1 or not all(name.split(".")):
             raise RegistrationError(f"a layer is named by its dialect and its class, as in keras.Dense, not {name!r}")
-        LAYERS.add(name, LayerType(name, formula, Signature(formula, name, ignores)))
+        LAYERS.add(name, LayerType(name, formula, Signature(formula, name, ignores), weightless))
         _DIALECTS.setdefault(name.partition(".")[0])
         return formula
 

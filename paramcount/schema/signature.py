@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin, get_t
 
 from marshmallow import RAISE, Schema, fields, validate
 
-from paramcount.model.errors import ArchitectureError, InvalidConfig, RegistrationError, ShapeMismatch, UnknownShape
+from paramcount.model.errors import ArchitectureError, InvalidConfig, RegistrationError, ShapeMismatch, UnknownInput
 from paramcount.model.layers import NestedLayer
 from paramcount.model.tensors import Dimensions, Formula, Output
 from paramcount.schema.components import components
@@ -152,7 +152,7 @@ class Signature:
             shape = shapes.get(parameter.name)
             if shape is None:
                 if parameter.required:
-                    raise UnknownShape(f'the shape of its input "{parameter.name}" is not known: state an input shape')
+                    raise UnknownInput(parameter.name)
                 continue
             bound[parameter.name] = (
                 _require_one_shape(shape) if parameter.meaning == "input" else _require_shapes(shape)
@@ -164,7 +164,7 @@ def _require_one_shape(shape: Output) -> Dimensions:
     if isinstance(shape, list) and len(shape) == 1:
         shape = shape[0]
     if shape is None:
-        raise UnknownShape("the shape of its input is not known: state an input shape")
+        raise UnknownInput
     if not isinstance(shape, tuple):
         raise ShapeMismatch(f"takes one input, not {len(shape) if isinstance(shape, list | dict) else 'a flag'}")
     return shape

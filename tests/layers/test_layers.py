@@ -38,6 +38,12 @@ def document(case: Case) -> Document:
     return Document(root, "keras", framework, inputs=tuple(inputs), read_nested_layer=read_nested_layer)
 
 
+@pytest.mark.parametrize("name", [name for name in BUILT_IN if name.startswith("keras.")])
+def test_a_weightless_layer_has_no_tensors(name: str) -> None:
+    totals = {case.total for case in CASES if case.type == name and not case.error}
+    assert LAYERS[name].weightless == (totals == {0} and not LAYERS[name].signature.parts)
+
+
 @pytest.mark.parametrize("case", [case for case in CASES if not case.error], ids=lambda case: case.id)
 def test_layer(case: Case) -> None:
     (row,) = count(document(case)).root.children

@@ -102,6 +102,12 @@ def is_cacheable(leaf: Leaf) -> bool:
     return layer_type is not None and not layer_type.signature.parts
 
 
+def may_return_unknown(layer: Layer) -> bool:
+    """Return whether the output of a layer or of a model may have a shape that the document does not state."""
+    layer_type = LAYERS.get(f"keras.{layer.type}")
+    return layer_type is None or bool(layer_type.signature.parts) or layer.config is None or layer.type == "Lambda"
+
+
 def read_leaf(keras_class: KerasClass, config: Mapping[str, Any], path: str) -> tuple[Leaf, list[ReportWarning]]:
     """Return a layer, an operation without weights, or a class without a formula; and the warnings about it."""
     leaf_warnings: list[ReportWarning] = []

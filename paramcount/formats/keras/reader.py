@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from paramcount.counting.graph import flatten
 from paramcount.formats.keras import legacy, warnings
-from paramcount.formats.keras.leaf import LEAVES, KerasClass, is_cacheable, read_leaf
+from paramcount.formats.keras.leaf import LEAVES, KerasClass, is_cacheable, may_return_unknown, read_leaf
 from paramcount.formats.keras.nodes import Nodes, is_shape, layers_in_use, reorder
 from paramcount.formats.keras.raw import (
     ABSENT,
@@ -81,7 +81,10 @@ class KerasReader:
         if (item := parse_layer(raw)) is None:
             self._add_type_problem("an object", decode(raw), pointer)
             return Layer("", "", pointer=pointer)
-        return self._layer(item, pointer, "", is_root=True)
+        layer, stated = self._layer(item, pointer, "", is_root=True), _to_shape(_find_built_shape(item))
+        return (
+            layer if layer.graph is not None or stated is None else layer.with_calls([Call((Ref("", stated=stated),))])
+        )
 
     def _layer(
         self, item: RawLayer, pointer: str, path: str, calls: tuple[Call, ...] = (), *, is_root: bool = False
@@ -110,7 +113,7 @@ class KerasReader:
         nested = nested or self._nested_config(item, keras_class)
         if nested is not None and self._is_model(keras_class, nested):
             return self._model(item, nested, keras_class, pointer, path, is_root=is_root)
-        if nested is not None:
+        if nested is not None and not keras_class.is_custom:
             self._check_nested(nested, pointer, path)
         config = item.get("config", {})
         if not isinstance(config, dict):
@@ -217,14 +220,19 @@ class KerasReader:
             if not children:
                 self.add_problem(InvalidDocument("has an input but no layers", f"{model.pointer}/config/layers"))
         elif first is not None:
-            stated = _find_stated_shape(first.get("config")) or stated
+            stated = _find_stated_shape(first.get("config")) or stated or _to_shape(_find_built_shape(first))
         names = {child.layer.name for child in children}
         entry = Ref("input")
         while entry.layer in names:
             entry = Ref(f"{entry.layer}_")
-        feeds = [entry, *(Ref(child.layer.name) for child in children)]
-        layers = [child.layer.with_calls((Call((ref,)),)) for child, ref in zip(children, feeds, strict=False)]
-        return model._replace(children=tuple(layers), graph=Graph((entry.layer,), feeds[-1], (stated,)))
+        layers, feed, is_open = [], entry, False
+        for child in children:
+            if is_open and child.item is not None:
+                feed = feed._replace(stated=_to_shape(_find_built_shape(child.item)))
+            layers.append(child.layer.with_calls((Call((feed,)),)))
+            feed = Ref(child.layer.name)
+            is_open = is_open or may_return_unknown(child.layer)
+        return model._replace(children=tuple(layers), graph=Graph((entry.layer,), feed, (stated,)))
 
     def _input_shape(self, layer: Layer) -> Dimensions | None:
         """Return the shape that an InputLayer states, batch axis included."""

@@ -7,21 +7,21 @@ from paramcount.layers.keras.shapes import as_list, require_min_rank
 from paramcount.schema.validator import format_value
 
 
-@layer("keras.Activation", ignores="activation")
+@layer("keras.Activation", ignores="activation", weightless=True)
 def activation(inputs: Input) -> Formula:
     """A function of each element. No parameters. Source: keras.layers.Activation."""
     yield from ()
     return inputs
 
 
-@layer("keras.ELU", ignores="alpha")
+@layer("keras.ELU", ignores="alpha", weightless=True)
 def elu(inputs: Input) -> Formula:
     """x, or α(eˣ - 1) below zero. No parameters. Source: keras.layers.ELU."""
     yield from ()
     return inputs
 
 
-@layer("keras.LeakyReLU")
+@layer("keras.LeakyReLU", weightless=True)
 def leaky_relu(inputs: Input, negative_slope: Number = 0.3) -> Formula:
     """x, or negative_slope · x below zero. No parameters. Source: keras.layers.LeakyReLU."""
     yield from ()
@@ -44,7 +44,7 @@ def prelu(inputs: Input, shared_axes: Axes | None = None) -> Formula:
     return inputs
 
 
-@layer("keras.ReLU")
+@layer("keras.ReLU", weightless=True)
 def relu(
     inputs: Input, max_value: Number | None = None, negative_slope: Number = 0.0, threshold: Number = 0.0
 ) -> Formula:
@@ -56,7 +56,7 @@ def relu(
     return inputs
 
 
-@layer("keras.Softmax", ignores="axis")
+@layer("keras.Softmax", ignores="axis", weightless=True)
 def softmax(inputs: Input) -> Formula:
     """e^x / Σ e^x. No parameters. Source: keras.layers.Softmax."""
     yield from ()

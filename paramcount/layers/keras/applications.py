@@ -12,7 +12,7 @@ def layer_scale(x: Input, projection_dim: Dim) -> Formula:
     return x
 
 
-@layer("keras.StochasticDepth", ignores="drop_path_rate")
+@layer("keras.StochasticDepth", ignores="drop_path_rate", weightless=True)
 def stochastic_depth(x: Input) -> Formula:
     """Randomly drops the whole input of an example. Source: keras.src.applications.convnext.StochasticDepth."""
     yield from ()

@@ -66,7 +66,7 @@ def _resize(data: Dimensions, height: int, width: int, data_format: str | None) 
 
 
 def _register_resizing(name: str, summary: str, ignores: str) -> None:
-    @layer_variant(f"keras.{name}", summary, f"{ignores} bounding_box_format")
+    @layer_variant(f"keras.{name}", summary, f"{ignores} bounding_box_format", weightless=True)
     def resize(data: Input, height: Size, width: Size, data_format: Text | None = None) -> Formula:
         return (yield from _resize(data, height, width, data_format))
 
@@ -80,7 +80,7 @@ _register_resizing(
 )
 
 
-@layer("keras.RandomColorDegeneration", ignores="factor value_range seed bounding_box_format")
+@layer("keras.RandomColorDegeneration", ignores="factor value_range seed bounding_box_format", weightless=True)
 def random_color_degeneration(data: Input, data_format: Text | None = None) -> Formula:
     """Randomly fades the colours of images of three channels. Source: keras.layers.RandomColorDegeneration."""
     yield from ()
@@ -90,7 +90,7 @@ def random_color_degeneration(data: Input, data_format: Text | None = None) -> F
     return data
 
 
-@layer("keras.MaxNumBoundingBoxes", ignores=f"fill_value {_IMAGES}")
+@layer("keras.MaxNumBoundingBoxes", ignores=f"fill_value {_IMAGES}", weightless=True)
 def max_num_bounding_boxes(data: Inputs, max_number: Size) -> Formula:
     """Cuts or pads the bounding boxes of each image to `max_number`. Source: keras.layers.MaxNumBoundingBoxes."""
     yield from ()
@@ -103,7 +103,7 @@ def max_num_bounding_boxes(data: Inputs, max_number: Size) -> Formula:
 
 
 def _register_shape_keeping(name: str, summary: str, arguments: str) -> None:
-    @layer_variant(f"keras.{name}", summary, f"{arguments} {_IMAGES}")
+    @layer_variant(f"keras.{name}", summary, f"{arguments} {_IMAGES}", weightless=True)
     def augment(data: Inputs) -> Formula:
         yield from ()
         return _single_or_list(data)

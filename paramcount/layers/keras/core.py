@@ -33,7 +33,7 @@ from paramcount.model.tensors import Dimensions
 from paramcount.schema.validator import format_value
 
 
-@layer("keras.InputLayer", ignores="batch_size sparse ragged optional input_tensor")
+@layer("keras.InputLayer", ignores="batch_size sparse ragged optional input_tensor", weightless=True)
 def input_layer(inputs: Input | None = None, shape: Anything = None, batch_shape: Anything = None) -> Formula:
     """An input of the model. No parameters. Source: keras.layers.InputLayer."""
     yield from ()
@@ -100,21 +100,21 @@ def dense(
     return (*inputs[:-1], units)
 
 
-@layer("keras.Identity")
+@layer("keras.Identity", weightless=True)
 def identity(inputs: Input) -> Formula:
     """Returns its input. Source: keras.layers.Identity."""
     yield from ()
     return inputs
 
 
-@layer("keras.Masking", ignores="mask_value")
+@layer("keras.Masking", ignores="mask_value", weightless=True)
 def masking(inputs: Input) -> Formula:
     """Marks the steps that later layers skip. No parameters. Source: keras.layers.Masking."""
     yield from ()
     return require_min_rank(inputs, 1)
 
 
-@layer("keras.Lambda", ignores="function mask arguments")
+@layer("keras.Lambda", ignores="function mask arguments", weightless=True)
 def lambda_layer(inputs: Inputs, output_shape: Anything = None) -> Formula:
     """A Python function; Keras counts no variables that it uses. Source: keras.layers.Lambda."""
     yield from ()

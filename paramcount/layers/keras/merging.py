@@ -55,7 +55,7 @@ def _require_two(inputs: Shapes) -> None:
 
 
 def _register_elementwise(name: str, summary: str) -> None:
-    @layer_variant(f"keras.{name}", summary)
+    @layer_variant(f"keras.{name}", summary, weightless=True)
     def merge(inputs: Inputs) -> Formula:
         yield from ()
         if name == "Subtract":
@@ -67,7 +67,7 @@ for _name, _summary in _ELEMENTWISE.items():
     _register_elementwise(_name, _summary)
 
 
-@layer("keras.Concatenate")
+@layer("keras.Concatenate", weightless=True)
 def concatenate(inputs: Inputs, axis: Int = -1) -> Formula:
     """Joins its inputs along an axis; the other axes are equal. Source: keras.layers.Concatenate."""
     yield from ()
@@ -86,7 +86,7 @@ def concatenate(inputs: Inputs, axis: Int = -1) -> Formula:
     return tuple(joined)
 
 
-@layer("keras.Dot", ignores="normalize")
+@layer("keras.Dot", ignores="normalize", weightless=True)
 def dot(inputs: Inputs, axes: Axes) -> Formula:
     """The sum of products along one axis of each of two inputs. Source: keras.layers.Dot."""
     yield from ()

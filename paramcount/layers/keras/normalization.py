@@ -86,7 +86,7 @@ def group_normalization(
     return inputs
 
 
-@layer("keras.UnitNormalization")
+@layer("keras.UnitNormalization", weightless=True)
 def unit_normalization(inputs: Input, axis: Axes = -1) -> Formula:
     """x / |x|. No parameters. Source: keras.layers.UnitNormalization."""
     yield from ()
@@ -101,6 +101,8 @@ def spectral_normalization(inputs: Input, layer: Part, power_iterations: Int = 1
     require(power_iterations >= 1, "must be at least 1", "power_iterations")
     require_min_rank(inputs, 1)
     tensors, output = layer.evaluate(layer.layer, Call((inputs,)))
+    if output is None and not tensors:  # the layer is of no known type
+        return None
     kernels = [tensor for tensor in tensors if tensor.name in ("kernel", "embeddings")]
     require(len(kernels) == 1, "must have a kernel or embeddings", "layer")
     is_packed = str((layer.layer.config or {}).get("quantization_mode", "")).startswith("int4")

@@ -55,7 +55,9 @@ def _pool_adaptively(rank: int, inputs: Dimensions, output_size: int | list[int]
 
 
 def _register_max_pooling(rank: int) -> None:
-    @layer_variant(f"keras.MaxPooling{rank}D", f"The maximum of each window over {SPATIAL_AXES[rank]}.")
+    @layer_variant(
+        f"keras.MaxPooling{rank}D", f"The maximum of each window over {SPATIAL_AXES[rank]}.", weightless=True
+    )
     def max_pooling(
         inputs: Input,
         pool_size: Dims = 2,
@@ -67,7 +69,9 @@ def _register_max_pooling(rank: int) -> None:
 
 
 def _register_average_pooling(rank: int) -> None:
-    @layer_variant(f"keras.AveragePooling{rank}D", f"The mean of each window over {SPATIAL_AXES[rank]}.")
+    @layer_variant(
+        f"keras.AveragePooling{rank}D", f"The mean of each window over {SPATIAL_AXES[rank]}.", weightless=True
+    )
     def average_pooling(
         inputs: Input,
         pool_size: Dims,
@@ -79,7 +83,11 @@ def _register_average_pooling(rank: int) -> None:
 
 
 def _register_global_pooling(name: str, statistic: str, rank: int) -> None:
-    @layer_variant(f"keras.Global{name}Pooling{rank}D", f"The {statistic} of each channel over {SPATIAL_AXES[rank]}.")
+    @layer_variant(
+        f"keras.Global{name}Pooling{rank}D",
+        f"The {statistic} of each channel over {SPATIAL_AXES[rank]}.",
+        weightless=True,
+    )
     def global_pooling(inputs: Input, data_format: Text | None = None, keepdims: Flag = False) -> Formula:
         return (yield from _pool_globally(rank, inputs, data_format, keepdims))
 
@@ -87,7 +95,7 @@ def _register_global_pooling(name: str, statistic: str, rank: int) -> None:
 def _register_adaptive_pooling(name: str, statistic: str, rank: int) -> None:
     summary = f"The {statistic} of each of `output_size` windows over {SPATIAL_AXES[rank]}."
 
-    @layer_variant(f"keras.Adaptive{name}Pooling{rank}D", summary)
+    @layer_variant(f"keras.Adaptive{name}Pooling{rank}D", summary, weightless=True)
     def adaptive_pooling(inputs: Input, output_size: Dims, data_format: Text | None = None) -> Formula:
         return (yield from _pool_adaptively(rank, inputs, output_size, data_format))
 

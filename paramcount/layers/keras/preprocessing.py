@@ -58,21 +58,21 @@ def _encode(inputs: Dimensions, mode: str, depth: int | None) -> Dimensions:
     return (*inputs[:-1], depth)
 
 
-@layer("keras.Rescaling", ignores="scale offset")
+@layer("keras.Rescaling", ignores="scale offset", weightless=True)
 def rescaling(inputs: Input) -> Formula:
     """x · scale + offset. No parameters. Source: keras.layers.Rescaling."""
     yield from ()
     return inputs
 
 
-@layer("keras.CategoryEncoding", ignores="sparse")
+@layer("keras.CategoryEncoding", ignores="sparse", weightless=True)
 def category_encoding(inputs: Input, num_tokens: Dim, output_mode: Text = "multi_hot") -> Formula:
     """Encodes integers as vectors of length `num_tokens`. Source: keras.layers.CategoryEncoding."""
     yield from ()
     return _encode(inputs, _require_mode(output_mode, "one_hot", "multi_hot", "count"), num_tokens)
 
 
-@layer("keras.Discretization", ignores="epsilon sparse")
+@layer("keras.Discretization", ignores="epsilon sparse", weightless=True)
 def discretization(
     inputs: Input, bin_boundaries: Anything = None, num_bins: Size | None = None, output_mode: Text = "int"
 ) -> Formula:
@@ -89,14 +89,14 @@ def discretization(
     return (inputs[0], *inputs[2:], depth) if len(inputs) >= 2 else (depth,)
 
 
-@layer("keras.Hashing", ignores="mask_value salt sparse")
+@layer("keras.Hashing", ignores="mask_value salt sparse", weightless=True)
 def hashing(inputs: Input, num_bins: Dim, output_mode: Text = "int") -> Formula:
     """Hashes categories to `num_bins` bins. Source: keras.layers.Hashing."""
     yield from ()
     return inputs if _require_mode(output_mode, *_MODES) == "int" else (*inputs[:-1], num_bins)
 
 
-@layer("keras.HashedCrossing", ignores="sparse")
+@layer("keras.HashedCrossing", ignores="sparse", weightless=True)
 def hashed_crossing(inputs: Inputs, num_bins: Dim, output_mode: Text = "int") -> Formula:
     """Hashes pairs of features to `num_bins` bins. Source: keras.layers.HashedCrossing."""
     yield from ()
@@ -135,7 +135,7 @@ _LOOKUP = "idf_weights sparse salt oov_method has_input_vocabulary mask_token in
 
 
 def _register_lookup(name: str, summary: str, default_oov_token: int | str, argument: str) -> None:
-    @layer_variant(f"keras.{name}", summary, f"{argument} {_LOOKUP}")
+    @layer_variant(f"keras.{name}", summary, f"{argument} {_LOOKUP}", weightless=True)
     def look_up(
         inputs: Input,
         max_tokens: Size | None = None,
@@ -157,7 +157,11 @@ _register_lookup("IntegerLookup", "Maps integers to their indices in a vocabular
 _register_lookup("StringLookup", "Maps strings to their indices in a vocabulary.", "[UNK]", "encoding")
 
 
-@layer("keras.TextVectorization", ignores="standardize ngrams idf_weights sparse ragged encoding has_input_vocabulary")
+@layer(
+    "keras.TextVectorization",
+    ignores="standardize ngrams idf_weights sparse ragged encoding has_input_vocabulary",
+    weightless=True,
+)
 def text_vectorization(
     inputs: Input,
     max_tokens: Size | None = None,
@@ -222,6 +226,7 @@ def stft_spectrogram(
 @layer(
     "keras.MelSpectrogram",
     ignores="window sampling_rate min_freq max_freq power_to_db top_db mag_exp min_power ref_power",
+    weightless=True,
 )
 def mel_spectrogram(
     inputs: Input,

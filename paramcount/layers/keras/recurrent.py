@@ -110,14 +110,14 @@ def lstm(
 @layer("keras.StackedRNNCells")
 def stacked_rnn_cells(inputs: Input, cells: Parts) -> Formula:
     """Cells in one step, each of which feeds the next. Source: keras.layers.StackedRNNCells."""
-    states: list[Dimensions] = []
-    output: Dimensions = inputs
+    states: list[Output] = []
+    output: Output = inputs
     require(bool(cells), "must have at least one cell", "cells")
     for cell in cells:
         result = yield from nested_formula(cell, output)
-        output, *cell_states = _require_step(result, "cells")
+        output, *cell_states = [None, None] if result is None else _require_step(result, "cells")
         states += cell_states
-    return [output, *states]
+    return None if None in states else [output, *states]
 
 
 def _require_step(result: Output, argument: str) -> list[Dimensions]:

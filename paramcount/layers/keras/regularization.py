@@ -15,7 +15,7 @@ _DROPOUTS = (
 """Class, summary and ignored constructor arguments."""
 
 
-@layer("keras.ActivityRegularization", ignores="l1 l2")
+@layer("keras.ActivityRegularization", ignores="l1 l2", weightless=True)
 def activity_regularization(inputs: Input) -> Formula:
     """Adds a penalty on its input to the loss. Source: keras.layers.ActivityRegularization."""
     yield from ()
@@ -32,7 +32,7 @@ def _register_dropout(name: str, summary: str, ignores: str, rank: int | None = 
     The state of its seed generator is no weight.
     """
 
-    @layer_variant(f"keras.{name}", summary, ignores)
+    @layer_variant(f"keras.{name}", summary, ignores, weightless=True)
     def dropout(inputs: Input, rate: Number) -> Formula:
         yield from ()
         if rank is not None:
@@ -45,7 +45,7 @@ for _row in _DROPOUTS:
     _register_dropout(*_row)
 
 
-@layer("keras.GaussianNoise", ignores="seed")
+@layer("keras.GaussianNoise", ignores="seed", weightless=True)
 def gaussian_noise(inputs: Input, stddev: Number) -> Formula:
     """Adds Gaussian noise of mean 0. Source: keras.layers.GaussianNoise."""
     yield from ()

@@ -24,7 +24,7 @@ _INFERRED = -1
 """The length in a target shape that follows from the others."""
 
 
-@layer("keras.Flatten", ignores="data_format")
+@layer("keras.Flatten", ignores="data_format", weightless=True)
 def flatten(inputs: Input) -> Formula:
     """Joins all axes but the batch axis in one. Source: keras.layers.Flatten."""
     yield from ()
@@ -32,7 +32,7 @@ def flatten(inputs: Input) -> Formula:
     return (inputs[0], None if None in rest else prod(length for length in rest if length is not None))
 
 
-@layer("keras.Reshape")
+@layer("keras.Reshape", weightless=True)
 def reshape(inputs: Input, target_shape: Anything) -> Formula:
     """The same elements in another shape. Source: keras.layers.Reshape, compute_reshape_output_shape."""
     yield from ()
@@ -51,7 +51,7 @@ def reshape(inputs: Input, target_shape: Anything) -> Formula:
     return (inputs[0], *(size // known if length == _INFERRED else length for length in target_shape))
 
 
-@layer("keras.Permute")
+@layer("keras.Permute", weightless=True)
 def permute(inputs: Input, dims: Dims) -> Formula:
     """Puts the axes after the batch axis in another order. Source: keras.layers.Permute."""
     yield from ()
@@ -61,7 +61,7 @@ def permute(inputs: Input, dims: Dims) -> Formula:
     return (inputs[0], *(inputs[number] for number in order))
 
 
-@layer("keras.RepeatVector")
+@layer("keras.RepeatVector", weightless=True)
 def repeat_vector(inputs: Input, n: Dim) -> Formula:
     """Repeats a vector `n` times. Source: keras.layers.RepeatVector."""
     yield from ()
@@ -81,14 +81,14 @@ def _crop(inputs: Dimensions, cropping: tuple[tuple[int, int], ...], first: bool
     return map_spatial_axes(require_rank(inputs, len(cropping) + 2), first, length)
 
 
-@layer("keras.Cropping1D")
+@layer("keras.Cropping1D", weightless=True)
 def cropping1d(inputs: Input, cropping: Anything = 1) -> Formula:
     """Cuts steps off both ends of one axis. Source: keras.layers.Cropping1D."""
     return (yield from _crop(inputs, edge_sizes(cropping, 1, "cropping"), first=False))
 
 
 def _register_cropping(rank: int, default: int) -> None:
-    @layer_variant(f"keras.Cropping{rank}D", f"Cuts off both ends of {SPATIAL_AXES[rank]}.")
+    @layer_variant(f"keras.Cropping{rank}D", f"Cuts off both ends of {SPATIAL_AXES[rank]}.", weightless=True)
     def crop(inputs: Input, cropping: Anything = default, data_format: Text | None = None) -> Formula:
         return (yield from _crop(inputs, edge_sizes(cropping, rank, "cropping"), channels_first(data_format)))
 
@@ -98,7 +98,11 @@ _register_cropping(3, default=1)
 
 
 def _register_zero_padding(rank: int) -> None:
-    @layer_variant(f"keras.ZeroPadding{rank}D", f"Adds zeros at both ends of {SPATIAL_AXES[rank]}.")
+    @layer_variant(
+        f"keras.ZeroPadding{rank}D",
+        f"Adds zeros at both ends of {SPATIAL_AXES[rank]}.",
+        weightless=True,
+    )
     def pad(inputs: Input, padding: Anything = 1, data_format: Text | None = None) -> Formula:
         yield from ()
         added = edge_sizes(padding, rank, "padding")
@@ -116,14 +120,16 @@ def _upsample(inputs: Dimensions, size: int | list[int], rank: int, first: bool)
     return map_spatial_axes(require_rank(inputs, rank + 2), first, lambda axis, length: length * factors[axis])
 
 
-@layer("keras.UpSampling1D")
+@layer("keras.UpSampling1D", weightless=True)
 def up_sampling1d(inputs: Input, size: Dim = 2) -> Formula:
     """Repeats every step `size` times. Source: keras.layers.UpSampling1D."""
     return (yield from _upsample(inputs, size, 1, first=False))
 
 
 def _register_up_sampling(rank: int, ignores: str = "") -> None:
-    @layer_variant(f"keras.UpSampling{rank}D", f"Repeats every element along {SPATIAL_AXES[rank]}.", ignores)
+    @layer_variant(
+        f"keras.UpSampling{rank}D", f"Repeats every element along {SPATIAL_AXES[rank]}.", ignores, weightless=True
+    )
     def upsample(inputs: Input, size: Dims = 2, data_format: Text | None = None) -> Formula:
         return (yield from _upsample(inputs, size, rank, channels_first(data_format)))
 

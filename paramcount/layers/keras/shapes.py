@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from paramcount import ShapeMismatch, UnknownShape, axis_length, require
+from paramcount import ShapeMismatch, axis_length, require
+from paramcount.model.errors import UnknownInput
 from paramcount.model.tensors import Dimensions
 from paramcount.schema.signature import MAX_DIMENSION
 from paramcount.schema.validator import format_value
@@ -87,10 +88,10 @@ def require_min_rank(shape: Dimensions, rank: int) -> Dimensions:
 
 
 def require_shapes(inputs: Shapes) -> list[Dimensions]:
-    """Return the shapes of a flat list of inputs; raise UnknownShape or ShapeMismatch if it is not one."""
+    """Return the shapes of a flat list of inputs; raise UnknownInput or ShapeMismatch if it is not one."""
     for shape in inputs:
         if shape is None:
-            raise UnknownShape("the shape of one of its inputs is not known")
+            raise UnknownInput
         if not isinstance(shape, tuple):
             raise ShapeMismatch("takes a flat list of inputs")
     if not inputs:

@@ -10,6 +10,7 @@ from paramcount.layers.keras.nested import nested_formula
 from paramcount.layers.keras.shapes import require_min_rank, require_one_of
 from paramcount.model.layers import NestedLayer
 from paramcount.model.tensors import Output
+from paramcount.schema.registry import LAYERS
 from paramcount.schema.validator import format_value
 
 _RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
@@ -53,7 +54,10 @@ def bidirectional(
 
 def _require_recurrent(part: NestedLayer, argument: str) -> None:
     class_name = part.layer.type.rpartition(".")[2]
-    require(class_name in _RECURRENT, f"must be a recurrent layer, not {format_value(class_name)}", argument)
+    is_known = f"keras.{part.layer.type}" in LAYERS  # else its own problem or warning says so
+    require(
+        class_name in _RECURRENT or not is_known, f"must be a recurrent layer, not {format_value(class_name)}", argument
+    )
 
 
 def _flag(part: NestedLayer, name: str) -> bool:
