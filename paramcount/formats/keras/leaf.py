@@ -20,7 +20,11 @@ _BASE = frozenset(("name", "trainable", "dtype", "autocast", "activity_regulariz
 """Arguments of keras.Layer, which every layer has."""
 
 _KERAS_MODULES = ("keras.", "tf_keras.", "tensorflow.keras.", "tensorflow.python.keras.")
-_OPERATIONS = ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer")
+
+
+_REGISTERED = frozenset(("Custom>CustomScaleLayer",))  # as Keras 2 registers its own, without a package
+OPERATIONS = frozenset(("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"))
+"""Functions of TensorFlow, as Keras 2 puts them into a graph."""
 
 
 class KerasClass(NamedTuple):
@@ -39,14 +43,14 @@ class KerasClass(NamedTuple):
     def is_custom(self) -> bool:
         """True for a class outside Keras."""
         if not self.has_module:
-            return ">" in self.name
+            return ">" in self.name and self.name not in _REGISTERED
         return not isinstance(self.module, str) or not f"{self.module}.".startswith(_KERAS_MODULES)
 
     @property
     def is_operation(self) -> bool:
         """True for a function of keras.ops or TensorFlow in the graph: it has no tensors, and the calls of other layers
         state the shape of its output."""
-        return str(self.module).startswith("keras.src.ops.") or self.name in _OPERATIONS
+        return str(self.module).startswith("keras.src.ops.") or self.name in OPERATIONS
 
     @property
     def default_layer_name(self) -> str:

@@ -14,6 +14,8 @@ from paramcount.schema.validator import format_value
 MAX_ARGUMENT_DEPTH = 20
 """The most lists and dicts inside each other in the argument of a call."""
 
+_CONSTANT = "_CONSTANT_VALUE"
+
 AddProblem = Callable[[ArchitectureError], None]
 
 
@@ -102,6 +104,40 @@ class Nodes:
             refs = [ref._replace(stated=tuple(shape)) for ref, shape in zip(refs, shapes, strict=True)]
         return Call((refs[0] if len(refs) == 1 else refs,), others)
 
+    def operation(self, node: Any, pointer: str) -> tuple[Call, list[Any]]:
+        """Return the call of a function of TensorFlow on its tensors, and its arguments: the first, and others by name.
+
+        The arguments hold `{"tensor": number}` for each tensor. Constants stand as `[_CONSTANT, -1, value, {}]`.
+        Source: keras.src.engine.node.Node.serialize of Keras 2.
+        """
+        tensors: list[Ref] = []
+
+        def take(value: Any, depth: int = 0) -> Any:
+            if depth > MAX_ARGUMENT_DEPTH:
+                self.add_problem(InvalidDocument(f"is nested deeper than {MAX_ARGUMENT_DEPTH} levels", pointer))
+            elif _is_history(value):
+                tensors.append(self._read_history(value, self.nested))
+                return {"tensor": len(tensors) - 1}
+            elif isinstance(value, list):
+                return [take(item, depth + 1) for item in value]
+            elif isinstance(value, dict):
+                return {name: take(item, depth + 1) for name, item in value.items()}
+            return value
+
+        def take_first(item: Any) -> Any:
+            if isinstance(item, list) and len(item) >= 3 and item[0] == _CONSTANT:
+                return item[2]
+            if not isinstance(item, list) or not _is_history(item[:3]):
+                self._add_type_problem("[name of a layer, number of its call, number of its output]", item, pointer)
+                return None
+            return take(item[:3])
+
+        is_one = bool(node) and isinstance(node[0], str)
+        first = take_first(node) if is_one else [take_first(item) for item in node]
+        head = node if is_one or not node else node[0]
+        others = head[3] if isinstance(head, list) and len(head) == 4 and isinstance(head[3], dict) else {}
+        return Call((tensors,)), [first, take(others)]
+
     def _argument_of_keras_2(self, value: Any) -> Any:
         if _is_history(value):
             return self._read_history(value, self.nested)
@@ -141,6 +177,11 @@ def layers_in_use(children: list[Layer], graph: Graph) -> set[str]:
             for call in calls.get(name, ()):
                 pending += [ref.layer for ref in input_refs(call)]
     return in_use
+
+
+def lost_inputs(layer: Layer) -> bool:
+    """Return whether Keras 2 wrote a function without its tensors, as that of tf.einsum(equation, *inputs)."""
+    return layer.type == "TFOpLambda" and any(not input_refs(call) for call in layer.calls)
 
 
 def _is_history(value: Any) -> bool:

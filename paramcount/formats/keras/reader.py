@@ -9,8 +9,8 @@ from msgspec import Raw
 
 from paramcount.counting.graph import flatten
 from paramcount.formats.keras import legacy, warnings
-from paramcount.formats.keras.leaf import LEAVES, KerasClass, is_cacheable, may_return_unknown, read_leaf
-from paramcount.formats.keras.nodes import Nodes, is_shape, layers_in_use, reorder
+from paramcount.formats.keras.leaf import LEAVES, OPERATIONS, KerasClass, is_cacheable, may_return_unknown, read_leaf
+from paramcount.formats.keras.nodes import Nodes, is_shape, layers_in_use, lost_inputs, reorder
 from paramcount.formats.keras.raw import (
     ABSENT,
     LenientModel,
@@ -290,6 +290,8 @@ class KerasReader:
         layer, calls = child.layer, child.calls
         if calls is not None and layer.graph is None:
             return layer
+        if layer.type in OPERATIONS and len(child.nodes) == 1 and isinstance(child.nodes[0], list):
+            return self._operation(child, nodes)
         if calls is None and child.item is not None:
             pointer = f"{layer.pointer}/inbound_nodes"
             built_for = _find_built_shape(child.item) if is_keras_2 else None
@@ -301,6 +303,20 @@ class KerasReader:
             calls = tuple([reorder(call, layer.graph.inputs) for call in calls or ()])
         return layer.with_calls(calls or ())
 
+    def _operation(self, child: _Child, nodes: Nodes) -> Layer:
+        """Return a function of TensorFlow in a model of Keras 2, with its arguments and its call."""
+        config = child.item.get("config") if child.item is not None else None
+        node, pointer = child.nodes[0], f"{child.layer.pointer}/inbound_nodes/0"
+        if child.layer.type == "TensorFlowOpLayer":
+            call, arguments = nodes.call(node, pointer), dict[str, Any]()
+        else:
+            call, written = nodes.operation(node, pointer)
+            arguments = {"arguments": written}
+        for name in ("function", "node_def", "constants"):
+            if isinstance(config, dict) and name in config:
+                arguments[name] = config[name]
+        return child.layer._replace(config=arguments, calls=(call,))
+
     def _in_use(self, layers: list[Layer], graph: Graph, pointer: str, path: str) -> tuple[Layer, ...]:
         """Return the layers between inputs and outputs; Keras drops the others when it rebuilds the model."""
         if self.problems:  # a layer with a problem may lack its calls
@@ -311,6 +327,8 @@ class KerasReader:
                 detail = f"no layer here is called {format_value(name)}"
                 self.add_problem(InvalidGraph(detail, f"{pointer}/input_layers", "missing_input"))
         in_use = layers_in_use(layers, graph)
+        if any(lost_inputs(layer) for layer in layers):  # what feeds it feeds nothing that is written
+            in_use = names
         for layer in layers:
             if layer.name not in in_use:
                 self.warnings.append(warnings.warn_of_unused_layer(f"{path}.{layer.name}" if path else layer.name))

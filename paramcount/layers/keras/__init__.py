@@ -19,6 +19,7 @@ from paramcount.layers.keras import (  # isort: skip
     recurrent,
     regularization,
     reshaping,
+    tensorflow,
     wrapper,
 )
 
@@ -38,5 +39,6 @@ __all__ = [
     "recurrent",
     "regularization",
     "reshaping",
+    "tensorflow",
     "wrapper",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from paramcount import Dim, Formula, Input, Tensor, layer
+from paramcount import Dim, Formula, Input, Inputs, Tensor, layer
+from paramcount.layers.keras.merging import broadcast_inputs
 
 
 @layer("keras.LayerScale", ignores="init_values")
@@ -17,3 +18,10 @@ def stochastic_depth(x: Input) -> Formula:
     """Randomly drops the whole input of an example. Source: keras.src.applications.convnext.StochasticDepth."""
     yield from ()
     return x
+
+
+@layer("keras.CustomScaleLayer", ignores="scale", weightless=True)
+def custom_scale_layer(inputs: Inputs) -> Formula:
+    """x + scale · y. Source: keras.src.applications.inception_resnet_v2.CustomScaleLayer."""
+    yield from ()
+    return broadcast_inputs(inputs[:2])

@@ -18,8 +18,8 @@ _ELEMENTWISE = {
 }
 
 
-def _broadcast_inputs(inputs: Shapes) -> Dimensions:
-    """The shape to which all inputs broadcast. Source: keras.src.layers.merging.base_merge."""
+def broadcast_inputs(inputs: Shapes) -> Dimensions:
+    """Return the shape to which all inputs broadcast. Source: keras.src.layers.merging.base_merge."""
     shapes = [require_min_rank(shape, 1) for shape in require_shapes(inputs)]
     batches = {shape[0] for shape in shapes} - {None}
     if len(batches) > 1:
@@ -60,7 +60,7 @@ def _register_elementwise(name: str, summary: str) -> None:
         yield from ()
         if name == "Subtract":
             _require_two(inputs)
-        return _broadcast_inputs(inputs)
+        return broadcast_inputs(inputs)
 
 
 for _name, _summary in _ELEMENTWISE.items():
