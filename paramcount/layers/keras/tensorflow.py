@@ -21,12 +21,12 @@ logical_not lrn negative neg ones_like real reciprocal relu relu6 reverse revers
 sign silu sin sinh softmax softplus softsign sqrt square stop_gradient swish tan tanh zeros_like bias_add sort argsort
 flip_left_right flip_up_down per_image_standardization adjust_brightness adjust_contrast adjust_gamma adjust_hue
 adjust_saturation random_brightness random_contrast random_flip_left_right random_flip_up_down random_hue
-random_saturation rgb_to_hsv hsv_to_rgb yuv_to_rgb rgb_to_yuv batch_normalization biasadd
+random_saturation rgb_to_hsv hsv_to_rgb yuv_to_rgb rgb_to_yuv batch_normalization
 """
 _BINARY = """
 add addv2 add_v2 subtract sub multiply mul divide div realdiv truediv floordiv div_no_nan divide_no_nan multiply_no_nan
 mod floormod pow maximum minimum squared_difference atan2 greater greater_equal less less_equal equal not_equal
-logical_and logical_or logical_xor and or xor
+logical_and logical_or logical_xor and or xor biasadd
 """
 _REDUCE = """
 reduce_sum reduce_mean reduce_max reduce_min reduce_prod reduce_any reduce_all reduce_std reduce_variance
