@@ -264,32 +264,26 @@ class _Walk:
             call = _UNKNOWN_INPUT if output is None else Call((output,))
         return tuple(rows), output
 
-    def _rows_from(
-        self, origin: Origin | None, layer: Layer, path: str, inherited: Trainability, copies: int, call: Call
-    ) -> list[Row]:
-        """Return the rows of a layer; `origin` is the layer that causes an unknown input of it."""
-        problem_count = len(self.evaluator.problems)
-        self.unknown_outputs.enter(layer, path, origin)
-        rows = self._rows(layer, path, inherited, copies, call)
-        if rows and type(rows[-1].output) is not tuple:
-            problems = self.evaluator.problems[problem_count:]
-            self.unknown_outputs.leave(layer, path, rows[-1].output, origin, problems)
-        return rows
-
     def _wired_children(
         self, layer: Layer, prefix: str, inherited: Trainability, copies: int, call: Call
     ) -> tuple[tuple[Row, ...], Output]:
         """Return the rows of the children of a layer with a graph, and the output of the graph."""
         rows: dict[str, list[Row]] = {}
         outputs: dict[tuple[str, str], Output] = {}  # of layers that are called several times
+        unknown = self.unknown_outputs
 
         def run(child: Layer, call: Call) -> Output:
-            origin = self.unknown_outputs.find(child, prefix)
+            origin = unknown.find(child, prefix) if unknown.origins else None
             if origin is not None and self.evaluator.is_weightless(child):
                 child = child._replace(config=None)
             if child.name not in rows:
-                rows[child.name] = self._rows_from(origin, child, prefix + child.name, inherited, copies, call)
+                path, problem_count = prefix + child.name, len(self.evaluator.problems)
+                if origin is not None:
+                    unknown.enter(child, path, origin)
+                rows[child.name] = self._rows(child, path, inherited, copies, call)
                 output = rows[child.name][-1].output if rows[child.name] else FAILED
+                if type(output) is not tuple:
+                    unknown.leave(child, path, output, origin, self.evaluator.problems[problem_count:])
                 if len(child.calls) > 1:
                     outputs[child.name, repr(call)] = output
                 return output
@@ -301,14 +295,18 @@ class _Walk:
 
         try:
             output = graph.evaluate(layer, call, run)
-        except Problems as missing:
-            for problem in missing.problems:
-                self.add_problem(problem)
-            output = FAILED
-        except InvalidGraph as error:
-            self.add_problem(error, layer.pointer)
+        except (Problems, InvalidGraph) as error:
+            self._add_graph_problems(error, layer)
             output = FAILED
         return tuple([row for child in layer.children for row in rows.get(child.name, ())]), output
+
+    def _add_graph_problems(self, error: Problems | InvalidGraph, layer: Layer) -> None:
+        """Add the problems of the graph of a layer."""
+        if isinstance(error, InvalidGraph):
+            self.add_problem(error, layer.pointer)
+            return
+        for problem in error.problems:
+            self.add_problem(problem)
 
     def _call_again(self, layer: Layer, first: list[Row], call: Call) -> Output:
         """Return the output of a further call of a layer, whose tensors `first`, the rows of its first call, count."""

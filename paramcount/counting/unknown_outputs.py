@@ -29,19 +29,17 @@ class UnknownOutputs:
     """The unknown outputs of the layers of a document, by path, each with its origin."""
 
     def __init__(self) -> None:
-        self._origins: dict[str, Origin] = {}
+        self.origins: dict[str, Origin] = {}
 
     def find(self, layer: Layer, prefix: str) -> Origin | None:
         """Return the origin of an unknown input of a layer in a graph; `prefix` is the path of the graph, and a dot."""
-        if not self._origins:
-            return None
         names = [ref.layer for call in layer.calls for ref in input_refs(call) if ref.stated is None]
-        return next((origin for name in names if (origin := self._origins.get(prefix + name)) is not None), None)
+        return next((origin for name in names if (origin := self.origins.get(prefix + name)) is not None), None)
 
-    def enter(self, layer: Layer, path: str, origin: Origin | None) -> None:
+    def enter(self, layer: Layer, path: str, origin: Origin) -> None:
         """Note the origin of an unknown input for the inputs of a nested model."""
-        if origin is not None and layer.graph is not None:
-            self._origins |= {f"{path}.{name}": origin for name in layer.graph.inputs}
+        if layer.graph is not None:
+            self.origins |= {f"{path}.{name}": origin for name in layer.graph.inputs}
 
     def leave(
         self, layer: Layer, path: str, output: Output, origin: Origin | None, problems: Iterable[ArchitectureError]
@@ -49,7 +47,7 @@ class UnknownOutputs:
         """Note the origin of a layer's output, if that is unknown; name the origin of its input in its `problems`."""
         if output is None or (isinstance(output, list) and None in flatten(output)):
             inside = refs(layer.graph.outputs) if layer.graph is not None else ()
-            origins = [self._origins.get(f"{path}.{ref.layer}") for ref in inside]
-            self._origins[path] = next(filter(None, origins), origin) or Origin(path, layer.type)
+            origins = [self.origins.get(f"{path}.{ref.layer}") for ref in inside]
+            self.origins[path] = next(filter(None, origins), origin) or Origin(path, layer.type)
         if origin is not None:
             name_origin(problems, origin)

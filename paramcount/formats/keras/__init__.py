@@ -71,7 +71,7 @@ def parse(raw: bytes) -> Document:
             raw.decode()  # members that stay bytes are checked here only
         except UnicodeDecodeError as error:
             raise NotJSON(str(error)) from None
-    document = parse_document(mark_first_occurrences(raw))
+    document = parse_document(raw)
     if document is None:
         raise InvalidDocument(f"must be an object, not {format_value(decode(raw))}", code="type")
     keras_reader = KerasReader()
@@ -97,7 +97,7 @@ def keras(payload: Any) -> Document:
 
     Raises Problems with everything that is wrong with it.
     """
-    return parse(read_config(payload))
+    return parse(mark_first_occurrences(read_config(payload)))
 
 
 def _read_nested_layer(item: Any, pointer: str) -> Layer:

@@ -93,7 +93,8 @@ class KerasReader:
         if (leaf := LEAVES.get(item.cache_key)) is not None:
             name = leaf.name if item.name is ABSENT else item.name
             if isinstance(name, str):
-                return leaf.layer(name, pointer, calls, bytes(item.shared_object_id))
+                mark = item.shared_object_id
+                return leaf.layer(name, pointer, calls, b"" if mark is ABSENT else bytes(mark))
         layer = self._new_layer(item, pointer, path, None, is_root=is_root)
         return layer.with_calls(calls) if calls and layer.graph is None else layer
 
