@@ -15,6 +15,7 @@ ORACLES = (
     "keras_models",
     "torch_layers",
     "torch_models",
+    "torch_texts",
     "files_real",
     "adapters",
     "adapter_classes",
