@@ -298,9 +298,8 @@ def test_a_module_among_arguments_is_a_child() -> None:
             "GINConv(nn=Sequential(\n  (0): Linear(in_features=3, out_features=4, bias=True)\n))",
             "line 1: Sequential( begins inside the brackets of another module",
         ),
-        # Tables.
-        ("----\nLayer (type)   Output Shape   Param #\n====\nLinear-1   [-1, 10]   7,850", "is a table of layers"),
-        ("├─Conv2d: 1-1   320", "is a table of layers"),
+        # A table that holds no tree.
+        (f"{'-' * 30}\n  Layer (type)  Output Shape  Param #  Tr. Param #", "is the table of pytorch_model_summary"),
     ],
 )  # fmt: skip
 def test_problems(text: str, message: str) -> None:

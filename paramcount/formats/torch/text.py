@@ -42,7 +42,6 @@ _RANGE = re.compile(r"(?:\w+ )?\d+-\d+", re.ASCII)
 _DIGITS = re.compile(r"\d+", re.ASCII)
 _MAX_PREFIX_CHARS = 300
 _CUT_SHORT = re.compile(r"\W*(\.\.\.|…|⋮)|[^\"']*(\.\.\.|…)[\s\])]*\Z")
-_TABLE = re.compile(r"Layer \(type|Param #|├─|_{20}|={20}")
 _WITHOUT_BRACKETS = "SELU"
 """A class that torch printed without brackets until 0.3.1."""
 
@@ -72,7 +71,9 @@ def parse_module(payload: str) -> Module:
     lines = split_lines(payload)
     opening = find_root(lines)
     if opening is None:
-        raise InvalidDocument(f"line {_first_line_with_text(lines)}: {_explain(lines)}")
+        raise InvalidDocument(
+            f"line {_first_line_with_text(lines)}: is not what print(model) writes of a torch.nn.Module"
+        )
     root = _read_module(Module("", opening.type, opening.line), opening.rest)
     if not opening.prefix.strip():
         root.indent = len(opening.prefix)
@@ -99,15 +100,6 @@ def split_lines(payload: str) -> list[str]:
     if "Parameter Group" in text:
         text = _OPTIMIZER.sub(lambda match: "\n" * match[0].count("\n"), text)
     return text.split("\n")
-
-
-def _explain(lines: Sequence[str]) -> str:
-    if any(map(_TABLE.search, lines)):
-        return (
-            "is a table of layers, as torchinfo, torchsummary and pytorch_model_summary write it, which does not state "
-            "how each is made: send what print(model) writes"
-        )
-    return "is not what print(model) writes of a torch.nn.Module"
 
 
 def _first_line_with_text(lines: Sequence[str]) -> int:
