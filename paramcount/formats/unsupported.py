@@ -33,6 +33,7 @@ class Unsupported(NamedTuple):
 _TEXTS = [
     Unsupported(lambda text: not text.strip(), "is empty", "send a document"),
     Unsupported(re.compile(r"[\s\S]*Layer \(type:depth-idx").match, "is the table of torchinfo", _TORCH_TEXT),
+    Unsupported(re.compile(r"[\s\S]*Tr\. Param #").match, "is the table of pytorch_model_summary", _TORCH_TEXT),
     Unsupported(
         re.compile(r"-{20,}\s*Layer \(type\) +Output Shape +Param #").match, "is the table of torchsummary", _TORCH_TEXT
     ),

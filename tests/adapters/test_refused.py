@@ -20,7 +20,7 @@ BERT = {
     "vocab_size": 300,
 }
 MIXTRAL = {**LLAMA, "architectures": ["MixtralForCausalLM"], "model_type": "mixtral"}
-PACKED = "Net(\n  (q_proj): Linear4bit(in_features=8, out_features=8, bias=False)\n)"
+PACKED = "Net(\n  (q_proj): Linear4bit()\n)"
 DEEP = "(" * 5000 + "a" + ")" * 5000
 
 LONG_KERNEL = {

@@ -16,6 +16,7 @@ ORACLES = (
     "keras_sharing",
     "torch_layers",
     "torch_models",
+    "torch_texts",
     "files_real",
     "adapters",
     "adapter_classes",

@@ -32,7 +32,7 @@ def models(share: int) -> Iterator[tuple[str, Callable[[], Any]]]:
         print("torchvision is not installed: its models are not read")
     else:
         for name in vision.list_models():
-            yield f"torchvision/{name}", partial(vision.get_model, name, **_without_weights(name))
+            yield f"torchvision/{name}", partial(vision.get_model, name, **without_weights(name))
     try:
         import timm  # noqa: PLC0415
     except ImportError:
@@ -42,7 +42,7 @@ def models(share: int) -> Iterator[tuple[str, Callable[[], Any]]]:
             yield f"timm/{name}", partial(timm.create_model, name)
 
 
-def _without_weights(name: str) -> dict[str, Any]:
+def without_weights(name: str) -> dict[str, Any]:
     """A builder's arguments that keep it from fetching weights."""
     backbone = any(part in name for part in ("rcnn", "retinanet", "fcos", "ssd", "deeplab", "fcn_", "lraspp"))
     return {"weights": None, "weights_backbone": None} if backbone else {"weights": None}

@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any
 
 from paramcount.formats.torch import known
+from paramcount.formats.torch.candidates import find_root
 from paramcount.formats.torch.modules import TorchReader
-from paramcount.formats.torch.text import Module, find_module, parse_module
+from paramcount.formats.torch.text import Module, parse_module, split_lines
 from paramcount.model.document import Document, ModelFacts
 from paramcount.model.errors import InvalidDocument, raise_problems
 from paramcount.model.report import ReportWarning
@@ -33,7 +34,10 @@ _ASSEMBLED = ReportWarning(
 
 
 def _claims(payload: Any) -> bool:
-    return isinstance(payload, str) and find_module(payload.split("\n")) is not None
+    try:
+        return isinstance(payload, str) and find_root(split_lines(payload)) is not None
+    except InvalidDocument:
+        return True  # a part of a model
 
 
 @reader("torch", claims=_claims, schema=None, example=_EXAMPLE, media="text/plain")

@@ -20,21 +20,25 @@ class Arguments(NamedTuple):
 
     positional: tuple[Any, ...]
     named: dict[str, Any]
+    repeated: str  # the first name that has two values, or ""
 
 
 def parse_arguments(text: str) -> Arguments:
     """Return the arguments that a text lists, in linear time."""
     positional: list[Any] = []
     named: dict[str, Any] = {}
-    for part in _split(text):
+    repeated = ""
+    for part in split(text):
         if match := _NAMED.match(part):
+            if match[1] in named:
+                repeated = repeated or match[1]
             named[match[1]] = _parse_value(part[match.end() :], 0)
         else:
             positional.append(_parse_value(part, 0))
-    return Arguments(tuple(positional), named)
+    return Arguments(tuple(positional), named, repeated)
 
 
-def _split(text: str) -> Iterator[str]:
+def split(text: str) -> Iterator[str]:
     """Yield the parts between commas, but for commas inside brackets or quotes."""
     depth, start, quote = 0, 0, ""
     for index, char in enumerate(text):
@@ -54,7 +58,8 @@ def _split(text: str) -> Iterator[str]:
 
 
 def _parse_value(text: str, depth: int) -> Any:
-    text = text.removeprefix("torch.Size")
+    if text.startswith("torch.Size("):
+        text = text[len("torch.Size(") : -1]
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if _INTEGER.fullmatch(text):
@@ -63,7 +68,7 @@ def _parse_value(text: str, depth: int) -> Any:
         return float(text)
     if len(text) > 1:
         if text[0] in "([" and text[-1] in ")]" and depth < _MAX_DEPTH:
-            return [_parse_value(part, depth + 1) for part in _split(text[1:-1])]
+            return [_parse_value(part, depth + 1) for part in split(text[1:-1])]
         if text[0] in "'\"" and text[-1] == text[0]:
             return text[1:-1]
     return text

@@ -7,8 +7,8 @@ from functools import lru_cache
 from inspect import signature
 from typing import Any
 
-from paramcount.formats.torch import known
-from paramcount.formats.torch.arguments import parse_arguments
+from paramcount.formats.torch import forms, known
+from paramcount.formats.torch.arguments import Arguments, parse_arguments
 from paramcount.formats.torch.classes import find_alias, find_ownerships
 from paramcount.formats.torch.parameters import read_parameters
 from paramcount.formats.torch.parametrized import parametrize
@@ -21,7 +21,8 @@ from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import LAYERS, LayerType
 
-_CONTAINERS = known.ASSEMBLED | known.WRAPPERS | known.ADAPTERS | known.COMPOSITES
+_CONTAINERS = known.ASSEMBLED | known.WRAPPERS | known.ADAPTERS | forms.QUANTIZED_ADAPTERS | known.COMPOSITES
+_NUMBERED = frozenset(("Sequential", "ModuleList"))
 _MAX_NAMED_CLASSES = 20
 """The most classes that one warning names."""
 _MAX_ARGUMENTS_CHARS = 10_000
@@ -36,8 +37,11 @@ class TorchReader:
 
     def __init__(self, root: Module) -> None:
         self._notes: dict[str, dict[str, str]] = {}  # code -> class -> path of its first module
-        names = [name for name in _walk_types(root) if name and not is_torch(name)]
+        modules = _list_modules(root)
+        names = [module.type for module in modules if module.type and not is_torch(module.type)]
         self._ownerships = find_ownerships(frozenset(names), names[0] if names else "")
+        self._configs: dict[tuple[str, str], dict[str, Any] | None] = {}  # by class and text
+        self._lacks_biases = any(map(forms.is_without_bias, modules))
         self.problems: list[ArchitectureError] = []
         self._tensor_count = 0
         self._paths = PathBudget()
@@ -46,10 +50,14 @@ class TorchReader:
         """Return a module as a layer, with those inside it."""
         self._paths.charge(path)
         layer = Layer(module.name, module.type, repeat=_count_copies(module), pointer=f"line {module.line}")
+        if module.type in _NUMBERED and forms.has_gaps(module):
+            self._note("missing_modules", module.type, path)
         if module.type.startswith("Parametrized") and (kind := find_formula(module.type.removeprefix("Parametrized"))):
             return self._parametrized_layer(layer, module, path, kind)
         if module.type in ("ParameterList", "ParameterDict"):
             layer = layer._replace(tensors=tuple(read_parameters(module)))
+            if not (module.closed or module.text or module.children):  # torch 0.3.1 and before printed none
+                self._note("hidden_parameters", module.type, path)
             module.children = [child for child in module.children if child.type]
         children = tuple(
             self.layer(child, f"{path}.{child.name}" if path else child.name, module.type)
@@ -61,14 +69,7 @@ class TorchReader:
     def _add_tensors(self, layer: Layer, module: Module, path: str, parent: str) -> Layer:
         """Return the layer with its own tensors, or with the config that its formula makes them of."""
         name = module.type
-        if name.startswith(("nn.", "torch.nn.")):
-            raise InvalidDocument(
-                f"line {module.line}: this is the source of a model; send what print(model) writes of it"
-            )
-        if name in known.ASSEMBLED and any(text for text in module.text):
-            raise InvalidDocument(
-                f'line {module.line}: {name} prints modules only, as "(name): Class(...)", not "{module.text[0][:60]}"'
-            )
+        _check_print(module)
         if name in known.WEIGHTED:
             self._note("hidden_buffers", name, path)
         if name in _CONTAINERS or (name in known.WEIGHTED and layer.children):
@@ -77,14 +78,42 @@ class TorchReader:
             if parent not in known.TRANSFORMER_LAYERS:
                 self._note("hidden_arguments", "MultiheadAttention's kdim, vdim and add_bias_kv", path)
             return layer._replace(tensors=tensors)
-        if kind := find_formula(name):
-            config = name_arguments(kind, module)
-            if not any(problem.code == "required" for problem in kind.signature.problems(config, "")):
-                if not layer.children and kind.name == f"torch.{name}":
-                    return layer._replace(config=config)
-                return layer._replace(tensors=self.evaluate_formula(kind, config, module))
+        if module.prints_child:
+            self._note("hidden_parameters", name, path)
+        if name in forms.LINEAR_SIZES and (tensors := self._foreign_linear(module, path)):
+            return layer._replace(tensors=tensors)
+        if (kind := find_formula(name)) and (config := self._name_arguments(kind, module)) is not None:
+            return self._formula_layer(layer, module, path, kind, config)
         self._note_hidden(name or module.text[0].split()[0][:60], path)
         return layer
+
+    def _name_arguments(self, kind: LayerType, module: Module) -> dict[str, Any] | None:
+        """Return the printed arguments by name; those of equal modules are parsed once."""
+        key = (module.type, ", ".join(module.text))
+        if key not in self._configs:
+            self._configs[key] = name_arguments(kind, module)
+        return self._configs[key]
+
+    def _formula_layer(self, layer: Layer, module: Module, path: str, kind: LayerType, config: dict[str, Any]) -> Layer:
+        """Return the layer of a module whose arguments are all that its formula needs."""
+        if unprinted := forms.list_unprinted(module.type, config, self._lacks_biases):
+            self._note("hidden_arguments", f"{module.type}'s {' and '.join(unprinted)}", path)
+        if forms.tracks_without_counter(module.type, config):
+            tensors = self.evaluate_formula(kind, config | {"track_running_stats": True}, module)
+            return layer._replace(tensors=tuple(t for t in tensors if t.name != "num_batches_tracked"))
+        if not layer.children and kind.name == f"torch.{module.type}":
+            return layer._replace(config=config)
+        return layer._replace(tensors=self.evaluate_formula(kind, config, module))
+
+    def _foreign_linear(self, module: Module, path: str) -> tuple[Tensor, ...]:
+        """Return the tensors of a linear layer of another library that prints its sizes."""
+        config = forms.linear_config(module.type, parse_arguments(", ".join(module.text)).named)
+        if config is None:
+            return ()
+        if module.type != "Conv1D":
+            self._note("quantized", module.type, path)
+        tensors = self.evaluate_formula(LAYERS["torch.Linear"], config, module)
+        return tuple(forms.linear_tensor(module.type, tensor) for tensor in tensors)
 
     def _note_hidden(self, name: str, path: str) -> None:
         """Note the tensors that a class may own and does not print."""
@@ -114,7 +143,7 @@ class TorchReader:
 
     def _parametrized_layer(self, layer: Layer, module: Module, path: str, kind: LayerType) -> Layer:
         """Return a module whose class torch.nn.utils.parametrize made, as a layer."""
-        config = name_arguments(kind, module)
+        config = name_arguments(kind, module) or {}
         result = parametrize(layer, module, {t.name: t for t in self.evaluate_formula(kind, config, module)})
         for holder in module.children:
             for item in holder.children:
@@ -138,7 +167,7 @@ class TorchReader:
             if len(classes) > _MAX_NAMED_CLASSES:
                 named += f" and {len(classes) - _MAX_NAMED_CLASSES} more"
             yield ReportWarning(
-                code, next(iter(classes.values())), _DETAILS[code].format(named), exact=code == "packed"
+                code, next(iter(classes.values())), _DETAILS[code].format(named), exact=code in ("packed", "quantized")
             )
 
 
@@ -149,6 +178,8 @@ _DETAILS = {
     "hidden_ties": "{} may use one tensor in two places, which print(model) does not show; counted twice; " + _EXACT,
     "hidden_arguments": "{} are not in what print(model) shows; counted as by default; " + _EXACT,
     "lazy": "{} have no shapes before their first call, and are not counted: print the model after it",
+    "missing_modules": "the numbers of the modules in a {} have gaps: counted as it stands, but lines may be missing",
+    "quantized": "{} hold quantised weights, counted as the values that they stand for, and frozen",
     "packed": "{} hold packed weights, which are neither parameters nor buffers: 0, as torch itself counts them",
 }
 
@@ -160,21 +191,30 @@ def find_formula(name: str) -> LayerType | None:
 
 @lru_cache(maxsize=4096)
 def _find_formula(name: str) -> LayerType | None:
-    for candidate in (name, name.removeprefix("FSDP"), find_alias(name)):
+    for candidate in (forms.modern_name(name), name.removeprefix("FSDP"), find_alias(name)):
         if (kind := LAYERS.get(f"torch.{candidate}")) is not None:
             return kind
     return None
 
 
 def is_torch(name: str) -> bool:
-    """Return whether torch has a class of that name, which this reader knows."""
-    return name in _CONTAINERS or name in known.LAZY or name in known.PACKED or f"torch.{name}" in LAYERS
+    """Return whether this reader knows a class itself, as one of torch or by the sizes that it prints."""
+    return (
+        name in _CONTAINERS
+        or name in known.LAZY
+        or name in known.PACKED
+        or f"torch.{forms.modern_name(name)}" in LAYERS
+    )
 
 
-def _walk_types(root: Module) -> Iterable[str]:
-    yield root.type
-    for child in root.children:
-        yield from _walk_types(child)
+def _list_modules(root: Module) -> list[Module]:
+    """Return all modules of a text, a parent before its children."""
+    modules, waiting = [], [root]
+    while waiting:
+        module = waiting.pop()
+        modules.append(module)
+        waiting += reversed(module.children)
+    return modules
 
 
 @lru_cache(maxsize=1024)
@@ -182,17 +222,41 @@ def _list_parameters(kind: LayerType) -> tuple[str, ...]:
     return tuple(signature(kind.formula).parameters)
 
 
-def name_arguments(kind: LayerType, module: Module) -> dict[str, Any]:
-    """Return the printed arguments by name; positional ones are in the order of the constructor."""
+def _check_print(module: Module) -> None:
+    """Raise InvalidDocument for source code, and for a container that prints more than modules."""
+    name = module.type
+    if name.startswith(("nn.", "torch.nn.")):
+        raise InvalidDocument(f"line {module.line}: this is the source of a model; send what print(model) writes of it")
+    if name in known.ASSEMBLED and any(module.text):
+        raise InvalidDocument(
+            f'line {module.line}: {name} prints modules only, as "(name): Class(...)", not "{module.text[0][:60]}"'
+        )
+
+
+def name_arguments(kind: LayerType, module: Module) -> dict[str, Any] | None:
+    """Return the printed arguments by name, or None if they are not those that the formula needs.
+
+    Positional ones are in the order of the constructor.
+    """
     text = ", ".join(module.text)
     if not kind.signature.arguments or len(text) > _MAX_ARGUMENTS_CHARS:
-        return {}  # it owns nothing, whatever it prints; or the text is no list of arguments
-    arguments = parse_arguments(text)
+        config = {}  # it owns nothing, whatever it prints; or the text is no list of arguments
+    else:
+        config = _name_each(parse_arguments(forms.modern_arguments(text)), kind, module)
+    missing = any(problem.code == "required" for problem in kind.signature.problems(config, ""))
+    return None if missing else config
+
+
+def _name_each(arguments: Arguments, kind: LayerType, module: Module) -> dict[str, Any]:
     names = _list_parameters(kind)
     by_position = {
         names[index] if index < len(names) else f"argument {index + 1}": value
         for index, value in enumerate(arguments.positional)
     }
+    if arguments.repeated or not by_position.keys().isdisjoint(arguments.named):
+        raise InvalidDocument(
+            f"line {module.line}: {module.type[:60]} states an argument twice; is its line broken, or two lines joined?"
+        )
     return by_position | arguments.named
 
 
