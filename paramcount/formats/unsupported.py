@@ -50,6 +50,11 @@ _TEXTS = [
         "git lfs pull brings the file",
     ),
     Unsupported(re.compile(r"(?:OrderedDict\(|\{)[\s\S]*tensor\(").match, "is a printed state_dict", _TORCH_TENSORS),
+    Unsupported(
+        re.compile(r"^(?:import|from) (?:torch|keras|tensorflow)\b|^class \w+\(.*Module\):", re.MULTILINE).search,
+        "is the source of a model",
+        f"make the model; for PyTorch, {_TORCH_TEXT}; for Keras, {_KERAS_JSON}",
+    ),
     Unsupported(re.compile(r"(?:https?|hf|s3|gs)://\S+\s*\Z").match, "is an address", _NOTHING_IS_FETCHED),
     Unsupported(
         re.compile(r"(?=.{0,200}\Z)[\w.-]+/[\w.-]+\s*\Z|[\w.]+(?:-[\w.]+)+\s*\Z").match,

@@ -48,6 +48,8 @@ ZIP = b"PK\3\4" + bytes(26)
         ("<!DOCTYPE html><html>", "a web page"),
         ("version https://git-lfs.github.com/spec/v1\noid sha256:abc\n", "a pointer of git LFS"),
         ("OrderedDict([('fc.weight', tensor([[0.1]]))])", "a printed state_dict"),
+        ("import torch.nn as nn\n\n\nclass Net(nn.Module):\n    pass\n", "the source of a model"),
+        ("from keras import layers\n", "the source of a model"),
         ("https://example.org/model", "an address"),
         ("hf://org/model", "an address"),
         ("bert-base-uncased", "the name of a model"),
