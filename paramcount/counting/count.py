@@ -7,14 +7,9 @@ from time import monotonic
 from typing import NamedTuple, NoReturn
 
 from paramcount.counting import graph
-from paramcount.counting.evaluate import (
-    MAX_COUNT,
-    AlreadyReported,
-    FreezeStatus,
-    LayerEvaluator,
-    StopCounting,
-)
+from paramcount.counting.evaluate import AlreadyReported, FreezeStatus, LayerEvaluator
 from paramcount.counting.folding import fold
+from paramcount.counting.formulas import MAX_COUNT, StopCounting
 from paramcount.counting.freezing import FROZEN, NO_RULES, Rule, Rules, Trainability
 from paramcount.counting.graph import FAILED
 from paramcount.counting.sharing import SharedTensors, invalid_shares
@@ -110,7 +105,7 @@ class _Walk:
     def __init__(self, document: Document, options: Options, limits: Limits) -> None:
         self.document, self.limits = document, limits
         self.deadline = limits.deadline
-        self.evaluator = LayerEvaluator(document, options.unknown, self)
+        self.evaluator = LayerEvaluator(document, options.unknown, self.deadline, self)
         self.add_problem = self.evaluator.add_problem
         self.rules = Rules(options.rules, self.deadline) if options.rules else NO_RULES
         self.has_rules = bool(options.rules)

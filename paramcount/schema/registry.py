@@ -75,6 +75,11 @@ class LayerType:
         return self.formula.__module__
 
     @property
+    def is_built_in(self) -> bool:
+        """False for a layer of a plug-in."""
+        return self.origin.partition(".")[0] == "paramcount"
+
+    @property
     def doc(self) -> str:
         return getdoc(self.formula) or ""
 

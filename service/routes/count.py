@@ -17,6 +17,7 @@ from service.context import current_request, current_settings
 from service.middleware import metrics
 from service.middleware.tracing import start_span
 from service.operations import BODY_PROBLEMS, json_response, operation
+from service.problems import log_faulty_formulas
 from service.queries import CountQuery, Query
 from service.response_cache import Answer, get_or_compute
 from service.settings import Settings
@@ -76,6 +77,7 @@ def measure(count: Callable[[], Report]) -> Report:
         report = count()
     except Problems as problems:
         metrics.count_unknown_layers(problems)
+        log_faulty_formulas(problems)
         raise
     metrics.count_rows(report.format, report.row_count)
     return report

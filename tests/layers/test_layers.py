@@ -47,6 +47,7 @@ def test_layer(case: Case) -> None:
     frozen = {t.name: list(t.shape) for t in row.tensors if t.role == "weight" and not t.trainable}
     buffers = {t.name: list(t.shape) for t in row.tensors if t.role == "buffer"}
     assert (weights, frozen, buffers) == (case.tensors, case.frozen, case.buffers)
+    assert len(row.tensors) == len({tensor.name for tensor in row.tensors})
     assert row.totals.trainable + row.totals.frozen + row.totals.buffers == case.total
     if case.type.startswith("keras."):
         assert row.output == shape(case.output)

@@ -7,6 +7,7 @@ from functools import lru_cache
 from inspect import signature
 from typing import Any
 
+from paramcount.counting.formulas import run_formula
 from paramcount.formats.torch import known
 from paramcount.formats.torch.arguments import parse_arguments
 from paramcount.formats.torch.classes import find_alias, find_ownerships
@@ -41,6 +42,7 @@ class TorchReader:
         self.problems: list[ArchitectureError] = []
         self._tensor_count = 0
         self._paths = PathBudget()
+        self._deadline = Limits().deadline
 
     def layer(self, module: Module, path: str = "", parent: str = "") -> Layer:
         """Return a module as a layer, with those inside it."""
@@ -102,7 +104,7 @@ class TorchReader:
         try:
             if problems := kind.signature.problems(known_config, ""):
                 raise problems[0]
-            tensors = tuple(kind.formula(**known_config))
+            tensors, _ = run_formula(kind, known_config, self._deadline)
         except ArchitectureError as error:
             argument = error.pointer.removeprefix("/")
             self.problems.append(InvalidDocument(f"line {module.line}: {argument} {error.detail}", code=error.code))
