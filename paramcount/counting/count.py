@@ -69,6 +69,7 @@ def count(document: Document, options: Options = _DEFAULTS, limits: Limits = _DE
         if document.counts is not None and not options.rules:
             document.counts.clear()  # the latest alone: rows take memory
             document.counts[key] = counts
+    warnings = document.warnings if options.rules else (*document.warnings, *document.warnings_without_rules)
     totals_warnings = document.warnings_from_totals(counts.root.totals) if document.warnings_from_totals else ()
     return Report(
         root=counts.root,
@@ -76,7 +77,7 @@ def count(document: Document, options: Options = _DEFAULTS, limits: Limits = _DE
         convention=options.convention or document.convention,
         weights_by_dtype=counts.weights,
         buffers_by_dtype=counts.buffers,
-        warnings=_limit_warnings((*document.warnings, *counts.warnings, *totals_warnings)),
+        warnings=_limit_warnings((*warnings, *counts.warnings, *totals_warnings)),
         format=document.format,
         framework=document.framework,
         roles=document.roles,
@@ -89,7 +90,8 @@ def _limit_warnings(warnings: tuple[ReportWarning, ...]) -> tuple[ReportWarning,
     if not more:
         return warnings
     exact = all(warning.exact for warning in more)
-    return (*warnings[:MAX_WARNINGS], ReportWarning("more", "", f"{len(more):,} more warnings", exact))
+    only_buffers = all(warning.exact or warning.only_buffers for warning in more)
+    return (*warnings[:MAX_WARNINGS], ReportWarning("more", "", f"{len(more):,} more warnings", exact, only_buffers))
 
 
 def _locate_by_line(error: ArchitectureError) -> ArchitectureError:

@@ -140,14 +140,18 @@ class TorchReader:
             if len(classes) > _MAX_NAMED_CLASSES:
                 named += f" and {len(classes) - _MAX_NAMED_CLASSES} more"
             yield ReportWarning(
-                code, next(iter(classes.values())), _DETAILS[code].format(named), exact=code == "packed"
+                code,
+                next(iter(classes.values())),
+                _DETAILS[code].format(named),
+                exact=code == "packed",
+                only_buffers=code == "hidden_buffers",
             )
 
 
 _EXACT = 'to count them, send the names and shapes of its tensors as the format "tensors"'
 _DETAILS = {
     "hidden_parameters": "{} may own parameters that print(model) does not show, and none are counted; " + _EXACT,
-    "hidden_buffers": "{} may own buffers that print(model) does not show, and none are counted; " + _EXACT,
+    "hidden_buffers": "{} may own buffers that print(model) does not show, so `buffers` is not exact; " + _EXACT,
     "hidden_ties": "{} may use one tensor in two places, which print(model) does not show; counted twice; " + _EXACT,
     "hidden_arguments": "{} are not in what print(model) shows; counted as by default; " + _EXACT,
     "lazy": "{} have no shapes before their first call, and are not counted: print the model after it",
