@@ -108,10 +108,13 @@ class LayerEvaluator:
     ) -> LayerResult | None:
         """Return the result of a formula for a config; None after a problem."""
         pointer = layer.pointer + self.document.config_pointer
+        follows_failure = bool(layer_type.signature.inputs) and _follows_failure(call)
+        if follows_failure and not layer_type.signature.needs_inputs:
+            call, follows_failure = Call(), False
         if problems := layer_type.signature.problems(config, pointer):
             for problem in problems:
                 self.add_problem(problem)
-        elif not (layer_type.signature.inputs and _follows_failure(call)):
+        elif not follows_failure:
             try:
                 return self._run(layer_type, config, pointer, call)
             except AlreadyReported:

@@ -125,7 +125,7 @@ def _find_fault(tensor: Any) -> str:
 
 def _check_output(layer_type: LayerType, output: Output) -> None:
     """Raise _Fault for an output that no layer can take."""
-    if output is None and layer_type.signature.inputs:
+    if output is None and layer_type.signature.needs_inputs:
         raise _Fault("returns no output shape: end it with `return`")
     for shape in flatten(output):
         if shape is not None and not (isinstance(shape, tuple) and all(map(_is_size, shape))):

@@ -86,13 +86,16 @@ def test_inputs_that_do_not_fit(layers: list[Any], problem: tuple[str, str]) -> 
         ([{"type": "torch.LSTM", "input_size": 4, "hidden_size": 5}, {"type": "Dropout"}], "torch", 220, []),
         ([DENSE, RELU, {"type": "BatchNormalization"}], "keras", 40 + 40, []),
         ([DENSE, LINEAR], "keras", 40 + 22, ["mixed_frameworks"]),
+        ([DENSE, LINEAR, {"type": "Linear", "in_features": 2, "out_features": 5}, {"type": "Dense", "units": 1}],
+         "keras", 40 + 22 + 15 + 6, ["mixed_frameworks"]),
         ([DENSE, BATCH_NORM, LINEAR], "keras", 40 + 41 + 22, ["mixed_frameworks"]),
         ([DENSE, {"type": "lowrank.LowRankDense", "units": 4, "rank": 2}], "keras", 40 + 10 * 2 + 2 * 4 + 4, []),
     ],
 )  # fmt: skip
 def test_frameworks_that_are_not_stated(layers: list[Any], convention: str, expected: int, codes: list[str]) -> None:
-    counted = report(*layers, input_shape=[3])
-    assert (counted.convention, total(*layers, input_shape=[3])) == (convention, expected)
+    stated = {"input_shape": [3]} if convention == "keras" else {}
+    counted = report(*layers, **stated)
+    assert (counted.convention, total(*layers, **stated)) == (convention, expected)
     assert [warning.code for warning in counted.warnings] == codes
     assert counted.exact == (not codes or not counted.root.totals.buffers)
 
@@ -165,3 +168,65 @@ def test_unknown_layers_are_reported_beside_a_batch_axis() -> None:
     document = {"layers": [{"type": "Mine"}, BATCH_NORM], "input_shape": [None, 3]}
     counted = count(read(document, detect(document)), Options(unknown="report"))
     assert (counted.convention, counted.exact) == ("torch", False)
+
+
+CONV2D = {"type": "torch.Conv2d", "in_channels": 3, "out_channels": 8, "kernel_size": 3}
+LSTM = {"type": "torch.LSTM", "input_size": 10, "hidden_size": 6, "bidirectional": True}
+NORM = {"type": "LayerNorm", "normalized_shape": 10}
+
+
+@pytest.mark.parametrize(
+    ("input_shape", "layers", "output"),  # as torch 2.13.0 returns it
+    [
+        ([10], [LINEAR], (None, 2)),
+        ([7, 10], [NORM, RELU, LINEAR], (None, 7, 2)),
+        ([7, 10], [LSTM, {"type": "Linear", "in_features": 12, "out_features": 4}], (None, 7, 4)),
+        ([7, 10], [LSTM | {"proj_size": 2}, {"type": "Dropout", "p": 0.1}], (None, 7, 4)),
+        ([7], [{"type": "Embedding", "num_embeddings": 9, "embedding_dim": 10}, LINEAR], (None, 7, 2)),
+        ([10], [BATCH_NORM, {"type": "PReLU"}, LINEAR], (None, 2)),
+        ([3, 9, 9], [CONV2D, {"type": "Linear", "in_features": 7, "out_features": 1}], None),
+        ([9, 9, 3], [CONV2D], None),  # channels last, as Keras has them
+        ([None, 10], [LINEAR], (None, 2)),
+        (None, [LINEAR, LINEAR], None),  # no shape is known, and torch builds it
+    ],
+)  # fmt: skip
+def test_shapes_through_torch(input_shape: Any, layers: list[Any], output: Any) -> None:
+    stated = {} if input_shape is None else {"input_shape": input_shape}
+    assert report(*layers, framework="torch", **stated).root.output == output
+
+
+@pytest.mark.parametrize(
+    ("input_shape", "layers", "problem"),
+    [
+        ([3], [{"type": "Dense", "units": 5}, LINEAR], "has 10 in_features, and an input of the shape (None, 5)"),
+        ([3], [{"type": "Dense", "units": 5}, {"type": "keras.ReLU"}, {"type": "torch.Dropout"}, LINEAR],
+         "has 10 in_features, and an input of the shape (None, 5)"),
+        ([7, 3], [{"type": "keras.LSTM", "units": 5}, LINEAR],
+         "has 10 in_features, and an input of the shape (None, 5)"),
+        ([9, 9, 3], [CONV, LINEAR | {"in_features": 490}],
+         "has 490 in_features, and an input of the shape (None, 7, 7, 10)"),
+        ([7], [{"type": "keras.Embedding", "input_dim": 9, "output_dim": 8}, LINEAR],
+         "has 10 in_features, and an input of the shape (None, 7, 8)"),
+        ([7], [{"type": "torch.Embedding", "num_embeddings": 9, "embedding_dim": 8}, LINEAR],
+         "has 10 in_features, and an input of the shape (None, 7, 8)"),
+        ([7, 9], [LSTM], "has 10 input_size, and an input of the shape (None, 7, 9)"),
+        ([4, 9, 9], [CONV2D], "has 3 in_channels, and an input of the shape (None, 4, 9, 9)"),
+        ([9], [BATCH_NORM], "has 10 num_features, and an input of the shape (None, 9)"),
+        ([9], [NORM], "has 10 elements in the last axis of normalized_shape, and an input of the shape (None, 9)"),
+        ([10], [LINEAR, LINEAR], "has 10 in_features, and an input of the shape (None, 2)"),
+    ],
+)  # fmt: skip
+def test_torch_layers_after_what_does_not_fit(input_shape: Any, layers: list[Any], problem: str) -> None:
+    pointer = f"/layers/{len(layers) - 1}"
+    assert problems(*layers, input_shape=input_shape) == [(pointer, problem)]
+
+
+def test_arguments_of_another_framework_are_refused() -> None:
+    refused = problems({"type": "Linear", "units": 10}, framework="torch")
+    assert {pointer for pointer, _ in refused} == {
+        "/layers/0/units",
+        "/layers/0/in_features",
+        "/layers/0/out_features",
+    }
+    (problem,) = problems(DENSE, framework="torch")
+    assert '"Dense" is no known layer' in problem[1]

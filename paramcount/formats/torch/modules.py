@@ -185,7 +185,8 @@ def _walk_types(root: Module) -> Iterable[str]:
 
 @lru_cache(maxsize=1024)
 def _list_parameters(kind: LayerType) -> tuple[str, ...]:
-    return tuple(signature(kind.formula).parameters)
+    """Return the constructor's arguments, in its order."""
+    return tuple(name for name in signature(kind.formula).parameters if name in kind.signature.arguments)
 
 
 def name_arguments(kind: LayerType, module: Module) -> dict[str, Any]:

@@ -212,7 +212,7 @@ def test_a_flag_that_is_not_inherited_is_reported() -> None:
     assert [(n.code, n.path, n.exact) for n in report.warnings] == [("flag_not_inherited", "mha", True)]
 
 
-def _wrapped(kind: str, inner: dict[str, Any], **config: Any) -> dict[str, Any]:
+def _wrapper(kind: str, inner: dict[str, Any], **config: Any) -> dict[str, Any]:
     """Return a frozen wrapper; its inner layer has a flag of its own."""
     return {"class_name": kind, "config": {"name": "w", "trainable": False, **inner, **config}}
 
@@ -224,17 +224,17 @@ def _inner(kind: str, trainable: bool, **config: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("wrapper", "trainable"),  # as keras 3.15.1 rebuilds it, on 4 steps of 5
     [
-        (_wrapped("TimeDistributed", {"layer": _inner("Dense", True, units=3)}), 18),
-        (_wrapped("TimeDistributed", {"layer": _inner("Dense", False, units=3)}), 0),
-        (_wrapped("Bidirectional", {"layer": _inner("LSTM", True, units=3)}), 216),
-        (_wrapped("Bidirectional", {"layer": _inner("LSTM", False, units=3)}), 0),
-        (_wrapped("Bidirectional", {"layer": _inner("LSTM", False, units=3)},
+        (_wrapper("TimeDistributed", {"layer": _inner("Dense", True, units=3)}), 18),
+        (_wrapper("TimeDistributed", {"layer": _inner("Dense", False, units=3)}), 0),
+        (_wrapper("Bidirectional", {"layer": _inner("LSTM", True, units=3)}), 216),
+        (_wrapper("Bidirectional", {"layer": _inner("LSTM", False, units=3)}), 0),
+        (_wrapper("Bidirectional", {"layer": _inner("LSTM", False, units=3)},
                   backward_layer=_inner("LSTM", True, units=3, go_backwards=True)), 108),
-        (_wrapped("RNN", {"cell": _inner("StackedRNNCells", True, cells=[
+        (_wrapper("RNN", {"cell": _inner("StackedRNNCells", True, cells=[
             _inner("LSTMCell", False, units=3), _inner("GRUCell", True, units=2)])}), 42),
-        (_wrapped("RNN", {"cell": _inner("StackedRNNCells", True, cells=[
+        (_wrapper("RNN", {"cell": _inner("StackedRNNCells", True, cells=[
             _inner("LSTMCell", False, units=3), _inner("GRUCell", False, units=2)])}), 0),
-        (_wrapped("TimeDistributed", {"layer": {"class_name": "Sequential", "config": {"name": "s", "layers": [
+        (_wrapper("TimeDistributed", {"layer": {"class_name": "Sequential", "config": {"name": "s", "layers": [
             {"class_name": "InputLayer", "config": {"name": "i", "batch_shape": [None, 5]}},
             _inner("Dense", False, units=3)]}}}), 0),
     ],
