@@ -31,7 +31,10 @@ _PROBLEMS = {
     HTTPStatus.UNPROCESSABLE_ENTITY: "The request does not conform to the contract, or describes an impossible model.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Too many requests at once: try again after Retry-After seconds.",
 }
-_COMMON_PROBLEMS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE)
+_COMMON_PROBLEMS = frozenset((HTTPStatus.UNPROCESSABLE_ENTITY,))
+"""The statuses of every operation: an unknown query parameter is refused everywhere."""
+
+_GUARDED_PROBLEMS = frozenset((HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE))
 """The statuses of every operation but the probes."""
 
 
@@ -70,6 +73,11 @@ def _build_document(app: Flask) -> dict[str, Any]:
     return document
 
 
+def _describe_query(operation: Operation) -> list[dict[str, Any]]:
+    """Return the options of an operation's query string as parameters."""
+    return [{"in": "query", "schema": operation.query}] if operation.query().fields else []
+
+
 def _describe(operation: Operation) -> dict[str, Any]:
     """Return an operation as OpenAPI writes it."""
     described: dict[str, Any] = {
@@ -77,12 +85,13 @@ def _describe(operation: Operation) -> dict[str, Any]:
         "summary": operation.summary,
         "tags": [operation.tag],
     }
-    if operation.parameters:
-        described["parameters"] = list(operation.parameters)
+    if parameters := [*operation.parameters, *_describe_query(operation)]:
+        described["parameters"] = parameters
     if operation.request:
         described["requestBody"] = {"required": True, "content": operation.request}
     described["responses"] = {"200": operation.response}
-    for status in sorted((*operation.problems, *(() if operation.probe else _COMMON_PROBLEMS))):
+    guarded = frozenset() if operation.probe else _GUARDED_PROBLEMS
+    for status in sorted(_COMMON_PROBLEMS | guarded | {*operation.problems}):
         described["responses"][str(int(status))] = {
             "description": _PROBLEMS[status],
             "content": {"application/problem+json": {"schema": schemas.Problem}},

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import wraps
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from flask import Flask
+from marshmallow import Schema
 
 from paramcount.rendering import JSON
+from paramcount.requests.schemas import Strict
+from service.context import current_request
+from service.queries import parse_query
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -34,9 +39,29 @@ class Operation(NamedTuple):
     tag: str
     response: Mapping[str, Any]  # of status 200
     request: Mapping[str, Any]  # the body's content by media type; empty where there is no body
-    parameters: tuple[Mapping[str, Any], ...]
+    parameters: tuple[Mapping[str, Any], ...]  # of the path
+    query: type[Schema]  # the options of the query string; NoQuery where there are none
     problems: tuple[HTTPStatus, ...]  # beside those that every operation has
     probe: bool  # needs no token, and is answered however busy the service is
+
+
+class NoQuery(Strict):
+    """The options of an operation that has none."""
+
+
+def take_query(view: View, schema: type[Schema] = NoQuery) -> View:
+    """Return the view behind a check of its query string. The view raises Problems."""
+
+    @wraps(view)
+    def checked(**variables: Any) -> Any:
+        text = current_request().environ.get("QUERY_STRING", "")
+        if schema is not NoQuery:
+            variables["query"] = parse_query(text, schema)
+        elif text:
+            parse_query(text, schema)
+        return view(**variables)
+
+    return cast("View", checked)
 
 
 Expand = Callable[[Operation], Iterable[Operation]]
@@ -55,18 +80,19 @@ def operation(
     response: Mapping[str, Any],
     request: Mapping[str, Any] = MappingProxyType({}),
     parameters: tuple[Mapping[str, Any], ...] = (),
+    query: type[Schema] = NoQuery,
     problems: tuple[HTTPStatus, ...] = (),
     probe: bool = False,
     expand: Expand = lambda declared: (declared,),
 ) -> Callable[[View], View]:
     """Register a view with `route`, a blueprint's `get` or `post`, and record its operation for the contract.
 
-    The contract names a variable of the rule by the operation's path parameter.
+    The contract names a variable of the rule by the operation's path parameter. A view with a `query` gets the parsed
+    query string as its argument `query`; parameters that it does not declare are refused.
     """
     path = rule
     for parameter in parameters:
-        if parameter["in"] == "path":
-            path = re.sub("<[^>]*>", f"{{{parameter['name']}}}", path, count=1)
+        path = re.sub("<[^>]*>", f"{{{parameter['name']}}}", path, count=1)
 
     def declare(view: View) -> View:
         declared = Operation(
@@ -78,11 +104,13 @@ def operation(
             response=response,
             request=request,
             parameters=parameters,
+            query=query,
             problems=problems,
             probe=probe,
         )
-        _declared[view] = declared, expand
-        return route(rule)(view)
+        checked = take_query(view, query)
+        _declared[checked] = declared, expand
+        return route(rule)(checked)
 
     return declare
 

@@ -11,7 +11,7 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from paramcount.formats.source import NotJSON
-from paramcount.model.errors import Problems
+from paramcount.model.errors import FaultyFormula, Problems
 from paramcount.rendering.problem import members, payload_problem
 from service.context import current_request
 from service.responses import respond_json
@@ -57,6 +57,13 @@ def log_internal_error(error: Exception) -> dict[str, Any]:
     request = current_request()
     logger.error("unexpected error in %s %s", request.method, request.path, exc_info=error)
     return members(HTTPStatus.INTERNAL_SERVER_ERROR, "This is our mistake, not yours; it is logged.")
+
+
+def log_faulty_formulas(problems: Problems) -> None:
+    """Log the formulas of plug-ins that are wrong, with what they raised."""
+    for error in problems.problems:
+        if isinstance(error, FaultyFormula):
+            logger.error("%s", error.detail, exc_info=error.__cause__)
 
 
 def _handle_http_exception(error: HTTPException) -> Response:

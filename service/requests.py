@@ -1,23 +1,17 @@
-"""The parts of a request: its body, its options, and the media type that it accepts."""
+"""The parts of a request: its body, and the media type that it accepts."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import parse_qsl
 
 from flask import Request
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
-from paramcount.counting.freezing import Rule
 from paramcount.formats.source import Source
-from paramcount.model.errors import InvalidDocument, Problems, token
 from paramcount.rendering import JSON
-from paramcount.requests.envelope import CountRequest, load_options
 from paramcount.schema.registry import Format
 from service.body import read_body
 from service.problems import HTTPProblem
@@ -55,31 +49,6 @@ def make_source(raw: bytes, media: str) -> Source:
             detail = f"The body is not UTF-8: {error.reason} at byte {error.start}."
             raise HTTPProblem(HTTPStatus.BAD_REQUEST, detail) from None
     return Source.from_json(raw) if media.endswith("json") else Source.of(raw)
-
-
-@lru_cache(maxsize=256)
-def parse_query(query: bytes) -> CountRequest:
-    """Load options from a query string; freeze=GLOB and train=GLOB become rules in order of appearance.
-
-    Raises Problems.
-    """
-    options: dict[str, Any] = {}
-    rules = []
-    for name, value in parse_qsl(query.decode("ascii", "replace"), keep_blank_values=True):
-        if name in ("freeze", "train"):
-            rules.append(Rule(value, name == "train"))
-        elif name in options:
-            raise Problems([InvalidDocument("is given twice", token(name), "duplicate_name")])
-        else:
-            options[name] = _parse_value(name, value)
-    return load_options(options, rules)
-
-
-def _parse_value(name: str, text: str) -> Any:
-    """Return an integer for `depth` and a boolean for `views`; text that is neither stays text, to be refused."""
-    if name == "depth" and re.fullmatch("[0-9]{1,20}", text):
-        return int(text)
-    return {"true": True, "false": False}.get(text, text) if name == "views" else text
 
 
 def negotiate_media_type(http_request: Request, media_types: Collection[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from paramcount.analysis.conventions import DEFINITIONS, ITEM_KINDS
-from paramcount.rendering.fields import FREEZE_CAUSES
+from paramcount.rendering.fields import FREEZE_CAUSES, TOTALS
 from paramcount.requests.schemas import CONVENTIONS, Strict
 
 
@@ -157,6 +157,13 @@ class Report(Strict):
     convention = fields.String(required=True, validate=validate.OneOf(CONVENTIONS))
     exact = fields.Boolean(
         required=True, metadata={"description": "False if anything could not be counted; `warnings` then says what."}
+    )
+    inexact = fields.List(
+        fields.String(validate=validate.OneOf(TOTALS)),
+        required=True,
+        metadata={
+            "description": "Totals that may be wrong. `buffers` alone leaves the report exact: no other total has them."
+        },
     )
     totals = fields.Nested(Totals, required=True)
     frozen_by = fields.List(

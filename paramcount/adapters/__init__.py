@@ -49,11 +49,12 @@ def adapt(document: Document, report: Report, config: Mapping[str, Any], limits:
         raise AdapterProblems(problems.problems) from None
     except ArchitectureError as error:
         raise AdapterProblems([error]) from None
+    warnings = [warning for warning in report.warnings if warning not in document.warnings_without_rules]
     return Document(
         root,
         "torch",
         "torch",
-        warnings=(*report.warnings, *find_warnings(config), *injection.warnings, _summarize(root, method.name)),
+        warnings=(*warnings, *find_warnings(config), *injection.warnings, _summarize(root, method.name)),
         warnings_from_totals=_trainable_parameters,
         adapted=True,
         format=document.format,

@@ -28,7 +28,7 @@ from paramcount.rendering.csv import cell
 from paramcount.rendering.fields import TOTALS, printable
 from paramcount.rendering.problem import payload_problem
 from paramcount.requests.batch import answer_line, long_line_problem, read_lines
-from paramcount.requests.count import count_envelope, to_json
+from paramcount.requests.count import count_request, to_json
 from paramcount.requests.envelope import CountRequest, load_envelope
 
 _COLUMNS = ("file", "line", "id", "name", "format", "convention", "exact", *TOTALS, "problem")
@@ -128,9 +128,10 @@ class _Batch:
                 yield _Answer(location | {"line": number}, members, self.failures)
 
     def _envelope(self, members: Any) -> dict[str, Any]:
-        """Return the report of an envelope. Raises Problems or NotJSON."""
-        request = load_envelope(self.defaults | members if isinstance(members, dict) else members)
-        return self._to_json(count_envelope(request, self.limits), request)
+        """Return the report of an envelope or a document. Raises Problems or NotJSON."""
+        is_envelope = isinstance(members, dict) and "architecture" in members
+        request = load_envelope(self.defaults | members) if is_envelope else load_envelope(members, self.defaults)
+        return self._to_json(count_request(request, self.limits), request)
 
     def _file(self, location: dict[str, Any], name: str) -> _Answer:
         self.failures = ()

@@ -19,7 +19,7 @@ from paramcount.schema.registry import LAYERS, load_plugins
 
 _STATUS = """\
 exit status: 0, all is well; 1, a check that was asked for does not hold (--max-total, --max-trainable, --exact,
---exit-code); 2, something cannot be read, counted or understood, and standard error says what.
+--exit-code); 2, something cannot be read, counted or understood, and standard error says what; 3, Paramcount crashed.
 """
 
 

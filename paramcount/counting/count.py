@@ -7,14 +7,9 @@ from time import monotonic
 from typing import NamedTuple, NoReturn
 
 from paramcount.counting import graph
-from paramcount.counting.evaluate import (
-    MAX_COUNT,
-    AlreadyReported,
-    FreezeStatus,
-    LayerEvaluator,
-    StopCounting,
-)
+from paramcount.counting.evaluate import AlreadyReported, FreezeStatus, LayerEvaluator
 from paramcount.counting.folding import fold
+from paramcount.counting.formulas import MAX_COUNT, StopCounting
 from paramcount.counting.freezing import FROZEN, NO_RULES, Rule, Rules, Trainability
 from paramcount.counting.graph import FAILED
 from paramcount.counting.sharing import COPY, SharedObjects, SharedTensors, invalid_shares
@@ -75,6 +70,7 @@ def count(document: Document, options: Options = _DEFAULTS, limits: Limits = _DE
         if document.counts is not None and not options.rules:
             document.counts.clear()  # the latest alone: rows take memory
             document.counts[key] = counts
+    warnings = document.warnings if options.rules else (*document.warnings, *document.warnings_without_rules)
     totals_warnings = document.warnings_from_totals(counts.root.totals) if document.warnings_from_totals else ()
     return Report(
         root=counts.root,
@@ -82,7 +78,7 @@ def count(document: Document, options: Options = _DEFAULTS, limits: Limits = _DE
         convention=options.convention or document.convention,
         weights_by_dtype=counts.weights,
         buffers_by_dtype=counts.buffers,
-        warnings=_limit_warnings((*document.warnings, *counts.warnings, *totals_warnings)),
+        warnings=_limit_warnings((*warnings, *counts.warnings, *totals_warnings)),
         format=document.format,
         framework=document.framework,
         roles=document.roles,
@@ -95,7 +91,8 @@ def _limit_warnings(warnings: tuple[ReportWarning, ...]) -> tuple[ReportWarning,
     if not more:
         return warnings
     exact = all(warning.exact for warning in more)
-    return (*warnings[:MAX_WARNINGS], ReportWarning("more", "", f"{len(more):,} more warnings", exact))
+    only_buffers = all(warning.exact or warning.only_buffers for warning in more)
+    return (*warnings[:MAX_WARNINGS], ReportWarning("more", "", f"{len(more):,} more warnings", exact, only_buffers))
 
 
 def _locate_by_line(error: ArchitectureError) -> ArchitectureError:
@@ -111,7 +108,7 @@ class _Walk:
     def __init__(self, document: Document, options: Options, limits: Limits) -> None:
         self.document, self.limits = document, limits
         self.deadline = limits.deadline
-        self.evaluator = LayerEvaluator(document, options.unknown, self)
+        self.evaluator = LayerEvaluator(document, options.unknown, self.deadline, self)
         self.add_problem = self.evaluator.add_problem
         self.rules = Rules(options.rules, self.deadline) if options.rules else NO_RULES
         self.has_rules = bool(options.rules)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, Protocol
 from weakref import proxy
 
+from paramcount.counting.formulas import StopCounting, run_formula
 from paramcount.counting.graph import FAILED, flatten
 from paramcount.model.cache import MAX_KEY_BYTES, Cache, encode_key
 from paramcount.model.document import Document
-from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, InvalidConfig, Problems, TooLarge, UnknownLayer
+from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, InvalidConfig, Problems, UnknownLayer
 from paramcount.model.layers import Call, Layer, NestedLayer
 from paramcount.model.report import ReportWarning
-from paramcount.model.tensors import Formula, FreezeReason, Output, Tensor, TensorSummary
+from paramcount.model.tensors import FreezeReason, Output, Tensor, TensorSummary
 from paramcount.schema.registry import LAYERS, LayerType, resolve
-
-MAX_COUNT = 2**53 - 1
-"""The largest count that every reader of JSON holds exactly."""
 
 FreezeStatus = tuple[str, FreezeReason | None, bool]
 """The inputs of a layer's sums without rules: the default dtype, its freeze reason, whether there is an adapter."""
@@ -55,10 +53,6 @@ _RESULTS: Cache[LayerResult] = Cache(
 )
 
 
-class StopCounting(Exception):
-    """The count has MAX_PROBLEMS problems, or exceeds a limit."""
-
-
 class AlreadyReported(ArchitectureError):
     """Raised for a layer whose problems are already in the list."""
 
@@ -66,10 +60,10 @@ class AlreadyReported(ArchitectureError):
 class LayerEvaluator:
     """Evaluates the layers of one document; collects their problems and warnings."""
 
-    def __init__(self, document: Document, unknown: str, walk: Walk) -> None:
+    def __init__(self, document: Document, unknown: str, deadline: float, walk: Walk) -> None:
         """`unknown`: "refuse" makes a layer of unknown type a problem, "report" a warning."""
         self.document, self.problems, self.warnings = document, list[ArchitectureError](), list[ReportWarning]()
-        self._unknown = unknown
+        self._unknown, self._deadline = unknown, deadline
         # Weak: a cycle would keep the document's layers until the next collection of garbage.
         self._walk = proxy(walk)
 
@@ -119,10 +113,13 @@ class LayerEvaluator:
     ) -> LayerResult | None:
         """Return the result of a formula for a config; None after a problem."""
         pointer = layer.pointer + self.document.config_pointer
+        follows_failure = bool(layer_type.signature.inputs) and _follows_failure(call)
+        if follows_failure and not layer_type.signature.needs_inputs:
+            call, follows_failure = Call(), False
         if problems := layer_type.signature.problems(config, pointer):
             for problem in problems:
                 self.add_problem(problem)
-        elif not (layer_type.signature.inputs and _follows_failure(call)):
+        elif not follows_failure:
             try:
                 return self._run(layer_type, config, pointer, call)
             except AlreadyReported:
@@ -168,7 +165,8 @@ class LayerEvaluator:
                 name: self._nest(arguments[name], f"{pointer}/{name}") for name in signature.parts & arguments.keys()
             }
             arguments = {**arguments, **nested}
-        return run_formula(layer_type.formula(**signature.bind(call.args, call.kwargs), **arguments))
+        arguments = {**arguments, **signature.bind(call.args, call.kwargs)}
+        return LayerResult(*run_formula(layer_type, arguments, self._deadline))
 
     def _nest(self, value: Any, pointer: str) -> Any:
         """Return an argument with each layer in it as a NestedLayer, which the wrapper's formula calls."""
@@ -178,23 +176,6 @@ class LayerEvaluator:
             return None
         assert self.document.read_nested_layer is not None
         return NestedLayer(self.document.read_nested_layer(value, pointer), self._walk.evaluate_nested)
-
-
-def run_formula(formula: Formula) -> LayerResult:
-    """Run a formula to its end. Raises TooLarge for an axis above MAX_COUNT in its output: a chain may double one."""
-    returned: list[Output] = []
-    tensors = tuple(_collect(formula, returned))
-    (output,) = returned
-    for shape in (output,) if isinstance(output, tuple) else flatten(output):
-        for size in shape or ():
-            if size and size > MAX_COUNT:
-                raise TooLarge(f"returns an axis longer than {MAX_COUNT:,}", code="count_too_large")
-    return LayerResult(tensors, output)
-
-
-def _collect(formula: Formula, returned: list[Output]) -> Iterator[Tensor]:
-    """Yield the tensors of a formula, and append its output to `returned`."""
-    returned.append((yield from formula))
 
 
 def _are_shapes(output: Output) -> bool:

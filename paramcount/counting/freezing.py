@@ -39,6 +39,8 @@ class Rule(NamedTuple):
 
 def find_rule_problem(match: str) -> str:
     """Return the problem of a rule's `match`, or ''."""
+    if not match:
+        return 'must be a glob such as "backbone.*", and not empty'
     unnumbered = _UNNUMBERED_POSITION.match(match)
     return f'"{unnumbered[0]}" needs a number of layers, as in "{unnumbered[0]}10"' if unnumbered else ""
 

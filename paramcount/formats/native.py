@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
 from marshmallow import INCLUDE, RAISE, Schema, fields, validate
 
+from paramcount.counting.count import Options, count
 from paramcount.model.document import Document, ModelFacts
 from paramcount.model.dtypes import DTYPES
-from paramcount.model.errors import InvalidDocument, raise_problems, token
+from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, ShapeMismatch, raise_problems, token
 from paramcount.model.layers import Call, Graph, Layer, Ref
-from paramcount.model.tensors import Convention
+from paramcount.model.report import ReportWarning
+from paramcount.model.tensors import Totals
 from paramcount.schema.components import json_schema
-from paramcount.schema.registry import FRAMEWORKS, reader
+from paramcount.schema.registry import FRAMEWORKS, LAYERS, reader, resolve
 from paramcount.schema.signature import MAX_DIMENSION
 from paramcount.schema.validator import Validator
 
@@ -67,7 +70,7 @@ class NativeDocument(Schema):
     framework = fields.String(validate=validate.OneOf(FRAMEWORKS))
     input_shape = fields.Raw(
         metadata={
-            "description": "a shape without its batch axis, or an object of such by input name",
+            "description": "a shape, its batch axis left out or null, or an object of such by input name",
             "anyOf": [
                 _SHAPE,
                 {"type": "object", "additionalProperties": _SHAPE, "minProperties": 1, "maxProperties": 1000},
@@ -88,86 +91,186 @@ def _claims(payload: Any) -> bool:
 @reader("native", claims=_claims, schema=NativeDocument, example=_EXAMPLE)
 def native(payload: Mapping[str, Any]) -> Document:
     """Layers as a person writes them: a list, in order; or wired by the names of their inputs."""
-    framework = payload.get("framework", "")
+    dialects = _Dialects()
+    framework = payload.get("framework") or dialects.find_framework(payload["layers"])
+    native_reader = NativeReader(framework)
     input_shapes = _input_shapes(payload)
-    root = Layer(
-        payload.get("name", ""),
-        "Model",
-        children=_read_layers(payload["layers"], "/layers"),
-        trainable=payload.get("trainable", True),
-    )
-    convention: Convention = "torch" if framework == "torch" else "keras"
-    return Document(
-        _wire(root, payload["layers"], tuple(input_shapes) or ("input",)),
-        convention,
+    root = Layer(payload.get("name", ""), "Model", trainable=payload.get("trainable", True))
+    root = native_reader.read_group(root, payload["layers"], "", tuple(input_shapes) or ("input",))
+    document = Document(
+        root,
+        "torch" if framework == "torch" else "keras",
         framework,
         inputs=tuple((None, *shape) for shape in input_shapes.values()),
-        read_nested_layer=read_nested_layer,
+        read_nested_layer=native_reader.read_nested_layer,
         read_facts=partial(ModelFacts, types_are_classes=True),
+        warnings_from_totals=None if framework else dialects.warn_of_mixture,
     )
+    return _read_batch_axis(document)
 
 
 def _input_shapes(payload: Mapping[str, Any]) -> Mapping[str, list[int | None]]:
-    """Return the shapes of the model's inputs by name, without batch axis."""
+    """Return the shapes of the model's inputs by name, as they are stated."""
     stated = payload.get("input_shape")
     if stated is None:
         return {}
     return stated if isinstance(stated, dict) else {"input": stated}
 
 
-def _read_layers(items: Sequence[Mapping[str, Any]], pointer: str) -> tuple[Layer, ...]:
-    taken = {item["name"]: 0 for item in items if "name" in item}
-    return tuple(
-        [
-            read_layer(item, item.get("name") or _new_name(item["type"], taken), f"{pointer}/{index}")
+def _read_batch_axis(document: Document) -> Document:
+    """Return the document with the first axis of its inputs as their batch axis, where it is null in all of them.
+
+    Keras writes `batch_shape` so; a person may mean a sequence of any length too. What no layer takes is not meant.
+    """
+    if not document.inputs or not all(shape[1:2] == (None,) for shape in document.inputs):
+        return document
+    with_batch_axis = document._replace(inputs=tuple(shape[1:] for shape in document.inputs))
+    return document if not _counts(with_batch_axis) and _counts(document) else with_batch_axis
+
+
+def _counts(document: Document) -> bool:
+    """Return whether a document is counted without a problem, unknown layers aside."""
+    try:
+        count(document, Options(unknown="report"))
+    except Problems:
+        return False
+    return True
+
+
+class _Dialects:
+    """The frameworks of the layers of a document that states none."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, str] = {}  # framework -> the first type that is of no other
+
+    def find_framework(self, items: Sequence[Mapping[str, Any]]) -> str:
+        """Return the only framework that has all types of some layers; '' if there is none, or more than one."""
+        frameworks = set(FRAMEWORKS)
+        for layer_type in _leaf_types(items):
+            owners = _find_frameworks(layer_type)
+            for owner in owners if len(owners) == 1 else ():
+                self._first.setdefault(owner, layer_type)
+            frameworks &= owners or frameworks
+        return next(iter(frameworks)) if len(frameworks) == 1 else ""
+
+    def warn_of_mixture(self, totals: Totals) -> tuple[ReportWarning, ...]:
+        """Return a warning if the layers are of several frameworks; only of buffers do these count differently."""
+        if len(self._first) < 2:
+            return ()
+        owners = ", ".join(f"{layer_type[:100]} of {framework}" for framework, layer_type in self._first.items())
+        detail = f"layers of several frameworks ({owners}) are no model of either; buffers are counted as Keras does"
+        return (ReportWarning("mixed_frameworks", "", detail, exact=not totals.buffers),)
+
+
+def _leaf_types(items: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for item in items:
+        if "layers" in item:
+            yield from _leaf_types(item["layers"])
+        else:
+            yield item["type"]
+
+
+@lru_cache(maxsize=1024)
+def _find_frameworks(layer_type: str) -> frozenset[str]:
+    """Return the frameworks that have a layer of that name; none for a plug-in's, and for an unknown one."""
+    if layer_type in LAYERS:
+        return frozenset((layer_type.partition(".")[0],)).intersection(FRAMEWORKS)
+    return frozenset(framework for framework in FRAMEWORKS if f"{framework}.{layer_type}" in LAYERS)
+
+
+class NativeReader:
+    """Reads the layers of one document."""
+
+    def __init__(self, framework: str) -> None:
+        self._framework = framework
+
+    def read_group(
+        self, group: Layer, items: Sequence[Mapping[str, Any]], pointer: str, inputs: tuple[str, ...] = ("input",)
+    ) -> Layer:
+        """Return a layer with the layers in it. Raises Problems."""
+        taken = {item["name"]: 0 for item in items if "name" in item}
+        children = [
+            self._read_layer(item, item.get("name") or _new_name(item["type"], taken), f"{pointer}/layers/{index}")
             for index, item in enumerate(items)
         ]
-    )
+        return self._wire(group._replace(children=tuple(children)), items, inputs)
+
+    def read_nested_layer(self, item: Any, pointer: str) -> Layer:
+        """Return the layer that another's config holds; no schema has checked it yet. Raises Problems."""
+        raise_problems(_LAYER_VALIDATOR.problems(item, pointer))
+        return self._read_layer(item, item.get("name", "inner"), pointer)
+
+    def _read_layer(self, item: Mapping[str, Any], name: str, pointer: str) -> Layer:
+        """Return the layer that an item describes, with those inside it. Raises Problems."""
+        config = {member: value for member, value in item.items() if member not in _MEMBERS}
+        layer = Layer(
+            name=name,
+            type=item["type"],
+            config=None if "layers" in item else config,
+            trainable=item.get("trainable", True),
+            repeat=item.get("repeat", 1),
+            shares=item.get("shares", ""),
+            dtype=item.get("dtype", ""),
+            pointer=pointer,
+        )
+        if layer.config is not None:
+            return layer
+        raise_problems(
+            InvalidDocument("a layer made of layers takes no arguments", pointer + token(member), "unknown_member")
+            for member in config
+        )
+        return self.read_group(layer, item["layers"], pointer)
+
+    def _wire(self, parent: Layer, items: Sequence[Mapping[str, Any]], inputs: tuple[str, ...]) -> Layer:
+        """Return the layer with its children's inputs; children that state none follow each other. Raises Problems."""
+        arities = [self._arity(child) for child in parent.children]
+        is_chain = len(inputs) == 1 and not any("inputs" in item for item in items)
+        if is_chain and all(arity.least < 2 for arity in arities):
+            return parent
+        previous, children, used, problems = inputs[0], [], set(), []
+        for child, item, arity in zip(parent.children, items, arities, strict=True):
+            names = item.get("inputs", [previous])
+            if len(names) > arity.most:
+                most = f"at most {arity.most} inputs" if arity.most > 1 else "one input"
+                detail = f"takes {most}, not {len(names)}"
+                problems.append(ShapeMismatch(detail, child.pointer))
+            children.append(child.with_calls([_make_call(names, arity)]))
+            used.update(names)
+            previous = child.name
+        raise_problems(problems)
+        outputs = [Ref(child.name) for child in children if child.name not in used]
+        graph = Graph(inputs, outputs[0] if len(outputs) == 1 else outputs)
+        return parent._replace(children=tuple(children), graph=graph)
+
+    def _arity(self, layer: Layer) -> _Arity:
+        """Return how many inputs a layer takes one by one; a list of any length is one."""
+        if layer.config is None:
+            return _Arity() if layer.graph is None else _Arity(most=1)
+        return _find_arity(layer.type, self._framework)
 
 
-def read_nested_layer(item: Any, pointer: str) -> Layer:
-    """Return the layer that another's config holds; no schema has checked it yet. Raises Problems."""
-    raise_problems(_LAYER_VALIDATOR.problems(item, pointer))
-    return read_layer(item, item.get("name", "inner"), pointer)
+class _Arity(NamedTuple):
+    """The least and the most inputs that a layer takes one by one."""
+
+    least: int = 1
+    most: float = inf
 
 
-def read_layer(item: Mapping[str, Any], name: str, pointer: str) -> Layer:
-    """Return the layer that an item describes, with those inside it. Raises Problems."""
-    config = {member: value for member, value in item.items() if member not in _MEMBERS}
-    layer = Layer(
-        name=name,
-        type=item["type"],
-        config=None if "layers" in item else config,
-        trainable=item.get("trainable", True),
-        repeat=item.get("repeat", 1),
-        shares=item.get("shares", ""),
-        dtype=item.get("dtype", ""),
-        pointer=pointer,
-    )
-    if layer.config is not None:
-        return layer
-    raise_problems(
-        InvalidDocument("a layer made of layers takes no arguments", pointer + token(member), "unknown_member")
-        for member in config
-    )
-    layer = layer._replace(children=_read_layers(item["layers"], f"{pointer}/layers"))
-    return _wire(layer, item["layers"], ("input",))
+@lru_cache(maxsize=1024)
+def _find_arity(layer_type: str, framework: str) -> _Arity:
+    try:
+        inputs = resolve(layer_type, framework, advise=False).signature.inputs
+    except ArchitectureError:  # it is told when it is counted
+        return _Arity()
+    return _Arity(sum(each.required for each in inputs), len(inputs)) if len(inputs) > 1 else _Arity()
 
 
-def _wire(parent: Layer, items: Sequence[Mapping[str, Any]], inputs: tuple[str, ...]) -> Layer:
-    """Return the layer with its children's inputs; children that state none follow each other."""
-    if len(inputs) == 1 and not any("inputs" in item for item in items):
-        return parent
-    previous, children, used = inputs[0], [], set()
-    for child, item in zip(parent.children, items, strict=True):
-        names = item.get("inputs", [previous])
-        refs = [Ref(name) for name in names]
-        children.append(child.with_calls([Call((refs if len(refs) > 1 else refs[0],))]))
-        used.update(names)
-        previous = child.name
-    outputs = [Ref(child.name) for child in children if child.name not in used]
-    graph = Graph(inputs, outputs[0] if len(outputs) == 1 else outputs)
-    return parent._replace(children=tuple(children), graph=graph)
+def _make_call(names: Sequence[str], arity: _Arity) -> Call:
+    """Return the call of a layer on the outputs of others; a single one is all that the layer needs: self-attention."""
+    refs = [Ref(name) for name in names]
+    if arity.least > 1:
+        return Call(tuple(refs * arity.least if len(refs) == 1 else refs))
+    return Call((refs if len(refs) > 1 else refs[0],))
 
 
 def _new_name(layer_type: str, taken: dict[str, int]) -> str:

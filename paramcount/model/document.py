@@ -36,6 +36,7 @@ class Document(NamedTuple):
     framework: str = ""
     inputs: tuple[Output, ...] = ()  # the shapes of the root's inputs, where the document states them beside it
     warnings: tuple[ReportWarning, ...] = ()
+    warnings_without_rules: tuple[ReportWarning, ...] = ()  # true only where the request states no rules
     read_nested_layer: Callable[[Any, str], Layer] | None = None  # of a layer's config (a wrapper's), by its pointer
     type_pointer: str = "/type"  # of a layer's type, below the layer's own pointer; so is config_pointer
     config_pointer: str = ""

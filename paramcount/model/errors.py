@@ -11,6 +11,7 @@
     + UnknownInput        the shape of a layer's input
   - InvalidGraph          a cycle, a name used twice, an input that is not there
   - TooLarge              a limit of this service
+  - FaultyFormula         the formula of a plug-in's layer is wrong; the author of the plug-in can mend it
 * RegistrationError       a plug-in (or a built-in) that cannot be registered; the service does not start
 """
 
@@ -87,6 +88,13 @@ class InvalidGraph(ArchitectureError):
 
 class TooLarge(ArchitectureError):
     code = "too_large"
+
+
+class FaultyFormula(ArchitectureError):
+    code = "faulty_formula"
+
+    def __init__(self, layer_type: str, origin: str, detail: str) -> None:
+        super().__init__(f'the formula of the plug-in layer "{layer_type}" (in {origin}) {detail}')
 
 
 class Problems(ExceptionGroup[ArchitectureError]):

@@ -15,6 +15,7 @@ class ReportWarning(NamedTuple):
     path: str
     detail: str
     exact: bool = True
+    only_buffers: bool = False  # what may be wrong is the number of buffers, and the totals that they are in
 
 
 class WeightRoles(NamedTuple):
@@ -93,5 +94,6 @@ class Report(NamedTuple):
 
     @property
     def exact(self) -> bool:
-        """False if a warning says that the count may be wrong."""
-        return all(warning.exact for warning in self.warnings)
+        """False if a warning says that the count may be wrong; torch's convention leaves buffers out of it."""
+        without_buffers = self.convention == "torch"
+        return all(warning.exact or (without_buffers and warning.only_buffers) for warning in self.warnings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple, NotRequired, TypedDict, get_args
 from unicodedata import category
 
@@ -35,6 +35,16 @@ def total_fields(totals: Totals, convention: Convention) -> TotalFields:
         "buffers": buffers,
         "bytes": size_bytes,
     }
+
+
+def inexact(report: Report) -> list[TotalName]:
+    """Return the totals that may be wrong."""
+    reasons = [warning for warning in report.warnings if not warning.exact]
+    if not all(reason.only_buffers for reason in reasons):
+        return list(TOTALS)
+    if not reasons:
+        return []
+    return ["buffers"] if report.exact else ["total", "frozen", "buffers", "bytes"]
 
 
 def by_dtype(report: Report) -> Mapping[str, int]:
@@ -162,14 +172,25 @@ def reason_names(reasons: list[FrozenBy]) -> str:
     return ", ".join(map(reason_name, reasons))
 
 
-def explanation(row: Row) -> str:
-    """Return how a row's number comes about: "kernel 7×7×3×64 + bias 64"."""
-    terms = " + ".join(map(_term, row.tensors))
+def explanation(row: Row, convention: Convention) -> str:
+    """Return how a row's number comes about: "kernel 7×7×3×64 + bias 64"; buffers that it leaves out stand apart."""
+    leaves_buffers_out = convention == "torch"
+    terms = _sum(tensor for tensor in row.tensors if not (leaves_buffers_out and tensor.role == "buffer"))
     if row.children:
-        terms = f"{terms} + what is beneath" if terms else ""
-    if row.repeat == 1:
+        terms = f"{terms} + what is beneath" if terms else "what is beneath" * (row.repeat > 1)
+    number = _times(row.repeat, terms)
+    buffers = _sum(tensor for tensor in row.tensors if tensor.role == "buffer") if leaves_buffers_out else ""
+    return "; ".join(filter(None, (number, buffers and f"not in the total: {_times(row.repeat, buffers)}")))
+
+
+def _sum(tensors: Iterable[Tensor]) -> str:
+    return " + ".join(map(_term, tensors))
+
+
+def _times(repeat: int, terms: str) -> str:
+    if repeat == 1 or not terms:
         return terms
-    return f"{row.repeat:,} × ({terms})" if terms else f"{row.repeat:,} × what is beneath"
+    return f"{repeat:,} × {terms}" if terms == "what is beneath" else f"{repeat:,} × ({terms})"
 
 
 def _term(tensor: Tensor) -> str:

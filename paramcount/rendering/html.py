@@ -68,7 +68,7 @@ def _row(report: Report, frozen: FrozenElements, tree_row: TreeRow) -> str:
         f'<tr><td style="text-align: left; padding-left: {indent + 0.5:.1f}em">{name}</td>'
         f"{_left(row.type)}{_left(shape_text(row.output))}"
         f"{_right(totals['total'])}{_right(totals['trainable'])}"
-        f"{_left(reason_names(frozen.of(row)))}{_left(explanation(row))}</tr>\n"
+        f"{_left(reason_names(frozen.of(row)))}{_left(explanation(row, report.convention))}</tr>\n"
     )
 
 

@@ -13,6 +13,7 @@ from paramcount.rendering.fields import (
     by_dtype,
     embedding,
     explanation,
+    inexact,
     total_fields,
 )
 
@@ -33,6 +34,7 @@ def as_json(report: Report, detail: Detail = "layers", depth: int = NO_LIMIT) ->
         "format": report.format,
         "convention": report.convention,
         "exact": report.exact,
+        "inexact": inexact(report),
         "totals": total_fields(root.totals, report.convention),
         "frozen_by": writer.frozen.of(root),
         "by_dtype": by_dtype(report),
@@ -85,7 +87,7 @@ class _RowWriter:
         content: dict[str, Any] = {
             "totals": total_fields(row.totals, self._convention),
             "frozen_by": self.frozen.of(row),
-            "explanation": explanation(row),
+            "explanation": explanation(row, self._convention),
             "children": (),
         }
         if self._with_tensors:

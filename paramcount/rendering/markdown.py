@@ -12,6 +12,7 @@ from paramcount.rendering.fields import (
     FrozenElements,
     by_dtype,
     explanation,
+    inexact,
     printable,
     reason_name,
     reason_names,
@@ -32,8 +33,8 @@ def as_markdown(report: Report, depth: int = NO_LIMIT) -> str:
     name = f" of {code(report.root.name)}" if report.root.name else ""
     source = f"Counted from a {code(report.format)} document, as {report.convention} counts."
     lines = [f"## Parameters{name}", "", source, ""]
-    if not report.exact:
-        lines += ["**Not exact:** see the warnings below.", ""]
+    if names := inexact(report):
+        lines += [f"**Not exact** ({', '.join(names)}): see the warnings below.", ""]
     lines += table([name.capitalize() for name in TOTALS], [[f"{totals[name]:,}" for name in TOTALS]], 0)
     lines += [f"- {code(dtype)}: {count:,}" for dtype, count in by_dtype(report).items()]
     for reason in frozen.of(report.root):
@@ -52,7 +53,7 @@ def _layers(report: Report, frozen: FrozenElements, depth: int) -> Iterator[list
         totals = total_fields(row.totals, report.convention)
         names = (row.path or row.name or "(own)", row.type, shape_text(row.output))
         numbers = (f"{row.repeat:,}", f"{totals['total']:,}", f"{totals['trainable']:,}")
-        yield [*map(code, names), *numbers, reason_names(frozen.of(row)), code(explanation(row))]
+        yield [*map(code, names), *numbers, reason_names(frozen.of(row)), code(explanation(row, report.convention))]
 
 
 def table(headings: list[str], rows: list[list[str]], texts: int, numbers: int = NO_LIMIT) -> list[str]:

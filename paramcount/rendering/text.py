@@ -13,6 +13,7 @@ from paramcount.rendering.fields import (
     FrozenBy,
     FrozenElements,
     explanation,
+    inexact,
     printable,
     reason_name,
     reason_names,
@@ -75,6 +76,8 @@ _TREE_STYLES = (
 def as_text(report: Report, depth: int = NO_LIMIT, columns: int = WIDTH) -> str:
     """Render the rows as a tree, `depth` levels of it, in `columns`; then the totals and the warnings."""
     exact = "" if report.exact else ", NOT EXACT: see below"
+    if inexact(report) == ["buffers"]:
+        exact = ", but for the number of buffers: see below"
     name = clip(printable(report.root.name) or "model", columns, columns // 2)
     heading = f"{name} ({report.format}, counted as {report.convention} does{exact})"
     frozen = FrozenElements(report)
@@ -121,7 +124,7 @@ def _lines(report: Report, frozen: FrozenElements, depth: int) -> Iterator[_Line
             f"{totals['total']:,}",
             f"{totals['trainable']:,}",
             reason_names(frozen.of(row)),
-            explanation(row),
+            explanation(row, report.convention),
         )
         yield _Line(tuple(map(printable, cells)), last)
 

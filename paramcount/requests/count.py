@@ -46,16 +46,16 @@ def count_document(
         return count(document, options, limits)
 
 
-def count_request(request: CountRequest, limits: Limits, step: Step = nullcontext, *, pointer: str = "") -> Report:
+def count_request(request: CountRequest, limits: Limits, step: Step = nullcontext) -> Report:
     """Count a request's document.
 
-    Raises Problems: of the document at `pointer`, of other members of the request at their names; or NotJSON.
+    Raises Problems: of the document at the request's `pointer`, of other members at their names; or NotJSON.
     """
     assert request.source is not None
     try:
         document_format = detect(request.source, request.format)
     except UnknownFormat as error:
-        error.pointer = pointer if request.format is None else "/format"
+        error.pointer = request.pointer if request.format is None else "/format"
         raise Problems([error]) from None
     check_rules(request.options.rules, limits.max_rules)
     try:
@@ -63,12 +63,7 @@ def count_request(request: CountRequest, limits: Limits, step: Step = nullcontex
     except AdapterProblems as problems:
         raise prefix_pointers("/adapter", problems) from None
     except Problems as problems:
-        raise prefix_pointers(pointer, problems) from None
-
-
-def count_envelope(request: CountRequest, limits: Limits, step: Step = nullcontext) -> Report:
-    """Count an envelope's document. Raises Problems, as pointers into the envelope, or NotJSON."""
-    return count_request(request, limits, step, pointer="/architecture")
+        raise prefix_pointers(request.pointer, problems) from None
 
 
 def count_local(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -11,12 +12,21 @@ from marshmallow import ValidationError, missing
 from paramcount.analysis.training_memory import Precision
 from paramcount.counting.count import Options
 from paramcount.counting.freezing import Rule, find_rule_problem
+from paramcount.formats.detect import detect
 from paramcount.formats.source import Source, decode, parse_members, syntax_error
-from paramcount.model.errors import InvalidDocument, Problems, TooLarge, token
+from paramcount.model.errors import (
+    ArchitectureError,
+    InvalidDocument,
+    Problems,
+    TooLarge,
+    UnknownFormat,
+    raise_problems,
+    token,
+)
 from paramcount.rendering.json import Detail
 from paramcount.requests import schemas
 from paramcount.schema.components import json_schema
-from paramcount.schema.validator import Validator
+from paramcount.schema.validator import Validator, format_value
 
 
 class CountRequest(NamedTuple):
@@ -31,6 +41,7 @@ class CountRequest(NamedTuple):
     views: bool
     optimizer: str | None
     precision: Precision
+    pointer: str = ""  # to the document, in what was sent
 
 
 class _CompiledSchema:
@@ -43,11 +54,15 @@ class _CompiledSchema:
         self._defaults = {name: field.load_default for name, field in fields if field.load_default is not missing}
         self._required = {name for name, field in fields if field.required}
 
+    def problems(self, members: Any) -> list[ArchitectureError]:
+        """Return what is wrong with the members."""
+        return self._validator.problems(members)
+
     def load(self, members: Any) -> dict[str, Any]:
         """Return the members, with the defaults of those that are not there. Raises Problems."""
         if isinstance(members, dict) and members.keys() == self._required == {"architecture"}:  # nothing to check
             return self._defaults | members
-        if problems := self._validator.problems(members):
+        if problems := self.problems(members):
             raise Problems(problems)
         try:
             loaded: dict[str, Any] = self._schema.load(members)
@@ -75,10 +90,57 @@ def split_members(raw: bytes) -> Any:
         raise Problems([TooLarge("is nested too deeply")]) from None
 
 
-def load_envelope(envelope: bytes | Any) -> CountRequest:
-    """Load an envelope: its JSON, or its members, decoded or not. Raises Problems or NotJSON."""
-    members, source = _take_document(split_members(envelope) if isinstance(envelope, bytes) else envelope)
-    return _make_envelope_request(_ENVELOPE.load(members), source)
+def load_envelope(
+    body: bytes | Any, options: Mapping[str, Any] = MappingProxyType({}), rules: Sequence[Rule] = ()
+) -> CountRequest:
+    """Load an envelope, or a document without one: its JSON, or its members, decoded or not.
+
+    `options` are members of an envelope that are stated beside the body; `rules` follow the envelope's own. Raises
+    Problems or NotJSON.
+    """
+    members = split_members(body) if isinstance(body, bytes) else body
+    if isinstance(members, dict) and "architecture" in members:
+        members, source = _take_document(members)
+        request = _make_envelope_request(_ENVELOPE.load(_add_options(members, options)), source)
+    else:
+        source = Source.from_json(body) if isinstance(body, bytes) else _encode_members(members)
+        request = _make_envelope_request(_ENVELOPE.load({"architecture": None, **options}), source)
+        request = request._replace(pointer="", format=request.format or _recognize(source, members))
+    if rules:
+        request = request._replace(options=request.options._replace(rules=(*request.options.rules, *rules)))
+    return request
+
+
+def _add_options(members: Any, options: Mapping[str, Any]) -> Any:
+    """Return the members of an envelope with options that are stated beside it. Raises Problems where they differ."""
+    raise_problems(
+        InvalidDocument(
+            f"is {format_value(members[name])} here, and {format_value(value)} beside the envelope",
+            token(name),
+            "contradiction",
+        )
+        for name, value in options.items()
+        if members.get(name, value) != value
+    )
+    return {**options, **members} if options else members
+
+
+def _recognize(source: Source, members: Any) -> str:
+    """Return the name of the format of a document without an envelope. Raises Problems."""
+    try:
+        return detect(source).name
+    except UnknownFormat as error:
+        error.detail = f"is no envelope, and as a document it {error.detail}"
+        problems = _ENVELOPE.problems(_decode_members(members))
+        # Its members are a document's as likely as an envelope's, so that only misspelt ones are problems.
+        misspelt = [each for each in problems if each.code != "unknown_member" or "did you mean" in each.detail]
+        raise Problems([*misspelt, error]) from None
+
+
+def _encode_members(members: Any) -> Source:
+    """Return a document, of which the members are decoded or not, as a source."""
+    is_raw = isinstance(members, dict) and any(isinstance(value, msgspec.Raw) for value in members.values())
+    return Source.from_json(msgspec.json.encode(members)) if is_raw else Source.of(members)
 
 
 def load_comparison(raw: bytes) -> tuple[CountRequest, CountRequest]:
@@ -121,10 +183,12 @@ def _decode_members(members: Any) -> Any:
 
 def _make_envelope_request(loaded: Mapping[str, Any], source: Source | None) -> CountRequest:
     rules = tuple([Rule(rule["match"], rule["trainable"]) for rule in loaded["trainable"]])
-    return _make_request(loaded, source, rules)
+    return _make_request(loaded, source, rules, "/architecture")
 
 
-def _make_request(loaded: Mapping[str, Any], source: Source | None, rules: tuple[Rule, ...]) -> CountRequest:
+def _make_request(
+    loaded: Mapping[str, Any], source: Source | None, rules: tuple[Rule, ...], pointer: str = ""
+) -> CountRequest:
     options = Options(
         rules=rules,
         convention=loaded.get("convention"),
@@ -142,6 +206,7 @@ def _make_request(loaded: Mapping[str, Any], source: Source | None, rules: tuple
         views=loaded["views"],
         optimizer=loaded.get("optimizer"),
         precision=loaded["precision"],
+        pointer=pointer,
     )
 
 

@@ -76,6 +76,11 @@ class LayerType:
         return self.formula.__module__
 
     @property
+    def is_built_in(self) -> bool:
+        """False for a layer of a plug-in."""
+        return self.origin.partition(".")[0] == "paramcount"
+
+    @property
     def doc(self) -> str:
         return getdoc(self.formula) or ""
 
@@ -206,8 +211,10 @@ def resolve(name: str, framework: str, *, advise: bool = True) -> LayerType:
         )
     visible = [full for full in LAYERS if _is_visible(full.partition(".")[0], framework)] if advise else []
     bare = [full.partition(".")[2] for full in visible]
-    advice = did_you_mean(name, [*bare, *visible]) or ": a plug-in can add it, and unknown=report leaves it out"
-    raise UnknownLayer(f'"{name[:100]}" is no known layer{advice}', name)
+    nearest = did_you_mean(name, [*bare, *visible])
+    advice = f"{nearest} A" if nearest else ": a"
+    detail = f'"{name[:100]}" is no known layer{advice} plug-in can add it, and unknown=report leaves it out'
+    raise UnknownLayer(detail, name)
 
 
 def _is_visible(dialect: str, framework: str) -> bool:

@@ -100,6 +100,7 @@ class Signature:
         parameters = list(_parameters(formula))
         self.inputs = tuple(p for p in parameters if p.meaning in ("input", "inputs"))
         self._names = [p.name for p in self.inputs]
+        self.needs_inputs = any(p.required for p in self.inputs)
         self.flags = frozenset(p.name for p in parameters if p.meaning == "flag")
         self._only = self._names[0] if [p.meaning for p in self.inputs] == ["input"] and not self.flags else ""
         self._arguments = [p for p in parameters if p.meaning not in ("input", "inputs", "flag")]

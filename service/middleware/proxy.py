@@ -21,12 +21,13 @@ _COMPRESSED = [
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-_cacheable_views: set[Callable[..., Any]] = set()
+_CACHEABLE = "_is_cacheable"
+"""The attribute that marks a view; what is wrapped around it has it too."""
 
 
 def cacheable(view: View) -> View:
     """Let clients cache what a view answers to a GET: it changes only with a release or a plug-in."""
-    _cacheable_views.add(view)
+    setattr(view, _CACHEABLE, True)
     return view
 
 
@@ -53,7 +54,7 @@ def register(app: Flask, settings: Settings) -> None:
         request = current_request()
         if request.method != "GET" or response.status_code != 200:
             return response
-        if app.view_functions.get(request.endpoint or "") in _cacheable_views:
+        if getattr(app.view_functions.get(request.endpoint or ""), _CACHEABLE, False):
             response.headers["Cache-Control"] = f"{caching}, max-age=300"
             if settings.tokens_file:
                 response.vary.add("Authorization")

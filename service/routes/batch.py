@@ -1,4 +1,4 @@
-"""POST /v1/batch: an envelope a line, an answer a line, in order, however many there are."""
+"""POST /v1/batch: an envelope or a document a line, an answer a line, in order, however many there are."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _BUFFER_BYTES = 64 * 1024
     blueprint.post,
     "/v1/batch",
     "batch",
-    summary="Count many documents: an envelope a line, with an `id` if you like",
+    summary="Count many documents: an envelope or a document a line, with an `id` if you like",
     tag="count",
     request={NDJSON: {"schema": {}}},  # any line is answered
     response={

@@ -14,19 +14,17 @@ from paramcount.model.report import Report
 from paramcount.rendering import JSON
 from paramcount.requests.count import count_document
 from paramcount.requests.envelope import check_rules
-from paramcount.requests.schemas import CountOptions
 from paramcount.schema.registry import FORMATS, Format
 from service import requests
 from service.context import current_request, current_settings
 from service.middleware.tracing import start_span
 from service.operations import BODY_PROBLEMS, Operation, operation
 from service.problems import HTTPProblem, end_sentence
+from service.queries import DocumentQuery, Query
 from service.response_cache import Answer, get_or_compute
 from service.routes.count import REPORT, measure, render_answer
 
 blueprint = Blueprint("documents", __name__)
-
-_GLOBS = {"in": "query", "schema": {"type": "array", "items": {"type": "string"}}, "explode": True}
 
 
 def _for_each_format(declared: Operation) -> Iterator[Operation]:
@@ -58,34 +56,26 @@ def _describe_body(document_format: Format) -> dict[str, Any]:
     "count_document",
     summary="Count a document of one format",
     tag="count",
-    parameters=(
-        {"in": "query", "schema": CountOptions},
-        {"name": "freeze", "description": "Glob of layers or tensors that do not train. May be repeated.", **_GLOBS},
-        {
-            "name": "train",
-            "description": "Glob of layers or tensors that train. May be repeated; the last glob that matches decides.",
-            **_GLOBS,
-        },
-    ),
+    query=DocumentQuery,
     response=REPORT,
     problems=BODY_PROBLEMS,
     expand=_for_each_format,
 )
-def post_document(name: str) -> Response:
+def post_document(name: str, query: Query) -> Response:
     try:
         document_format = detect(None, name)
     except UnknownFormat as error:
         raise HTTPProblem(HTTPStatus.NOT_FOUND, end_sentence(error.detail)) from None
     request, settings = current_request(), current_settings()
-    count_request, media = requests.parse_query(request.query_string), request.mimetype
+    options, media = query.options, request.mimetype
     raw = requests.read_document_body(request, document_format, settings)
 
     def count() -> Report:
-        check_rules(count_request.options.rules, settings.max_rules)
+        check_rules(options.options.rules, settings.max_rules)
         source = requests.make_source(raw, media)
-        return count_document(source, document_format, count_request, settings, start_span)
+        return count_document(source, document_format, options, settings, start_span)
 
     def compute() -> Answer:
-        return render_answer(measure(count), count_request, request, settings)
+        return render_answer(measure(count), options, request, settings)
 
     return get_or_compute(request, raw, compute)

@@ -11,13 +11,12 @@ from paramcount.model.errors import did_you_mean
 from paramcount.rendering import JSON
 from paramcount.rendering.exports import EXPORTS
 from paramcount.requests.envelope import load_envelope
-from paramcount.requests.schemas import Envelope
 from service import requests
 from service.context import current_request, current_settings
 from service.operations import BODY_PROBLEMS, Operation, json_response, operation
 from service.problems import HTTPProblem, end_sentence
 from service.responses import respond_json
-from service.routes.count import measure_count
+from service.routes.count import BODY, measure_count
 
 blueprint = Blueprint("export", __name__)
 
@@ -38,7 +37,7 @@ def _for_each_registry(declared: Operation) -> Iterator[Operation]:
     "export",
     summary="Count a document, and answer as a registry takes it",
     tag="count",
-    request={JSON: {"schema": Envelope}},
+    request={JSON: {"schema": BODY}},
     response=json_response({"type": "object"}, "The report as the registry takes it."),
     problems=BODY_PROBLEMS,
     expand=_for_each_registry,

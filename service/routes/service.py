@@ -13,7 +13,7 @@ from service import openapi
 from service.context import current_app, current_request, current_settings
 from service.middleware import metrics
 from service.middleware.proxy import cacheable
-from service.operations import json_response, operation
+from service.operations import json_response, operation, take_query
 from service.responses import respond_json
 
 blueprint = Blueprint("service", __name__)
@@ -131,6 +131,7 @@ def show_docs() -> Response:
 
 
 @blueprint.get("/docs/<path:name>")
+@take_query
 @cacheable
 def send_docs_asset(name: str) -> Response:
     return send_from_directory(ASSETS, name)

@@ -6,7 +6,7 @@ from typing import Any
 
 from paramcount.model.budget import Limits
 from paramcount.model.report import Report
-from paramcount.requests.count import count_envelope
+from paramcount.requests.count import count_request
 from paramcount.requests.envelope import load_envelope
 
 LLAMA: dict[str, Any] = {
@@ -50,7 +50,7 @@ Net(
 
 def count_adapted(architecture: Any, adapter: Any, limits: Limits = Limits(), **options: Any) -> Report:  # noqa: B008
     """Count a model with an adapter in it."""
-    return count_envelope(load_envelope({"architecture": architecture, "adapter": adapter, **options}), limits)
+    return count_request(load_envelope({"architecture": architecture, "adapter": adapter, **options}), limits)
 
 
 def read_totals(report: Report) -> tuple[int, int]:

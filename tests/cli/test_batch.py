@@ -60,6 +60,18 @@ def test_standard_input(run: Run) -> None:
     assert ran.out.splitlines()[1].split() == ["16", "16", "0", "-:1"]
 
 
+def test_documents_without_an_envelope(run: Run) -> None:
+    lines = "\n".join(json.dumps(line) for line in (GOOD, GOOD | {"id": "named"}, BAD, {"id": 4}))
+    ran = run("batch", "-", "--freeze", "*.bias", "--detail", "totals", stdin=lines.encode())
+    first, second, *refused = map(json.loads, ran.out.splitlines())
+    assert (first["totals"]["total"], first["totals"]["frozen"], first["layers"]) == (16, 4, [])
+    assert (second["id"], second["totals"]) == ("named", first["totals"])
+    assert [[error["pointer"] for error in line["errors"]] for line in refused] == [
+        ["/layers/0/type"],
+        ["/architecture", ""],
+    ]
+
+
 def test_text_and_csv(run: Run, lines: str, tmp_path: Path) -> None:
     weights = tmp_path / "w.safetensors"
     weights.write_bytes(header("w"))

@@ -217,7 +217,7 @@ def test_a_long_name_above_many_layers() -> None:
 def test_results_of_many_tensors_are_not_cached() -> None:
     before = len(_RESULTS)
     for _ in range(3):
-        count_layers([{"type": "LSTM", "input_size": 7, "hidden_size": 3, "num_layers": 30}], framework="torch")
+        count_layers([{"type": "LSTM", "input_size": 3, "hidden_size": 3, "num_layers": 30}], framework="torch")
     assert len(_RESULTS) == before
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import starmap
 from textwrap import dedent
 from typing import Any
 
 import pytest
 
-from paramcount.counting.count import count
+from paramcount.counting.count import Options, count
+from paramcount.counting.freezing import Rule
 from paramcount.formats.detect import read
 from paramcount.model import block_ranges
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report, Row
+from paramcount.rendering.fields import inexact
 from paramcount.schema.registry import FORMATS
 
 LINEAR = "Linear(in_features=3, out_features=4, bias=True)"  # 3·4 + 4 = 16
@@ -90,6 +93,34 @@ def test_exact(text: str, total: int, buffers: int) -> None:
     assert (report.exact, report.convention) == (True, "torch")
 
 
+@pytest.mark.parametrize("text", ["CrossEntropyLoss()", "LlamaRotaryEmbedding()"])
+def test_only_buffers_are_not_exact(text: str) -> None:
+    report = count_document(text)
+    assert codes(report) == {"hidden_buffers"}
+    assert (report.exact, inexact(report)) == (True, ["buffers"])
+    as_keras_counts = report._replace(convention="keras")
+    assert (as_keras_counts.exact, inexact(as_keras_counts)) == (False, ["total", "frozen", "buffers", "bytes"])
+
+
+@pytest.mark.parametrize(
+    ("text", "rules", "exact", "warned"),
+    [
+        (f"ResNet(\n  (fc): {LINEAR}\n)", [], True, True),
+        (f"ResNet(\n  (fc): {LINEAR}\n)", [("fc.bias", False)], True, False),
+        (f"ResNet(\n  (fc): {LINEAR}\n)", [("*", True)], True, False),
+        (f"LoraModel(\n  (model): {LINEAR}\n)", [], False, True),
+        (f"LoraModel(\n  (model): {LINEAR}\n)", [("model.bias", False)], False, True),
+    ],
+)
+def test_what_is_frozen_is_unknown_until_rules_say_it(
+    text: str, rules: list[tuple[str, bool]], exact: bool, warned: bool
+) -> None:
+    report = count(read(text, FORMATS["torch"]), Options(rules=tuple(starmap(Rule, rules))))
+    details = [warning.detail for warning in report.warnings if warning.code == "frozen_unknown"]
+    assert (report.exact, bool(details)) == (exact, warned)
+    assert not any("all count as trainable" in detail for detail in details if rules)
+
+
 ATTENTION = """\
 MultiheadAttention(
   (out_proj): NonDynamicallyQuantizableLinear(in_features=8, out_features=8, bias=True)
@@ -120,8 +151,6 @@ Parametrized{0}(
         ("RNNBase(3, 4)", 0, "hidden_parameters"),
         ("Linear(in_features=3, out_features=4, bias=True, rank=2)", 16, "unknown_argument"),
         (ATTENTION, 216 + 72, "hidden_arguments"),
-        ("CrossEntropyLoss()", 0, "hidden_buffers"),
-        ("LlamaRotaryEmbedding()", 0, "hidden_buffers"),
         ("LazyLinear(in_features=0, out_features=7, bias=True)", 0, "lazy"),
         ("LazyConv2d(0, 8, kernel_size=(3, 3), stride=(1, 1))", 0, "lazy"),
         # original0 one an output, original1 the weight: 7 + 7·5, and the bias

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from paramcount.counting.count import count
-from paramcount.formats.native import read_nested_layer
+from paramcount.formats.native import NativeReader
 from paramcount.model.document import Document
 from paramcount.model.errors import Problems
 from paramcount.model.layers import Call, Graph, Layer, Ref
@@ -35,7 +35,9 @@ def document(case: Case) -> Document:
     layer = Layer("it", class_name, config=case.config, calls=(call,))
     names = tuple(f"input_{index}" for index in range(len(inputs)))
     root = Layer("", "Model", children=(layer,), graph=Graph(names, Ref("it")))
-    return Document(root, "keras", framework, inputs=tuple(inputs), read_nested_layer=read_nested_layer)
+    return Document(
+        root, "keras", framework, inputs=tuple(inputs), read_nested_layer=NativeReader(framework).read_nested_layer
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in BUILT_IN if name.startswith("keras.")])
@@ -51,6 +53,7 @@ def test_layer(case: Case) -> None:
     frozen = {t.name: list(t.shape) for t in row.tensors if t.role == "weight" and not t.trainable}
     buffers = {t.name: list(t.shape) for t in row.tensors if t.role == "buffer"}
     assert (weights, frozen, buffers) == (case.tensors, case.frozen, case.buffers)
+    assert len(row.tensors) == len({tensor.name for tensor in row.tensors})
     assert row.totals.trainable + row.totals.frozen + row.totals.buffers == case.total
     if case.type.startswith("keras."):
         assert row.output == shape(case.output)

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from io import StringIO
+from math import prod
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -15,9 +16,10 @@ from wcwidth import width
 from paramcount.counting.count import count
 from paramcount.formats.detect import read
 from paramcount.model.budget import Limits
-from paramcount.model.report import Report
+from paramcount.model.report import Report, Row
+from paramcount.model.tensors import Convention
 from paramcount.rendering import JSON, MEDIA_TYPES, RENDERERS
-from paramcount.rendering.fields import FrozenElements, total_fields
+from paramcount.rendering.fields import FrozenElements, explanation, total_fields
 from paramcount.rendering.json import as_json
 from paramcount.rendering.svg import as_svg
 from paramcount.rendering.text import as_text
@@ -101,6 +103,50 @@ def test_why_it_is_frozen_by_convention() -> None:
             {"by": "document", "count": 12},
             *design,
         ]
+
+
+@everything
+def test_an_explanation_adds_up(shown: Report) -> None:
+    """Without what is beneath, and what is tied to another layer."""
+    conventions: tuple[Convention, ...] = ("keras", "torch")
+    for convention in conventions:
+        for row in _rows_of_tensors(shown):
+            text = explanation(row, convention).partition("not in the total: ")[0].rstrip("; ")
+            total = total_fields(row.totals, convention)["total"]
+            assert total == _evaluate(text), text
+
+
+def _rows_of_tensors(shown: Report) -> list[Row]:
+    rows = [row for row, _ in shown.root.walk()]
+    return [row for row in rows if not row.children and not any(tensor.tied_to for tensor in row.tensors)]
+
+
+def _evaluate(text: str) -> int:
+    copies, _, terms = text.rpartition(" × (") if text.endswith(")") else ("1", "", text)
+    sizes = [term.rpartition(" ")[2] for term in terms.rstrip(")").split(" + ") if term]
+    return int(copies.replace(",", "")) * sum(prod(map(int, size.split("×"))) for size in sizes)
+
+
+def test_buffers_that_are_not_in_the_total_stand_beside_it() -> None:
+    norm = {"type": "BatchNorm2d", "num_features": 32}
+    block = {"type": "Block", "repeat": 3, "layers": [norm | {"repeat": 2}]}
+    shown = report({"framework": "torch", "layers": [norm, block]})
+    first, outer = shown.root.children
+    buffers = "running_mean 32 + running_var 32 + num_batches_tracked 1"
+    assert explanation(first, "torch") == f"weight 32 + bias 32; not in the total: {buffers}"
+    assert explanation(first, "keras") == f"weight 32 + bias 32 + {buffers}"
+    assert explanation(outer, "torch") == "3 × what is beneath"
+    (inner,) = outer.children
+    assert explanation(inner, "torch") == f"2 × (weight 32 + bias 32); not in the total: 2 × ({buffers})"
+
+
+def test_what_is_not_exact_has_a_name() -> None:
+    hidden = count(read("CrossEntropyLoss()", FORMATS["torch"]))
+    assert text_lines(hidden)[0].endswith("(torch, counted as torch does, but for the number of buffers: see below)")
+    assert (as_json(hidden)["exact"], as_json(hidden)["inexact"]) == (True, ["buffers"])
+    assert "**Not exact** (buffers): see" in RENDERERS["text/markdown"](hidden, "layers", 1)
+    assert as_json(ALL["inexact"])["inexact"] == ["total", "trainable", "frozen", "buffers", "bytes"]
+    assert as_json(ALL["own"])["inexact"] == []
 
 
 # Text

@@ -75,6 +75,7 @@ def test_names(name: str, framework: str, expected: str) -> None:
         ("dense", "keras", UnknownLayer, 'did you mean "Dense"'),
         ("", "", UnknownLayer, "no known layer"),
         ("x" * 10_000, "", UnknownLayer, "no known layer"),
+        ("CutMyMix", "keras", UnknownLayer, 'did you mean "CutMix".*unknown=report'),
         ("LSTM", "", AmbiguousLayer, "keras.LSTM or torch.LSTM"),
     ],
 )

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from http import HTTPStatus
 
 from flask import Blueprint, Flask, Response
+from marshmallow import fields
 
+from paramcount.requests.schemas import Strict
 from service.openapi import build_document
 from service.operations import Operation, declared_operations, json_response, operation
+from service.queries import Query
 from service.schemas import Problem
 
 ANSWER = json_response(Problem, "an answer", ("application/json", "text/plain"))
@@ -20,11 +23,15 @@ def _for_each_color(declared: Operation) -> Iterator[Operation]:
         yield declared._replace(path=f"/paint/{color}", name=f"paint_{color}")
 
 
+class ThingQuery(Strict):
+    q = fields.Integer()
+
+
 @operation(BLUEPRINT.get, "/things/<path:kind>/<name>", "thing", summary="A thing", tag="registry", response=ANSWER,
-           parameters=({"in": "path", "name": "type"}, {"in": "query", "name": "q"}, {"in": "path", "name": "name"}),
+           parameters=({"in": "path", "name": "type"}, {"in": "path", "name": "name"}), query=ThingQuery,
            problems=(HTTPStatus.NOT_FOUND,))  # fmt: skip
-def show_thing(kind: str, name: str) -> Response:
-    return Response(f"{kind} {name}")
+def show_thing(kind: str, name: str, query: Query) -> Response:
+    return Response(f"{kind} {name} {query.members}")
 
 
 @BLUEPRINT.get("/secret")
@@ -51,7 +58,8 @@ def app() -> Flask:
 
 def test_the_decorator_registers_the_route() -> None:
     client = app().test_client()
-    assert client.get("/things/a/b/c").text == "a/b c"
+    assert client.get("/things/a/b/c").text == "a/b c {}"
+    assert client.get("/things/a/b/c?q=3").text == "a/b c {'q': 3}"
     assert client.post("/paint/red").text == "red"
     assert client.get("/paint/red").status_code == 405
 
@@ -69,13 +77,19 @@ def test_operations_in_order_of_registration() -> None:
 def test_operations_in_the_contract() -> None:
     paths = build_document(app())["paths"]
     thing = paths["/things/{type}/{name}"]["get"]
-    assert list(thing["responses"]) == ["200", "401", "404", "503"]
+    assert list(thing["responses"]) == ["200", "401", "404", "422", "503"]
     assert thing["responses"]["200"]["content"] == {
         "application/json": {"schema": {"$ref": "#/components/schemas/Problem"}},
         "text/plain": {"schema": {"type": "string"}},
     }
+    assert [(each["in"], each["name"]) for each in thing["parameters"]] == [
+        ("path", "type"),
+        ("path", "name"),
+        ("query", "q"),
+    ]
     assert "requestBody" not in thing
-    assert list(paths["/alive"]["get"]["responses"]) == ["200"]
+    assert "parameters" not in paths["/alive"]["get"]
+    assert list(paths["/alive"]["get"]["responses"]) == ["200", "422"]
     assert paths["/alive"]["get"]["security"] == []
     assert paths["/paint/blue"]["post"]["requestBody"]["content"] == {"text/plain": {"schema": {"type": "string"}}}
 

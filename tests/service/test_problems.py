@@ -45,10 +45,21 @@ for _ in range(120):
 @pytest.mark.parametrize(
     ("envelope", "errors"),
     [
-        ([], [("", "type")]),
-        (3, [("", "type")]),
-        (None, [("", "type")]),
-        ({}, [("/architecture", "required")]),
+        ([], [("", "type"), ("", "unknown_format")]),
+        (3, [("", "type"), ("", "unknown_format")]),
+        (None, [("", "type"), ("", "unknown_format")]),
+        ("a cat", [("", "type"), ("", "unknown_format")]),
+        ({}, [("", "unknown_format"), ("/architecture", "required")]),
+        (
+            {"architectur": dense(), "detail": "all", "mine": 1},
+            [
+                ("", "unknown_format"),
+                ("/architectur", "unknown_member"),
+                ("/architecture", "required"),
+                ("/detail", "enum"),
+            ],
+        ),
+        ({**dense(), "detail": "totals"}, [("/detail", "unknown_member")]),
         ({"architecture": {}}, [("/architecture", "unknown_format")]),
         ({"architecture": None}, [("/architecture", "unknown_format")]),
         ({"architecture": [[[]]]}, [("/architecture", "unknown_format")]),

@@ -13,7 +13,7 @@ import brotli
 import jsonschema_rs
 import orjson
 
-from paramcount.counting.evaluate import MAX_COUNT
+from paramcount.counting.formulas import MAX_COUNT
 from tools.fuzz.requests import NDJSON, Request
 
 PROBLEM = "application/problem+json"

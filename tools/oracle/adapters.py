@@ -25,7 +25,7 @@ from paramcount.model.budget import Limits
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report, Row
 from paramcount.model.tensors import Tensor
-from paramcount.requests.count import count_envelope
+from paramcount.requests.count import count_request
 from paramcount.requests.envelope import load_envelope
 from paramcount.schema.registry import load_plugins
 from tools.blueprints import framework
@@ -127,7 +127,7 @@ def count_adapter(payload: Any, format_name: str, config: Mapping[str, Any] | No
     adapter = {} if config is None else {"adapter": config}
     try:
         request = load_envelope({"architecture": payload, "format": format_name, **adapter})
-        return CountResult(count_envelope(request, Limits()))
+        return CountResult(count_request(request, Limits()))
     except Problems as problems:
         return CountResult(refusal="; ".join(f"{one.pointer} {one.detail}" for one in problems.problems)[:300])
 

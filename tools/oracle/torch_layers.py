@@ -26,6 +26,7 @@ from paramcount.formats.torch import torch as read_text
 from paramcount.model import block_ranges
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report, Row
+from paramcount.rendering.fields import inexact
 from paramcount.schema.registry import LAYERS, load_plugins
 from tools import operators  # noqa: F401
 from tools.cases.layers import Case, cases
@@ -112,6 +113,8 @@ def compare_printed(module: nn.Module) -> str:
     weights, frozen, buffers = list_tensors(module)
     real = {name: ("weight", shape) for name, shape in (weights | frozen).items()}
     real |= {name: ("buffer", shape) for name, shape in buffers.items()}
+    if inexact(report) == ["buffers"]:
+        real = {name: tensor for name, tensor in real.items() if tensor[0] == "weight"}
     return "" if hides_tensors(report) and not report.exact else differences(read, real)
 
 

@@ -126,7 +126,8 @@ def read_leaf(keras_class: KerasClass, config: Mapping[str, Any], path: str) -> 
             return Leaf(name, keras_class.name, config=None, trainable=trainable), leaf_warnings
     class_name, arguments = legacy.modernize(keras_class.name, config)
     if class_name in warnings.COMPOSITES and not trainable:
-        leaf_warnings.append(warnings.warn_of_flag(class_name, path))
+        if warnings.trains_inside(config):
+            leaf_warnings.append(warnings.warn_of_flag(class_name, path))
         trainable = True
     policy = config.get("dtype")
     if isinstance(policy, dict) and policy.get("class_name") == "DTypePolicyMap":

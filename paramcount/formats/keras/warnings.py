@@ -29,6 +29,9 @@ COMPOSITES = frozenset(
 )
 """Layers made of layers: their flag `trainable`, when they are built from a config, does not reach the inner ones."""
 
+_INNER_LAYERS = ("layer", "backward_layer", "cell", "cells", "layers")
+"""The arguments that hold a composite's inner layers."""
+
 # The number of variables of each optimizer for a trainable parameter, and the arguments that add one more.
 # Source: `build` of keras.optimizers.
 _SLOTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
@@ -50,6 +53,30 @@ _NAMES = {name.lower(): name for name in _SLOTS}
 def warn_of_code(kind: str, path: str) -> ReportWarning:
     detail = f"{kind} holds code or a file that the JSON does not: what it may own is not counted"
     return ReportWarning("code_not_read", path, detail, exact=False)
+
+
+def trains_inside(config: Mapping[str, Any]) -> bool:
+    """Return whether a layer inside a composite trains: by its own flag, or since it is not in the config at all."""
+    inner = _find_inner_layers(config)
+    return any(map(_trains, inner)) if inner else True
+
+
+def _trains(layer: Mapping[str, Any]) -> bool:
+    """Return whether a serialized layer trains, or one inside it, which its own flag does not reach."""
+    config = layer["config"]
+    if layer.get("class_name") in COMPOSITES or _find_inner_layers(config):
+        return trains_inside(config)
+    return config.get("trainable") is not False
+
+
+def _find_inner_layers(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    values = [config[member] for member in _INNER_LAYERS if member in config]
+    layers = [layer for value in values for layer in (value if isinstance(value, list) else [value])]
+    return [
+        layer
+        for layer in layers
+        if isinstance(layer, dict) and isinstance(layer.get("config"), dict) and layer.get("class_name") != "InputLayer"
+    ]
 
 
 def warn_of_flag(kind: str, path: str) -> ReportWarning:

@@ -24,6 +24,12 @@ Sequential(
 _FROZEN = ReportWarning(
     "frozen_unknown", "", "print(model) does not show which parameters are frozen: all count as trainable"
 )
+_BASE_FROZEN = ReportWarning(
+    "frozen_unknown",
+    "",
+    "print(model) does not show that an adapter's base is frozen: what no rule freezes counts as trainable",
+    exact=False,
+)
 _ASSEMBLED = ReportWarning(
     "hidden_hooks",
     "",
@@ -49,8 +55,8 @@ def torch(payload: str) -> Document:
     torch_reader = TorchReader(root)
     layer = torch_reader.layer(root)
     raise_problems(torch_reader.problems)
-    # An adapter's base is frozen, and the text does not say so.
-    warnings = [*torch_reader.warnings(), _FROZEN._replace(exact=root.type not in known.ADAPTED)]
+    is_adapted = root.type in known.ADAPTED
+    warnings = [*torch_reader.warnings(), *([_BASE_FROZEN] if is_adapted else [])]
     if _unwrap(root).type in known.ASSEMBLED:
         warnings.append(_ASSEMBLED)
     return Document(
@@ -58,6 +64,7 @@ def torch(payload: str) -> Document:
         "torch",
         "torch",
         warnings=tuple(warnings),
+        warnings_without_rules=() if is_adapted else (_FROZEN,),
         lenient=True,
         by_line=True,
         read_facts=partial(ModelFacts, types_are_classes=True),

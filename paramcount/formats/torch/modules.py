@@ -7,6 +7,7 @@ from functools import lru_cache
 from inspect import signature
 from typing import Any
 
+from paramcount.counting.formulas import run_formula
 from paramcount.formats.torch import forms, known
 from paramcount.formats.torch.arguments import Arguments, parse_arguments
 from paramcount.formats.torch.classes import find_alias, find_ownerships
@@ -45,6 +46,7 @@ class TorchReader:
         self.problems: list[ArchitectureError] = []
         self._tensor_count = 0
         self._paths = PathBudget()
+        self._deadline = Limits().deadline
 
     def layer(self, module: Module, path: str = "", parent: str = "") -> Layer:
         """Return a module as a layer, with those inside it."""
@@ -131,7 +133,7 @@ class TorchReader:
         try:
             if problems := kind.signature.problems(known_config, ""):
                 raise problems[0]
-            tensors = tuple(kind.formula(**known_config))
+            tensors, _ = run_formula(kind, known_config, self._deadline)
         except ArchitectureError as error:
             argument = error.pointer.removeprefix("/")
             self.problems.append(InvalidDocument(f"line {module.line}: {argument} {error.detail}", code=error.code))
@@ -167,14 +169,18 @@ class TorchReader:
             if len(classes) > _MAX_NAMED_CLASSES:
                 named += f" and {len(classes) - _MAX_NAMED_CLASSES} more"
             yield ReportWarning(
-                code, next(iter(classes.values())), _DETAILS[code].format(named), exact=code in ("packed", "quantized")
+                code,
+                next(iter(classes.values())),
+                _DETAILS[code].format(named),
+                exact=code in ("packed", "quantized"),
+                only_buffers=code == "hidden_buffers",
             )
 
 
 _EXACT = 'to count them, send the names and shapes of its tensors as the format "tensors"'
 _DETAILS = {
     "hidden_parameters": "{} may own parameters that print(model) does not show, and none are counted; " + _EXACT,
-    "hidden_buffers": "{} may own buffers that print(model) does not show, and none are counted; " + _EXACT,
+    "hidden_buffers": "{} may own buffers that print(model) does not show, so `buffers` is not exact; " + _EXACT,
     "hidden_ties": "{} may use one tensor in two places, which print(model) does not show; counted twice; " + _EXACT,
     "hidden_arguments": "{} are not in what print(model) shows; counted as by default; " + _EXACT,
     "lazy": "{} have no shapes before their first call, and are not counted: print the model after it",
@@ -219,7 +225,8 @@ def _list_modules(root: Module) -> list[Module]:
 
 @lru_cache(maxsize=1024)
 def _list_parameters(kind: LayerType) -> tuple[str, ...]:
-    return tuple(signature(kind.formula).parameters)
+    """Return the constructor's arguments, in its order."""
+    return tuple(name for name in signature(kind.formula).parameters if name in kind.signature.arguments)
 
 
 def _check_print(module: Module) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from paramcount import Dim, Dims, Flag, Formula, Size, Tensor, require
+from paramcount import Dim, Dims, Flag, Formula, Input, Size, Tensor, require
 from paramcount.layers.torch.common import FACTORY
+from paramcount.layers.torch.shapes import CHANNELS, require_size
 from paramcount.layers.variants import layer_variant
 
 _IGNORED = f"stride padding dilation padding_mode {FACTORY}"
@@ -34,8 +35,14 @@ def _register(axes: int) -> None:
 
     @layer_variant(f"torch.Conv{axes}d", "Convolution: weight (out, in / groups, *kernel).", _IGNORED)
     def convolve(
-        in_channels: Size, out_channels: Size, kernel_size: Dims, groups: Dim = 1, bias: Flag = True
+        in_channels: Size,
+        out_channels: Size,
+        kernel_size: Dims,
+        groups: Dim = 1,
+        bias: Flag = True,
+        inputs: Input | None = None,
     ) -> Formula:
+        require_size(inputs, in_channels, "in_channels", CHANNELS)
         yield from convolution(axes, in_channels, out_channels, kernel_size, groups, bias)
 
     @layer_variant(
@@ -44,8 +51,14 @@ def _register(axes: int) -> None:
         f"output_padding {_IGNORED}",
     )
     def transpose(
-        in_channels: Size, out_channels: Size, kernel_size: Dims, groups: Dim = 1, bias: Flag = True
+        in_channels: Size,
+        out_channels: Size,
+        kernel_size: Dims,
+        groups: Dim = 1,
+        bias: Flag = True,
+        inputs: Input | None = None,
     ) -> Formula:
+        require_size(inputs, in_channels, "in_channels", CHANNELS)
         yield from convolution(axes, in_channels, out_channels, kernel_size, groups, bias, transposed=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paramcount import Flag, Formula, Int, Size, Tensor, layer, require
+from paramcount import Flag, Formula, Input, Int, Size, Tensor, layer, require
 from paramcount.layers.torch.common import FACTORY
 
 _IGNORED = f"_weight max_norm norm_type scale_grad_by_freq sparse {FACTORY}"
@@ -16,11 +16,16 @@ def _check_padding(num_embeddings: int, padding_idx: int | None) -> None:
 
 @layer("torch.Embedding", ignores=_IGNORED)
 def embedding(
-    num_embeddings: Size, embedding_dim: Size, padding_idx: Int | None = None, _freeze: Flag = False
+    num_embeddings: Size,
+    embedding_dim: Size,
+    padding_idx: Int | None = None,
+    _freeze: Flag = False,
+    inputs: Input | None = None,
 ) -> Formula:
     """One vector for each index, `padding_idx` included. Source: torch.nn.Embedding."""
     _check_padding(num_embeddings, padding_idx)
     yield Tensor("weight", (num_embeddings, embedding_dim), trainable=not _freeze)
+    return (*inputs, embedding_dim) if inputs else None
 
 
 @layer("torch.EmbeddingBag", ignores=f"mode include_last_offset {_IGNORED}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paramcount import Formula
+from paramcount import Formula, Input
 from paramcount.layers.variants import layer_variant
 
 _CLASSES = {
@@ -204,12 +204,28 @@ _CLASSES = {
 """Classes with their summaries, by the arguments of their constructors. The tensors of a container are its layers'."""
 
 
+_SAME_SHAPE = frozenset((
+    "AlphaDropout", "CELU", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "ELU", "FeatureAlphaDropout", "GELU",
+    "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "Identity", "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish",
+    "RReLU", "ReLU", "ReLU6", "SELU", "SiLU", "Sigmoid", "Softmax", "Softmax2d", "Softmin", "Softplus", "Softshrink",
+    "Softsign", "Tanh", "Tanhshrink", "Threshold",
+))  # fmt: skip
+"""Classes whose output has the shape of their input."""
+
+
 def _register(name: str, summary: str, arguments: str) -> None:
     @layer_variant(f"torch.{name}", f"{summary} No parameters.", arguments)
     def no_tensors() -> Formula:
         yield from ()
 
 
+def _register_same_shape(name: str, summary: str, arguments: str) -> None:
+    @layer_variant(f"torch.{name}", f"{summary} No parameters.", arguments)
+    def no_tensors(inputs: Input | None = None) -> Formula:
+        yield from ()
+        return inputs
+
+
 for _arguments, _summaries in _CLASSES.items():
     for _name, _summary in _summaries.items():
-        _register(_name, _summary, _arguments)
+        (_register_same_shape if _name in _SAME_SHAPE else _register)(_name, _summary, _arguments)

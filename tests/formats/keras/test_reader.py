@@ -212,6 +212,42 @@ def test_a_flag_that_is_not_inherited_is_reported() -> None:
     assert [(n.code, n.path, n.exact) for n in report.warnings] == [("flag_not_inherited", "mha", True)]
 
 
+def _wrapper(kind: str, inner: dict[str, Any], **config: Any) -> dict[str, Any]:
+    """Return a frozen wrapper; its inner layer has a flag of its own."""
+    return {"class_name": kind, "config": {"name": "w", "trainable": False, **inner, **config}}
+
+
+def _inner(kind: str, trainable: bool, **config: Any) -> dict[str, Any]:
+    return {"class_name": kind, "config": {"name": kind.lower(), "trainable": trainable, **config}}
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "trainable"),  # as keras 3.15.1 rebuilds it, on 4 steps of 5
+    [
+        (_wrapper("TimeDistributed", {"layer": _inner("Dense", True, units=3)}), 18),
+        (_wrapper("TimeDistributed", {"layer": _inner("Dense", False, units=3)}), 0),
+        (_wrapper("Bidirectional", {"layer": _inner("LSTM", True, units=3)}), 216),
+        (_wrapper("Bidirectional", {"layer": _inner("LSTM", False, units=3)}), 0),
+        (_wrapper("Bidirectional", {"layer": _inner("LSTM", False, units=3)},
+                  backward_layer=_inner("LSTM", True, units=3, go_backwards=True)), 108),
+        (_wrapper("RNN", {"cell": _inner("StackedRNNCells", True, cells=[
+            _inner("LSTMCell", False, units=3), _inner("GRUCell", True, units=2)])}), 42),
+        (_wrapper("RNN", {"cell": _inner("StackedRNNCells", True, cells=[
+            _inner("LSTMCell", False, units=3), _inner("GRUCell", False, units=2)])}), 0),
+        (_wrapper("TimeDistributed", {"layer": {"class_name": "Sequential", "config": {"name": "s", "layers": [
+            {"class_name": "InputLayer", "config": {"name": "i", "batch_shape": [None, 5]}},
+            _inner("Dense", False, units=3)]}}}), 0),
+    ],
+)  # fmt: skip
+def test_a_flag_that_is_not_inherited_is_reported_only_where_something_trains(
+    wrapper: dict[str, Any], trainable: int
+) -> None:
+    entry = {"class_name": "InputLayer", "config": {"name": "i", "batch_shape": [None, 4, 5]}}
+    report = count_document({"class_name": "Sequential", "config": {"name": "s", "layers": [entry, wrapper]}})
+    assert report.root.totals.trainable == trainable
+    assert [warning.code for warning in report.warnings] == ["flag_not_inherited"] * bool(trainable)
+
+
 CUSTOM = {**dense("mine", "x"), "module": "my_code", "registered_name": "my_code>Dense"}
 UNKNOWN = {**dense("mine", "x"), "class_name": "MyLayer", "module": None, "registered_name": "my_code>MyLayer"}
 

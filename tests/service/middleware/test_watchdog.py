@@ -124,7 +124,7 @@ def test_a_request_that_is_ended_names_the_limit(
     limit: str,
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(count, "count_envelope", lambda *_: function())
+        patch.setattr(count, "count_request", lambda *_: function())
         patch.setattr(batch, "measure_count", lambda *_: function())
         headers = {"X-Request-ID": "aimed"}
         with caplog.at_level(logging.WARNING):

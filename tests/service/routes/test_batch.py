@@ -27,14 +27,18 @@ def test_a_batch(client: FlaskClient) -> None:
         orjson.dumps({"id": 7, "architecture": dense(0)}),
         orjson.dumps([1]),
         orjson.dumps({"architecture": MODEL, "detail": "totals"}),
+        orjson.dumps(MODEL),
+        orjson.dumps(dense() | {"id": "last"}),
     ]
     answer = client.post("/v1/batch", data=b"\n".join(lines), content_type=NDJSON)
     assert answer.content_type == NDJSON
     answers = [json.loads(line) for line in answer.text.splitlines()]
     assert [(line["line"], line.get("id"), line.get("status")) for line in answers] == [
         (1, "one", None), (3, None, 400), (4, 7, 422), (5, None, 422), (6, None, None),
+        (7, None, None), (8, "last", None),
     ]  # fmt: skip
     assert answers[0]["totals"]["total"] == 28
+    assert [line["totals"]["total"] for line in answers[-2:]] == [28, 16]
     assert_conforms("Report", {name: value for name, value in answers[0].items() if name not in ("line", "id")})
     assert_conforms("Problem", {name: value for name, value in answers[2].items() if name not in ("line", "id")})
 

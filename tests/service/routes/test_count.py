@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from paramcount.rendering import MEDIA_TYPES
 from tests.builders.adapters import LLAMA
-from tests.service.contract import ADAPTER, ADAPTER_SIZE, MODEL, assert_conforms
+from tests.service.contract import ADAPTER, ADAPTER_SIZE, MODEL, assert_conforms, assert_problem, dense
 
 
 def test_a_report(client: FlaskClient) -> None:
@@ -130,3 +130,85 @@ def test_problems_of_the_document_and_of_the_adapter(client: FlaskClient) -> Non
 def test_a_member_whose_name_is_no_utf8(client: FlaskClient, padding: int) -> None:
     raw = b'{"architecture": {"class_name": "Dense", "config": {"units": 4},' + b" " * padding + b'"\xff": 1}}'
     assert client.post("/v1/count", data=raw, content_type="application/json").status_code == 400
+
+
+KERAS = {
+    "class_name": "Sequential",
+    "config": {
+        "name": "s",
+        "layers": [
+            {"class_name": "InputLayer", "config": {"name": "i", "batch_shape": [None, 784]}},
+            {"class_name": "Dense", "config": {"name": "d", "units": 10}},
+        ],
+    },
+}
+CONFIG = {"architectures": ["LlamaForCausalLM"], **LLAMA}
+
+
+@pytest.mark.parametrize(
+    ("document", "query", "document_format", "totals"),
+    [
+        (KERAS, "", "keras", (7850, 7850)),  # 784·10 + 10
+        (KERAS, "freeze=d", "keras", (7850, 0)),
+        (KERAS, "freeze=d&train=*.bias&detail=totals", "keras", (7850, 10)),
+        (KERAS, "format=keras", "keras", (7850, 7850)),
+        (MODEL, "convention=torch", "native", (21, 21)),
+        ("Linear(in_features=3, out_features=4, bias=True)", "", "torch", (16, 16)),
+        ({"parameters": {"w": {"shape": [2, 3]}}, "buffers": {}}, "", "tensors", (6, 6)),
+    ],
+)
+def test_a_document_without_an_envelope(
+    client: FlaskClient, document: Any, query: str, document_format: str, totals: tuple[int, int]
+) -> None:
+    report = client.post(f"/v1/count?{query}", json=document).json
+    assert_conforms("Report", report)
+    assert report["format"] == document_format
+    assert (report["totals"]["total"], report["totals"]["trainable"]) == totals
+    if "convention" not in query:
+        in_envelope = client.post(f"/v1/count?{query}", json={"architecture": document}).json
+        assert in_envelope == report
+
+
+def test_a_config_without_an_envelope(client: FlaskClient) -> None:
+    bare = client.post("/v1/count", json=CONFIG)
+    assert bare.json == client.post("/v1/count/huggingface", json=CONFIG).json
+    assert bare.json["totals"]["total"] > 0
+
+
+@pytest.mark.parametrize(
+    ("document", "query", "errors"),
+    [
+        (KERAS | {"config": {}}, "", [("/config/layers", "type")]),
+        (dense(units=0), "", [("/layers/0/units", "minimum")]),
+        (dense(), "format=kears", [("/format", "unknown_format")]),
+        (dense(), "format=keras", [("", "unknown_format")]),
+        ({"architecture": dense(), "detail": "layers"}, "detail=totals", [("/detail", "contradiction")]),
+        ({"architecture": dense(), "format": "native"}, "format=keras", [("/format", "contradiction")]),
+        ({"architecture": dense(), "depth": 1, "views": True}, "depth=2&views=false",
+         [("/depth", "contradiction"), ("/views", "contradiction")]),
+    ],
+)  # fmt: skip
+def test_documents_and_options_that_are_refused(
+    client: FlaskClient, document: Any, query: str, errors: list[tuple[str, str]]
+) -> None:
+    problems = assert_problem(client.post(f"/v1/count?{query}", json=document), 422)["errors"]
+    assert sorted((error["pointer"], error["code"]) for error in problems) == errors
+
+
+@pytest.mark.parametrize(
+    ("members", "query", "trainable"),
+    [
+        ({}, "freeze=*", 0),
+        ({}, "freeze=*&train=answer", 5),  # 4 + 1
+        ({"trainable": [{"match": "*", "trainable": False}]}, "train=answer", 5),
+        ({"trainable": [{"match": "answer", "trainable": True}]}, "freeze=*", 0),  # a query's rules come last
+        ({"detail": "totals", "views": True}, "detail=totals&freeze=hidden", 5),
+    ],
+)
+def test_options_of_an_envelope_and_of_a_query(
+    client: FlaskClient, members: dict[str, Any], query: str, trainable: int
+) -> None:
+    report: Any = client.post(f"/v1/count?{query}", json={"architecture": MODEL, **members}).json
+    assert report["totals"]["trainable"] == trainable
+    assert bool(report["layers"]) == ("detail" not in members)
+    assert ("views" in report) == ("views" in members)
