@@ -12,15 +12,16 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _PACKAGES = {"keras": "keras.layers", "torch": "torch.nn"}
 
 
-def layer_variant(name: str, summary: str, ignores: str = "") -> Callable[[Function], Function]:
-    """Register the formula below as the layer type `name`; its docstring is `summary` and the class it is taken from.
+def layer_variant(name: str, summary: str, ignores: str = "", version: str = "") -> Callable[[Function], Function]:
+    """Register the formula below as the layer type `name`; its docstring is `summary` and the class it is taken from,
+    with the `version` of the framework that has it ("of Keras 2.15").
 
     Define the formula anew for each type, in a function or a loop: a docstring belongs to one function object.
     """
     framework, _, class_name = name.partition(".")
 
     def register(formula: Function) -> Function:
-        formula.__doc__ = f"{summary} Source: {_PACKAGES[framework]}.{class_name}."
+        formula.__doc__ = f"{summary} Source: {' '.join([f'{_PACKAGES[framework]}.{class_name}', version]).strip()}."
         return layer(name, ignores)(formula)
 
     return register

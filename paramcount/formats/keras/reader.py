@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from msgspec import Raw
@@ -13,7 +13,7 @@ from paramcount.formats.keras.leaf import LEAVES, KerasClass, is_cacheable, read
 from paramcount.formats.keras.nodes import Nodes, is_shape, layers_in_use, reorder
 from paramcount.formats.keras.raw import (
     ABSENT,
-    LenientModel,
+    ListModel,
     RawDocument,
     RawLayer,
     RawModel,
@@ -21,6 +21,7 @@ from paramcount.formats.keras.raw import (
     parse_layers,
     parse_model,
 )
+from paramcount.formats.keras.writer import Writer
 from paramcount.formats.source import decode
 from paramcount.model.budget import PathBudget
 from paramcount.model.errors import (
@@ -54,7 +55,9 @@ class _Child(NamedTuple):
 class KerasReader:
     """Reads one document; collects its problems and warnings."""
 
-    def __init__(self) -> None:
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._cache_prefix = writer.cache_prefix
         self.problems: list[ArchitectureError] = []
         self.warnings: list[ReportWarning] = []
         self._paths = PathBudget()
@@ -71,10 +74,10 @@ class KerasReader:
     def read_document(self, document: RawDocument) -> Layer:
         """Return the layer or model of a whole document; a stand-in after a problem."""
         if document.item.simple_calls() is None:
-            self._nodes(document.item, "")
+            self._nodes(document.item, document.pointer)
         if document.model is not None:
-            return self._new_layer(document.item, "", "", document.model, is_root=True)
-        return self._layer(document.item, "", "", is_root=True)
+            return self._new_layer(document.item, document.pointer, "", document.model, is_root=True)
+        return self._layer(document.item, document.pointer, "", is_root=True)
 
     def read_nested(self, raw: bytes, pointer: str) -> Layer:
         """Return the layer or model in JSON that is at `pointer`; a stand-in after a problem."""
@@ -87,7 +90,7 @@ class KerasReader:
         self, item: RawLayer, pointer: str, path: str, calls: tuple[Call, ...] = (), *, is_root: bool = False
     ) -> Layer:
         """Return a layer, with `calls`, or a model, whose calls its parent wires; a stand-in after a problem."""
-        if (leaf := LEAVES.get(item.cache_key)) is not None:
+        if (leaf := LEAVES.get(item.cache_key(self._cache_prefix))) is not None:
             name = leaf.name if item.name is ABSENT else item.name
             if isinstance(name, str):
                 return leaf.layer(name, pointer, calls)
@@ -110,7 +113,7 @@ class KerasReader:
         nested = nested or self._nested_config(item, keras_class)
         if nested is not None and self._is_model(keras_class, nested):
             return self._model(item, nested, keras_class, pointer, path, is_root=is_root)
-        if nested is not None:
+        if nested is not None and keras_class.name != "Merge":  # its layers are read with their Sequential
             self._check_nested(nested, pointer, path)
         config = item.get("config", {})
         if not isinstance(config, dict):
@@ -119,10 +122,10 @@ class KerasReader:
         name = self._name(item, config.get("name", keras_class.default_layer_name), pointer)
         self._flag(config.get("trainable", True), pointer)
         path = self._path(path, name, is_root=is_root)
-        leaf, leaf_warnings = read_leaf(keras_class, config, path)
+        leaf, leaf_warnings = read_leaf(keras_class, config, path, self._writer)
         self.warnings += leaf_warnings
         if not leaf_warnings and problem_count == len(self.problems) and is_cacheable(leaf):
-            LEAVES.put(item.cache_key, leaf)
+            LEAVES.put(item.cache_key(self._cache_prefix), leaf)
         return leaf.layer(name, pointer)
 
     def _path(self, parent: str, name: str, *, is_root: bool) -> str:
@@ -156,7 +159,7 @@ class KerasReader:
         if item.config is ABSENT:
             return RawModel()
         if keras_class.name == "Sequential" and bytes(item.config)[:1] == b"[":
-            return LenientModel(layers=item.config)  # as Keras 1 wrote it
+            return ListModel(layers=item.config)
         return parse_model(item.config)
 
     def _is_model(self, keras_class: KerasClass, config: RawModel) -> bool:
@@ -185,18 +188,20 @@ class KerasReader:
             return self._sequential(model, item, config, path)
         if keras_class.is_custom:
             self.warnings.append(warnings.warn_of_custom_model(keras_class.name, path))
-        # Each layer counts by its own flag, even one that was thawed inside a frozen model; but for the outermost.
-        return self._functional(model._replace(trainable=trainable or not is_root), config, path)
+        # Each layer counts by its own flag, even one that was thawed inside a frozen model; but Keras 3 reads the flag
+        # of the outermost.
+        is_thawed = trainable or not is_root or self._writer.generation in (1, 2)
+        return self._functional(model._replace(trainable=is_thawed), config, path)
 
     def _children(self, config: RawModel, pointer: str, path: str) -> Iterator[_Child]:
         """Yield the layers of a model."""
         items = parse_layers(config)
         if not items:
             written = config.get("layers") if isinstance(config.layers, Raw) else config.layers
-            self._add_type_problem("a list of at least one layer", written, f"{pointer}/config/layers")
+            self._add_type_problem("a list of at least one layer", written, pointer + config.layers_pointer)
         is_too_deep = pointer.count("/config/") >= MAX_DEPTH
         for index, item in enumerate(items):
-            layer_pointer = f"{pointer}/config/layers/{index}"
+            layer_pointer = f"{pointer}{config.layers_pointer}/{index}"
             if is_too_deep:
                 yield _Child(None, self._refuse_depth(layer_pointer))
             elif isinstance(item, RawLayer):
@@ -209,22 +214,41 @@ class KerasReader:
 
     def _sequential(self, model: Layer, item: RawLayer, config: RawModel, path: str) -> Layer:
         """Return a Sequential model; an InputLayer becomes its input shape, since `summary()` does not list it."""
-        children = list(self._children(config, model.pointer, path))
+        children = _separate_names(self._children(config, model.pointer, path))
         stated = _to_shape(config.get("build_input_shape")) or _to_shape(_find_built_shape(item))
         first = children[0].item if children else None
+        if first is not None and first.get("class_name") == "Merge":
+            return self._merging_sequential(model, children, first, path)
         if first is not None and first.get("class_name") == "InputLayer":
             stated = self._input_shape(children.pop(0).layer)
             if not children:
-                self.add_problem(InvalidDocument("has an input but no layers", f"{model.pointer}/config/layers"))
+                pointer = model.pointer + config.layers_pointer
+                self.add_problem(InvalidDocument("has an input but no layers", pointer))
         elif first is not None:
             stated = _find_stated_shape(first.get("config")) or stated
-        names = {child.layer.name for child in children}
-        entry = Ref("input")
-        while entry.layer in names:
-            entry = Ref(f"{entry.layer}_")
-        feeds = [entry, *(Ref(child.layer.name) for child in children)]
-        layers = [child.layer.with_calls((Call((ref,)),)) for child, ref in zip(children, feeds, strict=False)]
-        return model._replace(children=tuple(layers), graph=Graph((entry.layer,), feeds[-1], (stated,)))
+        entry = _find_free_name("input", {child.layer.name for child in children})
+        layers = _chain([child.layer for child in children], Ref(entry))
+        output = Ref(layers[-1].name if layers else entry)
+        return model._replace(children=layers, graph=Graph((entry,), output, (stated,)))
+
+    def _merging_sequential(self, model: Layer, children: list[_Child], first: RawLayer, path: str) -> Layer:
+        """Return a Sequential model of Keras 1 whose first layer merges models, each with its own inputs."""
+        merge, *others = children
+        config = self._nested_config(first, KerasClass.of(first, "Merge")) or RawModel()
+        branches = _separate_names(self._children(config, merge.layer.pointer, path))
+        names = {child.layer.name for child in (*children, *branches)}
+        entries: list[str] = []
+        stated: list[Dimensions | None] = []
+        layers: list[Layer] = []
+        for branch in branches:
+            shapes = _find_input_shapes(branch)
+            refs = [Ref(_find_free_name(f"input_{len(entries) + index}", names)) for index in range(len(shapes))]
+            entries += [ref.layer for ref in refs]
+            stated += shapes
+            layers.append(branch.layer.with_calls((Call((refs[0] if len(refs) == 1 else refs,)),)))
+        layers.append(merge.layer.with_calls((Call(([Ref(branch.layer.name) for branch in branches],)),)))
+        layers += _chain([child.layer for child in others], Ref(merge.layer.name))
+        return model._replace(children=tuple(layers), graph=Graph(tuple(entries), Ref(layers[-1].name), tuple(stated)))
 
     def _input_shape(self, layer: Layer) -> Dimensions | None:
         """Return the shape that an InputLayer states, batch axis included."""
@@ -310,6 +334,44 @@ class KerasReader:
                 detail = "is an input that input_layers does not name"
                 self.add_problem(InvalidGraph(detail, layer.pointer, "missing_input"))
         return tuple([layer for layer in layers if layer.name in in_use])
+
+
+def _separate_names(children: Iterable[_Child]) -> list[_Child]:
+    """Return the layers with names for those that have none: Keras before 2.2.3 wrote a Sequential without a name."""
+    separated: list[_Child] = []
+    counts: dict[str, int] = {}
+    for child in children:
+        has_no_name = child.item is not None and child.item.name is ABSENT and bytes(child.item.config)[:1] == b"["
+        layer = child.layer
+        if has_no_name:
+            counts[layer.name] = counts.get(layer.name, 0) + 1
+            layer = layer._replace(name=f"{layer.name}_{counts[layer.name]}")
+        separated.append(child._replace(layer=layer))
+    return separated
+
+
+def _find_free_name(name: str, names: set[str]) -> str:
+    """Return `name`, with as many underscores that it is none of `names`."""
+    while name in names:
+        name += "_"
+    return name
+
+
+def _chain(layers: Iterable[Layer], feed: Ref) -> tuple[Layer, ...]:
+    """Return the layers, each called on the output of the one before, the first one on `feed`."""
+    chained = []
+    for layer in layers:
+        chained.append(layer.with_calls((Call((feed,)),)))
+        feed = Ref(layer.name)
+    return tuple(chained)
+
+
+def _find_input_shapes(child: _Child) -> list[Dimensions | None]:
+    """Return the shapes that a model in a Merge states for its inputs."""
+    graph = child.layer.graph
+    if graph is None:
+        return [_find_stated_shape(child.item.get("config")) if child.item else None]
+    return list(graph.stated) or [None] * len(graph.inputs)
 
 
 def find_input_shape(document: RawDocument, root: Layer) -> tuple[Dimensions, ...]:

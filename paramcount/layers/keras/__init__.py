@@ -20,6 +20,8 @@ from paramcount.layers.keras import (  # isort: skip
     regularization,
     reshaping,
     wrapper,
+    dropped,
+    feature_columns,
 )
 
 __all__ = [
@@ -29,8 +31,10 @@ __all__ = [
     "augmentation",
     "convolution",
     "core",
+    "dropped",
     "einsum",
     "embedding",
+    "feature_columns",
     "merging",
     "normalization",
     "pooling",
