@@ -21,6 +21,7 @@ from paramcount.formats.keras.raw import (
     parse_layers,
     parse_model,
 )
+from paramcount.formats.keras.sequential import chain, find_free_name, join_branches
 from paramcount.formats.keras.writer import Writer
 from paramcount.formats.source import decode
 from paramcount.model.budget import PathBudget
@@ -226,29 +227,18 @@ class KerasReader:
                 self.add_problem(InvalidDocument("has an input but no layers", pointer))
         elif first is not None:
             stated = _find_stated_shape(first.get("config")) or stated
-        entry = _find_free_name("input", {child.layer.name for child in children})
-        layers = _chain([child.layer for child in children], Ref(entry))
+        entry = find_free_name("input", {child.layer.name for child in children})
+        layers = chain([child.layer for child in children], Ref(entry))
         output = Ref(layers[-1].name if layers else entry)
         return model._replace(children=layers, graph=Graph((entry,), output, (stated,)))
 
     def _merging_sequential(self, model: Layer, children: list[_Child], first: RawLayer, path: str) -> Layer:
         """Return a Sequential model of Keras 1 whose first layer merges models, each with its own inputs."""
-        merge, *others = children
+        merge, *others = [child.layer for child in children]
         config = self._nested_config(first, KerasClass.of(first, "Merge")) or RawModel()
-        branches = _separate_names(self._children(config, merge.layer.pointer, path))
-        names = {child.layer.name for child in (*children, *branches)}
-        entries: list[str] = []
-        stated: list[Dimensions | None] = []
-        layers: list[Layer] = []
-        for branch in branches:
-            shapes = _find_input_shapes(branch)
-            refs = [Ref(_find_free_name(f"input_{len(entries) + index}", names)) for index in range(len(shapes))]
-            entries += [ref.layer for ref in refs]
-            stated += shapes
-            layers.append(branch.layer.with_calls((Call((refs[0] if len(refs) == 1 else refs,)),)))
-        layers.append(merge.layer.with_calls((Call(([Ref(branch.layer.name) for branch in branches],)),)))
-        layers += _chain([child.layer for child in others], Ref(merge.layer.name))
-        return model._replace(children=tuple(layers), graph=Graph(tuple(entries), Ref(layers[-1].name), tuple(stated)))
+        branches = _separate_names(self._children(config, merge.pointer, path))
+        inputs = [(branch.layer, _find_input_shapes(branch)) for branch in branches]
+        return join_branches(model, inputs, merge, others)
 
     def _input_shape(self, layer: Layer) -> Dimensions | None:
         """Return the shape that an InputLayer states, batch axis included."""
@@ -348,22 +338,6 @@ def _separate_names(children: Iterable[_Child]) -> list[_Child]:
             layer = layer._replace(name=f"{layer.name}_{counts[layer.name]}")
         separated.append(child._replace(layer=layer))
     return separated
-
-
-def _find_free_name(name: str, names: set[str]) -> str:
-    """Return `name`, with as many underscores that it is none of `names`."""
-    while name in names:
-        name += "_"
-    return name
-
-
-def _chain(layers: Iterable[Layer], feed: Ref) -> tuple[Layer, ...]:
-    """Return the layers, each called on the output of the one before, the first one on `feed`."""
-    chained = []
-    for layer in layers:
-        chained.append(layer.with_calls((Call((feed,)),)))
-        feed = Ref(layer.name)
-    return tuple(chained)
 
 
 def _find_input_shapes(child: _Child) -> list[Dimensions | None]:
