@@ -231,6 +231,11 @@ def _make_layer(document: _Layer, config: Raw) -> RawLayer:
     )
 
 
+def is_list(raw: Raw) -> bool:
+    """Return whether JSON is a list."""
+    return bytes(memoryview(raw)[:1]) == b"["
+
+
 def parse_layer(raw: bytes | Raw) -> RawLayer | None:
     """Return the layer in JSON; None if that is no object. Raises NotJSON."""
     return _decode(_LAYER, raw) or _decode(_LENIENT_LAYER, raw)

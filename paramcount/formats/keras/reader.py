@@ -17,6 +17,7 @@ from paramcount.formats.keras.raw import (
     RawDocument,
     RawLayer,
     RawModel,
+    is_list,
     parse_layer,
     parse_layers,
     parse_model,
@@ -159,7 +160,7 @@ class KerasReader:
         """Return a layer's config decoded as a model's; None if it is no object."""
         if item.config is ABSENT:
             return RawModel()
-        if keras_class.name == "Sequential" and bytes(item.config)[:1] == b"[":
+        if keras_class.name == "Sequential" and is_list(item.config):
             return ListModel(layers=item.config)
         return parse_model(item.config)
 
@@ -331,12 +332,12 @@ def _separate_names(children: Iterable[_Child]) -> list[_Child]:
     separated: list[_Child] = []
     counts: dict[str, int] = {}
     for child in children:
-        has_no_name = child.item is not None and child.item.name is ABSENT and bytes(child.item.config)[:1] == b"["
-        layer = child.layer
-        if has_no_name:
-            counts[layer.name] = counts.get(layer.name, 0) + 1
-            layer = layer._replace(name=f"{layer.name}_{counts[layer.name]}")
-        separated.append(child._replace(layer=layer))
+        if child.item is None or child.item.name is not ABSENT or not is_list(child.item.config):
+            separated.append(child)
+            continue
+        name = child.layer.name
+        counts[name] = counts.get(name, 0) + 1
+        separated.append(child._replace(layer=child.layer._replace(name=f"{name}_{counts[name]}")))
     return separated
 
 
