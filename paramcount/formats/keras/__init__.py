@@ -55,9 +55,9 @@ class KerasLayer(Schema):
         fields.Raw(metadata={"type": ["object", "array"], "items": {}}),
         metadata={"description": "the calls of a layer: objects as Keras 3 writes them, lists as Keras 2 did"},
     )
-    keras_version = fields.String(metadata={"description": "the version that wrote it, which decides what it means"})
-    modelTopology = fields.Raw(metadata={"type": ["object", "string"]})  # noqa: N815 # TensorFlow.js' name
-    model_config = fields.Raw(metadata={"type": ["object", "string"]})
+    keras_version = fields.Raw(metadata={"description": "the version that wrote it, which decides what it means"})
+    modelTopology = fields.Raw(metadata={"description": "the document, where it has no class"})  # noqa: N815
+    model_config = fields.Raw(metadata={"description": "the same, or a string of its JSON"})
 
 
 def _claims(payload: Any) -> bool:
