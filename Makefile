@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ORACLE := .venv-oracle
+ORACLE_KERAS_2 := .venv-oracle-keras-2
 BLUEPRINTS := .venv-blueprints
 BENCH := .venv-bench
 PINS := tools/pins.txt
 
-.PHONY: run test check lint format openapi release oracle clients image image-test faults gateway manifests fuzz hostile soak bench blueprints blueprints-check clean
+.PHONY: run test check lint format openapi release oracle oracle-keras-2 clients image image-test faults gateway manifests fuzz hostile soak bench blueprints blueprints-check clean
 
 run: $(VENV)/.run  ## serve on http://127.0.0.1:8000
 	@$(BIN)/paramcount serve
@@ -38,6 +39,9 @@ release: openapi  ## make the contract that is served now the one that later one
 
 oracle: $(ORACLE)/.done  ## replay every case on the real frameworks
 	$(ORACLE)/bin/python -m tools.oracle
+
+oracle-keras-2: $(ORACLE_KERAS_2)/.done  ## compare small models of tf.keras 2.15, with Python 3.11
+	TF_CPP_MIN_LOG_LEVEL=3 $(ORACLE_KERAS_2)/bin/python -m tools.oracle.keras_2
 
 fuzz: $(ORACLE)/.done  ## ten minutes of bytes that no reader has seen before
 	$(ORACLE)/bin/pip install --quiet --constraint $(PINS) atheris
@@ -77,7 +81,7 @@ bench: $(BENCH)/.done  ## measure against the floor and the peers, and renew doc
 	$(BENCH)/bin/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) $(ORACLE) $(BLUEPRINTS) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(ORACLE) $(ORACLE_KERAS_2) $(BLUEPRINTS) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -95,6 +99,11 @@ $(ORACLE)/.done: pyproject.toml tools/oracle/requirements.txt
 	$(ORACLE)/bin/pip install --quiet torch==2.13.0
 	$(ORACLE)/bin/pip install --quiet --constraint $(PINS) --requirement tools/oracle/requirements.txt --editable .
 	$(ORACLE)/bin/pip install --quiet --no-deps torchvision==0.28.0 timm==1.0.31  # their needs would bring another torch
+	@touch $@
+
+$(ORACLE_KERAS_2)/.done: pyproject.toml tools/oracle/keras_2_requirements.txt
+	$(PYTHON) -m venv $(ORACLE_KERAS_2)
+	$(ORACLE_KERAS_2)/bin/pip install --quiet --requirement tools/oracle/keras_2_requirements.txt --editable .
 	@touch $@
 
 $(BLUEPRINTS)/.done: tools/blueprints/requirements.txt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from marshmallow import INCLUDE, Schema, fields, validate
@@ -12,6 +13,7 @@ from paramcount.formats.keras.raw import parse_document
 from paramcount.formats.keras.reader import KerasReader, find_input_shape
 from paramcount.formats.keras.sharing import mark_first_occurrences
 from paramcount.formats.keras.warnings import warn_of_optimizer
+from paramcount.formats.keras.writer import Writer, find_writer
 from paramcount.formats.signatures import file_kind
 from paramcount.formats.source import NotJSON, decode, encode
 from paramcount.model.document import Document
@@ -33,35 +35,44 @@ _EXAMPLE = {
 
 
 class KerasLayer(Schema):
-    """A layer or a model as Keras serializes it: its class, and the arguments that rebuild it."""
+    """A layer or a model as Keras serializes it: its class, and the arguments that rebuild it.
+
+    TensorFlow.js and HDF5 files have it inside `modelTopology` or `model_config`.
+    """
 
     class Meta:
         unknown = INCLUDE
 
-    class_name = fields.String(required=True, validate=validate.Length(1, 200))
-    config = fields.Nested(lambda: KerasConfig(), required=True)
+    class_name = fields.String(validate=validate.Length(1, 200))
+    config = fields.Raw(
+        metadata={
+            "type": ["object", "array"],
+            "description": "the arguments of a layer's constructor; for a model, its `layers` and how they are wired; "
+            "before Keras 2.2.3, the list of a Sequential's layers",
+        }
+    )
     name = fields.String()
     inbound_nodes = fields.List(
         fields.Raw(metadata={"type": ["object", "array"], "items": {}}),
         metadata={"description": "the calls of a layer: objects as Keras 3 writes them, lists as Keras 2 did"},
     )
-
-
-class KerasConfig(Schema):
-    """The arguments of a layer's constructor; for a model, its layers and how they are wired."""
-
-    class Meta:
-        unknown = INCLUDE
-
-    name = fields.String()
-    trainable = fields.Boolean()
-    layers = fields.List(fields.Nested(KerasLayer))
+    keras_version = fields.Raw(metadata={"description": "the version that wrote it, which decides what it means"})
+    modelTopology = fields.Raw(metadata={"description": "the document, where it has no class"})  # noqa: N815
+    model_config = fields.Raw(metadata={"description": "the same, or a string of its JSON"})
 
 
 def _claims(payload: Any) -> bool:
     if isinstance(payload, Mapping):
-        return "class_name" in payload and "config" in payload
+        return ("class_name" in payload and "config" in payload) or _is_envelope(payload)
     return file_kind(payload) == "zip" and may_be_archive(payload)
+
+
+def _is_envelope(payload: Mapping[str, Any]) -> bool:
+    """Return whether an object holds a document of Keras; a config of another library may have such a member, too."""
+    if "modelTopology" in payload:
+        return True
+    inner = payload.get("model_config")
+    return "class_name" in inner if isinstance(inner, Mapping) else isinstance(inner, str) and '"class_name"' in inner
 
 
 def parse(raw: bytes) -> Document:
@@ -74,7 +85,8 @@ def parse(raw: bytes) -> Document:
     document = parse_document(raw)
     if document is None:
         raise InvalidDocument(f"must be an object, not {format_value(decode(raw))}", code="type")
-    keras_reader = KerasReader()
+    writer = find_writer(document)
+    keras_reader = KerasReader(writer)
     root = keras_reader.read_document(document)
     raise_problems(keras_reader.problems)
     return Document(
@@ -83,7 +95,7 @@ def parse(raw: bytes) -> Document:
         "keras",
         inputs=find_input_shape(document, root),
         warnings=tuple(keras_reader.warnings),
-        read_nested_layer=_read_nested_layer,
+        read_nested_layer=partial(_read_nested_layer, writer),
         type_pointer="/class_name",
         config_pointer="/config",
         lenient=True,
@@ -100,9 +112,9 @@ def keras(payload: Any) -> Document:
     return parse(mark_first_occurrences(read_config(payload)))
 
 
-def _read_nested_layer(item: Any, pointer: str) -> Layer:
+def _read_nested_layer(writer: Writer, item: Any, pointer: str) -> Layer:
     """Return the layer in a wrapper's config. Raises Problems."""
-    keras_reader = KerasReader()
+    keras_reader = KerasReader(writer)
     layer = keras_reader.read_nested(encode(item), pointer)
     raise_problems(keras_reader.problems)
     return layer

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from paramcount.formats.keras import legacy, warnings
+from paramcount.formats.keras import keras_1, legacy, warnings
 from paramcount.formats.keras.raw import RawLayer
+from paramcount.formats.keras.writer import FlagRule, Writer
 from paramcount.model.cache import MAX_KEY_BYTES, Cache
 from paramcount.model.dtypes import DTYPE_NAMES
 from paramcount.model.layers import Call, Layer
@@ -112,7 +113,9 @@ def may_return_unknown(layer: Layer) -> bool:
     return layer_type is None or bool(layer_type.signature.parts) or layer.config is None or layer.type == "Lambda"
 
 
-def read_leaf(keras_class: KerasClass, config: Mapping[str, Any], path: str) -> tuple[Leaf, list[ReportWarning]]:
+def read_leaf(
+    keras_class: KerasClass, config: Mapping[str, Any], path: str, writer: Writer
+) -> tuple[Leaf, list[ReportWarning]]:
     """Return a layer, an operation without weights, or a class without a formula; and the warnings about it."""
     leaf_warnings: list[ReportWarning] = []
     name = config.get("name")
@@ -124,11 +127,18 @@ def read_leaf(keras_class: KerasClass, config: Mapping[str, Any], path: str) -> 
         leaf_warnings.append(warnings.warn_of_code(keras_class.name, path))
         if keras_class.name != "Lambda" and keras_class.name in warnings.CLASSES_WITH_CODE:
             return Leaf(name, keras_class.name, config=None, trainable=trainable), leaf_warnings
-    class_name, arguments = legacy.modernize(keras_class.name, config)
-    if class_name in warnings.COMPOSITES and not trainable:
-        if warnings.trains_inside(config):
-            leaf_warnings.append(warnings.warn_of_flag(class_name, path))
-        trainable = True
+    class_name, arguments = legacy.modernize(keras_class.name, config, writer)
+    if class_name in warnings.COMPOSITES:
+        rule = writer.flag_rule(class_name)
+        if not trainable and rule in (FlagRule.IGNORED, FlagRule.UNKNOWN):
+            warn = warnings.warn_of_undecided_flag if rule is FlagRule.UNKNOWN else warnings.warn_of_flag
+            if warnings.trains_inside(config):
+                leaf_warnings.append(warn(class_name, path))
+            trainable = True
+        elif trainable and rule is FlagRule.REPLACED:
+            arguments["layer"] = _thaw(arguments.get("layer"))
+    if writer.generation == 1 and "data_format" not in arguments and class_name in keras_1.IMAGE_LAYERS:
+        leaf_warnings.append(warnings.warn_of_data_format(class_name, path))
     policy = config.get("dtype")
     if isinstance(policy, dict) and policy.get("class_name") == "DTypePolicyMap":
         leaf_warnings.append(warnings.warn_of_dtype_map(path))
@@ -144,6 +154,12 @@ def read_leaf(keras_class: KerasClass, config: Mapping[str, Any], path: str) -> 
         cache_key=_make_cache_key(layer_type, arguments),
     )
     return leaf, leaf_warnings
+
+
+def _thaw(item: Any) -> Any:
+    """Return a layer in a wrapper's config with its own flag set."""
+    config = item.get("config") if isinstance(item, dict) else None
+    return {**item, "config": {**config, "trainable": True}} if isinstance(config, dict) else item
 
 
 def _make_cache_key(layer_type: str, arguments: Mapping[str, Any]) -> bytes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from paramcount.formats.keras import keras_1
+from paramcount.formats.keras.writer import Writer
 from paramcount.model.layers import Call
 
 _CLASSES = {
@@ -31,6 +33,7 @@ _CLASSES = {
     "MaxPool3D": "MaxPooling3D",
     "SeparableConvolution1D": "SeparableConv1D",
     "SeparableConvolution2D": "SeparableConv2D",
+    "SyncBatchNormalization": "BatchNormalization",
     "ThresholdedReLU": "Activation",  # x above a threshold, else 0; Keras 3 has no such class
 }
 
@@ -53,6 +56,9 @@ _SILENT: Mapping[str, Mapping[str, Any]] = {
     "GRU": {"time_major": False, "implementation": ANY_VALUE},
     "LSTM": {"time_major": False, "implementation": ANY_VALUE},
     "RNN": {"time_major": False},
+    "ConvLSTM1D": {"time_major": False},
+    "ConvLSTM2D": {"time_major": False, "implementation": ANY_VALUE},
+    "ConvLSTM3D": {"time_major": False},
     "SpatialDropout1D": {"noise_shape": None},
     "SpatialDropout2D": {"noise_shape": None},
     "SpatialDropout3D": {"noise_shape": None},
@@ -69,7 +75,20 @@ _SILENT: Mapping[str, Mapping[str, Any]] = {
         "output_shape_module": ANY_VALUE,
     },
 }
-RECURRENT = frozenset(("SimpleRNN", "GRU", "LSTM", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"))
+RECURRENT = frozenset(
+    (
+        "Bidirectional",
+        "ConvLSTM1D",
+        "ConvLSTM2D",
+        "ConvLSTM3D",
+        "CuDNNGRU",
+        "CuDNNLSTM",
+        "GRU",
+        "LSTM",
+        "RNN",
+        "SimpleRNN",
+    )
+)
 _RENAMED: Mapping[str, Mapping[str, str]] = {
     "InputLayer": {"batch_input_shape": "batch_shape", "input_shape": "shape"},
     "LeakyReLU": {"alpha": "negative_slope"},
@@ -79,16 +98,32 @@ _ANYWHERE = ("batch_input_shape", "input_shape", "input_dtype", "batch_size", "i
 _RANDOM = ("rng_type", "force_generator", "auto_vectorize")
 
 
+def _find_defaults(kind: str, config: Mapping[str, Any], writer: Writer) -> dict[str, Any]:
+    """Return the arguments that mean something else than in Keras 3 where they are absent."""
+    if kind in ("GRU", "GRUCell") and "reset_after" not in config:
+        has_one_bias = writer.has_one_gru_bias
+        if has_one_bias is None:  # every version that has the argument writes it, beside all others
+            has_one_bias = "implementation" in config and "recurrent_dropout" in config
+        return {"reset_after": not has_one_bias}
+    if kind == "Bidirectional" and writer.generation == 2 and config.get("backward_layer") is not None:
+        return {"adds_widths": True}
+    return {}
+
+
 def split_states(call: Call) -> Call:
     """Return a recurrent layer's call with its initial states apart from its sequences, if one list holds both."""
     first = call.args[0] if call.args else None
     return call._replace(args=(first[0], first[1:], *call.args[1:])) if isinstance(first, list) and first else call
 
 
-def modernize(kind: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def modernize(kind: str, config: Mapping[str, Any], writer: Writer) -> tuple[str, dict[str, Any]]:
     """Return the class and its arguments by the names of Keras 3."""
-    kind = _CLASSES.get(kind, kind)
     arguments = dict(config)
+    if not writer.is_keras_3:
+        kind, arguments = keras_1.modernize(kind, arguments, writer.data_format)
+    kind = _CLASSES.get(kind, kind)
+    if not writer.is_keras_3:
+        arguments |= _find_defaults(kind, arguments, writer)
     for old, new in _RENAMED.get(kind, {}).items():
         if old in arguments:
             arguments.setdefault(new, arguments.pop(old))

@@ -35,6 +35,8 @@ class Nodes:
         if not isinstance(node, dict):
             self._add_type_problem("an object or a list", node, pointer)
             return Call()
+        if node and all(isinstance(item, list) and _is_history(item[:3]) for item in node.values()):  # of Keras 2
+            return Call(({name: self._read_history(item, self.nested) for name, item in node.items()},))
         args, kwargs = node.get("args", []), node.get("kwargs", {})
         if not isinstance(args, list) or not isinstance(kwargs, dict):
             self._add_type_problem('an object of "args", a list, and "kwargs", an object', node, pointer)

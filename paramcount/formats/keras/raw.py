@@ -8,11 +8,20 @@ from msgspec import Meta, Raw, Struct, ValidationError, field
 from msgspec.json import Decoder
 
 from paramcount.formats.source import decode, syntax_error
+from paramcount.model import budget
 from paramcount.model.cache import MAX_KEY_BYTES
+from paramcount.model.errors import InvalidDocument
 from paramcount.model.layers import Call, Ref
 from paramcount.schema.signature import MAX_DIMENSION, MAX_RANK
+from paramcount.schema.validator import format_value
 
 ABSENT = Raw()
+
+ENVELOPES = {"modelTopology": "topology", "model_config": "model_config"}
+"""Members that hold a document of Keras, and their fields: of TensorFlow.js' `model.json`, and of an HDF5 file."""
+
+MAX_ENVELOPES = 3
+"""The most envelopes inside each other."""
 
 T = TypeVar("T")
 
@@ -45,10 +54,9 @@ class RawLayer(_Raw):
     def __contains__(self, member: str) -> bool:
         return getattr(self, member) is not ABSENT
 
-    @property
-    def cache_key(self) -> bytes | None:
-        """The JSON of class and config, equal for equal layers; None where it is too long. No JSON holds a NUL."""
-        key = b"\0".join((self.class_name, self.module, self.registered_name, self.config))
+    def cache_key(self, prefix: bytes) -> bytes | None:
+        """Return `prefix` and the JSON of class and config, equal for equal layers; None where it is too long."""
+        key = b"\0".join((prefix, self.class_name, self.module, self.registered_name, self.config))  # no JSON has a NUL
         return key if len(key) <= MAX_KEY_BYTES else None
 
     def simple_calls(self) -> tuple[Call, ...] | None:
@@ -80,6 +88,11 @@ class RawModel(_Raw):
     build_input_shape: Raw = ABSENT
 
     @property
+    def layers_pointer(self) -> str:
+        """The pointer of its layers below that of the model."""
+        return "/config/layers"
+
+    @property
     def is_functional(self) -> bool:
         """True if its layers are wired by name."""
         return self.layers is not None and self.input_layers is not ABSENT and self.output_layers is not ABSENT
@@ -91,16 +104,32 @@ class LenientModel(RawModel):
     layers: Raw = ABSENT  # type: ignore[assignment]
 
 
+class ListModel(LenientModel):
+    """The config of a Sequential that is the list of its layers, as Keras before 2.2.3 wrote it."""
+
+    @property
+    def layers_pointer(self) -> str:
+        return "/config"
+
+
 class RawDocument(NamedTuple):
     """A whole document: a layer or a model, the decoded config of a model, and the settings of its `compile`."""
 
     item: RawLayer
     model: RawModel | None
     compile_config: Any
+    keras_version: Any
+    raw: bytes
+    pointer: str = ""  # of the layer or model in an envelope
 
 
 class _Layer(LenientLayer):
     compile_config: Raw = ABSENT
+    keras_version: Raw = ABSENT
+    # Envelopes: of TensorFlow.js, of the attributes of an HDF5 file.
+    topology: Raw = field(default=ABSENT, name="modelTopology")
+    model_config: Raw = ABSENT
+    node: Raw = ABSENT  # of a graph of operations
 
 
 class _Model(_Layer):
@@ -142,10 +171,53 @@ _DECODED = Raw(b"{}")
 
 def parse_document(raw: bytes) -> RawDocument | None:
     """Return the document in JSON, decoded in one pass if it is a model; None if it is no object. Raises NotJSON."""
+    return _parse_document(raw, "", None)
+
+
+def _parse_document(raw: bytes, pointer: str, version: Any) -> RawDocument | None:
+    """Return the document in JSON that is at `pointer`; `version` is that of Keras by its envelope."""
     if (model := _decode(_MODEL_DOCUMENT, raw)) is not None and model.config.layers:
-        return RawDocument(_make_layer(model, _DECODED), model.config, model.get("compile_config"))
-    layer = _decode(_LAYER_DOCUMENT, raw)
-    return None if layer is None else RawDocument(_make_layer(layer, layer.config), None, layer.get("compile_config"))
+        return _make_document(model, _DECODED, model.config, version, raw, pointer)
+    if (layer := _decode(_LAYER_DOCUMENT, raw)) is None:
+        return None
+    if layer.class_name is ABSENT:
+        if (member := _find_enveloped(layer)) and pointer.count("/") < MAX_ENVELOPES:
+            enveloped = _decode_enveloped(layer, member)
+            pointer = f"{pointer}/{member}"
+            if (document := _parse_document(enveloped, pointer, layer.get("keras_version", version))) is None:
+                detail = f"must be an object, not {format_value(decode(enveloped))}"
+                raise InvalidDocument(detail, pointer, "type")
+            return document
+        if layer.node is not ABSENT:
+            raise InvalidDocument("is a graph of operations and states no layers: send the model's to_json()", pointer)
+    return _make_document(layer, layer.config, None, version, raw, pointer)
+
+
+def _make_document(
+    document: _Layer, config: Raw, model: RawModel | None, version: Any, raw: bytes, pointer: str
+) -> RawDocument:
+    return RawDocument(
+        item=_make_layer(document, config),
+        model=model,
+        compile_config=document.get("compile_config"),
+        keras_version=document.get("keras_version", version),
+        raw=raw,
+        pointer=pointer,
+    )
+
+
+def _find_enveloped(document: _Layer) -> str:
+    """Return the member of an envelope that holds the document, or ''."""
+    return next((member for member, name in ENVELOPES.items() if getattr(document, name) is not ABSENT), "")
+
+
+def _decode_enveloped(envelope: _Layer, member: str) -> bytes:
+    """Return the JSON of the document in an envelope, where it may be a string."""
+    raw = bytes(getattr(envelope, ENVELOPES[member]))
+    if raw[:1] == b'"':
+        raw = decode(raw).encode()
+        budget.check_values(raw)
+    return raw
 
 
 def _make_layer(document: _Layer, config: Raw) -> RawLayer:
@@ -159,6 +231,11 @@ def _make_layer(document: _Layer, config: Raw) -> RawLayer:
         build_config=document.build_config,
         shared_object_id=document.shared_object_id,
     )
+
+
+def is_list(raw: Raw) -> bool:
+    """Return whether JSON is a list."""
+    return bytes(memoryview(raw)[:1]) == b"["
 
 
 def parse_layer(raw: bytes | Raw) -> RawLayer | None:

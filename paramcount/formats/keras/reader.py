@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from msgspec import Raw
@@ -13,14 +13,18 @@ from paramcount.formats.keras.leaf import LEAVES, OPERATIONS, KerasClass, is_cac
 from paramcount.formats.keras.nodes import Nodes, is_shape, layers_in_use, lost_inputs, reorder
 from paramcount.formats.keras.raw import (
     ABSENT,
-    LenientModel,
+    ListModel,
     RawDocument,
     RawLayer,
     RawModel,
+    is_list,
     parse_layer,
     parse_layers,
     parse_model,
 )
+from paramcount.formats.keras.sequential import find_free_name, join_branches
+from paramcount.formats.keras.stated_shapes import find_built_shape, find_stated_shape, to_shape
+from paramcount.formats.keras.writer import Writer
 from paramcount.formats.source import decode
 from paramcount.model.budget import PathBudget
 from paramcount.model.errors import (
@@ -54,7 +58,9 @@ class _Child(NamedTuple):
 class KerasReader:
     """Reads one document; collects its problems and warnings."""
 
-    def __init__(self) -> None:
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._cache_prefix = writer.cache_prefix
         self.problems: list[ArchitectureError] = []
         self.warnings: list[ReportWarning] = []
         self._paths = PathBudget()
@@ -71,17 +77,17 @@ class KerasReader:
     def read_document(self, document: RawDocument) -> Layer:
         """Return the layer or model of a whole document; a stand-in after a problem."""
         if document.item.simple_calls() is None:
-            self._nodes(document.item, "")
+            self._nodes(document.item, document.pointer)
         if document.model is not None:
-            return self._new_layer(document.item, "", "", document.model, is_root=True)
-        return self._layer(document.item, "", "", is_root=True)
+            return self._new_layer(document.item, document.pointer, "", document.model, is_root=True)
+        return self._layer(document.item, document.pointer, "", is_root=True)
 
     def read_nested(self, raw: bytes, pointer: str) -> Layer:
         """Return the layer or model in JSON that is at `pointer`; a stand-in after a problem."""
         if (item := parse_layer(raw)) is None:
             self._add_type_problem("an object", decode(raw), pointer)
             return Layer("", "", pointer=pointer)
-        layer, stated = self._layer(item, pointer, "", is_root=True), _to_shape(_find_built_shape(item))
+        layer, stated = self._layer(item, pointer, "", is_root=True), to_shape(find_built_shape(item))
         return (
             layer if layer.graph is not None or stated is None else layer.with_calls([Call((Ref("", stated=stated),))])
         )
@@ -90,7 +96,7 @@ class KerasReader:
         self, item: RawLayer, pointer: str, path: str, calls: tuple[Call, ...] = (), *, is_root: bool = False
     ) -> Layer:
         """Return a layer, with `calls`, or a model, whose calls its parent wires; a stand-in after a problem."""
-        if (leaf := LEAVES.get(item.cache_key)) is not None:
+        if (leaf := LEAVES.get(item.cache_key(self._cache_prefix))) is not None:
             name = leaf.name if item.name is ABSENT else item.name
             if isinstance(name, str):
                 mark = item.shared_object_id
@@ -114,7 +120,7 @@ class KerasReader:
         nested = nested or self._nested_config(item, keras_class)
         if nested is not None and self._is_model(keras_class, nested):
             return self._model(item, nested, keras_class, pointer, path, is_root=is_root)
-        if nested is not None and not keras_class.is_custom:
+        if nested is not None and not keras_class.is_custom and keras_class.name != "Merge":  # read with its Sequential
             self._check_nested(nested, pointer, path)
         config = item.get("config", {})
         if not isinstance(config, dict):
@@ -123,10 +129,10 @@ class KerasReader:
         name = self._name(item, config.get("name", keras_class.default_layer_name), pointer)
         self._flag(config.get("trainable", True), pointer)
         path = self._path(path, name, is_root=is_root)
-        leaf, leaf_warnings = read_leaf(keras_class, config, path)
+        leaf, leaf_warnings = read_leaf(keras_class, config, path, self._writer)
         self.warnings += leaf_warnings
         if not leaf_warnings and problem_count == len(self.problems) and is_cacheable(leaf):
-            LEAVES.put(item.cache_key, leaf)
+            LEAVES.put(item.cache_key(self._cache_prefix), leaf)
         return leaf.layer(name, pointer, (), bytes(item.shared_object_id))
 
     def _path(self, parent: str, name: str, *, is_root: bool) -> str:
@@ -159,8 +165,8 @@ class KerasReader:
         """Return a layer's config decoded as a model's; None if it is no object."""
         if item.config is ABSENT:
             return RawModel()
-        if keras_class.name == "Sequential" and bytes(item.config)[:1] == b"[":
-            return LenientModel(layers=item.config)  # as Keras 1 wrote it
+        if keras_class.name == "Sequential" and is_list(item.config):
+            return ListModel(layers=item.config)
         return parse_model(item.config)
 
     def _is_model(self, keras_class: KerasClass, config: RawModel) -> bool:
@@ -189,18 +195,20 @@ class KerasReader:
             return self._sequential(model, item, config, path)
         if keras_class.is_custom:
             self.warnings.append(warnings.warn_of_custom_model(keras_class.name, path))
-        # Each layer counts by its own flag, even one that was thawed inside a frozen model; but for the outermost.
-        return self._functional(model._replace(trainable=trainable or not is_root), config, path)
+        # Each layer counts by its own flag, even one that was thawed inside a frozen model; but Keras 3 reads the flag
+        # of the outermost.
+        is_thawed = trainable or not is_root or self._writer.generation in (1, 2)
+        return self._functional(model._replace(trainable=is_thawed), config, path)
 
     def _children(self, config: RawModel, pointer: str, path: str) -> Iterator[_Child]:
         """Yield the layers of a model."""
         items = parse_layers(config)
         if not items:
             written = config.get("layers") if isinstance(config.layers, Raw) else config.layers
-            self._add_type_problem("a list of at least one layer", written, f"{pointer}/config/layers")
+            self._add_type_problem("a list of at least one layer", written, pointer + config.layers_pointer)
         is_too_deep = pointer.count("/config/") >= MAX_DEPTH
         for index, item in enumerate(items):
-            layer_pointer = f"{pointer}/config/layers/{index}"
+            layer_pointer = f"{pointer}{config.layers_pointer}/{index}"
             if is_too_deep:
                 yield _Child(None, self._refuse_depth(layer_pointer))
             elif isinstance(item, RawLayer):
@@ -213,27 +221,35 @@ class KerasReader:
 
     def _sequential(self, model: Layer, item: RawLayer, config: RawModel, path: str) -> Layer:
         """Return a Sequential model; an InputLayer becomes its input shape, since `summary()` does not list it."""
-        children = list(self._children(config, model.pointer, path))
-        stated = _to_shape(config.get("build_input_shape")) or _to_shape(_find_built_shape(item))
+        children = _separate_names(self._children(config, model.pointer, path))
+        stated = to_shape(config.get("build_input_shape")) or to_shape(find_built_shape(item))
         first = children[0].item if children else None
+        if first is not None and first.get("class_name") == "Merge":
+            return self._merging_sequential(model, children, first, path)
         if first is not None and first.get("class_name") == "InputLayer":
             stated = self._input_shape(children.pop(0).layer)
             if not children:
-                self.add_problem(InvalidDocument("has an input but no layers", f"{model.pointer}/config/layers"))
+                pointer = model.pointer + config.layers_pointer
+                self.add_problem(InvalidDocument("has an input but no layers", pointer))
         elif first is not None:
-            stated = _find_stated_shape(first.get("config")) or stated or _to_shape(_find_built_shape(first))
-        names = {child.layer.name for child in children}
-        entry = Ref("input")
-        while entry.layer in names:
-            entry = Ref(f"{entry.layer}_")
+            stated = find_stated_shape(first.get("config")) or stated or to_shape(find_built_shape(first))
+        entry = Ref(find_free_name("input", {child.layer.name for child in children}))
         layers, feed, is_open = [], entry, False
         for child in children:
             if is_open and child.item is not None:
-                feed = feed._replace(stated=_to_shape(_find_built_shape(child.item)))
+                feed = feed._replace(stated=to_shape(find_built_shape(child.item)))
             layers.append(child.layer.with_calls((Call((feed,)),)))
             feed = Ref(child.layer.name)
             is_open = is_open or may_return_unknown(child.layer)
         return model._replace(children=tuple(layers), graph=Graph((entry.layer,), feed, (stated,)))
+
+    def _merging_sequential(self, model: Layer, children: list[_Child], first: RawLayer, path: str) -> Layer:
+        """Return a Sequential model of Keras 1 whose first layer merges models, each with its own inputs."""
+        merge, *others = [child.layer for child in children]
+        config = self._nested_config(first, KerasClass.of(first, "Merge")) or RawModel()
+        branches = _separate_names(self._children(config, merge.pointer, path))
+        inputs = [(branch.layer, _find_input_shapes(branch)) for branch in branches]
+        return join_branches(model, inputs, merge, others)
 
     def _input_shape(self, layer: Layer) -> Dimensions | None:
         """Return the shape that an InputLayer states, batch axis included."""
@@ -295,7 +311,7 @@ class KerasReader:
             return self._operation(child, nodes)
         if calls is None and child.item is not None:
             pointer = f"{layer.pointer}/inbound_nodes"
-            built_for = _find_built_shape(child.item) if is_keras_2 else None
+            built_for = find_built_shape(child.item) if is_keras_2 else None
             written = [(f"{pointer}/{index}", node) for index, node in enumerate(child.nodes) if node]
             calls = tuple([nodes.call(node, node_pointer, built_for) for node_pointer, node in written])
         if is_keras_2 and layer.type in legacy.RECURRENT:
@@ -339,29 +355,29 @@ class KerasReader:
         return tuple([layer for layer in layers if layer.name in in_use])
 
 
+def _separate_names(children: Iterable[_Child]) -> list[_Child]:
+    """Return the layers with names for those that have none: Keras before 2.2.3 wrote a Sequential without a name."""
+    separated: list[_Child] = []
+    counts: dict[str, int] = {}
+    for child in children:
+        if child.item is None or child.item.name is not ABSENT or not is_list(child.item.config):
+            separated.append(child)
+            continue
+        name = child.layer.name
+        counts[name] = counts.get(name, 0) + 1
+        separated.append(child._replace(layer=child.layer._replace(name=f"{name}_{counts[name]}")))
+    return separated
+
+
+def _find_input_shapes(child: _Child) -> list[Dimensions | None]:
+    """Return the shapes that a model in a Merge states for its inputs."""
+    graph = child.layer.graph
+    if graph is None:
+        return [find_stated_shape(child.item.get("config")) if child.item else None]
+    return list(graph.stated) or [None] * len(graph.inputs)
+
+
 def find_input_shape(document: RawDocument, root: Layer) -> tuple[Dimensions, ...]:
     """Return the shape that a single layer was built for; none for a model, which states its own."""
-    shape = None if root.graph is not None else _to_shape(_find_built_shape(document.item))
+    shape = None if root.graph is not None else to_shape(find_built_shape(document.item))
     return () if shape is None else (shape,)
-
-
-def _find_built_shape(item: RawLayer) -> Any:
-    """Return the shape, or the shapes, that a layer was built for."""
-    built = item.get("build_config")
-    return built.get("input_shape") if isinstance(built, dict) else None
-
-
-def _to_shape(value: Any) -> Dimensions | None:
-    return tuple(value) if is_shape(value) and value else None
-
-
-def _find_stated_shape(config: Any) -> Dimensions | None:
-    """Return the input shape that the first layer of a Sequential states in its own config, as Keras 2 wrote it."""
-    if not isinstance(config, dict):
-        return None
-    if is_shape(config.get("batch_input_shape")):
-        return tuple(config["batch_input_shape"])
-    if is_shape(config.get("input_shape")):
-        return (None, *config["input_shape"])
-    width = config.get("input_dim")
-    return (None, width) if width is not None and is_shape([width]) and "output_dim" not in config else None

@@ -84,6 +84,22 @@ def warn_of_flag(kind: str, path: str) -> ReportWarning:
     return ReportWarning("flag_not_inherited", path, detail)
 
 
+def warn_of_undecided_flag(kind: str, path: str) -> ReportWarning:
+    detail = (
+        f"trainable=false of a {kind} reaches the layers inside it in Keras 2, and not in Keras 3, as counted here; "
+        f"nothing in the document says which of them wrote it: state its keras_version"
+    )
+    return ReportWarning("flag_not_inherited", path, detail, exact=False)
+
+
+def warn_of_data_format(kind: str, path: str) -> ReportWarning:
+    detail = (
+        f"Keras 1 does not write the dim_ordering of {kind}, and no layer of the model states one; it is taken for "
+        f'"tf", channels last'
+    )
+    return ReportWarning("data_format_unknown", path, detail, exact=False)
+
+
 def warn_of_custom_model(kind: str, path: str) -> ReportWarning:
     detail = f"{format_value(kind)} is a class of its own: what it owns beside its layers is not in the JSON"
     return ReportWarning("custom_model", path, detail, exact=False)

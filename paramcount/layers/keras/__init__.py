@@ -21,6 +21,8 @@ from paramcount.layers.keras import (  # isort: skip
     reshaping,
     tensorflow,
     wrapper,
+    dropped,
+    feature_columns,
 )
 
 __all__ = [
@@ -30,8 +32,10 @@ __all__ = [
     "augmentation",
     "convolution",
     "core",
+    "dropped",
     "einsum",
     "embedding",
+    "feature_columns",
     "merging",
     "normalization",
     "pooling",

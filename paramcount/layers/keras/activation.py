@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from paramcount import Axes, Formula, Input, Number, ShapeMismatch, Tensor, UnknownShape, layer, require
 from paramcount.layers.keras.shapes import as_list, require_min_rank
+from paramcount.model.tensors import Dimensions
 from paramcount.schema.validator import format_value
 
 
@@ -32,6 +33,12 @@ def leaky_relu(inputs: Input, negative_slope: Number = 0.3) -> Formula:
 @layer("keras.PReLU", ignores="alpha_initializer alpha_regularizer alpha_constraint")
 def prelu(inputs: Input, shared_axes: Axes | None = None) -> Formula:
     """max(0, x) + α · min(0, x): α has the input's shape, 1 along shared axes. Source: keras.layers.PReLU."""
+    yield Tensor("alpha", per_element(inputs, shared_axes))
+    return inputs
+
+
+def per_element(inputs: Dimensions, shared_axes: int | list[int] | None) -> tuple[int, ...]:
+    """Return the shape of weights of which each element of an input has its own, but those along shared axes."""
     shape = list(require_min_rank(inputs, 1)[1:])
     for axis in as_list(shared_axes):
         if not -len(shape) <= axis - 1 < len(shape):  # as Python indexes: 0 is the last axis
@@ -40,8 +47,7 @@ def prelu(inputs: Input, shared_axes: Axes | None = None) -> Formula:
     known = tuple(length for length in shape if length is not None)
     if len(known) < len(shape):
         raise UnknownShape(f"its weights have the shape of its input, which is left open: {format_value(inputs)}")
-    yield Tensor("alpha", known)
-    return inputs
+    return known
 
 
 @layer("keras.ReLU", weightless=True)

@@ -27,6 +27,7 @@ from paramcount.model.tensors import Dimensions, Output
 from paramcount.schema.validator import format_value
 
 _CELL_IGNORED = f"activation {KERNEL} {RECURRENT} {BIAS} dropout recurrent_dropout seed"
+LSTM_CELL_IGNORED = f"recurrent_activation unit_forget_bias {_CELL_IGNORED}"
 _LAYER_IGNORED = f"{_CELL_IGNORED} go_backwards stateful unroll zero_output_for_mask"
 """Includes `stateful`: Keras does not count the state as a weight."""
 
@@ -39,13 +40,13 @@ def _cell(inputs: Dimensions, units: int, gates: int, use_bias: bool, biases: in
         yield Tensor("bias", (2, gates * units) if biases == 2 else (gates * units,))
 
 
-def _step(inputs: Dimensions) -> Dimensions:
+def step_shape(inputs: Dimensions) -> Dimensions:
     """The shape of one step of a sequence."""
     sequence = require_rank(inputs, 3)
     return (sequence[0], sequence[2])
 
 
-def _output(
+def recurrent_output(
     inputs: Dimensions, output: Dimensions, states: list[Dimensions], return_sequences: bool, return_state: bool
 ) -> Output:
     """The output of a recurrent layer, from `output` and `states` without batch axis. Source: keras.layers.RNN."""
@@ -68,7 +69,7 @@ def gru_cell(inputs: Input, units: Dim, use_bias: Flag = True, reset_after: Flag
     return [(inputs[0], units)] * 2
 
 
-@layer("keras.LSTMCell", ignores=f"recurrent_activation unit_forget_bias {_CELL_IGNORED} implementation")
+@layer("keras.LSTMCell", ignores=f"{LSTM_CELL_IGNORED} implementation")
 def lstm_cell(inputs: Input, units: Dim, use_bias: Flag = True) -> Formula:
     """One step of four gates. Source: keras.layers.LSTMCell."""
     yield from _cell(inputs, units, 4, use_bias)
@@ -80,8 +81,8 @@ def simple_rnn(
     sequences: Input, units: Dim, use_bias: Flag = True, return_sequences: Flag = False, return_state: Flag = False
 ) -> Formula:
     """A SimpleRNNCell over a sequence: iu + u² + u. Source: keras.layers.SimpleRNN."""
-    yield from inside("simple_rnn_cell", _cell(_step(sequences), units, 1, use_bias))
-    return _output(sequences, (units,), [(units,)], return_sequences, return_state)
+    yield from inside("simple_rnn_cell", _cell(step_shape(sequences), units, 1, use_bias))
+    return recurrent_output(sequences, (units,), [(units,)], return_sequences, return_state)
 
 
 @layer("keras.GRU", ignores=f"recurrent_activation {_LAYER_IGNORED} use_cudnn implementation")
@@ -94,8 +95,8 @@ def gru(
     reset_after: Flag = True,
 ) -> Formula:
     """A GRUCell over a sequence: 3(iu + u² + 2u). Source: keras.layers.GRU."""
-    yield from inside("gru_cell", _cell(_step(sequences), units, 3, use_bias, 2 if reset_after else 1))
-    return _output(sequences, (units,), [(units,)], return_sequences, return_state)
+    yield from inside("gru_cell", _cell(step_shape(sequences), units, 3, use_bias, 2 if reset_after else 1))
+    return recurrent_output(sequences, (units,), [(units,)], return_sequences, return_state)
 
 
 @layer("keras.LSTM", ignores=f"recurrent_activation unit_forget_bias {_LAYER_IGNORED} use_cudnn implementation")
@@ -103,8 +104,8 @@ def lstm(
     sequences: Input, units: Dim, use_bias: Flag = True, return_sequences: Flag = False, return_state: Flag = False
 ) -> Formula:
     """An LSTMCell over a sequence: 4(iu + u² + u). Source: keras.layers.LSTM."""
-    yield from inside("lstm_cell", _cell(_step(sequences), units, 4, use_bias))
-    return _output(sequences, (units,), [(units,), (units,)], return_sequences, return_state)
+    yield from inside("lstm_cell", _cell(step_shape(sequences), units, 4, use_bias))
+    return recurrent_output(sequences, (units,), [(units,), (units,)], return_sequences, return_state)
 
 
 @layer("keras.StackedRNNCells")
@@ -135,7 +136,7 @@ def rnn(sequences: Input, cell: Part, return_sequences: Flag = False, return_sta
     if result is None:  # the cell is of no known type
         return None
     output, *states = _require_step(result, "cell")
-    return _output(sequences, output[1:], [state[1:] for state in states], return_sequences, return_state)
+    return recurrent_output(sequences, output[1:], [state[1:] for state in states], return_sequences, return_state)
 
 
 def _conv_lstm(
@@ -152,7 +153,7 @@ def _conv_lstm(
     yield Tensor("conv_lstm_cell.recurrent_kernel", (*windows.kernel, filters, 4 * filters))
     if use_bias:
         yield Tensor("conv_lstm_cell.bias", (4 * filters,))
-    return _output(sequences, output, [output, output], return_sequences, return_state)
+    return recurrent_output(sequences, output, [output, output], return_sequences, return_state)
 
 
 def _register_conv_lstm(rank: int) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from paramcount import Formula, Input, Part, ShapeMismatch, Text, layer, require
+from paramcount import Flag, Formula, Input, Part, ShapeMismatch, Text, layer, require
 from paramcount.counting.sharing import COPY
 from paramcount.layers.keras.nested import nested_formula
 from paramcount.layers.keras.shapes import require_min_rank, require_one_of
 from paramcount.model.layers import NestedLayer
-from paramcount.model.tensors import Output
+from paramcount.model.tensors import Dimensions, Output
 from paramcount.schema.registry import LAYERS
 from paramcount.schema.validator import format_value
 
-_RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+_RECURRENT = ("CuDNNLSTM", "CuDNNGRU", "LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
 _MERGES = ("concat", "sum", "mul", "ave")
 
 
@@ -31,9 +31,17 @@ def time_distributed(inputs: Input, layer: Part) -> Formula:
 
 @layer("keras.Bidirectional", ignores="weights")
 def bidirectional(
-    sequences: Input, layer: Part, merge_mode: Text | None = "concat", backward_layer: Part | None = None
+    sequences: Input,
+    layer: Part,
+    merge_mode: Text | None = "concat",
+    backward_layer: Part | None = None,
+    adds_widths: Flag = False,
 ) -> Formula:
-    """A recurrent layer forwards, and its copy or another one backwards. Source: keras.layers.Bidirectional."""
+    """A recurrent layer forwards, and its copy or another one backwards.
+
+    Keras 3 takes both outputs for as wide as the forward one; with `adds_widths` each has its own width, as in Keras 2.
+    Source: keras.layers.Bidirectional.
+    """
     if merge_mode is not None:
         require_one_of(merge_mode, _MERGES, "merge_mode")
     _require_recurrent(layer, "layer")
@@ -48,8 +56,8 @@ def bidirectional(
             same = _flag(layer, name) == _flag(backward, name)
             require(same, f"must have the same {name} as the forward layer", "backward_layer")
     output = yield from nested_formula(_copy(layer, "forward_"), sequences)
-    yield from nested_formula(backward, sequences)
-    return _merge(output, merge_mode, _flag(layer, "return_state"))
+    backward_output = yield from nested_formula(backward, sequences)
+    return _merge(output, backward_output if adds_widths else output, merge_mode, _flag(layer, "return_state"))
 
 
 def _require_recurrent(part: NestedLayer, argument: str) -> None:
@@ -71,14 +79,20 @@ def _copy(part: NestedLayer, prefix: str) -> NestedLayer:
     return part._replace(layer=part.layer._replace(name=name, object_id=COPY))
 
 
-def _merge(output: Output, merge_mode: str | None, return_state: bool) -> Output:
-    """Source: Bidirectional.compute_output_shape."""
-    if output is None:
+def _merge(forward: Output, backward: Output, merge_mode: str | None, return_state: bool) -> Output:
+    """Source: Bidirectional.compute_output_shape; call in Keras 2."""
+    if forward is None or backward is None:
         return None
+    main, states = _split_states(forward, return_state)
+    other, other_states = _split_states(backward, return_state)
+    if merge_mode == "concat":
+        main = (*main[:-1], None if main[-1] is None or other[-1] is None else main[-1] + other[-1])
+    both = [main, other] if merge_mode is None else [main]
+    return [*both, *states, *other_states] if return_state or merge_mode is None else main
+
+
+def _split_states(output: Output, return_state: bool) -> tuple[Dimensions, list[Output]]:
     main, states = (output[0], output[1:]) if return_state and isinstance(output, list) else (output, [])
     if not isinstance(main, tuple) or not main:
         raise ShapeMismatch("wraps a layer that returns no sequence")
-    if merge_mode == "concat":
-        main = (*main[:-1], None if main[-1] is None else 2 * main[-1])
-    both = [main, main] if merge_mode is None else [main]
-    return [*both, *states, *states] if return_state or merge_mode is None else main
+    return main, states
