@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from paramcount.formats.torch import forms, known
@@ -73,7 +74,8 @@ class _Identities:
         if chosen:
             inner.names.update(_fitting_names(module, chosen[0].structure))
         for child in module.children:
-            self.visit(child, inner)
+            if child.children or not _is_leaf(child.type) or child.type in known.ARGUED:
+                self.visit(child, inner)
         is_outermost = context is None or inner.names is not context.names
         is_weak = is_outermost and context is not _UNKNOWN and len(inner.names) < MIN_NAMES
         if is_weak and not any(one.ownership.startswith("as ") for one in chosen):
@@ -89,14 +91,25 @@ def _fitting_names(module: Module, structure: Structure) -> Iterable[tuple[str, 
                 yield module.type, f"{child.name}[]"
 
 
+@lru_cache(maxsize=4096)
+def _is_container(name: str) -> bool:
+    """Return whether the reader knows a class by its name alone, whatever it prints."""
+    return name.removeprefix("FSDP") in _KNOWN_BY_NAME or name.startswith("Parametrized")
+
+
+@lru_cache(maxsize=4096)
+def _is_leaf(name: str) -> bool:
+    """Return whether a class of torch has no modules in it."""
+    name = name.removeprefix("FSDP")
+    return f"torch.{name}" in LAYERS and name not in known.COMPOSITES and not _is_container(name)
+
+
 def _known_by_name(module: Module) -> bool:
-    """Return whether the reader knows a module by its class alone."""
-    name = module.type.removeprefix("FSDP")
-    if name in _KNOWN_BY_NAME or name.startswith("Parametrized"):
-        return True
-    if f"torch.{name}" not in LAYERS or name in known.COMPOSITES:
-        return False
-    return not _has_modules(module) and (name not in known.ARGUED or any(module.text))
+    if _is_leaf(module.type):
+        if module.children and _has_modules(module):
+            return False
+        return module.type not in known.ARGUED or any(module.text)
+    return _is_container(module.type)
 
 
 def _has_modules(module: Module) -> bool:
@@ -114,6 +127,8 @@ def _choose(fitting: Sequence[Definition], context: _Context | None) -> tuple[Se
         near = [one for one in fitting if one.path in context.paths] or [
             one for one in fitting if one.library in context.libraries or one.library == "torch"
         ]
+        if near and context.paths == {one.path for one in near}:
+            return near, context
         if near:
             fitting, names = near, context.names
     libraries = frozenset(one.library for one in fitting) - {"torch"} or (context.libraries if context else frozenset())
@@ -161,6 +176,8 @@ def _fit_child(child: Module, kinds: Kinds) -> bool:
         return True
     while child.type in known.WRAPPERS and len(child.children) == 1:
         (child,) = child.children
+    if child.type in kinds and not kinds[child.type]:
+        return True
     for name in list_replaced(child.type):
         if (elements := kinds.get(name)) is not None:
             return not elements or all(_fit_element(item, elements) for item in child.children)
@@ -168,6 +185,8 @@ def _fit_child(child: Module, kinds: Kinds) -> bool:
 
 
 def _fit_element(item: Module, elements: Collection[str]) -> bool:
+    if item.type in elements:
+        return True
     if not item.type:
         return item.text == ["None"]
     while item.type in known.WRAPPERS and len(item.children) == 1:
