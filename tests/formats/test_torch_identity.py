@@ -172,13 +172,12 @@ def test_a_name_alone_makes_no_library_s_class(name: str, child: str) -> None:
         # torch's encoder holds layers: not an encoder, nor a single leaf that any class may hold.
         (inside(inside(LINEAR, "0", "ModuleList"), "layers", "TransformerEncoder"), "TransformerEncoder"),
         (inside(ENCODER_LAYER, "encoder", "TransformerEncoder"), "TransformerEncoder"),
-        # Leaves of torch have no modules, and PReLU always prints its argument.
+        # Leaves of torch have no modules.
         (f"Fold(\n  output_size=(2, 2), kernel_size=(1, 1)\n  (fc): {LINEAR}\n)", "Fold"),
         (f"Linear(\n  in_features=3, out_features=4, bias=True\n  (lora): {LINEAR}\n)", "Linear"),
-        (inside("PReLU()", "0", "Sequential"), "PReLU"),
         (inside(BLOCK, "model", "DataParallel"), "DataParallel"),
         # A class that prints nothing of its own is a library's only inside of that library's classes.
-        ("DropPath()", "DropPath"),
+        ("DropPath(drop_prob=0.100)", "DropPath"),
         (inside("ReLU()", "act", "Mlp"), "Mlp"),
         # A part that another library's class does not hold.
         (BLOCK.replace("(relu): ReLU(inplace=True)", "(relu): Swish()"), "BasicBlock"),

@@ -74,7 +74,7 @@ class _Identities:
         if chosen:
             inner.names.update(_fitting_names(module, chosen[0].structure))
         for child in module.children:
-            if child.children or not _is_leaf(child.type) or child.type in known.ARGUED:
+            if child.children or not _is_leaf(child.type):
                 self.visit(child, inner)
         is_outermost = context is None or inner.names is not context.names
         is_weak = is_outermost and context is not _UNKNOWN and len(inner.names) < MIN_NAMES
@@ -99,16 +99,16 @@ def _is_container(name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_leaf(name: str) -> bool:
-    """Return whether a class of torch has no modules in it."""
-    name = name.removeprefix("FSDP")
+    """Return whether a class has no modules in it, and its tensors are those that its arguments tell."""
+    name = forms.modern_name(name.removeprefix("FSDP"))
+    if name in forms.LINEAR_SIZES:
+        return True
     return f"torch.{name}" in LAYERS and name not in known.COMPOSITES and not _is_container(name)
 
 
 def _known_by_name(module: Module) -> bool:
     if _is_leaf(module.type):
-        if module.children and _has_modules(module):
-            return False
-        return module.type not in known.ARGUED or any(module.text)
+        return not (module.children and _has_modules(module))
     return _is_container(module.type)
 
 

@@ -53,9 +53,6 @@ LAZY = frozenset(
 )
 """torch's modules that take their shapes from their first call."""
 
-ARGUED = frozenset(("PReLU",))
-"""torch's modules that own parameters by default and always print an argument: without one, it is another class."""
-
 PACKED = _split("""
     DynamicQuantizedLinear DynamicQuantizedLSTM DynamicQuantizedGRU DynamicQuantizedLSTMCell DynamicQuantizedGRUCell
     DynamicQuantizedRNNCell
