@@ -177,7 +177,7 @@ def test_a_name_alone_makes_no_library_s_class(name: str, child: str) -> None:
         (f"Linear(\n  in_features=3, out_features=4, bias=True\n  (lora): {LINEAR}\n)", "Linear"),
         (inside(BLOCK, "model", "DataParallel"), "DataParallel"),
         # A class that prints nothing of its own is a library's only inside of that library's classes.
-        ("DropPath(drop_prob=0.100)", "DropPath"),
+        (inside("DropPath(drop_prob=0.100)", "module", "DataParallel"), "DropPath"),
         (inside("ReLU()", "act", "Mlp"), "Mlp"),
         # A part that another library's class does not hold.
         (BLOCK.replace("(relu): ReLU(inplace=True)", "(relu): Swish()"), "BasicBlock"),

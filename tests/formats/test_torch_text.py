@@ -147,7 +147,7 @@ def test_the_same_model(text: str) -> None:
             )""",
             288,  # 3·8·8 + 3·8 + 8·8 + 8
             0,
-            set(),
+            {"hidden_parameters"},  # torch's layer has more modules
         ),
         # torch 2.1 to 2.12: a LayerNorm without bias prints the same as one with it.
         (
@@ -205,7 +205,7 @@ def test_figures_of_profilers(text: str, parameters: int) -> None:
 @pytest.mark.parametrize(
     ("text", "parameters", "frozen", "inexact"),
     [
-        ("Conv1D(nf=2304, nx=768)", 1_771_776, 0, {"hidden_parameters"}),  # 768·2304 + 2304
+        ("Conv1D(nf=2304, nx=768)", 1_771_776, 0, set()),  # 768·2304 + 2304
         ("Linear4bit(in_features=8, out_features=6, bias=True)", 54, 48, set()),
         ("Linear8bitLt(in_features=8, out_features=6, bias=False)", 48, 48, set()),
         ("Conv1D()", 0, 0, {"hidden_parameters"}),  # transformers before 4.41 printed no sizes
