@@ -19,16 +19,14 @@ from paramcount.rendering.fields import inexact
 from paramcount.schema.registry import FORMATS
 
 LINEAR = "Linear(in_features=3, out_features=4, bias=True)"  # 3·4 + 4 = 16
-RESNET_HEAD = """\
-ResNet(
-  (conv1): Conv2d(3, 64, kernel_size=(7, 7), stride=(2, 2), padding=(3, 3), bias=False)
-  (bn1): BatchNorm2d(64, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
-  (layer1): Sequential(
-    (0): BasicBlock(
-      (relu): ReLU(inplace=True)
-    )
-  )
-)"""  # 64·3·7·7 + 2·64 = 9536; buffers 2·64 + 1
+RESNET_BLOCK = """\
+BasicBlock(
+  (conv1): Conv2d(8, 8, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), bias=False)
+  (bn1): BatchNorm2d(8, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
+  (relu): ReLU(inplace=True)
+  (conv2): Conv2d(8, 8, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), bias=False)
+  (bn2): BatchNorm2d(8, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
+)"""  # torchvision's: 2·(8·8·3·3 + 2·8) = 1184; buffers 2·(2·8 + 1)
 
 
 def count_document(text: str) -> Report:
@@ -68,7 +66,7 @@ def codes(report: Report) -> set[str]:
         ("FrozenBatchNorm2d(64, eps=0.0)", 0, 256),
         ("ParameterList(  (0): Parameter containing: [torch.float32 of size 3x4])", 12, 0),
         ("ParameterDict()", 0, 0),
-        (RESNET_HEAD, 9536, 129),
+        (RESNET_BLOCK, 1184, 34),
         # FSDP's name for a class, and what is wrapped around a model.
         (f"FSDP{LINEAR}", 16, 0),
         (f"OptimizedModule(\n  (_orig_mod): DataParallel(\n    (module): {LINEAR}\n  )\n)", 16, 0),
@@ -93,9 +91,8 @@ def test_exact(text: str, total: int, buffers: int) -> None:
     assert (report.exact, report.convention) == (True, "torch")
 
 
-@pytest.mark.parametrize("text", ["CrossEntropyLoss()", "LlamaRotaryEmbedding()"])
-def test_only_buffers_are_not_exact(text: str) -> None:
-    report = count_document(text)
+def test_only_buffers_are_not_exact() -> None:
+    report = count_document("CrossEntropyLoss()")
     assert codes(report) == {"hidden_buffers"}
     assert (report.exact, inexact(report)) == (True, ["buffers"])
     as_keras_counts = report._replace(convention="keras")
@@ -105,9 +102,9 @@ def test_only_buffers_are_not_exact(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "rules", "exact", "warned"),
     [
-        (f"ResNet(\n  (fc): {LINEAR}\n)", [], True, True),
-        (f"ResNet(\n  (fc): {LINEAR}\n)", [("fc.bias", False)], True, False),
-        (f"ResNet(\n  (fc): {LINEAR}\n)", [("*", True)], True, False),
+        (LINEAR, [], True, True),
+        (LINEAR, [("bias", False)], True, False),
+        (LINEAR, [("*", True)], True, False),
         (f"LoraModel(\n  (model): {LINEAR}\n)", [], False, True),
         (f"LoraModel(\n  (model): {LINEAR}\n)", [("model.bias", False)], False, True),
     ],
@@ -151,6 +148,7 @@ Parametrized{0}(
         ("RNNBase(3, 4)", 0, "hidden_parameters"),
         ("Linear(in_features=3, out_features=4, bias=True, rank=2)", 16, "unknown_argument"),
         (ATTENTION, 216 + 72, "hidden_arguments"),
+        ("LlamaRotaryEmbedding()", 0, "hidden_parameters"),  # or another's of that name: nothing else tells
         ("LazyLinear(in_features=0, out_features=7, bias=True)", 0, "lazy"),
         ("LazyConv2d(0, 8, kernel_size=(3, 3), stride=(1, 1))", 0, "lazy"),
         # original0 one an output, original1 the weight: 7 + 7·5, and the bias
@@ -158,7 +156,6 @@ Parametrized{0}(
         (NORMED.format("Linear", "in_features=5, out_features=7, bias=True", "_SpectralNorm"), 42, "hidden_arguments"),
         (NORMED.format("Linear", "in_features=5, out_features=7, bias=True", "Mine"), 42, "hidden_parameters"),
         (f"PeftModel(\n  (base_model): LoraModel(\n    (model): {LINEAR}\n  )\n)", 16, "frozen_unknown"),
-        (f"LlamaForCausalLM(\n  (lm_head): {LINEAR}\n)", 16, "hidden_ties"),
     ],
 )
 def test_not_exact(text: str, total: int, code: str) -> None:
@@ -191,6 +188,12 @@ TransformerEncoder(
     (0-1): 2 x TransformerEncoderLayer(
       (self_attn): {ATTENTION.replace(chr(10), chr(10) + "      ")}
       (linear1): Linear(in_features=8, out_features=2, bias=False)
+      (dropout): Dropout(p=0.1, inplace=False)
+      (linear2): Linear(in_features=2, out_features=8, bias=False)
+      (norm1): LayerNorm((8,), eps=1e-05, elementwise_affine=False)
+      (norm2): LayerNorm((8,), eps=1e-05, elementwise_affine=False)
+      (dropout1): Dropout(p=0.1, inplace=False)
+      (dropout2): Dropout(p=0.1, inplace=False)
     )
   )
 )"""
@@ -202,6 +205,7 @@ TransformerEncoder(
         "self_attn.out_proj.weight": (8, 8),
         "self_attn.out_proj.bias": (8,),
         "linear1.weight": (2, 8),
+        "linear2.weight": (8, 2),
     }
     assert dict(tensors(report.root)) == {f"layers.{i}.{name}": shape for i in (0, 1) for name, shape in inner.items()}
     layers = report.root.children[0].children[0]
@@ -261,7 +265,7 @@ def test_texts_of_terminals_logs_and_markdown(text: str) -> None:
     assert FORMATS["torch"].claims(text)
     report = count_document(text)
     assert dict(tensors(report.root)) == {"a.0.weight": (4, 3), "a.0.bias": (4,)}
-    assert report.exact
+    assert codes(report) == {"hidden_parameters"}  # no library's ResNet
 
 
 @pytest.mark.parametrize(
@@ -329,19 +333,3 @@ def test_only_a_text_is_claimed(payload: Any) -> None:
 )
 def test_hostile_arguments_are_another_class_s(text: str) -> None:
     assert not count_document(text).exact
-
-
-@pytest.mark.parametrize(
-    ("text", "hidden"),
-    [
-        # timm has several classes of that name, and the file that defines the root tells which is meant.
-        ("SHViT(\n  (a): Residual()\n)", set()),
-        ("ConvMixer(\n  (a): Residual()\n)", set()),
-        ("Residual()", {"hidden_parameters"}),
-        ("MyNet(\n  (a): ResNet(\n    (b): Residual()\n  )\n)", {"hidden_parameters"}),
-        # Its tied weights are named in the constructor.
-        ("MarianModel(\n  (shared): Embedding(5, 4)\n)", {"hidden_ties"}),
-    ],
-)
-def test_classes_of_one_name(text: str, hidden: set[str]) -> None:
-    assert codes(count_document(text)) == hidden

@@ -9,15 +9,19 @@ function that does, and its first torch.nn base owns nothing either.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import wrap
+from typing import NamedTuple
 
 from paramcount.formats.torch import known
 from paramcount.schema.registry import LAYERS, load_plugins
+from tools.oracle.torch_sources import Definition, Source, read_source
+from tools.oracle.torch_structure import Structure, StructureReader, list_called
+from tools.oracle.torch_values import NO_CLASS
 
 TARGET = Path(__file__).parents[2] / "paramcount/formats/torch/classes.txt"
 PARAMETERS = {"Parameter", "register_parameter", "UninitializedParameter", "ParameterList", "ParameterDict"}
@@ -33,51 +37,139 @@ SIZES = frozenset(
         *("num_channels", "num_embeddings", "embedding_dim"),
     )
 )
+OF_TORCH = PLAIN | known.COMPOSITES
+"""Classes of torch.nn that have no formula, or one of their own."""
+NO_PART = {"demos", "examples", "tests", "testing"}
+"""Folders whose classes are not a library's own."""
 WORST = ("nothing", "buffers", "ties", "parameters")
 
 
-@dataclass
-class Source:
-    """A module of a library: its classes, its functions that make parameters, and what its names mean."""
+class Row(NamedTuple):
+    """A class of a library, or of one of its files: what it owns, as WORST or "as X" says, and its structure."""
 
+    path: str
     name: str
-    classes: dict[str, ast.ClassDef] = field(default_factory=dict)
-    imports: dict[str, tuple[str, str]] = field(default_factory=dict)  # local name -> (module, name)
+    verdict: str
+    structure: str
 
 
 class Library:
-    """A library's classes, each with what it owns."""
+    """A library's classes, each with what it owns and what it builds."""
 
     def __init__(self, folder: Path) -> None:
         self.name = folder.name
-        trees = {path: ast.parse(path.read_text()) for path in sorted(folder.rglob("*.py"))}
+        trees = {path: ast.parse(path.read_text()) for path in _files(folder)}
         self.makers = {name: kind for tree in trees.values() for name, kind in _makers(tree)}
-        self.sources = [_source(path.stem, tree) for path, tree in trees.items()]
-        self.by_name: dict[str, list[tuple[Source, ast.ClassDef]]] = defaultdict(list)
+        self.called = {name for tree in trees.values() for name in list_called(tree)}
+        self.sources = [read_source(path.relative_to(folder), tree) for path, tree in trees.items()]
+        self.by_name: dict[str, list[Definition]] = defaultdict(list)
+        self.aliases: dict[str, tuple[Source, str]] = {}
+        self.functions: dict[str, list[tuple[Source, ast.FunctionDef]]] = defaultdict(list)
         for source in self.sources:
             for name, class_ in source.classes.items():
                 self.by_name[name].append((source, class_))
+            for name, class_name in source.aliases.items():
+                self.aliases.setdefault(name, (source, class_name))
+            for name, function_ in source.functions.items():
+                self.functions[name].append((source, function_))
+        self.aliases = {name: one for name, one in self.aliases.items() if one[1] in self.by_name}
+        self._structures = StructureReader(self)
+        self._modules: dict[ast.ClassDef, bool] = {}
+        self._verdicts: dict[ast.ClassDef, str] = {}
 
-    def verdicts(self) -> Iterator[tuple[str, str, str]]:
-        """Yield a place, a module class, and what it owns: one of WORST, or "as X" for torch's X.
-
-        Of namesakes that differ the worst holds for the library, and each file of theirs is told apart.
-        """
-        defined = {
-            name: {source.name: verdict for source, node in definitions if (verdict := self.verdict(source, node, ()))}
-            for name, definitions in self.by_name.items()
-        }
+    def rows(self) -> Iterator[Row]:
+        """Yield what is known of each module class, of each file where namesakes differ."""
+        defined: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
+        for name, definitions in self.by_name.items():
+            for source, node in definitions:
+                if verdict := self._known(source, node):
+                    defined[name][source.file] = verdict
         mixed = {file for files in defined.values() if len(set(files.values())) > 1 for file in files}
         for name, files in defined.items():
-            if files:
-                yield self.name, name, _worst(files.values())
-            for file in mixed & files.keys():
-                yield f"{self.name}/{file}", name, files[file]
+            for path, facts in {
+                (f"{self.name}/{file}" if file in mixed else self.name): files[file] for file in files
+            }.items():
+                yield Row(path, name, *facts)
+
+    def _known(self, source: Source, node: ast.ClassDef) -> tuple[str, str] | None:
+        """Return what a module class owns, and its structure; None for another class."""
+        structure = self._structures.structure(source, node)
+        if self.name == "torch":
+            return ("nothing", str(structure)) if node.name in known.COMPOSITES - known.HOLDERS else None
+        verdict = self.verdict(source, node, ())
+        if not verdict:
+            return None
+        if not structure.readable and structure.children:
+            if verdict != "nothing" or not self._hides_nothing(source, node, ()):
+                return "parameters", "(*)"
+            structure = Structure(arguments={"*"})
+        return verdict, str(structure)
+
+    def _hides_nothing(self, source: Source, node: ast.ClassDef, above: tuple[ast.ClassDef, ...]) -> bool:
+        """Return whether neither a class nor what it builds has tensors."""
+        if node in above or self.verdict(source, node, ()) != "nothing":
+            return False
+        kinds = {kind for kinds in self._structures.structure(source, node).children.values() for kind in kinds}
+        names = {name for kind in kinds - {""} for name in re.findall(r"[^\[\],]+", kind)}
+        return all(
+            _of_torch(name) == "nothing"
+            or (name in self.by_name and all(self._hides_nothing(*one, (*above, node)) for one in self.by_name[name]))
+            for name in names
+        )
+
+    def class_of(self, scope: Source, expression: ast.expr) -> str:
+        """Return the module class that an expression names, NO_CLASS for another class, or ''."""
+        owner, name = scope.resolve(expression)
+        if _is_nn(owner):
+            return name if name in OF_TORCH | PARAMETERS | BUFFERS or f"torch.{name}" in LAYERS else ""
+        definitions = self.by_name.get(name, ())
+        near = [one for one in definitions if one[0] is scope or one[0].name == owner.rpartition(".")[2]]
+        if name in self.aliases and not near:
+            name = self.aliases[name][1]
+            definitions = self.by_name[name]
+        if any(self._is_module(*definition) for definition in near or definitions):
+            return name
+        return NO_CLASS if definitions else ""
+
+    def _is_module(self, source: Source, node: ast.ClassDef) -> bool:
+        if node not in self._modules:
+            self._modules[node] = self.name == "torch"
+            self._modules[node] |= any(
+                base in OF_TORCH or f"torch.{base}" in LAYERS if isinstance(base, str) else self._is_module(*base)
+                for base in self.bases(source, node)
+            )
+        return self._modules[node]
+
+    def bases(self, scope: Source, node: ast.ClassDef) -> Iterator[Definition | str]:
+        """Yield a class's bases: definitions of the library, or names of torch's."""
+        for base in node.bases:
+            owner, name = scope.resolve(base.value if isinstance(base, ast.Subscript) else base)
+            if _is_nn(owner) or (self.name == "torch" and name == "Module"):
+                yield name
+            elif name in HARMLESS:
+                yield from ["Module"] if name == "PreTrainedModel" else []
+            elif not owner and name in scope.classes and scope.classes[name] is not node:
+                yield scope, scope.classes[name]
+            elif definitions := [one for one in self.by_name.get(name, ()) if one[1] is not node]:
+                yield next((one for one in definitions if one[0].name == owner.rpartition(".")[2]), definitions[0])
+
+    def function(self, scope: Source, name: str) -> tuple[Source, ast.FunctionDef] | None:
+        """Return the function that a file calls by a name, if one function of the library bears it."""
+        if name in scope.functions:
+            return scope, scope.functions[name]
+        _, name = scope.imports.get(name, ("", name))
+        functions = self.functions.get(name, ())
+        return functions[0] if len(functions) == 1 else None
 
     def verdict(self, source: Source, node: ast.ClassDef, above: tuple[str, ...]) -> str:
         """Return what a class owns; "" for what is no module."""
         if node.name in above:
             return "parameters"
+        if node not in self._verdicts:
+            self._verdicts[node] = self._judge(source, node, above)
+        return self._verdicts[node]
+
+    def _judge(self, source: Source, node: ast.ClassDef, above: tuple[str, ...]) -> str:
         bases = {self._base(source, base, (*above, node.name)) for base in node.bases}
         bases.discard("")
         if not bases:
@@ -115,6 +207,22 @@ class Library:
         return "ties" if "parameters" not in made and any(map(_ties, ast.walk(node))) else _worst(made)
 
 
+def _files(folder: Path) -> list[Path]:
+    """List a library's sources, without its demonstrations and tests; of torch, those of its composed modules."""
+    if folder.name == "torch":
+        modules = [*(folder / "nn/modules").glob("*.py"), folder / "ao/nn/quantized/modules/functional_modules.py"]
+        return sorted([*modules, folder / "ao/quantization/stubs.py"])
+    return [
+        path
+        for path in sorted(folder.rglob("*.py"))
+        if NO_PART.isdisjoint(path.relative_to(folder).parts) and not path.name.startswith("modular_")
+    ]
+
+
+def _is_nn(owner: str) -> bool:
+    return owner in ("nn", "torch.nn") or owner.startswith("torch.nn.modules")
+
+
 def _made(words: Collection[str]) -> str:
     if not (PARAMETERS | HOOKS).isdisjoint(words):
         return "parameters"
@@ -145,17 +253,6 @@ def _worst(verdicts: Iterable[str]) -> str:
         others = {verdict for verdict in distinct if verdict.startswith("as ")}
         return others.pop() if len(others) == 1 and distinct - others <= {"nothing", "harmless"} else "parameters"
     return max(distinct, key=WORST.index)
-
-
-def _source(name: str, tree: ast.Module) -> Source:
-    source = Source(name)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef):
-            source.classes.setdefault(node.name, node)
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                source.imports[alias.asname or alias.name] = (node.module or "", alias.name)
-    return source
 
 
 def _words(node: ast.AST) -> Iterator[str]:
@@ -229,18 +326,31 @@ def _prints_weight(node: ast.ClassDef) -> bool:
     return assigned and not others and ast.unparse(printed.body[-1]).startswith("return f'{tuple(self.weight.shape)}")
 
 
-def _lines(verdicts: Iterable[tuple[str, str, str]]) -> Iterator[str]:
-    """The table: where, a verdict, and the classes; those with parameters only where a namesake has none."""
+def _lines(rows: Iterable[Row]) -> Iterator[str]:
+    """The table: where and a verdict, then the classes of each structure.
+
+    Classes with parameters are told only where a namesake has none.
+    """
     elsewhere: dict[str, set[str]] = defaultdict(set)
-    classes: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for folder, name, verdict in verdicts:
-        elsewhere[name].add(verdict)
-        classes[folder, verdict].append(name)
-    for (folder, verdict), names in sorted(classes.items()):
-        kept = [name for name in sorted(names) if verdict != "parameters" or elsewhere[name] != {"parameters"}]
-        if kept:
-            yield f"# {folder}: {verdict}"
-            yield from wrap(" ".join(kept), 118)
+    classes: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        elsewhere[row.name].add(row.verdict)
+        classes[row.path, row.verdict][row.structure].append(row.name)
+    for (path, verdict), structures in sorted(classes.items()):
+        lines = []
+        for structure, names in structures.items():
+            kept = [name for name in sorted(names) if verdict != "parameters" or elsewhere[name] != {"parameters"}]
+            if kept:
+                lines += wrap(
+                    f"{' '.join(kept)}: {structure}",
+                    118,
+                    subsequent_indent="  ",
+                    break_long_words=False,
+                    break_on_hyphens=False,
+                )
+        if lines:
+            yield f"# {path}: {verdict}"
+            yield from lines
 
 
 def main() -> int:
@@ -248,9 +358,9 @@ def main() -> int:
         print("name the libraries' folders; nothing is written")
         return 0
     load_plugins()
-    verdicts = [verdict for argument in sys.argv[1:] for verdict in Library(Path(argument)).verdicts()]
-    TARGET.write_text("\n".join(_lines(verdicts)) + "\n")
-    print(Counter((folder, verdict.partition(" ")[0]) for folder, _, verdict in verdicts if "/" not in folder))
+    rows = [row for argument in sys.argv[1:] for row in Library(Path(argument)).rows()]
+    TARGET.write_text("\n".join(_lines(rows)) + "\n")
+    print(Counter((row.path.partition("/")[0], row.verdict.partition(" ")[0]) for row in rows))
     return 0
 
 

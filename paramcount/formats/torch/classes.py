@@ -1,63 +1,108 @@
-"""Ownership of tensors by classes of libraries, as their source proves it."""
+"""Classes of libraries, as their source proves them: what they own and do not print, and what they build."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from functools import cache
+import re
+from collections.abc import Mapping
+from functools import cache, lru_cache
 from importlib.resources import files
+from typing import NamedTuple
 
 Ownership = str
 """nothing, buffers, ties (its tensors may be another's), parameters, or "as Linear": the same as torch.nn.Linear."""
 
 _TABLE = "classes.txt"
-_WORST_LAST = ("nothing", "buffers", "ties", "parameters")
+WORST_LAST = ("nothing", "buffers", "ties", "parameters")
+
+Kinds = Mapping[str, frozenset[str]]
+"""The classes that a child may have, each with those of its modules if it is a container; empty: any."""
+_ANY_KIND: Kinds = {}
+_NO_CLASSES: frozenset[str] = frozenset()
+_PLACEHOLDERS = {"\\#": r"\d[\d,-]*", "\\*": ".*"}
+"""Patterns of what a child's name leaves open: numbers, of folded copies too, and anything."""
+
+
+class Structure(NamedTuple):
+    """The children that a class builds, and the arguments that it prints."""
+
+    children: Mapping[str, Kinds]
+    patterns: tuple[tuple[re.Pattern[str], Kinds], ...]
+    required: frozenset[str]
+    arguments: frozenset[str] | None
+    """None: it prints none. "*" is among them where their names are not known."""
+
+    def find(self, name: str) -> Kinds | None:
+        """Return the classes that a child of this name may have; None if there is no such child."""
+        if (kinds := self.children.get(name)) is not None:
+            return kinds
+        return next((kinds for pattern, kinds in self.patterns if pattern.fullmatch(name)), None)
+
+
+class Definition(NamedTuple):
+    """A class in a library, or in a file of it where namesakes differ."""
+
+    library: str
+    path: str
+    ownership: Ownership
+    text: str
+
+    @property
+    def structure(self) -> Structure:
+        return _parse_structure(self.text)
 
 
 @cache
-def _read_table() -> Mapping[str, Mapping[str, Ownership]]:
-    """Return the table: class -> library, or library/file -> ownership."""
-    table: dict[str, dict[str, Ownership]] = {}
-    library = ownership = ""
-    for line in (files(__package__) / _TABLE).read_text().splitlines():
+def _read_table() -> Mapping[str, tuple[Definition, ...]]:
+    """Return the table: class -> its definitions."""
+    table: dict[str, tuple[Definition, ...]] = {}
+    path = library = ownership = ""
+    for line in (files(__package__) / _TABLE).read_text().replace("\n  ", " ").splitlines():
         if line.startswith("# "):
-            library, ownership = line[2:].split(": ")
+            path, ownership = line[2:].split(": ")
+            library = path.partition("/")[0]
             continue
-        for name in line.split():
-            table.setdefault(name, {})[library] = ownership
+        names, _, structure = line.partition(":")
+        definition = Definition(library, path, ownership, structure)
+        for name in names.split():
+            table[name] = (*table.get(name, ()), definition)
     return table
+
+
+def find_definitions(name: str) -> tuple[Definition, ...]:
+    """Return what libraries define under a name, as FSDP prints it too."""
+    return _read_table().get(name.removeprefix("FSDP"), ())
 
 
 def find_alias(name: str) -> str:
     """Return the class of torch.nn that a library's class owns and prints the same as, or ''."""
-    ownerships = {ownership for ownership in _read_table().get(name, {}).values() if ownership.startswith("as ")}
-    return ownerships.pop()[3:] if len(ownerships) == 1 else ""
+    aliases = {known.ownership for known in find_definitions(name) if known.ownership.startswith("as ")}
+    return aliases.pop()[3:] if len(aliases) == 1 else ""
 
 
-def find_ownerships(names: Collection[str], root: str) -> Mapping[str, Ownership]:
-    """Return the ownership of each class in one text, of tensors that are not printed.
+@lru_cache(maxsize=4096)
+def _parse_structure(text: str) -> Structure:
+    """Read "(eps,*) fc1=Linear layers=ModuleList[Block] norm?=LayerNorm|Identity act layer#"."""
+    children: dict[str, Kinds] = {}
+    patterns = []
+    required = set()
+    arguments = None
+    for token in text.split():
+        if token.startswith("("):
+            arguments = frozenset(token[1:-1].split(","))
+            continue
+        name, equals, classes = token.partition("=")
+        kinds = dict(map(_parse_kind, classes.split("|"))) if equals else _ANY_KIND
+        if "#" in name or "*" in name:
+            patterns.append(
+                (re.compile(re.sub(r"\\[#*]", lambda match: _PLACEHOLDERS[match[0]], re.escape(name))), kinds)
+            )
+            continue
+        if not name.endswith("?"):
+            required.add(name)
+        children[name.removesuffix("?")] = kinds
+    return Structure(children, tuple(patterns), frozenset(required), arguments)
 
-    Classes of one name differ between libraries, and between a library's files. If some libraries have all of these
-    classes, the worst in them counts; if there is one such library, and one file of it defines the root, that in the
-    file. Otherwise the worst of all namesakes counts. A class that no library has may own parameters.
-    """
-    table = _read_table()
-    libraries = set.intersection(*(set(_libraries(table, name)) for name in names)) if names else set()
-    root_files = [key for key in table.get(root, ()) if "/" in key and key.partition("/")[0] in libraries]
-    file = root_files[0] if len(root_files) == len(libraries) == 1 else ""
-    return {name: _worst(table.get(name, {}), libraries, file) for name in names}
 
-
-def _libraries(table: Mapping[str, Mapping[str, Ownership]], name: str) -> list[str]:
-    return [key for key in table.get(name, ()) if "/" not in key]
-
-
-def _worst(row: Mapping[str, Ownership], libraries: Collection[str], file: str) -> Ownership:
-    if file in row:
-        return _without_alias(row[file])
-    candidates = (ownership for key, ownership in row.items() if (key in libraries if libraries else "/" not in key))
-    return max(map(_without_alias, candidates), key=_WORST_LAST.index, default="parameters")
-
-
-def _without_alias(ownership: Ownership) -> Ownership:
-    """Return "parameters" for a class that prints like one of torch, since this text did not print it so."""
-    return ownership if ownership in _WORST_LAST else "parameters"
+def _parse_kind(text: str) -> tuple[str, frozenset[str]]:
+    name, bracket, inside = text.partition("[")
+    return name, frozenset(inside[:-1].split(",")) if bracket else _NO_CLASSES

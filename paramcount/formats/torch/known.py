@@ -18,10 +18,21 @@ ADAPTED = _split(
 )
 """peft's wrappers: all inside them is frozen, but for the adapters."""
 
-WRAPPERS = ADAPTED | _split(
-    "DataParallel DistributedDataParallel OptimizedModule FullyShardedDataParallel CheckpointWrapper"
-)
-"""Wrappers around a whole model, which own nothing themselves."""
+WRAPPERS = dict.fromkeys(ADAPTED, "base_model") | {
+    "LoraModel": "model",
+    "DataParallel": "module",
+    "DistributedDataParallel": "module",
+    "OptimizedModule": "_orig_mod",
+    "FullyShardedDataParallel": "_fsdp_wrapped_module",
+    "CheckpointWrapper": "_checkpoint_wrapped_module",
+}
+"""Wrappers around a module, which own nothing themselves, each with the name of what it wraps."""
+
+STAND_IN_PREFIXES = ("FSDP", "Parametrized", "NonDynamicallyQuantizable", "DynamicQuantized")
+"""Prefixes of classes that torch puts in the place of a class."""
+
+HOLDERS = _split("ParametrizationList _WeightNorm ParameterList ParameterDict")
+"""torch's own modules whose tensors are in their text, or which belong to a parametrized module."""
 
 ADAPTERS = _split("lora.Linear lora.Embedding lora.Conv1d lora.Conv2d lora.Conv3d ModulesToSaveWrapper")
 """peft's layers: their tensors are in their ModuleDicts and ParameterDicts."""

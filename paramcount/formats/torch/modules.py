@@ -10,7 +10,8 @@ from typing import Any
 from paramcount.counting.formulas import run_formula
 from paramcount.formats.torch import forms, known
 from paramcount.formats.torch.arguments import Arguments, parse_arguments
-from paramcount.formats.torch.classes import find_alias, find_ownerships
+from paramcount.formats.torch.classes import find_alias
+from paramcount.formats.torch.identity import OTHER, identify
 from paramcount.formats.torch.parameters import read_parameters
 from paramcount.formats.torch.parametrized import parametrize
 from paramcount.formats.torch.text import Module
@@ -22,7 +23,7 @@ from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import LAYERS, LayerType
 
-_CONTAINERS = known.ASSEMBLED | known.WRAPPERS | known.ADAPTERS | forms.QUANTIZED_ADAPTERS | known.COMPOSITES
+_CONTAINERS = known.ASSEMBLED | known.WRAPPERS.keys() | known.ADAPTERS | forms.QUANTIZED_ADAPTERS | known.COMPOSITES
 _NUMBERED = frozenset(("Sequential", "ModuleList"))
 _MAX_NAMED_CLASSES = 20
 """The most classes that one warning names."""
@@ -39,8 +40,7 @@ class TorchReader:
     def __init__(self, root: Module) -> None:
         self._notes: dict[str, dict[str, str]] = {}  # code -> class -> path of its first module
         modules = _list_modules(root)
-        names = [module.type for module in modules if module.type and not is_torch(module.type)]
-        self._ownerships = find_ownerships(frozenset(names), names[0] if names else "")
+        self._ownerships = identify(root)
         self._configs: dict[tuple[str, str], dict[str, Any] | None] = {}  # by class and text
         self._lacks_biases = any(map(forms.is_without_bias, modules))
         self.problems: list[ArchitectureError] = []
@@ -66,6 +66,8 @@ class TorchReader:
             for child in module.children
             if child.text != ["None"] or child.type
         )
+        if self._ownerships.get(id(module)) == OTHER:
+            self._note("hidden_parameters", module.type, path)
         return self._add_tensors(layer._replace(children=children), module, path, parent)
 
     def _add_tensors(self, layer: Layer, module: Module, path: str, parent: str) -> Layer:
@@ -86,7 +88,7 @@ class TorchReader:
             return layer._replace(tensors=tensors)
         if (kind := find_formula(name)) and (config := self._name_arguments(kind, module)) is not None:
             return self._formula_layer(layer, module, path, kind, config)
-        self._note_hidden(name or module.text[0].split()[0][:60], path)
+        self._note_hidden(module, path)
         return layer
 
     def _name_arguments(self, kind: LayerType, module: Module) -> dict[str, Any] | None:
@@ -117,14 +119,15 @@ class TorchReader:
         tensors = self.evaluate_formula(LAYERS["torch.Linear"], config, module)
         return tuple(forms.linear_tensor(module.type, tensor) for tensor in tensors)
 
-    def _note_hidden(self, name: str, path: str) -> None:
+    def _note_hidden(self, module: Module, path: str) -> None:
         """Note the tensors that a class may own and does not print."""
+        name = module.type or module.text[0].split()[0][:60]
         if name in known.LAZY:
             self._note("lazy", name, path)
         elif name in known.PACKED:
             self._note("packed", name, path)
-        elif (ownership := self._ownerships.get(name, "parameters")) != "nothing":
-            self._note(f"hidden_{ownership}", name, path)
+        elif (ownership := self._ownerships.get(id(module), OTHER)) != "nothing":
+            self._note("hidden_parameters" if ownership == OTHER else f"hidden_{ownership}", name, path)
 
     def evaluate_formula(self, kind: LayerType, config: dict[str, Any], module: Module) -> tuple[Tensor, ...]:
         """Return the tensors that a formula yields, without those of the module's printed children."""
@@ -201,16 +204,6 @@ def _find_formula(name: str) -> LayerType | None:
         if (kind := LAYERS.get(f"torch.{candidate}")) is not None:
             return kind
     return None
-
-
-def is_torch(name: str) -> bool:
-    """Return whether this reader knows a class itself, as one of torch or by the sizes that it prints."""
-    return (
-        name in _CONTAINERS
-        or name in known.LAZY
-        or name in known.PACKED
-        or f"torch.{forms.modern_name(name)}" in LAYERS
-    )
 
 
 def _list_modules(root: Module) -> list[Module]:
