@@ -6,16 +6,18 @@ import argparse
 import multiprocessing
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from paramcount.formats.huggingface.blueprints import iterate_classes, load_blueprint, load_family
-from tools.blueprints import parts
+from paramcount.formats.huggingface.blueprints import Blueprint, iterate_classes, load_blueprint, load_family
 from tools.blueprints.checking import check, sample
-from tools.blueprints.files import read_families
+from tools.blueprints.files import Record, read_families
+from tools.blueprints.forms import find_forms
 from tools.blueprints.framework import pairs
 from tools.blueprints.overrides import LEARNED, OVERRIDES
 from tools.blueprints.overrides.proving import check_override
+from tools.blueprints.parts import within
 from tools.blueprints.results import Result
 from tools.blueprints.store import Cache, compile_into, write_results
 
@@ -32,7 +34,9 @@ def main() -> int:
     if options.check is not None:
         return _check(wanted, options)
     if options.parts:
-        _find_parts(wanted, cache)
+        _find(wanted, cache, "within", within, lambda model_type: bool(load_family(model_type).auto))
+    elif options.forms:
+        _find(wanted, cache, "forms", find_forms, lambda _: True)
     else:
         waiting = [pair for pair in wanted if _stale(cache.get(*pair), options.again)]
         print(f"{len(wanted)} classes, {len(waiting)} to compile", flush=True)
@@ -57,6 +61,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=_DATA)
     parser.add_argument("--learned", type=Path, default=LEARNED, help="what was learned of types that have an override")
     parser.add_argument("--parts", action="store_true", help="look into which models the configs inside may be of")
+    parser.add_argument("--forms", action="store_true", help="look for the other forms in which fields are taken")
     parser.add_argument("--lines", type=int, default=40, help="of the difference to print")
     parser.add_argument("--again", choices=("refused", "narrow"), help="compile those too that failed, or were pinned")
     parser.add_argument(
@@ -98,14 +103,20 @@ def _by_type(waiting: list[tuple[str, str]]) -> dict[str, list[str]]:
     return names_by_type
 
 
-def _find_parts(wanted: list[tuple[str, str]], cache: Cache) -> None:
-    """Look into the classes that ship, but for those that were looked into already."""
+def _find(
+    wanted: list[tuple[str, str]],
+    cache: Cache,
+    member: str,
+    find: Callable[[Blueprint], Record],
+    applies: Callable[[str], bool],
+) -> None:
+    """Look for a member of the records of the classes that ship, but for those that were looked into already."""
     shipped = set(iterate_classes())
     for model_type, name in wanted:
-        if (model_type, name) in shipped and load_family(model_type).auto and cache.within(model_type, name) is None:
-            slots = parts.within(load_blueprint(model_type, name))
-            cache.put_within(model_type, name, slots)
-            print(f"{model_type} {name}: {slots}", flush=True)
+        if (model_type, name) in shipped and applies(model_type) and cache.get_member(model_type, name, member) is None:
+            content = find(load_blueprint(model_type, name))
+            cache.put_member(model_type, name, member, content)
+            print(f"{model_type} {name}: {content}", flush=True)
 
 
 def _check(wanted: list[tuple[str, str]], options: argparse.Namespace) -> int:

@@ -71,6 +71,7 @@ class Blueprint:
     entries: tuple[Entry, ...]
     defaults_only: bool  # no config but the default one was verified
     submodel_slots: Mapping[str, SubmodelSlot]  # by the path of a config inside
+    forms: Mapping[str, str]  # by field: the other form that transformers takes of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,7 @@ def parse_blueprint(family: Family, name: str, record: Mapping[str, Any]) -> Blu
         tuple(map(_parse_entry, record["tensors"])),
         record.get("fixed", False),
         {path: SubmodelSlot(slot["at"], slot["takes"]) for path, slot in record.get("within", {}).items()},
+        record.get("forms", {}),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from paramcount.formats.huggingface.blueprints import Blueprint, Entry, Family, Rule, load_blueprint, load_family
 from paramcount.formats.huggingface.expressions import INDICES, Expression, parse_node
+from paramcount.formats.huggingface.forms import EACH
 
 Submodels = tuple[tuple[str, str], ...]
 """(path, model type) of the configs inside that are not of the default model type."""
@@ -82,6 +83,8 @@ def insert_submodel(outer: Blueprint, path: str, tensor_prefix: str, inner: Blue
         rules=(*rules, *(_move_rule(rule, rename_inner) for rule in inner.rules)),
         entries=(*entries, *(_move_entry(entry, rename_inner, tensor_prefix) for entry in inner.entries)),
         defaults_only=outer.defaults_only and inner.defaults_only,
+        forms={field: form for field, form in outer.forms.items() if not field.startswith(prefix)}
+        | {rename_inner(field): _move_form(form, rename_inner) for field, form in inner.forms.items()},
     )
 
 
@@ -112,6 +115,12 @@ def _merge_families(outer: Family, path: str, inner: Family, used: set[str]) -> 
         | {prefix + part for part in inner.auto},
         flat="" if outer.flat == path else outer.flat,
     )
+
+
+def _move_form(form: str, rename: Renaming) -> str:
+    """A form with the field renamed that says how long a list is."""
+    kind, _, argument = form.partition(" ")
+    return f"{kind} {rename(argument)}" if kind == EACH else form
 
 
 def _move_entry(entry: Entry, rename: Renaming, tensor_prefix: str) -> Entry:

@@ -82,3 +82,42 @@ def test_a_config_inside_may_be_there_or_not(parts: dict[str, Any], total: int) 
 )
 def test_refused_where_a_config_may_be_there(part: Any, pointer: str, code: str) -> None:
     assert (pointer, code) in [problem[:2] for problem in list_problems(GEMMA4 | {"vision_config": part})]
+
+
+@pytest.mark.parametrize(
+    ("config", "total"),
+    [
+        ({"architectures": ["LlavaForConditionalGeneration"], "model_type": "llava"}, 7_062_902_784),
+        (
+            {
+                "architectures": ["LlavaForConditionalGeneration"],
+                "model_type": "llava",
+                "vision_feature_layer": [-2, -5],
+            },
+            7_067_097_088,
+        ),
+        (
+            {
+                "architectures": ["LlavaNextForConditionalGeneration"],
+                "model_type": "llava_next",
+                "vision_feature_layer": [-24, -20, -12, -1],
+            },
+            7_075_489_792,
+        ),
+    ],
+)
+def test_features_of_several_layers_widen_the_projector(config: dict[str, Any], total: int) -> None:
+    """As many as transformers 5.23 builds; Granite Vision lists four layers."""
+    assert count_config(config).root.totals.trainable == total
+
+
+def test_a_decoder_may_state_the_width_of_the_encoder() -> None:
+    """TrOCR base, as transformers 5.23 builds it."""
+    decoder = {"model_type": "trocr", "cross_attention_hidden_size": 768, "is_decoder": True}
+    encoder = {"model_type": "vit", "image_size": 384, "qkv_bias": False}
+    config = {"architectures": ["VisionEncoderDecoderModel"], "model_type": "vision-encoder-decoder"}
+    report = count_config(config | {"encoder": encoder, "decoder": decoder})
+    assert report.exact
+    assert report.root.totals.trainable + report.root.totals.frozen == 333_921_792
+    wrong = config | {"encoder": encoder, "decoder": decoder | {"cross_attention_hidden_size": 512}}
+    assert [problem[1] for problem in list_problems(wrong)] == ["unverified"]
