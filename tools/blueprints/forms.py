@@ -32,7 +32,7 @@ def find_forms(shipped: Blueprint) -> dict[str, str]:
     model_type = shipped.family.model_type
     annotations = fields_of(config_class(model_type)).annotations
     paths = [path for path in shipped.fields if "list" in annotations.get(path, "")]
-    trial = _Trial(shipped) if paths else None
+    trial = Trial(shipped) if paths else None
     forms: dict[str, str] = {}
     for path in paths:
         candidates = _candidates(shipped, path, annotations[path])
@@ -67,8 +67,8 @@ def _find(pattern: re.Pattern[str], group: str, path: str, texts: list[str]) -> 
     return list(dict.fromkeys(match[group] for match in matches if match["path"] == path))
 
 
-class _Trial:
-    """The trial of forms of one class."""
+class Trial:
+    """The trial of values of one class's fields, in few layers."""
 
     def __init__(self, shipped: Blueprint) -> None:
         self.shipped, model_type = shipped, shipped.family.model_type
@@ -76,7 +76,7 @@ class _Trial:
         self.fields = fields_of(self.config_cls)
         self.start = dict(SEEDS.get(shipped.name, SEEDS.get(model_type, {})))
         shallow = {**self.start, **dict(self._few_layers())}
-        if not self._ask(shallow, shipped):
+        if not self.ask(shallow):
             self.start = shallow
 
     def _few_layers(self) -> Iterator[tuple[str, int]]:
@@ -89,11 +89,11 @@ class _Trial:
 
     def holds(self, path: str, form: str) -> bool:
         """Return whether transformers builds what is counted of a form, and nothing is counted that it refuses."""
-        shipped = replace(self.shipped, forms={path: form}, submodel_slots={})
+        shipped = replace(self.shipped, forms={path: form})
         counted = 0
         for value in self._values(path, form):
-            why = self._ask({**self.start, path: value}, shipped)
-            if why and not why.startswith(gate.REFUSED):
+            why = self.ask({path: value}, shipped)
+            if gate.is_wrong(why):
                 return False
             counted += not why
         return counted >= MIN_FORMS
@@ -116,9 +116,9 @@ class _Trial:
         number = self.start.get(path, self.shipped.family.defaults.get(path))
         return number if isinstance(number, int) else 0
 
-    def _ask(self, changes: Mapping[str, Any], shipped: Blueprint) -> str:
+    def ask(self, changes: Mapping[str, Any], shipped: Blueprint | None = None) -> str:
         """Return '' where a config is counted as it is built, sparse and in full; else the reason why not."""
-        config = payload(self.fields, changes)
+        shipped, config = shipped or self.shipped, payload(self.fields, {**self.start, **changes})
         try:
             truth = build(self.config_cls, self.model_cls, config, _SECONDS)
             whole = write_in_full(self.config_cls, shipped.family.model_type, config)

@@ -12,8 +12,9 @@ Record = dict[str, Any]
 
 ONLY_DEFAULTS = "only its defaults"
 
-MEMBERS = ("within", "forms")
-"""The members of a record that are found of what ships: which models the configs inside may be of, other forms."""
+MEMBERS = ("within", "forms", "pins")
+"""The members of a record that are found of what ships: the models that configs inside may be of, the other forms of
+fields, and what must hold of lists."""
 
 
 @dataclass(slots=True)

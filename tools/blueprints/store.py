@@ -23,7 +23,7 @@ from tools.blueprints.files import (
     read_learned,
     write,
 )
-from tools.blueprints.framework import VERSION, base_classes, config_class, pairs
+from tools.blueprints.framework import VERSION, base_classes, config_class, pairs, unreachable_classes
 from tools.blueprints.overrides import LEARNED, OVERRIDES
 from tools.blueprints.overrides.changes import StaleOverride, apply
 from tools.blueprints.overrides.proving import disprove
@@ -85,15 +85,15 @@ class Cache:
         stored = asdict(result) | {"fingerprint": self.fingerprint(result.model_type)}
         self._file(result.model_type, result.name).write_text(json.dumps(stored))
 
-    def get_member(self, model_type: str, name: str, member: str) -> Record | None:
-        """A member of a class's record that is found apart (MEMBERS), if it was looked for and is not stale."""
+    def get_member(self, model_type: str, name: str, member: str) -> Any:
+        """A member of a class's record that is found apart (MEMBERS); None if it was not looked for, or is stale."""
         file = self._file(model_type, f"{name}.{member}")
         if not file.exists():
             return None
         stored: Record = json.loads(file.read_text())
         return stored[member] if stored["fingerprint"] == self.fingerprint(model_type) else None
 
-    def put_member(self, model_type: str, name: str, member: str, content: Record) -> None:
+    def put_member(self, model_type: str, name: str, member: str, content: Any) -> None:
         stored = {member: content, "fingerprint": self.fingerprint(model_type)}
         self._file(model_type, f"{name}.{member}").write_text(json.dumps(stored))
 
@@ -213,10 +213,13 @@ def _correct(kind: str, learned: Families, shipped: Families) -> str:
 def _index(results: list[Result], shipped: Families, before: Record, cache: Cache) -> Record:
     """Return the index: classes with their model types, base classes, what could not be compiled, fingerprints."""
     classes = index_classes(shipped)
-    refused = before["refused"] | {result.name: result.reason for result in results if result.record is None}
+    refused = {one: "it was not compiled" for _, one in pairs()} | unreachable_classes() | before["refused"]
+    refused |= {result.name: result.reason for result in results if result.record is None}
     renewed = {result.model_type for result in results}
+    later = {"later": before["later"]} if before.get("transformers") == VERSION and "later" in before else {}
     return {
         "transformers": VERSION,
+        **later,
         "classes": classes,
         "bases": {kind: name for kind, name in sorted(base_classes().items()) if name in classes or name in refused},
         "refused": {name: reason for name, reason in sorted(refused.items()) if name not in classes},

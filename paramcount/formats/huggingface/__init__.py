@@ -13,7 +13,7 @@ from paramcount.formats.huggingface.classes import Choice, choose_base, choose_c
 from paramcount.formats.huggingface.configs import resolve_fields
 from paramcount.formats.huggingface.models import build_model
 from paramcount.formats.huggingface.submodels import find_submodels, fit_blueprint
-from paramcount.formats.huggingface.warnings import warn_of_checkpoints
+from paramcount.formats.huggingface.warnings import warn_of_checkpoints, warn_of_release
 from paramcount.model.document import Document, ModelFacts, Submodel
 from paramcount.model.dtypes import DTYPE_NAMES
 from paramcount.model.report import ReportWarning
@@ -76,7 +76,8 @@ def _read(payload: Mapping[str, Any], choice: Choice) -> Document:
     version = ReportWarning("blueprint", "", f"{choice.name} of transformers {load_index().version}")
     notes = model.notes
     differences = warn_of_checkpoints(payload, has_fused_experts=notes.has_fused_experts)
-    warnings = (version, *choice.warnings, *notes.warnings, *differences)
+    releases = warn_of_release(payload, choice.name)
+    warnings = (version, *choice.warnings, *releases, *notes.warnings, *differences)
     return Document(
         model.root,
         "torch",

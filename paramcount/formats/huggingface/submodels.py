@@ -43,6 +43,11 @@ def compose(blueprint: Blueprint, submodels: Submodels) -> Blueprint:
     for path, model_type in submodels:
         slot = blueprint.submodel_slots[path]
         submodel = load_blueprint(model_type, slot.accepts[model_type])
+        submodel = replace(
+            submodel,
+            rules=(*submodel.rules, *slot.derives.get(model_type, ())),
+            stated_assumptions=(*submodel.stated_assumptions, *slot.assumes.get(model_type, ())),
+        )
         blueprint = insert_submodel(blueprint, path, slot.prefix, submodel)
     return blueprint
 
@@ -64,16 +69,26 @@ def insert_submodel(outer: Blueprint, path: str, tensor_prefix: str, inner: Blue
     ]
     rules = [_move_rule(rule, rename_outer) for rule in outer.rules if not rule.name.startswith(prefix)]
     default = outer.family.defaults[path]
-    declared = set(map(rename_inner, load_family(default).defaults)) if default else {path}
-    stated, derived = (  # those about declared fields only are the default submodel's
-        [_move(assumption, rename_outer) for assumption in assumptions if not assumption.fields <= declared]
+    declared = set(map(rename_inner, load_family(default).defaults)) if default else set()
+    stated, derived = (  # those about the default submodel's fields only are its own
+        [
+            _move(assumption, rename_outer)
+            for assumption in assumptions
+            if not all(
+                name in declared or (not default and f"{name}.".startswith(prefix)) for name in assumption.fields
+            )
+        ]
         for assumptions in (outer.stated_assumptions, outer.derived_assumptions)
     )
     used = {
         name for expression in (*_iterate_expressions(entries, rules), *stated, *derived) for name in expression.fields
     }
     fields = {rename_outer(name): kinds for name, kinds in outer.fields.items() if name != path}
-    fields = {name: kinds for name, kinds in fields.items() if name in used or not name.startswith(prefix)}
+    derivable = {rename_inner(rule.name.partition("[")[0]) for rule in inner.rules}
+    fields = {
+        name: kinds for name, kinds in fields.items()
+        if not name.startswith(prefix) or (name in used and name not in derivable)
+    }  # fmt: skip
     return replace(
         outer,
         family=_merge_families(outer.family, path, inner.family, used),

@@ -12,6 +12,7 @@ from tools.blueprints.overrides import (
     gemma4_unified,
     gemma4_unified_text,
     gpt_neo,
+    listed_sizes,
     nemotron_h,
     neomme,
     stage_norms,
@@ -30,6 +31,7 @@ OVERRIDES: Mapping[str, Override] = {
     "nemotron_h": nemotron_h.OVERRIDE,
     "neomme": neomme.OVERRIDE,
     **encoder_decoders.OVERRIDES,
+    **listed_sizes.OVERRIDES,
     **stage_norms.OVERRIDES,
     **vision_features.OVERRIDES,
 }
