@@ -95,6 +95,8 @@ def _choose_architecture(architectures: list[str], model_type: str | None, paylo
 
 def _find_class(name: str, model_type: str | None, payload: Mapping[str, Any]) -> tuple[str, tuple[ReportWarning, ...]]:
     """transformers' own class of a name, which it prefers to code beside the config. Raises ArchitectureError."""
+    if name in load_index().classes and not payload.get("auto_map"):
+        return name, ()
     known = _find_known(name, model_type)
     if known is None:
         if payload.get("auto_map") and name not in load_index().refused:

@@ -102,14 +102,19 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def warn_of_release(payload: Mapping[str, Any], name: str) -> Iterator[ReportWarning]:
-    """Yield a warning where a config may be of a later release of transformers, which builds the class otherwise."""
-    index = load_index()
-    stated = _parse_release(payload.get("transformers_version"))
-    if stated and stated > _parse_release(index.compared):
+def warn_of_release(payload: Mapping[str, Any], name: str) -> tuple[ReportWarning, ...]:
+    """Return a warning where a config may be of a later release of transformers, which builds the class otherwise."""
+    version = payload.get("transformers_version")
+    return _compare_release(version[:_MAX_RELEASE_CHARS] if isinstance(version, str) else "", name)
+
+
+@lru_cache(maxsize=1024)
+def _compare_release(version: str, name: str) -> tuple[ReportWarning, ...]:
+    index, stated = load_index(), _parse_release(version)
+    if stated > _parse_release(index.compared):
         detail = (
-            f"the config is of transformers {payload['transformers_version']}, which may build {name} otherwise than "
-            f"{index.version}, which was counted"
+            f"the config is of transformers {version}, which may build {name} otherwise than {index.version}, which "
+            "was counted"
         )
     elif name in index.changed and (not stated or stated > _parse_release(index.version)):
         unstated = "" if stated else "; the config does not state its transformers_version"
@@ -117,17 +122,12 @@ def warn_of_release(payload: Mapping[str, Any], name: str) -> Iterator[ReportWar
             f"transformers {index.compared} builds {name} otherwise than {index.version}, which was counted{unstated}"
         )
     else:
-        return
-    yield ReportWarning("later_release", "", detail, exact=False)
+        return ()
+    return (ReportWarning("later_release", "", detail, exact=False),)
 
 
-def _parse_release(version: Any) -> tuple[int, ...]:
+def _parse_release(version: str) -> tuple[int, ...]:
     """The numbers of a release: (5, 23, 0) of 5.23.0.dev0; none for anything else."""
-    return _parse_numbers(version[:_MAX_RELEASE_CHARS]) if isinstance(version, str) else ()
-
-
-@lru_cache(maxsize=256)
-def _parse_numbers(version: str) -> tuple[int, ...]:
     match = _RELEASE.match(version)
     return tuple(int(number or 0) for number in match.groups()) if match else ()
 
