@@ -213,7 +213,8 @@ def _correct(kind: str, learned: Families, shipped: Families) -> str:
 def _index(results: list[Result], shipped: Families, before: Record, cache: Cache) -> Record:
     """Return the index: classes with their model types, base classes, what could not be compiled, fingerprints."""
     classes = index_classes(shipped)
-    refused = {one: "it was not compiled" for _, one in pairs()} | unreachable_classes() | before["refused"]
+    refused = {one: "it was not compiled" for _, one in pairs()} | unreachable_classes()
+    refused |= {name: reason for name, reason in before["refused"].items() if name in refused}
     refused |= {result.name: result.reason for result in results if result.record is None}
     renewed = {result.model_type for result in results}
     later = {"later": before["later"]} if before.get("transformers") == VERSION and "later" in before else {}
