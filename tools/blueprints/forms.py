@@ -67,6 +67,9 @@ def _find(pattern: re.Pattern[str], group: str, path: str, texts: list[str]) -> 
     return list(dict.fromkeys(match[group] for match in matches if match["path"] == path))
 
 
+RAISES = "transformers raises"
+
+
 class Trial:
     """The trial of values of one class's fields, in few layers."""
 
@@ -123,7 +126,7 @@ class Trial:
             truth = build(self.config_cls, self.model_cls, config, _SECONDS)
             whole = write_in_full(self.config_cls, shipped.family.model_type, config)
         except Exception as error:  # noqa: BLE001 - whatever transformers raises
-            return f"is counted; transformers raises {error}" if _is_counted(config, shipped) else gate.REFUSED
+            return f"is counted; {RAISES} {error}" if _is_counted(config, shipped) else gate.REFUSED
         return gate.difference(shipped, config, truth) or gate.difference(shipped, whole, truth)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from paramcount.formats.huggingface.blueprints import Blueprint
 from tools.blueprints import gate
-from tools.blueprints.forms import Trial
+from tools.blueprints.forms import RAISES, Trial
 from tools.blueprints.framework import config_class
 from tools.blueprints.raw import RATE, fields_of, is_part
 
@@ -27,9 +27,14 @@ def find_pins(shipped: Blueprint) -> list[str]:
     pins = []
     for path in paths:
         default = fields.defaults[path]
-        if trial and any(map(gate.is_wrong, (trial.ask({path: value}) for value in _others(default)))):
+        if trial and any(map(_is_miscounted, (trial.ask({path: value}) for value in _others(default)))):
             pins.append(f"len({path}) == {len(default)}" if isinstance(default, list) else f"not is_list({path})")
     return pins
+
+
+def _is_miscounted(difference: str) -> bool:
+    """Return whether a config is counted otherwise than it is built, and not one that transformers refuses."""
+    return gate.is_wrong(difference) and RAISES not in difference
 
 
 def _others(default: Any) -> Iterator[Any]:
