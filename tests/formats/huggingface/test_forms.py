@@ -21,9 +21,14 @@ DONUT_SWIN: dict[str, Any] = {
 VIT = {"architectures": ["ViTModel"], "model_type": "vit"}
 
 
+AUTOFORMER = {"architectures": ["AutoformerModel"], "model_type": "autoformer", "prediction_length": 24}
+
+
 @pytest.mark.parametrize(
     ("config", "total"),
     [
+        (AUTOFORMER | {"lags_sequence": [1, 2, 3]}, 127_173),
+        (AUTOFORMER | {"lags_sequence": [1, 2, 3, 4, 5, 6, 7, 11, 13]}, 130_635),
         (DEBERTA | {"pos_att_type": ["p2c", "c2p"]}, 91_975_680),
         (DEBERTA | {"pos_att_type": "p2c|c2p"}, 91_975_680),
         (DEBERTA | {"pos_att_type": ["c2p"]}, 91_975_680),
@@ -69,6 +74,11 @@ def test_forms(config: dict[str, Any], total: int) -> None:
         (VIT | {"image_size": {"height": 224, "width": 224}}, "/image_size", "type"),
         (DONUT_SWIN | {"image_size": [2560, 1920], "use_absolute_embeddings": True}, "/image_size", "unverified"),
         (DONUT_SWIN | {"patch_size": [4, 8]}, "/patch_size", "unverified"),
+        (  # one encoder layer for each, of which one was verified
+            {"architectures": ["PPDocLayoutV3Model"], "model_type": "pp_doclayout_v3", "encode_proj_layers": [2, 2]},
+            "/encode_proj_layers",
+            "unverified",
+        ),
         (  # CLIP's own code divides the size, and fails on a list
             {"architectures": ["CLIPVisionModel"], "model_type": "clip_vision_model", "image_size": [224, 224]},
             "/image_size",
