@@ -6,16 +6,21 @@ import argparse
 import multiprocessing
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
-from paramcount.formats.huggingface.blueprints import iterate_classes, load_blueprint, load_family
-from tools.blueprints import parts
+from paramcount.formats.huggingface.blueprints import Blueprint, iterate_classes, load_blueprint
+from tools.blueprints.backbones import find_slots
 from tools.blueprints.checking import check, sample
 from tools.blueprints.files import read_families
+from tools.blueprints.forms import find_forms
 from tools.blueprints.framework import pairs
 from tools.blueprints.overrides import LEARNED, OVERRIDES
 from tools.blueprints.overrides.proving import check_override
+from tools.blueprints.pins import find_pins
+from tools.blueprints.releases import compare_release
 from tools.blueprints.results import Result
 from tools.blueprints.store import Cache, compile_into, write_results
 
@@ -31,8 +36,14 @@ def main() -> int:
     wanted = [pair for pair in pairs() if not options.names or pair[0] in options.names or pair[1] in options.names]
     if options.check is not None:
         return _check(wanted, options)
+    if options.release:
+        print("\n".join(compare_release(options.data)))
+        return 0
     if options.parts:
-        _find_parts(wanted, cache)
+        _find(wanted, cache, "within", find_slots)
+    elif options.forms:
+        _find(wanted, cache, "forms", find_forms)
+        _find(wanted, cache, "pins", find_pins)
     else:
         waiting = [pair for pair in wanted if _stale(cache.get(*pair), options.again)]
         print(f"{len(wanted)} classes, {len(waiting)} to compile", flush=True)
@@ -57,6 +68,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=_DATA)
     parser.add_argument("--learned", type=Path, default=LEARNED, help="what was learned of types that have an override")
     parser.add_argument("--parts", action="store_true", help="look into which models the configs inside may be of")
+    parser.add_argument("--forms", action="store_true", help="look for other forms of fields, and lists that matter")
+    parser.add_argument("--release", action="store_true", help="compare what ships with a later release, installed")
     parser.add_argument("--lines", type=int, default=40, help="of the difference to print")
     parser.add_argument("--again", choices=("refused", "narrow"), help="compile those too that failed, or were pinned")
     parser.add_argument(
@@ -98,14 +111,19 @@ def _by_type(waiting: list[tuple[str, str]]) -> dict[str, list[str]]:
     return names_by_type
 
 
-def _find_parts(wanted: list[tuple[str, str]], cache: Cache) -> None:
-    """Look into the classes that ship, but for those that were looked into already."""
+def _find(
+    wanted: list[tuple[str, str]],
+    cache: Cache,
+    member: str,
+    find: Callable[[Blueprint], Any],
+) -> None:
+    """Look for a member of the records of the classes that ship, but for those that were looked into already."""
     shipped = set(iterate_classes())
     for model_type, name in wanted:
-        if (model_type, name) in shipped and load_family(model_type).auto and cache.within(model_type, name) is None:
-            slots = parts.within(load_blueprint(model_type, name))
-            cache.put_within(model_type, name, slots)
-            print(f"{model_type} {name}: {slots}", flush=True)
+        if (model_type, name) in shipped and cache.get_member(model_type, name, member) is None:
+            content = find(load_blueprint(model_type, name))
+            cache.put_member(model_type, name, member, content)
+            print(f"{model_type} {name}: {content}", flush=True)
 
 
 def _check(wanted: list[tuple[str, str]], options: argparse.Namespace) -> int:

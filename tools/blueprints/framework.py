@@ -9,6 +9,7 @@ import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from tools import operators  # noqa: F401
@@ -24,6 +25,7 @@ from transformers.models.auto import configuration_auto, modeling_auto  # noqa: 
 torch.set_num_threads(1)
 logging.disable(logging.CRITICAL)
 VERSION = str(transformers.__version__)
+CONFIG_TYPES = frozenset(configuration_auto.CONFIG_MAPPING_NAMES)
 __all__ = ["VERSION", "base_classes", "config_class", "limit", "model_class", "pairs", "torch"]
 
 
@@ -77,7 +79,44 @@ def pairs() -> list[tuple[str, str]]:
                 if one:
                     known[model_type, one] = None
     known.update(dict.fromkeys(_OF_PARTS))
+    mapped = {one for _, one in known}
+    known.update(dict.fromkeys(pair for pair in _exported() if pair[1] not in mapped))
     return sorted(known, key=_priority)
+
+
+@cache
+def _exported() -> tuple[tuple[str, str], ...]:
+    """Every (model_type, class) that transformers exports and whose config a model_type stands for, mapped or not."""
+    return tuple((cls.config_class.model_type, one) for one, cls in _models() if _is_concrete(cls) and _has_type(cls))
+
+
+def unreachable_classes() -> dict[str, str]:
+    """The classes that transformers exports and no pair has, each with the reason. Base classes are left out."""
+    known = {one for _, one in pairs()}
+    reason = "its config has no model_type of its own"
+    return {one: reason for one, cls in _models() if one not in known and _is_concrete(cls)}
+
+
+@cache
+def _models() -> tuple[tuple[str, Any], ...]:
+    """Every model class that transformers exports, by name."""
+    exported = ((one, getattr(transformers, one)) for one in dir(transformers) if not one.startswith("_"))
+    return tuple((one, cls) for one, cls in exported if isinstance(cls, type) and issubclass(cls, PreTrainedModel))
+
+
+def _is_concrete(cls: Any) -> bool:
+    """Return whether a class builds something itself: the base class of a family leaves that to others."""
+    if PreTrainedModel not in cls.__mro__[1:]:
+        return False
+    below = cls.__mro__[: cls.__mro__.index(PreTrainedModel)]
+    return any("__init__" in vars(one) for one in below)
+
+
+def _has_type(cls: Any) -> bool:
+    """Return whether a config.json can say by its model_type that it is for this class."""
+    config_cls = getattr(cls, "config_class", None)
+    model_type = getattr(config_cls, "model_type", "")
+    return bool(model_type) and model_type in CONFIG_TYPES and config_class(model_type) is config_cls
 
 
 _OF_PARTS = (

@@ -9,6 +9,7 @@ from paramcount.formats.huggingface.blocks import Builder, expand_tensors
 from paramcount.formats.huggingface.blueprints import Blueprint, parse_blueprint, parse_family
 from paramcount.formats.huggingface.configs import resolve_fields
 from paramcount.formats.huggingface.plans import plan
+from paramcount.formats.huggingface.submodels import fit_blueprint
 from paramcount.model.errors import ArchitectureError, Problems
 from tools.blueprints.phases import BuiltTensor
 from tools.blueprints.records import Record
@@ -21,8 +22,14 @@ def blueprint(model_type: str, name: str, shared: Record, record: Record) -> Blu
     return parse_blueprint(parse_family(model_type, shared), name, record)
 
 
+def is_wrong(difference: str) -> bool:
+    """Return whether a difference is one that no one is told of."""
+    return bool(difference) and not difference.startswith(REFUSED)
+
+
 def difference(blueprint: Blueprint, payload: Mapping[str, Any], truth: Mapping[str, BuiltTensor]) -> str:
     """'' where the service counts exactly what the framework builds; `refused: ...` where it does not count."""
+    blueprint = fit_blueprint(blueprint, payload)
     try:
         scope = resolve_fields(payload, blueprint)
         root = Builder(scope).build(plan(blueprint.entries), "")

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from paramcount.formats.huggingface.blueprints import Blueprint, SubmodelSlot, iterate_classes, load_blueprint
-from paramcount.formats.huggingface.submodels import compose
+from paramcount.formats.huggingface.blueprints import (
+    Blueprint,
+    SubmodelSlot,
+    iterate_classes,
+    load_blueprint,
+    parse_slot,
+)
 from tools.blueprints import gate, moves
 from tools.blueprints.framework import config_class, limit, model_class, torch
-from tools.blueprints.phases import BuiltTensor
 from tools.blueprints.raw import write_in_full
 from tools.blueprints.runs import build, part_for
 
 TEXTS = (
     *("bart", "bert", "bloom", "cohere", "cohere2", "deepseek_v2", "deepseek_v3", "falcon", "gemma"),
     *("gemma2", "gemma3_text", "glm4", "gpt2", "gpt_neox", "gpt_oss", "granite", "lfm2", "llama"),
-    *("mbart", "ministral3", "mistral", "mixtral", "mt5", "nemotron_h", "olmo2", "opt", "persimmon"),
+    *("mbart", "ministral3", "mistral", "mistral4", "mixtral", "mt5", "nemotron_h", "olmo2", "opt", "persimmon"),
     *("phi", "phi3", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "roberta", "smollm3", "stablelm"),
     *("starcoder2", "t5", "trocr", "xlm-roberta"),
 )
@@ -30,6 +34,13 @@ IMAGES = (
 )
 SOUNDS = ("dac", "encodec", "hubert", "mimi", "wav2vec2", "wav2vec2-bert", "wav2vec2-conformer", "wavlm", "whisper")
 """The model types that are tried where another of the same sort is the default."""
+
+_SWIN_WIDTH = (
+    "hidden_size = embed_dim * 2 ** (len(depths) - 1) where hidden_size is None",
+    "hidden_size = hidden_size where not hidden_size is None",
+)
+DERIVED = dict.fromkeys(("donut-swin", "swin", "swinv2"), _SWIN_WIDTH)
+"""The fields that a config class derives and only the model around reads, where no class of its own needs them."""
 
 MIN_CONFIGS = 4
 """Configs of a model type that must have been counted, its own and some with other numbers; and none otherwise."""
@@ -43,17 +54,21 @@ def within(outer: Blueprint) -> dict[str, dict[str, Any]]:
     slots: dict[str, dict[str, Any]] = {}
     for path in sorted(outer.family.auto):
         default = outer.family.defaults.get(path)
-        if "." in path or not isinstance(default, str) or (slot := _find_slot(outer, path, default)) is None:
+        if "." in path or not isinstance(default, str) or (slot := find_slot(outer, path, default)) is None:
             continue
-        at, _ = slot
-        takes = {}
-        for kind in _similar_types(default):
-            here = _find_slot(outer, path, kind)
-            if here is not None and here[0] == at and _verify(outer, path, kind, SubmodelSlot(at, {kind: here[1]})):
-                takes[kind] = here[1]
-        if takes:
-            slots[path] = {"at": at, "takes": takes}
+        if takes := {kind: one for kind in _similar_types(default) if (one := _try(outer, path, kind, slot[0]))}:
+            derives = {kind: list(DERIVED[kind]) for kind in takes if kind in DERIVED}
+            slots[path] = {"at": slot[0], "takes": takes} | ({"derives": derives} if derives else {})
     return slots
+
+
+def _try(outer: Blueprint, path: str, kind: str, at: str) -> str:
+    """Return the class that is built of a config inside, where it is counted as transformers builds it; or ''."""
+    here = find_slot(outer, path, kind)
+    if here is None or here[0] != at:
+        return ""
+    slot = parse_slot({"at": at, "takes": {kind: here[1]}, "derives": {kind: DERIVED.get(kind, ())}})
+    return here[1] if verify(outer, path, kind, slot, _changes(kind, here[1])) else ""
 
 
 def _similar_types(default: str) -> Iterator[str]:
@@ -66,12 +81,12 @@ def _config(outer: Blueprint, path: str, kind: str, **changes: Any) -> dict[str,
     return {"model_type": outer.family.model_type, path: {"model_type": kind, **changes}}
 
 
-def _find_slot(shipped: Blueprint, path: str, kind: str) -> tuple[str, str] | None:
+def find_slot(shipped: Blueprint, path: str, kind: str, **base: Any) -> tuple[str, str] | None:
     """Return where a config inside is built, and its class: the one module of that config outside all other such."""
     model_type = shipped.family.model_type
     try:
         with limit(_SECONDS), torch.device("meta"):
-            config = config_class(model_type).from_dict(_config(shipped, path, kind))
+            config = config_class(model_type).from_dict(_config(shipped, path, kind, **base))
             outer = model_class(model_type, shipped.name)
             model = outer(part_for(outer, config))
     except Exception:  # noqa: BLE001 - whatever the framework raises, it does not build
@@ -88,14 +103,15 @@ def _find_slot(shipped: Blueprint, path: str, kind: str) -> tuple[str, str] | No
     return outermost[0]
 
 
-def _verify(outer: Blueprint, path: str, kind: str, slot: SubmodelSlot) -> bool:
-    """Return whether transformers builds what is counted, of the default and of other numbers."""
+def verify(outer: Blueprint, path: str, kind: str, slot: SubmodelSlot, changes: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether transformers builds what is counted, of the first of some changes to a config inside, and of
+    those of the others that are not refused."""
     config_cls, model_cls = config_class(outer.family.model_type), model_class(outer.family.model_type, outer.name)
-    compare = partial(_difference, outer, path, kind, slot)
+    compare = partial(gate.difference, replace(outer, submodel_slots={path: slot}))
     counted = 0
-    for number, changes in enumerate(_changes(kind, slot.accepts[kind])):
+    for number, members in enumerate(changes):
         for tied in (None, True, False) if number == 0 else (None,):
-            config = _config(outer, path, kind, **changes)
+            config = _config(outer, path, kind, **members)
             if tied is not None:
                 config["tie_word_embeddings"] = tied
             try:
@@ -109,12 +125,6 @@ def _verify(outer: Blueprint, path: str, kind: str, slot: SubmodelSlot) -> bool:
                     return False
                 counted += not why
     return counted >= MIN_CONFIGS
-
-
-def _difference(
-    outer: Blueprint, path: str, kind: str, slot: SubmodelSlot, config: dict[str, Any], truth: Mapping[str, BuiltTensor]
-) -> str:
-    return gate.difference(compose(replace(outer, submodel_slots={path: slot}), ((path, kind),)), config, truth)
 
 
 def _changes(kind: str, name: str) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,10 @@ Record = dict[str, Any]
 
 ONLY_DEFAULTS = "only its defaults"
 
+MEMBERS = ("within", "forms", "pins")
+"""The members of a record that are found of what ships: the models that configs inside may be of, the other forms of
+fields, and what must hold of lists."""
+
 
 @dataclass(slots=True)
 class Result:
@@ -51,10 +55,10 @@ def _count_assumptions(record: Record) -> int:
     return len(record["given"]) + len(record["assumed"])
 
 
-def renew(before: Record, results: Sequence[Result], *, keep_within: bool) -> Record:
+def renew(before: Record, results: Sequence[Result], *, keep_members: bool) -> Record:
     """Return a family with new results; its classes that have none stay as they were.
 
-    `keep_within`: which models the configs inside may be of was found of the same sources.
+    `keep_members`: what was found apart (MEMBERS) was found of the same sources.
     """
     old: dict[str, Record] = before.get("classes", {})
     kept = old.keys() - {result.name for result in results}
@@ -68,8 +72,9 @@ def renew(before: Record, results: Sequence[Result], *, keep_within: bool) -> Re
         if "auto" in result.shared and result.shared["parts"]:
             family |= {name: result.shared[name] for name in ("auto", "flat")}
         fixed = {"fixed": True} if result.narrow == ONLY_DEFAULTS else {}
-        within = old.get(result.name, {}).get("within") if keep_within else None
-        classes[result.name] = result.record | fixed | ({"within": within} if within else {})
+        known = old.get(result.name, {}) if keep_members else {}
+        kept_members = {member: known[member] for member in MEMBERS if member in known}
+        classes[result.name] = result.record | fixed | kept_members
     for name, record in classes.items():
         if record.get("fixed"):
             classes[name] = record | {"given": [_restate_pin(pin, family["defaults"]) for pin in record["given"]]}

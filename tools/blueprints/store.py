@@ -23,11 +23,11 @@ from tools.blueprints.files import (
     read_learned,
     write,
 )
-from tools.blueprints.framework import VERSION, base_classes, config_class, pairs
+from tools.blueprints.framework import VERSION, base_classes, config_class, pairs, unreachable_classes
 from tools.blueprints.overrides import LEARNED, OVERRIDES
 from tools.blueprints.overrides.changes import StaleOverride, apply
 from tools.blueprints.overrides.proving import disprove
-from tools.blueprints.results import Result, knows_less, renew
+from tools.blueprints.results import MEMBERS, Result, knows_less, renew
 
 COMPILER = 4
 """Raised when a change of the compiler changes what it makes."""
@@ -85,17 +85,17 @@ class Cache:
         stored = asdict(result) | {"fingerprint": self.fingerprint(result.model_type)}
         self._file(result.model_type, result.name).write_text(json.dumps(stored))
 
-    def within(self, model_type: str, name: str) -> Record | None:
-        """The configs inside that a class builds other models of, if that was looked into and is not stale."""
-        file = self._file(model_type, f"{name}.within")
+    def get_member(self, model_type: str, name: str, member: str) -> Any:
+        """A member of a class's record that is found apart (MEMBERS); None if it was not looked for, or is stale."""
+        file = self._file(model_type, f"{name}.{member}")
         if not file.exists():
             return None
         stored: Record = json.loads(file.read_text())
-        return stored["within"] if stored["fingerprint"] == self.fingerprint(model_type) else None
+        return stored[member] if stored["fingerprint"] == self.fingerprint(model_type) else None
 
-    def put_within(self, model_type: str, name: str, slots: Record) -> None:
-        stored = {"within": slots, "fingerprint": self.fingerprint(model_type)}
-        self._file(model_type, f"{name}.within").write_text(json.dumps(stored))
+    def put_member(self, model_type: str, name: str, member: str, content: Any) -> None:
+        stored = {member: content, "fingerprint": self.fingerprint(model_type)}
+        self._file(model_type, f"{name}.{member}").write_text(json.dumps(stored))
 
     def fingerprint(self, model_type: str) -> str:
         if model_type not in self._fingerprints:
@@ -128,7 +128,7 @@ def assemble(results: Iterable[Result], learned: Families, index: Record, cache:
     for result in sorted(results, key=lambda one: (one.model_type, one.name)):
         by_kind.setdefault(result.model_type, []).append(result)
     renewed = {
-        kind: renew(learned.get(kind, {}), of_kind, keep_within=_is_unchanged(kind, index))
+        kind: renew(learned.get(kind, {}), of_kind, keep_members=_is_unchanged(kind, index))
         for kind, of_kind in by_kind.items()
     }
     families = learned | renewed
@@ -136,16 +136,15 @@ def assemble(results: Iterable[Result], learned: Families, index: Record, cache:
 
 
 def _with_known_classes(families: Families, cache: Cache) -> Families:
-    """Leave out classes that transformers no longer has; put in which models their configs inside may be of."""
+    """Leave out classes that transformers no longer has; put in what was found of the others apart."""
     known = set(pairs())
     known_families: Families = {}
     for kind, family in sorted(families.items()):
         classes = {name: record for name, record in family["classes"].items() if (kind, name) in known}
         for name, record in classes.items():
-            within = cache.within(kind, name)
-            if within is not None:
-                rest = {member: value for member, value in record.items() if member != "within"}
-                classes[name] = rest | ({"within": within} if within else {})
+            looked_for = {member: cache.get_member(kind, name, member) for member in MEMBERS}
+            rest = {member: value for member, value in record.items() if looked_for.get(member) is None}
+            classes[name] = rest | {member: content for member, content in looked_for.items() if content}
         if classes:
             known_families[kind] = family | {"classes": classes}
     return known_families
@@ -185,7 +184,7 @@ def write_results(results: Iterable[Result], cache: Cache, data: Path, learned: 
         (kept if _keeps(result, before, index) else better).append(result)
     families = assemble(better, before, index, cache)
     shipped = families | {kind: family for kind, family in read_families(data).items() if kind in OVERRIDES}
-    for kind in sorted({result.model_type for result in better} & OVERRIDES.keys()):
+    for kind in sorted(OVERRIDES):
         if why := _correct(kind, families, shipped):
             stale[kind] = why
             families[kind] = before[kind]
@@ -203,6 +202,8 @@ def _correct(kind: str, learned: Families, shipped: Families) -> str:
         family = apply(OVERRIDES[kind], learned[kind])
     except StaleOverride as error:
         return str(error)
+    if family == shipped[kind]:
+        return ""
     if failures := disprove(kind, family):
         return "; ".join(f"{name}: {why}" for name, why in failures.items())
     shipped[kind] = family
@@ -212,10 +213,14 @@ def _correct(kind: str, learned: Families, shipped: Families) -> str:
 def _index(results: list[Result], shipped: Families, before: Record, cache: Cache) -> Record:
     """Return the index: classes with their model types, base classes, what could not be compiled, fingerprints."""
     classes = index_classes(shipped)
-    refused = before["refused"] | {result.name: result.reason for result in results if result.record is None}
+    refused = {one: "it was not compiled" for _, one in pairs()} | unreachable_classes()
+    refused |= {name: reason for name, reason in before["refused"].items() if name in refused}
+    refused |= {result.name: result.reason for result in results if result.record is None}
     renewed = {result.model_type for result in results}
+    later = {"later": before["later"]} if before.get("transformers") == VERSION and "later" in before else {}
     return {
         "transformers": VERSION,
+        **later,
         "classes": classes,
         "bases": {kind: name for kind, name in sorted(base_classes().items()) if name in classes or name in refused},
         "refused": {name: reason for name, reason in sorted(refused.items()) if name not in classes},

@@ -71,6 +71,7 @@ class Blueprint:
     entries: tuple[Entry, ...]
     defaults_only: bool  # no config but the default one was verified
     submodel_slots: Mapping[str, SubmodelSlot]  # by the path of a config inside
+    forms: Mapping[str, str]  # by field: the other form that transformers takes of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ class SubmodelSlot:
 
     prefix: str  # of its tensors' names
     accepts: Mapping[str, str]  # the model types that were verified there, each with the class that is built
+    derives: Mapping[str, tuple[Rule, ...]]  # by model type: fields that only the model around reads
+    assumes: Mapping[str, tuple[Expression, ...]]  # by model type: what must hold of its config there
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +103,8 @@ class Index(NamedTuple):
     classes: Mapping[str, list[str]]
     bases: Mapping[str, str]
     refused: Mapping[str, str]
+    compared: str  # a later release of transformers that the classes were compared with; the same where none was
+    changed: frozenset[str]  # the classes that it builds otherwise
 
 
 _DATA = files("paramcount.formats.huggingface") / "data"
@@ -109,7 +114,9 @@ _DATA = files("paramcount.formats.huggingface") / "data"
 def load_index() -> Index:
     """Load the index of all classes; it takes 1.5 ms, and every config needs it."""
     record = orjson.loads((_DATA / "index.json").read_bytes())
-    return Index(record["transformers"], record["classes"], record["bases"], record["refused"])
+    version, later = record["transformers"], record.get("later", {})
+    compared, changed = later.get("transformers", version), frozenset(later.get("changed", ()))
+    return Index(version, record["classes"], record["bases"], record["refused"], compared, changed)
 
 
 def load_record(model_type: str) -> Mapping[str, Any]:
@@ -149,13 +156,21 @@ def parse_blueprint(family: Family, name: str, record: Mapping[str, Any]) -> Blu
         name,
         family,
         record["fields"],
-        tuple(map(parse, record["given"])),
+        tuple(map(parse, (*record["given"], *record.get("pins", ())))),
         tuple(map(parse, record["assumed"])),
         tuple(map(_parse_rule, record["rules"])),
         tuple(map(_parse_entry, record["tensors"])),
         record.get("fixed", False),
-        {path: SubmodelSlot(slot["at"], slot["takes"]) for path, slot in record.get("within", {}).items()},
+        {path: parse_slot(slot) for path, slot in record.get("within", {}).items()},
+        record.get("forms", {}),
     )
+
+
+def parse_slot(record: Mapping[str, Any]) -> SubmodelSlot:
+    """The slot that a record describes."""
+    derives = {kind: tuple(map(_parse_rule, rules)) for kind, rules in record.get("derives", {}).items()}
+    assumes = {kind: tuple(map(parse, texts)) for kind, texts in record.get("assumes", {}).items()}
+    return SubmodelSlot(record["at"], record["takes"], derives, assumes)
 
 
 def index_placeholder(step: str) -> tuple[str, int] | None:

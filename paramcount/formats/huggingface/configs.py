@@ -7,6 +7,7 @@ from typing import Any
 
 from paramcount.formats.huggingface.blueprints import Blueprint, Rule
 from paramcount.formats.huggingface.expressions import Scope, evaluate, evaluate_count, is_violated
+from paramcount.formats.huggingface.forms import describe_form, restate
 from paramcount.formats.huggingface.index_sets import indices_where, iterate
 from paramcount.model.errors import ArchitectureError, InvalidConfig, InvalidDocument, Problems, TooLarge, token
 from paramcount.schema.signature import MAX_DIMENSION
@@ -82,6 +83,7 @@ class ConfigFields:
         self.duplicates: dict[str, Mapping[str, Any]] = {}  # configs inside that are stated a second time
         self.layers: dict[str, Mapping[str, Mapping[str, Any]]] = {}  # configs of single layers
         self.restated_derived: dict[str, Any] = {}  # stated fields that must equal what the class derives
+        self.unequal: dict[str, tuple[Any, ...]] = {}  # the further items of lists that stand for one value
         self._read(payload, "", "")
 
     def cache_key(self, used: Iterable[str], optional: Iterable[str]) -> tuple[Any, ...] | None:
@@ -100,6 +102,8 @@ class ConfigFields:
         if self.problems:
             raise Problems(self.problems)
         fields = derive_fields(self.blueprint, self.fields)
+        if self.unequal:
+            self._check_unequal(fields)
         problems = [
             _unverified_error(
                 f"the value that the class derives, {format_value(fields.get(path))}", self.pointers.get(path, "")
@@ -110,6 +114,20 @@ class ConfigFields:
         if problems:
             raise Problems(problems)
         return fields
+
+    def _check_unequal(self, fields: Scope) -> None:
+        """Check lists of unlike items, where one value was verified. Raises Problems unless they size nothing."""
+        for path, items in self.unequal.items():
+            stated = [{**self.fields, path: item} for item in items]
+            violated = any(map(self._is_refused, stated))
+            if violated or sizes_something(self.blueprint, path, fields):
+                detail = f"{path} as {describe_form(self.blueprint.forms[path])}"
+                raise Problems([_unverified_error(detail, self.pointers.get(path, ""))])
+            for one in stated:
+                derive_fields(self.blueprint, one)
+
+    def _is_refused(self, stated: Scope) -> bool:
+        return any(is_violated(assumption, stated) for assumption in self.blueprint.stated_assumptions)
 
     def _read(self, config: Mapping[str, Any], prefix: str, pointer: str) -> None:
         """Take in the members of a config; `prefix` begins their paths, `pointer` is the config's in the document."""
@@ -250,17 +268,30 @@ class ConfigFields:
             )
 
     def _check_kind(self, path: str, kinds: str) -> None:
-        """Check one field; one that restates a derived field is compared later, in `resolve`."""
+        """Check one field."""
         value = self.fields.get(path)
         kind = ABSENT if value is None and ABSENT in kinds and path not in self.pointers else kind_of(value)
-        if DERIVED in kinds and kind not in kinds:
-            self.restated_derived[path] = value
-            self.fields[path] = self.blueprint.family.defaults.get(path)
-        elif kind not in kinds and not (kind == "i" and "f" in kinds) and not (kind == "I" and "F" in kinds):
-            detail = f"{path} must be {describe_kinds(kinds)}, not {format_value(value)}"
-            self.problems.append(InvalidConfig(detail, self.pointers.get(path, ""), "type"))
+        if kind not in kinds and not (kind == "i" and "f" in kinds) and not (kind == "I" and "F" in kinds):
+            self._read_other_kind(path, kinds, value)
         elif bound := _find_exceeded_bound(value):
             self.problems.append(InvalidConfig(f"must {bound}", self.pointers.get(path, ""), "maximum"))
+
+    def _read_other_kind(self, path: str, kinds: str, value: Any) -> None:
+        """Take in a value in another form. One that restates a derived field is compared later, in `resolve`."""
+        form = self.blueprint.forms.get(path, "")
+        restated = restate(value, form, self.fields) if form else None
+        if restated is not None:
+            if bound := _find_exceeded_bound(value):
+                self.problems.append(InvalidConfig(f"must {bound}", self.pointers.get(path, ""), "maximum"))
+            self.fields[path] = restated.value
+            self.unequal.update({path: restated.others} if restated.others else {})
+        elif DERIVED in kinds:
+            self.restated_derived[path] = value
+            self.fields[path] = self.blueprint.family.defaults.get(path)
+        else:
+            choices = describe_kinds(kinds) + (f" or {describe_form(form)}" if form else "")
+            detail = f"{path} must be {choices}, not {format_value(value)}"
+            self.problems.append(InvalidConfig(detail, self.pointers.get(path, ""), "type"))
 
     def _check_duplicate(self, path: str, config: Mapping[str, Any]) -> None:
         """Check that a config inside that is stated twice says the same twice: the second replaces the first."""
@@ -322,6 +353,17 @@ def derive_fields(blueprint: Blueprint, stated: Scope) -> dict[str, Any]:
     if violated:
         raise Problems([_unverified_error(assumption.text, "") for assumption in violated])
     return fields
+
+
+def sizes_something(blueprint: Blueprint, path: str, fields: Scope) -> bool:
+    """Return whether a tensor that is there, or a field that is derived, may follow from a field."""
+    if any(path in expression.fields for rule in blueprint.rules for expression in (rule.value, rule.guard)):
+        return True
+    return any(
+        path in expression.fields and (path in entry.guard.fields or entry.guard.axes or entry.guard.truth(fields, ()))
+        for entry in blueprint.entries
+        for expression in (*entry.shape, *entry.counts, entry.guard)
+    )
 
 
 def _apply(rule: Rule, stated: Scope, fields: dict[str, Any]) -> None:

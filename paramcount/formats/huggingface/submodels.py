@@ -10,6 +10,7 @@ from typing import Any
 
 from paramcount.formats.huggingface.blueprints import Blueprint, Entry, Family, Rule, load_blueprint, load_family
 from paramcount.formats.huggingface.expressions import INDICES, Expression, parse_node
+from paramcount.formats.huggingface.forms import EACH
 
 Submodels = tuple[tuple[str, str], ...]
 """(path, model type) of the configs inside that are not of the default model type."""
@@ -42,6 +43,11 @@ def compose(blueprint: Blueprint, submodels: Submodels) -> Blueprint:
     for path, model_type in submodels:
         slot = blueprint.submodel_slots[path]
         submodel = load_blueprint(model_type, slot.accepts[model_type])
+        submodel = replace(
+            submodel,
+            rules=(*submodel.rules, *slot.derives.get(model_type, ())),
+            stated_assumptions=(*submodel.stated_assumptions, *slot.assumes.get(model_type, ())),
+        )
         blueprint = insert_submodel(blueprint, path, slot.prefix, submodel)
     return blueprint
 
@@ -63,16 +69,26 @@ def insert_submodel(outer: Blueprint, path: str, tensor_prefix: str, inner: Blue
     ]
     rules = [_move_rule(rule, rename_outer) for rule in outer.rules if not rule.name.startswith(prefix)]
     default = outer.family.defaults[path]
-    declared = set(map(rename_inner, load_family(default).defaults)) if default else {path}
-    stated, derived = (  # those about declared fields only are the default submodel's
-        [_move(assumption, rename_outer) for assumption in assumptions if not assumption.fields <= declared]
+    declared = set(map(rename_inner, load_family(default).defaults)) if default else set()
+    stated, derived = (  # those about the default submodel's fields only are its own
+        [
+            _move(assumption, rename_outer)
+            for assumption in assumptions
+            if not all(
+                name in declared or (not default and f"{name}.".startswith(prefix)) for name in assumption.fields
+            )
+        ]
         for assumptions in (outer.stated_assumptions, outer.derived_assumptions)
     )
     used = {
         name for expression in (*_iterate_expressions(entries, rules), *stated, *derived) for name in expression.fields
     }
     fields = {rename_outer(name): kinds for name, kinds in outer.fields.items() if name != path}
-    fields = {name: kinds for name, kinds in fields.items() if name in used or not name.startswith(prefix)}
+    derivable = {rename_inner(rule.name.partition("[")[0]) for rule in inner.rules}
+    fields = {
+        name: kinds for name, kinds in fields.items()
+        if not name.startswith(prefix) or (name in used and name not in derivable)
+    }  # fmt: skip
     return replace(
         outer,
         family=_merge_families(outer.family, path, inner.family, used),
@@ -82,6 +98,8 @@ def insert_submodel(outer: Blueprint, path: str, tensor_prefix: str, inner: Blue
         rules=(*rules, *(_move_rule(rule, rename_inner) for rule in inner.rules)),
         entries=(*entries, *(_move_entry(entry, rename_inner, tensor_prefix) for entry in inner.entries)),
         defaults_only=outer.defaults_only and inner.defaults_only,
+        forms={field: form for field, form in outer.forms.items() if not field.startswith(prefix)}
+        | {rename_inner(field): _move_form(form, rename_inner) for field, form in inner.forms.items()},
     )
 
 
@@ -112,6 +130,12 @@ def _merge_families(outer: Family, path: str, inner: Family, used: set[str]) -> 
         | {prefix + part for part in inner.auto},
         flat="" if outer.flat == path else outer.flat,
     )
+
+
+def _move_form(form: str, rename: Renaming) -> str:
+    """A form with the field renamed that says how long a list is."""
+    kind, _, argument = form.partition(" ")
+    return f"{kind} {rename(argument)}" if kind == EACH else form
 
 
 def _move_entry(entry: Entry, rename: Renaming, tensor_prefix: str) -> Entry:

@@ -1,21 +1,27 @@
-"""Clauses that replace learned ones: one module a model type, each with its reason and the configs that prove it."""
+"""Clauses that replace learned ones: each of a model type, with its reason and the configs that prove it."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from tools.blueprints.overrides import (
+    dpt,
     embedding_gemma2_text,
+    encoder_decoders,
     gemma4,
     gemma4_text,
     gemma4_unified,
     gemma4_unified_text,
     gpt_neo,
+    listed_sizes,
     nemotron_h,
     neomme,
+    stage_norms,
+    vision_features,
 )
 from tools.blueprints.overrides.changes import Override
 
 OVERRIDES: Mapping[str, Override] = {
+    "dpt": dpt.OVERRIDE,
     "embedding_gemma2_text": embedding_gemma2_text.OVERRIDE,
     "gemma4": gemma4.OVERRIDE,
     "gemma4_text": gemma4_text.OVERRIDE,
@@ -24,6 +30,10 @@ OVERRIDES: Mapping[str, Override] = {
     "gpt_neo": gpt_neo.OVERRIDE,
     "nemotron_h": nemotron_h.OVERRIDE,
     "neomme": neomme.OVERRIDE,
+    **encoder_decoders.OVERRIDES,
+    **listed_sizes.OVERRIDES,
+    **stage_norms.OVERRIDES,
+    **vision_features.OVERRIDES,
 }
 
 LEARNED = Path(__file__).parent / "learned"

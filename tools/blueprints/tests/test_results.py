@@ -40,30 +40,30 @@ def test_a_result_knows_less_where_it_assumes_more(result: Result, before: dict[
 
 def test_classes_without_a_result_stay() -> None:
     record = _record("depth == 2", tensors=("w [depth]",))
-    family = renew(BEFORE, [Result("toy", "Headed", SHARED, record)], keep_within=True)
+    family = renew(BEFORE, [Result("toy", "Headed", SHARED, record)], keep_members=True)
     assert family["classes"] == {"Base": BEFORE["classes"]["Base"], "Headed": record}
     assert family["defaults"] == {"width": 8, "depth": 2}
 
 
 def test_a_class_that_is_refused_now_goes() -> None:
-    family = renew(BEFORE, [Result("toy", "Headed", reason="does not build")], keep_within=True)
+    family = renew(BEFORE, [Result("toy", "Headed", reason="does not build")], keep_members=True)
     assert family["classes"].keys() == {"Base"}
 
 
 def test_nothing_stays_of_a_family_that_is_compiled_as_a_whole() -> None:
     results = [Result("toy", name, SHARED, _record()) for name in ("Base", "Headed")]
-    family = renew(BEFORE, results, keep_within=False)
+    family = renew(BEFORE, results, keep_members=False)
     assert family == SHARED | {"classes": {"Base": _record(), "Headed": _record()}}
 
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_models_inside_stay_only_of_the_same_sources(keep: bool) -> None:
-    family = renew(BEFORE, [Result("toy", "Base", SHARED, _record())], keep_within=keep)
+    family = renew(BEFORE, [Result("toy", "Base", SHARED, _record())], keep_members=keep)
     assert family["classes"]["Base"].get("within") == ({"text_config": {}} if keep else None)
 
 
 def test_a_pin_to_null_is_one_to_the_default_that_another_class_knows() -> None:
     record = _record("depth is None", "width == 8")
     result = Result("toy", "Headed", SHARED, record, narrow=ONLY_DEFAULTS)
-    family = renew(BEFORE, [result], keep_within=True)
+    family = renew(BEFORE, [result], keep_members=True)
     assert family["classes"]["Headed"] == record | {"given": ["depth == 2", "width == 8"], "fixed": True}
