@@ -105,6 +105,14 @@ def test_sharing_needs_a_layer_that_has_such_tensors(shares: str) -> None:
     assert find_problems(layers) == [("/layers/1/shares", "invalid_config")]
 
 
+def test_a_group_that_shares_counts_once() -> None:
+    """All layers of the group share, each with the layer of its name: 2·(3·3 + 3) once."""
+    group = {"type": "Block", "name": "a", "layers": [dense("one", 3), dense("two", 3)]}
+    report = count_layers([group, {**group, "name": "b", "shares": "a"}])
+    assert report.root.totals.trainable == 24
+    assert [tensor.tied_to for tensor in report.root.named_tensors() if tensor.tied_to][:1] == ["a.one.kernel"]
+
+
 def test_layers_wired_by_name() -> None:
     layers = [
         dense("left", 5, inputs=["image"]),

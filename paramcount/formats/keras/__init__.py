@@ -12,7 +12,7 @@ from paramcount.formats.keras.archive import may_be_archive, read_config
 from paramcount.formats.keras.raw import parse_document
 from paramcount.formats.keras.reader import KerasReader, find_input_shape
 from paramcount.formats.keras.sharing import mark_first_occurrences
-from paramcount.formats.keras.warnings import warn_of_optimizer
+from paramcount.formats.keras.warnings import warn_of_optimizer, warn_of_orphan
 from paramcount.formats.keras.writer import Writer, find_writer
 from paramcount.formats.signatures import file_kind
 from paramcount.formats.source import NotJSON, decode, encode
@@ -109,7 +109,9 @@ def keras(payload: Any) -> Document:
 
     Raises Problems with everything that is wrong with it.
     """
-    return parse(mark_first_occurrences(read_config(payload)))
+    raw, orphans = mark_first_occurrences(read_config(payload))
+    document = parse(raw)
+    return document._replace(warnings=(*document.warnings, *map(warn_of_orphan, orphans)))
 
 
 def _read_nested_layer(writer: Writer, item: Any, pointer: str) -> Layer:

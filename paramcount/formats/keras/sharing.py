@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from paramcount.formats.source import decode, encode
@@ -21,19 +22,27 @@ class _Occurrence(NamedTuple):
     fingerprint: int  # equal for layers of equal class and config
 
 
-def mark_first_occurrences(raw: bytes) -> bytes:
-    """Return the document in JSON, every place of a shared object marked. Raises NotJSON.
+class MarkedDocument(NamedTuple):
+    """A document in JSON, and the names of its layers that share an object with a place that is not found."""
+
+    raw: bytes
+    orphans: tuple[str, ...]
+
+
+def mark_first_occurrences(raw: bytes) -> MarkedDocument:
+    """Return the document, every place of a shared object marked. Raises NotJSON.
 
     Keras marks the second occurrence of an object and, in hindsight, the first; but the first is copied before that
     if the layer around it does not hold the second too (the layers in two wrappers). Then only the others are marked.
     Source: keras.src.saving.serialization_lib.record_object_after_serialization.
     """
     if b'"shared_object_id"' not in raw:
-        return raw
+        return MarkedDocument(raw, ())
     document = decode(raw)
     occurrences = _Occurrences()
     occurrences.visit(document, -1, 0)
-    return encode(document) if occurrences.mark_first() else raw
+    orphans = tuple(occurrences.mark_first())
+    return MarkedDocument(encode(document) if occurrences.has_marked else raw, orphans)
 
 
 class _Occurrences:
@@ -43,6 +52,7 @@ class _Occurrences:
         self._ends: list[int] = []  # by a layer's number: the number of the first layer after those inside it
         self._marked: dict[Any, list[_Occurrence]] = {}
         self._unmarked: dict[int, _Occurrence] = {}  # the first of each fingerprint
+        self.has_marked = False
 
     def visit(self, value: Any, container: int, depth: int) -> int:
         """Return a fingerprint of a value, and collect the layers in it."""
@@ -70,9 +80,8 @@ class _Occurrences:
         pairs = [(name, self.visit(value, container, depth + 1)) for name, value in members.items() if name != _MEMBER]
         return hash(tuple(pairs))
 
-    def mark_first(self) -> bool:
-        """Mark the first occurrence of each object of which only later ones are marked; return whether there is one."""
-        has_marked = False
+    def mark_first(self) -> Iterator[str]:
+        """Mark the first occurrence of each object of which only later ones are marked; yield layers without one."""
         for occurrences in self._marked.values():
             first, *others = sorted(occurrences)
             if others and (first.container < 0 or others[0].number < self._ends[first.container]):
@@ -80,5 +89,6 @@ class _Occurrences:
             original = self._unmarked.get(first.fingerprint)
             if original is not None and original.number < first.number:
                 original.item[_MEMBER] = first.item[_MEMBER]
-                has_marked = True
-        return has_marked
+                self.has_marked = True
+            elif not others and "trainable" in first.item["config"]:  # a layer, no policy of dtypes
+                yield str(first.item["config"]["name"])

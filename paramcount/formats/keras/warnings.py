@@ -111,6 +111,13 @@ def warn_of_unused_layer(path: str) -> ReportWarning:
     )
 
 
+def warn_of_orphan(name: str) -> ReportWarning:
+    detail = (
+        f'"{name[:100]}" is marked as an object that stands elsewhere too, but nothing there is like it: counted alone'
+    )
+    return ReportWarning("shared_object", "", detail, exact=False)
+
+
 def warn_of_dtype_map(path: str) -> ReportWarning:
     return ReportWarning(
         "dtype_map", path, "a map of dtype policies is not followed: a quantized one is not seen", exact=False

@@ -37,6 +37,14 @@ def test_an_object_is_counted_once(payload: Document, trainable: int, frozen: in
     assert report.exact
 
 
+def test_a_mark_of_one_layer_alone() -> None:
+    """Keras marks the second place of an object; here nothing before it is like it."""
+    report = count_document(
+        archive(sequential(entry(), bare(dense("a", units=4)), one_object(bare(dense("b", trainable=True)))))
+    )
+    assert [warning.code for warning in report.warnings if not warning.exact] == ["shared_object"]
+
+
 @pytest.mark.parametrize(("payload", "trainable", "frozen"), SHARED.values(), ids=SHARED)
 def test_its_config_alone(payload: Document, trainable: int, frozen: int) -> None:
     assert numbers(count_document(payload)) == (trainable, frozen)
