@@ -66,7 +66,12 @@ class PathBudget:
         """Take the length of a path. Raises TooLarge."""
         self._left -= len(path)
         if self._left < 0:
-            raise TooLarge(f"has paths of layers that hold more than {MAX_PATH_CHARS:,} characters together")
+            raise long_paths()
+
+
+def long_paths() -> TooLarge:
+    """Return the problem of a document whose paths have more than MAX_PATH_CHARS together."""
+    return TooLarge(f"has paths of layers that hold more than {MAX_PATH_CHARS:,} characters together")
 
 
 def set_max_values(number: int) -> None:

@@ -45,8 +45,8 @@ def register(app: Flask, settings: Settings) -> None:
     @app.after_request
     def protect(response: Response) -> Response:
         """Keep browsers from guessing a type, and from showing an answer in another site's frame."""
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["X-Frame-Options"] = "DENY"
+        response.headers.add("X-Content-Type-Options", "nosniff")
+        response.headers.add("X-Frame-Options", "DENY")
         return response
 
     @app.after_request

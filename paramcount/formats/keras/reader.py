@@ -344,7 +344,7 @@ class KerasReader:
                 detail = f"no layer here is called {format_value(name)}"
                 self.add_problem(InvalidGraph(detail, f"{pointer}/input_layers", "missing_input"))
         in_use = layers_in_use(layers, graph)
-        if any(lost_inputs(layer) for layer in layers):  # what feeds it feeds nothing that is written
+        if not self._writer.is_keras_3 and any(map(lost_inputs, layers)):  # what feeds it feeds nothing that is written
             in_use = names
         for layer in layers:
             if layer.name not in in_use:

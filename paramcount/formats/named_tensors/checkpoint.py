@@ -54,7 +54,7 @@ def checkpoint_tensor(name: str, shape: tuple[int, ...], dtype: str) -> Tensor:
 
 def distinct(tensors: Mapping[str, Tensor]) -> Collection[Tensor]:
     """Return the different objects among tensors. A checkpoint has few: equal tensors are mostly one object."""
-    return {id(tensor): tensor for tensor in tensors.values()}.values()
+    return dict(zip(map(id, tensors.values()), tensors.values(), strict=True)).values()
 
 
 def explain_shape(shape: Any) -> str:

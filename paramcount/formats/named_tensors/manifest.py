@@ -98,7 +98,7 @@ def tensors(payload: Mapping[str, Any]) -> Document:
     kinds = distinct(named)
     unpacked = unpack(named, NO_QUANTIZATION, kinds) if is_state_dict else unpack_parameters(named, kinds)
     flags = (flags_warning(list(named.values())),) if is_state_dict else ()
-    warnings = (*flags, *unpacked.warnings, *warn_of_parts(named, kinds), *warn_of_false_ties(named))
+    warnings = (*flags, *unpacked.warnings, *warn_of_parts(named, kinds), *warn_of_false_ties(named, kinds))
     return Document(build_tree(unpacked.tensors), "stored" if is_state_dict else "torch", "torch", warnings=warnings)
 
 

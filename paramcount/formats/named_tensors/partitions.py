@@ -89,8 +89,10 @@ def warn_of_rank_files(files: Iterable[str]) -> Iterator[ReportWarning]:
         yield ReportWarning("partitioned", "", detail, exact=False)
 
 
-def warn_of_false_ties(tensors: Mapping[str, Tensor]) -> Iterator[ReportWarning]:
+def warn_of_false_ties(tensors: Mapping[str, Tensor], kinds: Collection[Tensor]) -> Iterator[ReportWarning]:
     """Warn of ties that say no more than that two tensors have one shape: on the meta device all have one address."""
+    if not any(tensor.tied_to for tensor in kinds):
+        return
     ties = sum(1 for tensor in tensors.values() if tensor.tied_to)
     owners = [(tensor.shape, tensor.dtype) for tensor in tensors.values() if not tensor.tied_to and tensor.size > 1]
     if ties >= _MIN_TIES and len(owners) == len(set(owners)):
