@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Flask, Response
 from flask_compress import Compress
@@ -19,6 +19,9 @@ _COMPRESSED = [
     *("text/plain", "text/markdown", "text/csv", "text/html", "text/css", "text/javascript"),
 ]
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 View = TypeVar("View", bound=Callable[..., Any])
 
 _CACHEABLE = "_is_cacheable"
@@ -31,6 +34,19 @@ def cacheable(view: View) -> View:
     return view
 
 
+def _protect(application: WSGIApplication) -> WSGIApplication:
+    """Keep browsers from guessing a type, and from showing an answer in another site's frame."""
+    protection = [("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "DENY")]
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            return start_response(status, headers + protection, *error)
+
+        return application(environ, start)
+
+    return answer
+
+
 def register(app: Flask, settings: Settings) -> None:
     """Compress answers, let clients cache what does not change, and allow the CORS origins."""
     app.config["COMPRESS_ALGORITHM"] = ["br", "gzip"]
@@ -41,13 +57,6 @@ def register(app: Flask, settings: Settings) -> None:
         CORS(app, origins=list(settings.cors_origins), expose_headers=exposed, max_age=600)
 
     caching = "private" if settings.tokens_file else "public"
-
-    @app.after_request
-    def protect(response: Response) -> Response:
-        """Keep browsers from guessing a type, and from showing an answer in another site's frame."""
-        response.headers.add("X-Content-Type-Options", "nosniff")
-        response.headers.add("X-Frame-Options", "DENY")
-        return response
 
     @app.after_request
     def allow_caching(response: Response) -> Response:
@@ -63,6 +72,7 @@ def register(app: Flask, settings: Settings) -> None:
             response.make_conditional(request)
         return response
 
+    app.wsgi_app = _protect(app.wsgi_app)  # type: ignore[assignment, method-assign]
     if settings.base_path:  # at the root too: the cluster's probes ask there
         app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {settings.base_path: app.wsgi_app})  # type: ignore[method-assign]
     if hops := settings.trusted_hops:
