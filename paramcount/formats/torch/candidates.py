@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from paramcount.formats.torch.known import MAX_CLASS_CHARS
 from paramcount.model.errors import InvalidDocument
 from paramcount.schema.registry import LAYERS
 
-_MAX_CLASS_CHARS = 200
 _MAX_LOOKAHEAD_LINES = 3
 _CLASS_AT_END = re.compile(r"(?<![\w.])([^\W\d][\w.]*+)( ?)\Z")
 _COMMENT = re.compile(r"(?<=[(),])\s+#.*\Z")
@@ -122,7 +122,7 @@ def _find_opening(lines: Sequence[str], index: int) -> Opening | None:
     if last < 0 or not _DECORATION.match(line, last + 1):
         return None
     first = _match_bracket(line, last)
-    match = _CLASS_AT_END.search(line[max(0, first - _MAX_CLASS_CHARS) : first]) if first > 0 else None
+    match = _CLASS_AT_END.search(line[max(0, first - MAX_CLASS_CHARS) : first]) if first > 0 else None
     if match is None:
         return None
     prefix, name, inner = line[: first - len(match[0])], match[1], line[first + 1 : last]
@@ -136,7 +136,7 @@ def _find_opening(lines: Sequence[str], index: int) -> Opening | None:
 
 
 def _find_multiline(lines: Sequence[str], index: int, line: str) -> Opening | None:
-    match = _CLASS_AT_END.search(line[-_MAX_CLASS_CHARS:-1])
+    match = _CLASS_AT_END.search(line[-MAX_CLASS_CHARS:-1])
     if match is None or _NO_MODULE.match(match[1]):
         return None
     below = next((text for text in map(str.strip, lines[index + 1 : index + 1 + _MAX_LOOKAHEAD_LINES]) if text), "")

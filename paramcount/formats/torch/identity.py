@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from paramcount.formats.torch import forms, known
@@ -91,13 +90,13 @@ def _fitting_names(module: Module, structure: Structure) -> Iterable[tuple[str, 
                 yield module.type, f"{child.name}[]"
 
 
-@lru_cache(maxsize=4096)
+@known.cache_by_class(unknown=False)
 def _is_container(name: str) -> bool:
     """Return whether the reader knows a class by its name alone, whatever it prints."""
     return name.removeprefix("FSDP") in _KNOWN_BY_NAME or name.startswith("Parametrized")
 
 
-@lru_cache(maxsize=4096)
+@known.cache_by_class(unknown=False)
 def _is_leaf(name: str) -> bool:
     """Return whether a class has no modules in it, and its tensors are those that its arguments tell."""
     name = forms.modern_name(name.removeprefix("FSDP"))

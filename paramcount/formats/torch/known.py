@@ -2,6 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TypeVar
+
+T = TypeVar("T")
+
+MAX_CLASS_CHARS = 200
+"""The longest name of a class that any library has."""
+
+
+def cache_by_class(unknown: T) -> Callable[[Callable[[str], T]], Callable[[str], T]]:
+    """Cache what a function returns for the name of a class; for a longer name than any has, return `unknown`."""
+
+    def decorate(function: Callable[[str], T]) -> Callable[[str], T]:
+        cached = lru_cache(maxsize=4096)(function)
+        return lambda name: cached(name) if len(name) <= MAX_CLASS_CHARS else unknown
+
+    return decorate
+
 
 def _split(names: str) -> frozenset[str]:
     return frozenset(names.split())

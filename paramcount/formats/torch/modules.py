@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 from inspect import signature
-from typing import Any
+from typing import Any, cast
 
 from paramcount.counting.formulas import run_formula
 from paramcount.formats.torch import forms, known
@@ -28,8 +28,6 @@ _NUMBERED = frozenset(("Sequential", "ModuleList"))
 _MAX_NAMED_CLASSES = 20
 """The most classes that one warning names."""
 _MAX_ARGUMENTS_CHARS = 10_000
-_MAX_CLASS_CHARS = 200
-"""The longest name of a class that may have a formula."""
 _MAX_TENSORS = Limits.max_tensors
 """The most tensors that the reader makes of formulas: as many as are counted by default."""
 
@@ -193,13 +191,9 @@ _DETAILS = {
 }
 
 
+@known.cache_by_class(unknown=cast("LayerType | None", None))
 def find_formula(name: str) -> LayerType | None:
     """Return the formula of a printed class: torch's own, or that of the class which it equals, under FSDP or not."""
-    return _find_formula(name) if len(name) <= _MAX_CLASS_CHARS else None
-
-
-@lru_cache(maxsize=4096)
-def _find_formula(name: str) -> LayerType | None:
     for candidate in (forms.modern_name(name), name.removeprefix("FSDP"), find_alias(name)):
         if (kind := LAYERS.get(f"torch.{candidate}")) is not None:
             return kind
