@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from os import sysconf
 from pathlib import Path
-from threading import Event, Lock, Thread, get_ident
+from threading import Lock, Thread, get_ident
 from time import monotonic, sleep
 
 _SECONDS_PER_CHECK = 0.02
@@ -51,17 +51,20 @@ class Watchdog:
         self._max_memory_bytes = max_memory_bytes
         self._computations: dict[int, _Computation] = {}  # by thread, the oldest first
         self._lock = Lock()
-        self._is_busy = Event()
         self._thread: Thread | None = None
 
     def begin(self, deadline: float) -> None:
         """Watch the current thread from now on, until `end`. `deadline` is by the monotonic clock."""
-        if self._thread is None:  # not before: threads do not survive the fork of a worker
-            self._thread = Thread(target=self._watch, name="watchdog", daemon=True)
-            self._thread.start()
+        if self._thread is None:
+            self._start()
         self._computations[get_ident()] = _Computation(deadline)
-        if not self._is_busy.is_set():
-            self._is_busy.set()
+
+    def _start(self) -> None:
+        """Start the thread: not before the first computation, since no thread survives the fork of a worker."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = Thread(target=self._watch, name="watchdog", daemon=True)
+                self._thread.start()
 
     def end(self) -> None:
         """Stop watching the current thread."""
@@ -72,19 +75,17 @@ class Watchdog:
                 _raise_in(thread, None)  # an exception that is still on its way would come too late
 
     def _watch(self) -> None:
-        while self._is_busy.wait():
-            memory_at_rest = _resident_bytes()
-            most_memory = 0
-            while self._computations:
-                sleep(_SECONDS_PER_CHECK)
+        memory_at_rest, most_memory, was_busy = _resident_bytes(), 0, False
+        while True:  # never woken: that would take longer than most computations
+            sleep(_SECONDS_PER_CHECK)
+            if self._computations:
                 memory = _resident_bytes() - memory_at_rest
-                most_memory = max(most_memory, memory)
+                most_memory, was_busy = max(most_memory, memory), True
                 self._check(memory)
-            if most_memory > _MANY_BYTES:
-                _malloc_trim(0)  # glibc keeps what was freed
-            self._is_busy.clear()
-            if self._computations:  # one began in between
-                self._is_busy.set()
+            elif was_busy:
+                if most_memory > _MANY_BYTES:
+                    _malloc_trim(0)  # glibc keeps what was freed
+                memory_at_rest, most_memory, was_busy = _resident_bytes(), 0, False
 
     def _check(self, memory_bytes: int) -> None:
         """End what is over its time, and the oldest computation while the memory is used up."""
