@@ -174,13 +174,18 @@ def reason_names(reasons: list[FrozenBy]) -> str:
 
 def explanation(row: Row, convention: Convention) -> str:
     """Return how a row's number comes about: "kernel 7×7×3×64 + bias 64"; buffers that it leaves out stand apart."""
-    leaves_buffers_out = convention == "torch"
-    terms = _sum(tensor for tensor in row.tensors if not (leaves_buffers_out and tensor.role == "buffer"))
+    counted: Iterable[Tensor] = row.tensors
+    buffers: list[Tensor] = []
+    if convention == "torch" and row.summary.buffers:
+        counted = [tensor for tensor in row.tensors if tensor.role != "buffer"]
+        buffers = [tensor for tensor in row.tensors if tensor.role == "buffer"]
+    terms = _sum(counted)
     if row.children:
         terms = f"{terms} + what is beneath" if terms else "what is beneath" * (row.repeat > 1)
     number = _times(row.repeat, terms)
-    buffers = _sum(tensor for tensor in row.tensors if tensor.role == "buffer") if leaves_buffers_out else ""
-    return "; ".join(filter(None, (number, buffers and f"not in the total: {_times(row.repeat, buffers)}")))
+    if not buffers:
+        return number
+    return "; ".join(filter(None, (number, f"not in the total: {_times(row.repeat, _sum(buffers))}")))
 
 
 def _sum(tensors: Iterable[Tensor]) -> str:
