@@ -30,6 +30,8 @@ def tensor(*shape: int, dtype: str = "float32", **more: Any) -> dict[str, Any]:
         ({"parameters": {"w": tensor(3, 4, dtype="torch.bfloat16")}}, 12, 0, 0, 24),
         ({"parameters": {"w": tensor(3, 4, requires_grad=False), "b": tensor(3)}}, 3, 12, 0, 60),
         ({"parameters": {"w": {"shape": [5]}}}, 5, 0, 0, 20),
+        # torch: only tensors of floating point and complex dtype can require gradients.
+        ({"parameters": {"w": tensor(5, dtype="int8"), "b": tensor(2, dtype="complex64")}}, 2, 5, 0, 21),
         ({"parameters": {"w": tensor(2)}, "buffers": {"n": tensor(dtype="int64"), "m": tensor(2)}}, 2, 0, 3, 8),
         # Tied: counted where it is listed first.
         ({"parameters": {"a": tensor(6), "b": tensor(6)}, "tied": [["a", "b"]]}, 6, 0, 0, 24),
@@ -53,6 +55,18 @@ BYTES = {"shape": [1024, 1], "dtype": "uint8", "requires_grad": False}
     [
         # bitsandbytes: 1024 bytes of two values each are 32 x 64; their quant_state is neither parameter nor buffer.
         ({"parameters": {"q.weight": BYTES, "n": tensor(5)}}, 1029, "stands for 2,053 parameters", False),
+        ({"parameters": {"q.weight": tensor(1024, 1, dtype="uint8")}}, 1024, "stands for 2,048 parameters", False),
+        # HQQ's scales are in an attribute: its groups are not known.
+        ({"parameters": {"q.W_q": tensor(8, 64, dtype="uint8")}}, 512, "stands for parameters whose number", False),
+        (
+            {
+                "parameters": {"q.W_q": tensor(8, 64, dtype="uint8")},
+                "buffers": {"q.scale": tensor(16, 1), "q.zero": tensor(16, 1)},
+            },
+            512,
+            "stands for 1,024",
+            False,
+        ),
         (
             {"parameters": {"q.weight": BYTES, "k.weight": BYTES}, "tied": [["q.weight", "k.weight"]]},
             1024,
@@ -113,6 +127,7 @@ def test_packed_weights_are_described(payload: Any, total: int, detail: str, exa
         {"parameters": {"q.weight": tensor(32, 64, dtype="uint8", requires_grad=False)}},
         {"parameters": {"q.weight": tensor(32, 1)}},
         {"parameters": {"q.weight": tensor(32, 1, requires_grad=False)}},
+        {"parameters": {"q.W_q": tensor(8, 64), "k.W_q": tensor(8, dtype="uint8")}},
         {"parameters": {"table": BYTES}, "buffers": {"weight": tensor(1024, 1, dtype="uint8")}},
         {"parameters": {"q.weight": tensor(8, 8), "q.scales": tensor(8, 1), "q.biases": tensor(8, 1)}},
         {"parameters": {"w": tensor(3)}, "buffers": {"relative_position_index": tensor(49, 49, dtype="int64")}},

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from marshmallow import RAISE, Schema, fields, validate
 
 from paramcount.formats.named_tensors.checkpoint import (
+    INTEGER_DTYPES,
     MAX_TENSORS,
     STATISTIC_NAMES,
     checkpoint_tensor,
@@ -61,7 +62,9 @@ class NamedTensor(Schema):
 class NamedParameter(NamedTensor):
     """One tensor, and whether it trains."""
 
-    requires_grad = fields.Boolean(load_default=True)
+    requires_grad = fields.Boolean(
+        metadata={"description": "true if absent, but for the integer types, which torch gives no gradient"}
+    )
 
 
 class TensorsDocument(Schema):
@@ -108,7 +111,7 @@ def _tensor(name: str, entry: Mapping[str, Any], member: str) -> Tensor:
     if member == "state_dict":
         return checkpoint_tensor(name, shape, dtype)
     role: Literal["weight", "buffer"] = "weight" if member == "parameters" else "buffer"
-    return Tensor("", shape, role, dtype, trainable=entry.get("requires_grad", True))
+    return Tensor("", shape, role, dtype, trainable=entry.get("requires_grad", dtype not in INTEGER_DTYPES))
 
 
 class _Tie(NamedTuple):

@@ -87,7 +87,7 @@ def warn_of_packings(tensors: Tensors, packings: Mapping[str, Packing]) -> tuple
 def unpack_parameters(tensors: Tensors, kinds: Collection[Tensor]) -> Unpacked:
     """Mark the packed weights of a PyTorch model. Its parameters and buffers stay what they are to torch, so the totals
     are not exact where an element holds several values, or where the weights are buffers."""
-    packings = {**find_packings(tensors, NO_QUANTIZATION, kinds), **dict(_find_bare_bytes(tensors, kinds))}
+    packings = {**dict(_find_bare_bytes(tensors, kinds)), **find_packings(tensors, NO_QUANTIZATION, kinds)}
     if not packings:
         return Unpacked(tensors, ())
     marked = _mark(tensors, packings, as_stored=False)
@@ -120,17 +120,21 @@ def _mark(tensors: Tensors, packings: Mapping[str, Packing], *, as_stored: bool)
 
 
 def _find_bare_bytes(tensors: Tensors, kinds: Collection[Tensor]) -> Iterator[tuple[str, Packing]]:
-    """Yield bitsandbytes' 4-bit weights without their quant_state, which is neither a parameter nor a buffer."""
-    if any(map(_is_frozen_column, kinds)):
+    """Yield weights without what is beside them in a file, which is neither a parameter nor a buffer: bitsandbytes'
+    4-bit ones, bytes of [n, 1] with a quant_state, and HQQ's, whose groups are in an attribute."""
+    if any(map(_is_matrix_of_integers, kinds)):
         for name, tensor in tensors.items():
-            if _is_frozen_column(tensor) and name.rpartition(".")[2] == "weight":
+            if not _is_matrix_of_integers(tensor):
+                continue
+            leaf = name.rpartition(".")[2]
+            if leaf == "weight" and tensor.dtype == "U8" and tensor.shape[1] == 1:
                 yield name, Packing("4-bit bitsandbytes", 2 * tensor.size)
+            elif leaf == "W_q":
+                yield name, Packing("HQQ", None)
 
 
-def _is_frozen_column(tensor: Tensor) -> bool:
-    """Return whether a tensor is a parameter of bytes, [n, 1], that does not train."""
-    is_frozen = tensor.role == "weight" and not tensor.trainable
-    return is_frozen and tensor.dtype == "U8" and tensor.shape[1:] == (1,)
+def _is_matrix_of_integers(tensor: Tensor) -> bool:
+    return tensor.role == "weight" and tensor.dtype in ("U8", "I32") and len(tensor.shape) == 2
 
 
 def find_packings(tensors: Tensors, quantization: Quantization, kinds: Collection[Tensor]) -> Mapping[str, Packing]:

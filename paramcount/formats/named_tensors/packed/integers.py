@@ -96,8 +96,8 @@ def detect_bitsandbytes(weight: Candidate) -> Packing | None:
     """4-bit values, as many as fit into the storage type, with their quant_state; or 8-bit ones with a scale a row."""
     stem = f"{weight.name}."
     states = weight.companions("quant_state.bitsandbytes__nf4 quant_state.bitsandbytes__fp4", stem)
-    if states or weight.tensor_at(f"{stem}quant_map") is not None:
-        beside = weight.companions("absmax quant_map nested_absmax nested_quant_map", stem)
+    beside = weight.companions("absmax quant_map nested_absmax nested_quant_map", stem)
+    if states or beside:
         return Packing("4-bit bitsandbytes", _count_nibbles(weight.tensor), beside + states)
     if weight.dtype == "I8" and weight.beside("SCB") is not None:
         return Packing("8-bit bitsandbytes", weight.tensor.size, weight.companions("SCB weight_format"))
