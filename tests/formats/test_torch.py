@@ -138,6 +138,8 @@ Parametrized{0}(
     [
         (f"Sequential(\n  (0): {LINEAR}\n)", 16, "hidden_hooks"),
         (f"ModuleList(\n  (0-11): 12 x {LINEAR}\n)", 192, "hidden_hooks"),
+        (f"ModuleList(\n  (ids 0-11): 12 x {LINEAR}\n)", 192, "hidden_hooks"),
+        (f"ModuleList(\n  (0-11): 12 × {LINEAR}\n)", 192, "hidden_hooks"),
         (f"MyNet(\n  (fc): {LINEAR}\n)", 16, "hidden_parameters"),
         (f"ResNet(\n  (fc): {LINEAR}\n  (extra): MyHead()\n)", 16, "hidden_parameters"),
         ("MyNet()", 0, "hidden_parameters"),

@@ -47,7 +47,9 @@ def codes(text: str) -> set[str]:
         LENET.replace("LeNet(", "LeNet ("),
         LENET.replace("LeNet(", "LeNet(  # my first net"),
         LENET.replace("120, bias=True)\n", "120, bias=True)  # the widest\n") + "  # end",
+        LENET.replace("LeNet(", "LeNet(  // my net").replace("84, bias=True)\n", "84, bias=True)   <-- here (last)\n"),
         LENET.replace("\n", "\\n"),
+        LENET.replace("\n", "\\r\\n"),
         json.dumps(LENET),
         json.dumps({"lr": 0.1, "model": LENET}),
         repr(LENET),
@@ -293,6 +295,10 @@ def test_a_module_among_arguments_is_a_child() -> None:
         # Names.
         ("A(\n  (0): ReLU()\n  (0): ReLU()\n)", 'line 3: A( has a child "(0)" in line 2'),
         ("A(\n  (ids 0-23): Linear(in_features=3, out_features=4, bias=True)\n)", 'line 2: "(ids 0-23)" names several'),
+        *(
+            (f"A(\n  ({name}): Embedding(3, 4)\n)", f'line 2: "({name})" names several')
+            for name in ("0–3", "0 to 3", "0..3", "0...3", "0:3", "0,1,2", "0, 2-3", "layers 0-3")
+        ),
         ("A(\n  (0-11): Block(\n    (0): ReLU()\n  )\n)", 'line 2: "(0-11)" names several'),
         (
             "GINConv(nn=Sequential(\n  (0): Linear(in_features=3, out_features=4, bias=True)\n))",

@@ -12,7 +12,8 @@ from paramcount.schema.registry import LAYERS
 
 _MAX_LOOKAHEAD_LINES = 3
 _CLASS_AT_END = re.compile(r"(?<![\w.])([^\W\d][\w.]*+)( ?)\Z")
-_COMMENT = re.compile(r"(?<=[(),])\s+#.*\Z")
+_COMMENT = re.compile(r"(?<=[(),])\s+(?:#|//|<-|←).*\Z")
+_COMMENT_MARK = re.compile(r"#|//|<-|←")
 _DECORATION = re.compile(r"[\s>'\"`,;.\]}\\]*+(</\w+>)?\s*\Z")
 """The end of a line after the last bracket of a print: a quote, a tag, the ">" of a bound method."""
 
@@ -49,7 +50,7 @@ class Opening(NamedTuple):
 
 def strip_comment(line: str) -> str:
     """Return the line without a comment after its last bracket or comma."""
-    return _COMMENT.sub("", line) if "#" in line else line
+    return _COMMENT.sub("", line) if _COMMENT_MARK.search(line) else line
 
 
 def find_root(lines: Sequence[str]) -> Opening | None:

@@ -45,6 +45,8 @@ def identify(root: Module) -> dict[int, Ownership]:
     """Return the ownership of each module by its id, but of torch's own leaves and of containers."""
     identities = _Identities()
     identities.visit(root, None)
+    if root.type in known.HOLDERS and any(child.type for child in root.children):
+        identities.ownerships[id(root)] = OTHER  # torch's hold no modules, but for those of a parametrized module
     return identities.ownerships
 
 

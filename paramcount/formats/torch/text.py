@@ -20,25 +20,27 @@ MAX_DEPTH = 90
 """The most modules inside each other. It fits Limits.max_depth."""
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]{0,50}[A-Za-z]")
-_ESCAPED = re.compile(r"\(\\{1,8}n")
+_ESCAPED = re.compile(r"\((?:\\{1,8}r)?\\{1,8}n")
 _ESCAPES = re.compile(r"(?<!\\)\\{1,8}(n|t|\"|'|u001b|x1b|r)")
 _ESCAPED_CHARACTERS = {"n": "\n", "t": "\t", '"': '"', "'": "'", "u001b": "\x1b", "x1b": "\x1b", "r": ""}
 _OPTIMIZER = re.compile(r"^.*\w \(\nParameter Group 0\n(?!\)).*(?:\n(?!\)).*)*+\n\)", re.MULTILINE)
 """An optimizer, as torch prints it."""
 
 _LEAF = re.compile(
-    r"\(([^()-]++)\): ([^\W\d][\w.]*+)\(([^()…]*+(?:(?:(?<==)|(?<=, )|(?<=\())\([^()…]*+\)[^()…]*+)*+)\)"
+    r"\(([^()\s,:–—-]++)\): ([^\W\d][\w.]*+)\(([^()…]*+(?:(?:(?<==)|(?<=, )|(?<=\())\([^()…]*+\)[^()…]*+)*+)\)"
 )
 """An entry as torch prints most of them: in one line a class and its arguments, which are values and tuples."""
 
 _ENTRY = re.compile(r"\((.+?)\):\s*(.*)", re.DOTALL)
-_TIMES = re.compile(r"(\d{1,18}) x (?=\S)", re.ASCII)
+_TIMES = re.compile(r"(\d{1,18}) [x×] (?=\S)", re.ASCII)
 _CLASS = re.compile(r"([^\W\d][\w.]*) ?\(")
 _BRACKET = re.compile(r"[()]|(?<=[=,(\[{:\s])('[^']*+'|\"[^\"]*+\")(?=[\s,)\]}:]|\Z)")
 """A bracket, or a quoted text, in which brackets mean nothing."""
 
 _INNER_MODULE = re.compile(r"(?:(.*), )?(\w+)=([A-Z]\w*) ?\(\Z", re.DOTALL)
-_RANGE = re.compile(r"(?:\w+ )?\d+-\d+", re.ASCII)
+_RANGE = re.compile(r"(?:[a-z]+ )?\d+(?: ?(?:-|–|—|\.{2,3}|:|,| to ) ?\d+)+")
+"""A name that stands for several modules, as people write it, too: "0-3", "ids 0-3", "0 to 3", "0, 2"."""
+
 _DIGITS = re.compile(r"\d+", re.ASCII)
 _MAX_PREFIX_CHARS = 300
 _CUT_SHORT = re.compile(r"\W*(\.\.\.|…|⋮)|[^\"']*(\.\.\.|…)[\s\])]*\Z")
@@ -182,7 +184,7 @@ class _TreeBuilder:
     def _add_child(self, child: Module, number: int) -> None:
         parent = self._stack[-1]
         parent.children.append(child)
-        if child.repeat == 1 and "-" in child.name and parent.type != "ModuleDict" and _RANGE.fullmatch(child.name):
+        if child.repeat == 1 and parent.type != "ModuleDict" and _RANGE.fullmatch(child.name):
             raise InvalidDocument(
                 f'line {number}: "({child.name[:60]})" names several modules, and no "24 x" says how many'
             )
@@ -256,6 +258,8 @@ def parse_entry(name: str, text: str, number: int) -> Module:
         raise InvalidDocument(f'line {number}: "({name[:60]})" is no name of a module; are two lines joined?')
     times = _TIMES.match(text)
     body = text[times.end() :] if times else text
+    if times:
+        name = name.rpartition(" ")[2]  # "ids 0-23"
     match = _CLASS.match(body)
     if match is None:
         return (
