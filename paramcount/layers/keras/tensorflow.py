@@ -40,6 +40,7 @@ _FUNCTIONS: Mapping[str, Shape] = {
     "add_n": shapes.add_n,
     "argmax": shapes.arg_reduce,
     "argmin": shapes.arg_reduce,
+    **dict.fromkeys(("avg_pool", "avg_pool2d", "max_pool", "max_pool2d"), shapes.pool),
     "broadcast_to": shapes.broadcast_to,
     "concat": shapes.concat,
     "depth_to_space": shapes.depth_to_space,
@@ -92,14 +93,17 @@ class Operation(NamedTuple):
 
 
 _KEEP = {"keep_dims": "keepdims"}
+_POOL = {name: name for name in ("ksize", "strides", "padding", "data_format")}
 _BLOCKS = {"block_size": "block_size", "data_format": "data_format"}
 _OPERATIONS: Mapping[str, Operation] = {
     **dict.fromkeys(("Sum", "Mean", "Max", "Min", "Prod", "Any", "All"), Operation(shapes.reduce, ("axis",), _KEEP)),
     "ArgMax": Operation(shapes.arg_reduce, ("axis",)),
     "ArgMin": Operation(shapes.arg_reduce, ("axis",)),
+    **dict.fromkeys(("AvgPool", "MaxPool"), Operation(shapes.pool, (), _POOL)),
     "BatchMatMul": Operation(shapes.matmul, ("b",), {"adj_x": "transpose_a", "adj_y": "transpose_b"}),
     "BatchMatMulV2": Operation(shapes.matmul, ("b",), {"adj_x": "transpose_a", "adj_y": "transpose_b"}),
     "BroadcastTo": Operation(shapes.broadcast_to, ("shape",)),
+    **dict.fromkeys(("Cumprod", "Cumsum", "ReverseV2"), Operation(shapes.same, ("axis",))),
     "DepthToSpace": Operation(shapes.depth_to_space, (), _BLOCKS),
     "ExpandDims": Operation(shapes.expand_dims, ("axis",)),
     "GatherV2": Operation(shapes.gather, ("indices", "axis"), {"batch_dims": "batch_dims"}),

@@ -323,6 +323,27 @@ def resize(x: Any, size: Any, *, preserve_aspect_ratio: Any = False, **_: Any) -
     return (*batch, height, width, channels)
 
 
+def pool(x: Any, ksize: Any, strides: Any, padding: Any, data_format: Any = "NHWC", **_: Any) -> Output:
+    """Return the shape of pooled images. Source: tf.nn.max_pool2d, tf.nn.avg_pool2d."""
+    shape = shape_of(x)
+    if len(shape) != 4 or data_format != "NHWC" or padding not in ("SAME", "VALID"):
+        raise NotInferred
+    windows = zip(shape, _windows(ksize), _windows(strides), strict=True)
+    return tuple([_pool_axis(length, size if padding == "VALID" else 1, step) for length, size, step in windows])
+
+
+def _pool_axis(length: int | None, size: int, step: int) -> int | None:
+    if size < 1 or step < 1 or (length is not None and length < size):
+        raise NotInferred
+    return None if length is None else (length - size) // step + 1
+
+
+def _windows(value: Any) -> list[int]:
+    """Return the sizes of a window for each axis: one for both axes of an image, one for each, or all four."""
+    items = known_integers(value)
+    return items if len(items) == 4 else [1, *(items * 2 if len(items) == 1 else items), 1]
+
+
 def top_k(x: Any, k: Any = 1, **_: Any) -> Output:
     """Return the shapes of the largest values and of their indices."""
     (count,) = integers(k)
