@@ -151,6 +151,50 @@ NAMES = [
 ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        # torch prints none of these of its own classes.
+        "Upsample()",
+        "Upsample(in_channels=3, out_channels=4)",
+        "Upsample(3, 4)",
+        "Fold(channels=3)",
+        "MaxPool2d()",
+        "Dropout(p=0.1, channels=3)",
+        "GELU(dim=4)",
+        "ReLU(4)",
+        "Identity(3)",
+        "Tanh(scale=2)",
+    ],
+)
+def test_other_arguments_are_of_another_class(text: str) -> None:
+    assert not count_text(text).exact
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Upsample(scale_factor=2.0, mode='bilinear')",
+        "Upsample(size=(4, 4), mode=nearest)",
+        "MaxPool2d (size=(2, 2), stride=(2, 2), dilation=(1, 1))",
+        "Dropout (p = 0.5, inplace)",
+        "ReLU6(min_val=0, max_val=6, inplace)",
+        "Threshold(threshold=0.1, value=20)",
+        "RReLU (0.125, 0.3333333333333333)",
+        "CrossMapLRN2d (, alpha=0.0001, beta=0.75, k=1)",
+        "Softmax ()",
+        "Hardshrink(0.5)",
+        "ZeroPad2d((1, 1, 1, 1))",
+        "ZeroPad2d(padding=(1, 1, 1, 1), value=0)",
+        "Unflatten(dim=1, unflattened_size=(2, 3))",
+        "LPPool2d(norm_type=2, kernel_size=2, stride=None, ceil_mode=False)",
+        "Flatten()",
+    ],
+)
+def test_arguments_of_torch_s_classes(text: str) -> None:
+    assert count_text(text).exact
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
     "child", [f"(fc): {LINEAR}", f"(layers): Sequential(\n    (0): {LINEAR}\n  )", f"(0): {LINEAR}"]

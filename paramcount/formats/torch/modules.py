@@ -15,6 +15,7 @@ from paramcount.formats.torch.identity import OTHER, identify
 from paramcount.formats.torch.parameters import read_parameters
 from paramcount.formats.torch.parametrized import parametrize
 from paramcount.formats.torch.text import Module
+from paramcount.formats.torch.weightless import may_print
 from paramcount.model import block_ranges
 from paramcount.model.budget import Limits, PathBudget
 from paramcount.model.errors import ArchitectureError, InvalidDocument, TooLarge
@@ -233,8 +234,10 @@ def name_arguments(kind: LayerType, module: Module) -> dict[str, Any] | None:
     Positional ones are in the order of the constructor.
     """
     text = ", ".join(module.text)
-    if not kind.signature.arguments or len(text) > _MAX_ARGUMENTS_CHARS:
-        config = {}  # it owns nothing, whatever it prints; or the text is no list of arguments
+    if len(text) > _MAX_ARGUMENTS_CHARS:
+        config = {}  # the text is no list of arguments
+    elif not kind.signature.arguments:
+        return {} if kind.name != f"torch.{module.type}" or may_print(module.type, text) else None
     else:
         config = _name_each(parse_arguments(forms.modern_arguments(text)), kind, module)
     missing = any(problem.code == "required" for problem in kind.signature.problems(config, ""))
