@@ -26,7 +26,7 @@ def detect_qweight(weight: Candidate) -> Packing | None:
     if (scales := to_matrix(weight.beside("wscales"))) is not None:
         return _pack_nunchaku(weight, matrix, scales)
     if (scales := to_matrix(weight.beside("scales"))) is None:
-        return None
+        return Packing("GPTQ or AWQ", None) if weight.dtype in _WORDS else None
     companions = weight.companions("scales qzeros g_idx perm scaled_zeros forward_hadamard_matrix "
                                    "backward_hadamard_matrix weight_global_scale act_global_scale")  # fmt: skip
     if weight.dtype == "I16" and scales.columns == 4 * matrix.rows:  # four values in each
