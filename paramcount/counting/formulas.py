@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from itertools import islice
 from time import monotonic
+from traceback import format_exception_only
 from typing import Any
 
 from paramcount.counting.graph import flatten
+from paramcount.model.budget import ComputationEnded
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import ArchitectureError, FaultyFormula, Problems, TooLarge
 from paramcount.model.tensors import Formula, Output, Tensor
@@ -63,15 +65,18 @@ def _collect(formula: Formula, returned: list[Output]) -> Iterator[Tensor]:
 def _run_plugin(
     layer_type: LayerType, arguments: Mapping[str, Any], deadline: float
 ) -> tuple[tuple[Tensor, ...], Output]:
-    """Run a plug-in's formula to its end. Raises ArchitectureError, and FaultyFormula for all else that goes wrong."""
+    """Run a plug-in's formula to its end. Raises ArchitectureError, and FaultyFormula for all else that goes wrong.
+
+    What ends a computation from outside (ComputationEnded, an interrupt) passes.
+    """
     try:
         return _check(layer_type, layer_type.formula(**arguments), deadline)
-    except (ArchitectureError, Problems, StopCounting):
+    except (ArchitectureError, Problems, StopCounting, ComputationEnded, KeyboardInterrupt):
         raise
     except _Fault as fault:
         raise FaultyFormula(layer_type.name, layer_type.origin, str(fault)) from None
-    except Exception as error:
-        detail = f"raises {type(error).__name__}: {str(error)[:200]}"
+    except BaseException as error:  # SystemExit, too, which would end the process
+        detail = f"raises {''.join(format_exception_only(error)).strip()[:200]}"
         raise FaultyFormula(layer_type.name, layer_type.origin, detail) from error
 
 
