@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count as count_up
 from types import SimpleNamespace
 from typing import Any
@@ -138,6 +139,8 @@ FAULTS = [
     (raises(SystemExit(0)), "raises SystemExit: 0"),
     (raises(GeneratorExit()), "raises GeneratorExit"),
     (raises(NoText()), "raises "),
+    (raises(ValueError("\ud800")), "raises ValueError: \\ud800"),
+    (yields(Tensor("\ud800", (1,))), 'yields a tensor named "\\ud800"'),
     (no_yield, "returns (None, 4) and yields nothing: begin it with `yield from ()`"),
     (no_return, "returns no output shape: end it with `return`"),
     (one_name_twice, 'yields two tensors named "W"'),
@@ -192,6 +195,13 @@ def test_what_ends_a_computation_is_no_fault(register: Callable[[Any], None], en
     register(raises(ending()))
     with pytest.raises(ending):
         report()
+
+
+def test_an_interrupt_in_another_thread_is_a_fault(register: Callable[[Any], None]) -> None:
+    register(raises(KeyboardInterrupt()))
+    with ThreadPoolExecutor(1) as pool, pytest.raises(Problems) as refused:
+        pool.submit(report).result()
+    assert "raises KeyboardInterrupt" in refused.value.problems[0].detail
 
 
 def test_a_formula_that_yields_slowly_ends_with_the_request(
