@@ -199,7 +199,9 @@ _VALUES = [
         "send the model's config.json",
     ),
     Unsupported(
-        lambda value: isinstance(value, Mapping) and bool(value) and all(map(_is_shape, value.values())),
+        lambda value: (
+            isinstance(value, Mapping) and any("." in name for name in value) and all(map(_is_shape, value.values()))
+        ),
         "is an object of names and shapes",
         'send {"parameters": {name: {"shape": [...]}}}, the format tensors',
     ),

@@ -133,7 +133,9 @@ def _recognize(source: Source, members: Any) -> str:
         return detect(source).name
     except UnknownFormat as error:
         error.detail = f"is no envelope, and as a document it {error.detail}"
-        if members and explain_document(source.value):  # then its members are no envelope's
+        if (
+            isinstance(members, dict) and members and explain_document(source.value)
+        ):  # then its members are no envelope's
             raise Problems([error]) from None
         problems = _ENVELOPE.problems(_decode_members(members))
         # Its members are a document's as likely as an envelope's, so that only misspelt ones are problems.
