@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from paramcount.formats.source import NotJSON, Source
+from paramcount.formats.source import Bytes, NotJSON, Source
 from paramcount.formats.unsupported import explain_document
 from paramcount.model.errors import (
     ArchitectureError,
@@ -60,7 +60,11 @@ def _explain_other(source: Source, document_format: Format) -> str:
     """Return what a document is that its format does not claim: no model, or of another format; '' for neither."""
     try:
         outline = source.outline
-        if outline != {} and (explanation := explain_document(outline)):
+        if (
+            isinstance(outline, (Mapping, list, str, *Bytes))
+            and outline != {}
+            and (explanation := explain_document(outline))
+        ):
             return explanation
         if not isinstance(outline, Mapping) or not outline or document_format.claims(outline):
             return ""

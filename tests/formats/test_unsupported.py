@@ -125,8 +125,6 @@ def test_recognised(document: Any, name: str) -> None:
         (LAYERS, "native"),
         (LAYERS, "huggingface"),
         ([{"type": "Dense"}], "native"),
-        (3, "tensors"),
-        (None, "safetensors"),
         ([], "keras"),
     ],
 )
