@@ -12,6 +12,7 @@ from typing import Any, TextIO
 import orjson
 from tqdm import tqdm
 
+from paramcount.rendering.fields import printable
 from paramcount.rendering.text import WIDTH
 
 EXIT_CHECK_FAILED = 1
@@ -44,7 +45,7 @@ class CommandError(Exception):
 def print_error(*lines: str, status: int = EXIT_ERROR) -> int:
     """Print what is wrong on standard error; returns the exit status."""
     for line in lines:
-        message = f"paramcount: {line}"
+        message = f"paramcount: {printable(line)}"
         tqdm.write(_paint(message, _RED) if _shows_color(sys.stderr) else message, sys.stderr)
     return status
 

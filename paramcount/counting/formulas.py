@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator, Mapping
 from itertools import islice
+from threading import current_thread, main_thread
 from time import monotonic
+from traceback import format_exception_only
 from typing import Any
 
 from paramcount.counting.graph import flatten
+from paramcount.model.budget import ComputationEnded
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import ArchitectureError, FaultyFormula, Problems, TooLarge
 from paramcount.model.tensors import Formula, Output, Tensor
@@ -24,6 +28,7 @@ _TENSORS_PER_CHECK = 256
 """The number of a plug-in's tensors between two looks at the clock."""
 
 _ROLES = ("weight", "buffer")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class StopCounting(Exception):
@@ -63,15 +68,20 @@ def _collect(formula: Formula, returned: list[Output]) -> Iterator[Tensor]:
 def _run_plugin(
     layer_type: LayerType, arguments: Mapping[str, Any], deadline: float
 ) -> tuple[tuple[Tensor, ...], Output]:
-    """Run a plug-in's formula to its end. Raises ArchitectureError, and FaultyFormula for all else that goes wrong."""
+    """Run a plug-in's formula to its end. Raises ArchitectureError, and FaultyFormula for all else that goes wrong.
+
+    What ends a computation from outside passes: ComputationEnded, and an interrupt, which comes to the main thread.
+    """
     try:
         return _check(layer_type, layer_type.formula(**arguments), deadline)
-    except (ArchitectureError, Problems, StopCounting):
+    except (ArchitectureError, Problems, StopCounting, ComputationEnded):
         raise
     except _Fault as fault:
         raise FaultyFormula(layer_type.name, layer_type.origin, str(fault)) from None
-    except Exception as error:
-        detail = f"raises {type(error).__name__}: {str(error)[:200]}"
+    except BaseException as error:  # SystemExit, too, which would end the process
+        if isinstance(error, KeyboardInterrupt) and current_thread() is main_thread():
+            raise
+        detail = f"raises {''.join(format_exception_only(error)).strip()[:200]}"
         raise FaultyFormula(layer_type.name, layer_type.origin, detail) from error
 
 
@@ -112,7 +122,7 @@ def _find_fault(tensor: Any) -> str:
     """Return what is wrong with a yielded tensor, or ''."""
     if not isinstance(tensor, Tensor):
         return f"{format_value(tensor)}, which is no Tensor"
-    if not isinstance(tensor.name, str) or not tensor.name:
+    if not isinstance(tensor.name, str) or not tensor.name or _SURROGATE.search(tensor.name):
         return f"a tensor named {format_value(tensor.name)}"
     if not isinstance(tensor.shape, tuple) or not all(type(size) is int and size >= 0 for size in tensor.shape):
         return f'"{tensor.name[:100]}" of the shape {format_value(tensor.shape)}, which is no tuple of integers'

@@ -60,10 +60,13 @@ def _explain_other(source: Source, document_format: Format) -> str:
     """Return what a document is that its format does not claim: no model, or of another format; '' for neither."""
     try:
         outline = source.outline
-        has_members = isinstance(outline, Mapping) and outline
-        if (has_members or isinstance(outline, (str, *Bytes))) and (explanation := explain_document(outline)):
+        if (
+            isinstance(outline, (Mapping, list, str, *Bytes))
+            and outline != {}
+            and (explanation := explain_document(outline))
+        ):
             return explanation
-        if not has_members or document_format.claims(outline):
+        if not isinstance(outline, Mapping) or not outline or document_format.claims(outline):
             return ""
         claimants = [candidate.name for candidate in FORMATS.values() if candidate.claims(outline)]
     except (NotJSON, Problems, RecursionError):

@@ -42,7 +42,25 @@ _TEXTS = [
         "is the table of Keras' model.summary(), which leaves out what layers are made of",
         _KERAS_JSON,
     ),
-    Unsupported(re.compile(r"(?:backend|class_name|config|keras_version): ?").match, "is YAML", _KERAS_JSON),
+    Unsupported(
+        re.compile(r"(?: *\|)? *Name +\| Type +\| Params").search,
+        "is the table of Lightning's ModelSummary",
+        _TORCH_TEXT,
+    ),
+    Unsupported(
+        re.compile(r"\| (?:name|module) +\| #(?:elements|parameters)").match, "is a table of fvcore", _TORCH_TEXT
+    ),
+    Unsupported(
+        re.compile(r"trainable params: [\d,]+ \|\| all params: ").match,
+        "is what print_trainable_parameters() writes",
+        'send its base model as "architecture" and its adapter_config.json as "adapter"',
+    ),
+    Unsupported(re.compile(r"(?:---\s+)?(?:backend|class_name|config|keras_version): ?").match, "is YAML", _KERAS_JSON),
+    Unsupported(
+        re.compile(r"<(?!bound method )[\w.]+ (?:object|at 0x)[^<>\n]*>\s*\Z|<function [^<>\n]*>\s*\Z").match,
+        "is what Python writes of an object, which does not say what is in it",
+        f"for PyTorch, {_TORCH_TEXT}; for Keras, {_KERAS_JSON}",
+    ),
     Unsupported(re.compile(r"\s*<(?:!doctype|html)", re.IGNORECASE).match, "is a web page", "send the file itself"),
     Unsupported(
         re.compile("version https://git-lfs").match,
@@ -57,7 +75,7 @@ _TEXTS = [
     ),
     Unsupported(re.compile(r"(?:https?|hf|s3|gs)://\S+\s*\Z").match, "is an address", _NOTHING_IS_FETCHED),
     Unsupported(
-        re.compile(r"(?=.{0,200}\Z)[\w.-]+/[\w.-]+\s*\Z|[\w.]+(?:-[\w.]+)+\s*\Z").match,
+        re.compile(r"(?=[\s\S]{0,200}\Z)(?:[\w.-]+/[\w.-]+|[\w.]+(?:-[\w.]+)+|(?=\D+\d)[a-z][a-z0-9_]+)\s*\Z").match,
         "looks like the name of a model",
         _NOTHING_IS_FETCHED,
     ),
@@ -109,6 +127,12 @@ _CONFIG_FIELDS = frozenset(
 def _is_list_of_layers(value: Any) -> bool:
     first = value[0] if isinstance(value, list) and value else None
     return isinstance(first, Mapping) and ("class_name" in first or "type" in first)
+
+
+def _is_shape(value: Any) -> bool:
+    """Say whether a value is a shape, as a list or within an object that has nothing else."""
+    shape = value.get("shape") if isinstance(value, Mapping) and value.keys() <= {"shape", "dtype"} else value
+    return isinstance(shape, list) and all(type(size) is int for size in shape)
 
 
 def _has(*names: str) -> Callable[[Any], bool]:
@@ -167,9 +191,24 @@ _VALUES = [
         "send the model's config.json",
     ),
     Unsupported(
+        lambda value: any(
+            _has(name)(value) and "model_type" not in value
+            for name in ("feature_extractor_type", "image_processor_type", "processor_class", "_from_model_config")
+        ),
+        "is the file of a processor or of generation",
+        "send the model's config.json",
+    ),
+    Unsupported(
+        lambda value: (
+            isinstance(value, Mapping) and any("." in name for name in value) and all(map(_is_shape, value.values()))
+        ),
+        "is an object of names and shapes",
+        'send {"parameters": {name: {"shape": [...]}}}, the format tensors',
+    ),
+    Unsupported(
         lambda value: (
             isinstance(value, Mapping)
-            and "model_type" not in value
+            and value.get("model_type") is None
             and "architectures" not in value
             and len(_CONFIG_FIELDS & value.keys()) > 1
         ),

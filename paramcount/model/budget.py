@@ -53,6 +53,10 @@ class Limits:
         return min(monotonic() + self.max_seconds, _deadline.get())
 
 
+class ComputationEnded(BaseException):
+    """Raised from outside in the thread that computes, to end it. No `except Exception` on its way may take it."""
+
+
 class PathBudget:
     """The characters that the paths of one document's layers may have together.
 

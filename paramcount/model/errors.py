@@ -94,7 +94,8 @@ class FaultyFormula(ArchitectureError):
     code = "faulty_formula"
 
     def __init__(self, layer_type: str, origin: str, detail: str) -> None:
-        super().__init__(f'the formula of the plug-in layer "{layer_type}" (in {origin}) {detail}')
+        text = detail.encode(errors="backslashreplace").decode()  # a lone surrogate cannot be answered
+        super().__init__(f'the formula of the plug-in layer "{layer_type}" (in {origin}) {text}')
 
 
 class Problems(ExceptionGroup[ArchitectureError]):

@@ -14,6 +14,7 @@ from paramcount.counting.count import Options
 from paramcount.counting.freezing import Rule, find_rule_problem
 from paramcount.formats.detect import detect
 from paramcount.formats.source import Source, decode, parse_members, syntax_error
+from paramcount.formats.unsupported import explain_document
 from paramcount.model.errors import (
     ArchitectureError,
     InvalidDocument,
@@ -105,7 +106,8 @@ def load_envelope(
     else:
         source = Source.from_json(body) if isinstance(body, bytes) else _encode_members(members)
         request = _make_envelope_request(_ENVELOPE.load({"architecture": None, **options}), source)
-        request = request._replace(pointer="", format=request.format or _recognize(source, members))
+        name = _recognize(source, members) if request.format is None else request.format
+        request = request._replace(pointer="", format=name)
     if rules:
         request = request._replace(options=request.options._replace(rules=(*request.options.rules, *rules)))
     return request
@@ -131,6 +133,10 @@ def _recognize(source: Source, members: Any) -> str:
         return detect(source).name
     except UnknownFormat as error:
         error.detail = f"is no envelope, and as a document it {error.detail}"
+        if (
+            isinstance(members, dict) and members and explain_document(source.value)
+        ):  # then its members are no envelope's
+            raise Problems([error]) from None
         problems = _ENVELOPE.problems(_decode_members(members))
         # Its members are a document's as likely as an envelope's, so that only misspelt ones are problems.
         misspelt = [each for each in problems if each.code != "unknown_member" or "did you mean" in each.detail]

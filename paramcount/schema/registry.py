@@ -186,7 +186,7 @@ def load_plugins() -> None:
     for entry_point in sorted(entry_points(group=PLUGINS), key=lambda entry: entry.name):
         try:
             entry_point.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             distribution = entry_point.dist.name if entry_point.dist else "?"
             raise RegistrationError(f"plug-in {entry_point.name!r} of {distribution} is broken: {error!r}") from error
     LAYERS.close()

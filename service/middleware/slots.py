@@ -14,9 +14,10 @@ from typing import Any, NamedTuple, TypeVar
 from flask import Flask, g
 
 from paramcount.model import budget
+from paramcount.model.budget import ComputationEnded
 from paramcount.model.errors import Problems, TooLarge
 from service.context import current_app, current_settings
-from service.middleware.watchdog import ComputationEnded, OutOfTime, Watchdog
+from service.middleware.watchdog import OutOfTime, Watchdog
 from service.problems import HTTPProblem
 from service.settings import Settings
 

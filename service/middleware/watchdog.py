@@ -8,6 +8,8 @@ from pathlib import Path
 from threading import Lock, Thread, get_ident
 from time import monotonic, sleep
 
+from paramcount.model.budget import ComputationEnded
+
 _SECONDS_PER_CHECK = 0.02
 _SECONDS_PER_ATTEMPT = 0.25
 """The time that an ended computation has to unwind, before it is ended again."""
@@ -20,10 +22,6 @@ _STATM = Path("/proc/self/statm")
 _MANY_BYTES = 64 * 2**20
 
 _malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)
-
-
-class ComputationEnded(BaseException):
-    """Raised by the watchdog in the thread that computes. No `except Exception` on its way may take it."""
 
 
 class OutOfTime(ComputationEnded):

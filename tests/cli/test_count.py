@@ -241,3 +241,11 @@ def test_no_adapter(run: Run, tmp_path: Path, text: str | None, message: str) ->
     ran = run("count", str(model), "--adapter", str(adapter))
     assert ran.status == 2
     assert message in ran.err
+
+
+def test_an_error_is_printed_on_one_line_without_control_characters(tmp_path: Path) -> None:
+    file = tmp_path / "model.json"
+    file.write_text('{"layers": [{"type": "\\u001b[31mNope\\u0007\\r\\n::error::x"}]}')
+    ran = subprocess.run([sys.executable, "-m", "paramcount", "count", str(file)], capture_output=True, check=False)
+    assert ran.returncode == 2
+    assert ran.stderr.decode().rstrip("\n").isprintable()

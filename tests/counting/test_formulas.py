@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count as count_up
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from paramcount import Dim, Formula, Input, Tensor, axis_length, layer, require
 from paramcount.counting import evaluate
 from paramcount.counting.count import count
 from paramcount.formats.detect import detect, read
+from paramcount.model.budget import ComputationEnded
 from paramcount.model.cache import Cache
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report
@@ -119,7 +121,26 @@ def recursion(inputs: Input, units: Dim) -> Formula:
     yield from recursion(inputs, units)
 
 
+class NoText(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+def raises(error: BaseException) -> Callable[..., Formula]:
+    def formula(inputs: Input, units: Dim) -> Formula:
+        yield Tensor("W", (units,))
+        raise error
+        return inputs
+
+    return formula
+
+
 FAULTS = [
+    (raises(SystemExit(0)), "raises SystemExit: 0"),
+    (raises(GeneratorExit()), "raises GeneratorExit"),
+    (raises(NoText()), "raises "),
+    (raises(ValueError("\ud800")), "raises ValueError: \\ud800"),
+    (yields(Tensor("\ud800", (1,))), 'yields a tensor named "\\ud800"'),
     (no_yield, "returns (None, 4) and yields nothing: begin it with `yield from ()`"),
     (no_return, "returns no output shape: end it with `return`"),
     (one_name_twice, 'yields two tensors named "W"'),
@@ -167,6 +188,20 @@ def test_faults(register: Callable[[Any], None], formula: Any, detail: str) -> N
     assert (problem.pointer, problem.code) == ("/layers/0", "faulty_formula")
     assert problem.detail.startswith('the formula of the plug-in layer "acme.Gate" (in acme) ')
     assert detail in problem.detail
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, ComputationEnded])
+def test_what_ends_a_computation_is_no_fault(register: Callable[[Any], None], ending: type[BaseException]) -> None:
+    register(raises(ending()))
+    with pytest.raises(ending):
+        report()
+
+
+def test_an_interrupt_in_another_thread_is_a_fault(register: Callable[[Any], None]) -> None:
+    register(raises(KeyboardInterrupt()))
+    with ThreadPoolExecutor(1) as pool, pytest.raises(Problems) as refused:
+        pool.submit(report).result()
+    assert "raises KeyboardInterrupt" in refused.value.problems[0].detail
 
 
 def test_a_formula_that_yields_slowly_ends_with_the_request(

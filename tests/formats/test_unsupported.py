@@ -44,7 +44,18 @@ ZIP = b"PK\3\4" + bytes(26)
         (SUMMARY_OF_KERAS_3, "the table of Keras' model.summary()"),
         (TORCHINFO, "the table of torchinfo"),
         (TORCHSUMMARY, "the table of torchsummary"),
+        (
+            "  | Name | Type   | Params | Mode\n-----\n0 | fc | Linear | 330 | train\n",
+            "the table of Lightning's ModelSummary",
+        ),
+        ("| name   | #elements or shape   |\n|:----|:-----|\n", "a table of fvcore"),
+        (
+            "trainable params: 4,194,304 || all params: 6,742,609,920 || trainable%: 0.06",
+            "print_trainable_parameters()",
+        ),
+        ("<keras.engine.sequential.Sequential object at 0x7f>", "what Python writes of an object"),
         ("backend: tensorflow\nclass_name: Sequential\n", "YAML"),
+        ("---\nclass_name: Sequential\n", "YAML"),
         ("<!DOCTYPE html><html>", "a web page"),
         ("version https://git-lfs.github.com/spec/v1\noid sha256:abc\n", "a pointer of git LFS"),
         ("OrderedDict([('fc.weight', tensor([[0.1]]))])", "a printed state_dict"),
@@ -54,6 +65,8 @@ ZIP = b"PK\3\4" + bytes(26)
         ("hf://org/model", "an address"),
         ("bert-base-uncased", "the name of a model"),
         ("org/Llama-3.1-8B", "the name of a model"),
+        ("gpt2", "the name of a model"),
+        ("resnet50\n", "the name of a model"),
         ("", "empty"),
         (" \n", "empty"),
         (b"", "empty"),
@@ -85,6 +98,11 @@ ZIP = b"PK\3\4" + bytes(26)
         ({"dim": 4096, "n_layers": 32}, "a params.json"),
         ({"version": "1.0", "truncation": None, "model": {}}, "the file of a tokenizer"),
         ({"hidden_size": 768, "num_hidden_layers": 12}, "a config of transformers without its model_type"),
+        ({"model_type": None, "hidden_size": 768, "num_hidden_layers": 12}, "without its model_type"),
+        ({"_from_model_config": True, "bos_token_id": 1}, "the file of a processor or of generation"),
+        ({"image_processor_type": "ViTImageProcessor", "size": 224}, "the file of a processor or of generation"),
+        ({"fc.weight": [3, 4], "fc.bias": [3]}, "an object of names and shapes"),
+        ({"fc.weight": {"shape": [3, 4], "dtype": "float32"}}, "an object of names and shapes"),
     ],
 )
 def test_recognised(document: Any, name: str) -> None:
@@ -99,7 +117,16 @@ def test_recognised(document: Any, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("document", "format_name"),
-    [(SUMMARY, "torch"), ({"name": "s", "layers": LAYERS}, "native"), ({"weight_map": {}, "metadata": {}}, "keras")],
+    [
+        (SUMMARY, "torch"),
+        ({"name": "s", "layers": LAYERS}, "native"),
+        ({"weight_map": {}, "metadata": {}}, "keras"),
+        (LAYERS, "keras"),
+        (LAYERS, "native"),
+        (LAYERS, "huggingface"),
+        ([{"type": "Dense"}], "native"),
+        ([], "keras"),
+    ],
 )
 def test_explained_where_a_format_is_stated(document: Any, format_name: str) -> None:
     with pytest.raises(Problems) as refused:
@@ -118,6 +145,11 @@ def test_documents_of_a_format_are_none_of_these(document_format: Any) -> None:
         "Net(\n  (fc): Linear(in_features=3, out_features=4, bias=True)\n)",
         "Linear(in_features=3, out_features=4, bias=True)",
         "just words",
+        "word",
+        "123",
+        [1, 2],
+        {"a": [1.5]},
+        {"shape": "3"},
         {"class_name": "Dense", "config": {"units": 3}},
         {"layers": [{"type": "Dense", "units": 3}]},
         {"model_type": "bert", "hidden_size": 768, "num_hidden_layers": 12},

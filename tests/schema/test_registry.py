@@ -94,6 +94,7 @@ def test_the_example_plugin_is_registered() -> None:
         ("raise ValueError('no licence')", "ValueError"),
         ("from paramcount import layer\nlayer('keras.Dense')(lambda: ())", "exists already"),
         ("import does_not_exist", "ModuleNotFoundError"),
+        ("raise SystemExit(0)", "SystemExit"),
     ],
 )
 def test_a_broken_plugin_stops_the_start_by_name(tmp_path: Path, source: str, why: str) -> None:

@@ -14,8 +14,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from paramcount.model.budget import ComputationEnded
 from service.app import build_app
-from service.middleware.watchdog import ComputationEnded, OutOfMemory, OutOfTime, Watchdog
+from service.middleware.watchdog import OutOfMemory, OutOfTime, Watchdog
 from service.routes import batch, count
 from service.settings import Settings
 from tests.service.contract import assert_problem

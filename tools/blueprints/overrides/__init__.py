@@ -15,6 +15,7 @@ from tools.blueprints.overrides import (
     listed_sizes,
     nemotron_h,
     neomme,
+    shortcuts,
     stage_norms,
     vision_features,
 )
@@ -32,6 +33,7 @@ OVERRIDES: Mapping[str, Override] = {
     "neomme": neomme.OVERRIDE,
     **encoder_decoders.OVERRIDES,
     **listed_sizes.OVERRIDES,
+    **shortcuts.OVERRIDES,
     **stage_norms.OVERRIDES,
     **vision_features.OVERRIDES,
 }
