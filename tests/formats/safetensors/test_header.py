@@ -84,7 +84,7 @@ def test_an_alias_is_listed_and_not_counted() -> None:
 @pytest.mark.parametrize(
     ("payload", "pointer", "detail"),
     [
-        ([], "", "must be an object"),
+        ([], "", "is empty"),
         (dict.fromkeys(map(str, range(250_001)), 1), "", "250,000 are the most"),
         ("text", "", "must be"),
         ({"w": 1}, "/w", "must be an object"),
