@@ -16,7 +16,7 @@ from paramcount.counting.sharing import COPY, SharedObjects, SharedTensors, inva
 from paramcount.counting.tensor_totals import NO_TENSORS, TensorSummarizer
 from paramcount.counting.unknown_outputs import Origin, UnknownOutputs, name_origin
 from paramcount.model import block_ranges
-from paramcount.model.budget import MAX_PATH_CHARS, Limits, long_paths
+from paramcount.model.budget import Limits, PathBudget
 from paramcount.model.document import Document
 from paramcount.model.errors import ArchitectureError, InvalidGraph, Problems, ShapeMismatch, TooLarge, raise_problems
 from paramcount.model.layers import Call, Layer
@@ -123,7 +123,7 @@ class _Walk:
         self.unknown_outputs = UnknownOutputs()
         self.path = ""  # of the layer whose formula runs
         self.stated: dict[tuple[Tensor, ...], dict[FreezeStatus, TensorSummary]] = {}  # of tensors of no formula
-        self.path_chars = 0  # of all paths
+        self.paths = PathBudget()
         self.summarizer = TensorSummarizer(self.rules, options.dtype, adapted=document.adapted)
 
     def count(self) -> _Counts:
@@ -169,6 +169,7 @@ class _Walk:
             return []
         parent = path.removesuffix(layer.name)
         groups = self.rules.group_copies(parent, names)
+        self.paths.charge(parent, len(groups))
         rows = []
         for name, *others in groups:
             block = layer._replace(name=name, repeat=1)
@@ -178,8 +179,7 @@ class _Walk:
     def _row(self, layer: Layer, path: str, inherited: Trainability, copies: int, call: Call) -> Row:
         """Return the row of a layer, children included."""
         self.visited += 1
-        self.path_chars += len(path)
-        if self.visited == self.next_check or self.path_chars > MAX_PATH_CHARS:
+        if self.visited == self.next_check:
             self._check_limits(layer)
         if layer.object_id or layer.shares:
             layer = self.objects.resolve(layer, path)
@@ -216,11 +216,9 @@ class _Walk:
         return Row(path, layer.name, layer.type, repeat, summary, totals, children, output)
 
     def _check_limits(self, layer: Layer) -> None:
-        """Stop above the limits of layers and of paths, or after the deadline."""
+        """Stop above the limit of layers, or after the deadline."""
         if self.visited > self.limits.max_layers:
             self._stop(layer, f"is more than the {self.limits.max_layers:,} layers that one request may visit")
-        if self.path_chars > MAX_PATH_CHARS:
-            raise long_paths()
         if monotonic() > self.deadline:
             self._stop(layer, "is where the time ran out that one request may take")
         self.next_check = self._find_next_check()
@@ -249,6 +247,7 @@ class _Walk:
             for problem in duplicates:
                 self.add_problem(problem)
             return (), FAILED
+        self.paths.charge(prefix, len(layer.children))
         if layer.graph is not None:
             return self._wired_children(layer, prefix, inherited, copies, call)
         rows: list[Row] = []
@@ -272,15 +271,15 @@ class _Walk:
         unknown, problems = self.unknown_outputs, self.evaluator.problems
 
         def run(child: Layer, call: Call) -> Output:
-            origin = unknown.find(child, prefix) if unknown.origins else None
-            if origin is not None and self.evaluator.is_weightless(child):
+            origin = None
+            if unknown.origins and (origin := unknown.find(child, prefix)) and self.evaluator.is_weightless(child):
                 child = child._replace(config=None)
             if child.name not in rows:
                 path, problem_count = prefix + child.name, len(problems)
-                if origin is not None:
+                if origin:
                     unknown.enter(child, path, origin)
-                rows[child.name] = self._rows(child, path, inherited, copies, call)
-                output = rows[child.name][-1].output if rows[child.name] else FAILED
+                child_rows = rows[child.name] = self._rows(child, path, inherited, copies, call)
+                output = child_rows[-1].output if child_rows else FAILED
                 if type(output) is not tuple:
                     unknown.leave(child, path, output, origin, problems[problem_count:])
                 if len(child.calls) > 1:

@@ -66,16 +66,11 @@ class PathBudget:
     def __init__(self) -> None:
         self._left = MAX_PATH_CHARS
 
-    def charge(self, path: str) -> None:
-        """Take the length of a path. Raises TooLarge."""
-        self._left -= len(path)
+    def charge(self, path: str, count: int = 1) -> None:
+        """Take the length of a path, or of so many that begin with it. Raises TooLarge."""
+        self._left -= len(path) * count
         if self._left < 0:
-            raise long_paths()
-
-
-def long_paths() -> TooLarge:
-    """Return the problem of a document whose paths have more than MAX_PATH_CHARS together."""
-    return TooLarge(f"has paths of layers that hold more than {MAX_PATH_CHARS:,} characters together")
+            raise TooLarge(f"has paths of layers that hold more than {MAX_PATH_CHARS:,} characters together")
 
 
 def set_max_values(number: int) -> None:
