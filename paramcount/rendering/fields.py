@@ -126,6 +126,7 @@ class FrozenElements:
 
     def __init__(self, report: Report) -> None:
         self._count_buffers = report.convention != "torch"
+        self._key = "frozen_by", self._count_buffers
         self._by_row: dict[int, Mapping[FreezeReason, int]] = {}
         self._add(report.root)
 
@@ -139,16 +140,28 @@ class FrozenElements:
         """Record a row's elements by reason, after those of its children; rows without any are left out."""
         if not row.totals.frozen and not (self._count_buffers and row.totals.buffers):
             return {}
+        counts = self._count_direct(row)
+        if row.children:
+            counts = {**counts}
+            for child in row.children:
+                for reason, count in self._add(child).items():
+                    counts[reason] = counts.get(reason, 0) + count
+        if row.repeat > 1:
+            counts = {reason: count * row.repeat for reason, count in counts.items()}
+        self._by_row[id(row)] = counts
+        return counts
+
+    def _count_direct(self, row: Row) -> Mapping[FreezeReason, int]:
+        """Return the elements of the tensors that one copy of a row owns itself; equal layers share the result."""
+        cached = row.summary.rendered
+        if cached is not None and (known := cached.get(self._key)) is not None:
+            return known  # type: ignore[no-any-return]
         counts: dict[FreezeReason, int] = {}
         for tensor in row.tensors:
             if tensor.frozen_by and not tensor.tied_to and (self._count_buffers or tensor.role == "weight"):
                 counts[tensor.frozen_by] = counts.get(tensor.frozen_by, 0) + tensor.size
-        for child in row.children:
-            for reason, count in self._add(child).items():
-                counts[reason] = counts.get(reason, 0) + count
-        if row.repeat > 1:
-            counts = {reason: count * row.repeat for reason, count in counts.items()}
-        self._by_row[id(row)] = counts
+        if cached is not None:
+            cached[self._key] = counts
         return counts
 
 

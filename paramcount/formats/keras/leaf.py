@@ -97,7 +97,11 @@ class Leaf(NamedTuple):
         )
 
 
-LEAVES: Cache[Leaf] = Cache(admit_on_second_use=True)
+LEAVES: Cache[Leaf] = Cache(
+    max_weight=16 * 2**20,
+    weigh=lambda leaf: 1_000 + 10 * (len(leaf.cache_key) or MAX_KEY_BYTES),  # a config takes ten times its JSON
+    admit_on_second_use=True,
+)
 """Leaves by the JSON of their layers."""
 
 
