@@ -158,9 +158,10 @@ class _Walk:
 
         The model holds `copies` of the layer; 0: it is counted elsewhere, and no rule applies to it.
         """
-        if layer.repeat == 1 or not self.has_rules or not copies:
-            return [self._row(layer, path, inherited, copies, call)]
-        if not (names := block_ranges.expand(layer.name, self.limits.max_copies)):
+        names: list[str] = []
+        if layer.repeat > 1 and self.has_rules and copies:
+            names = block_ranges.expand(layer.name, self.limits.max_copies)
+        if not names:
             return [self._row(layer, path, inherited, copies, call)]
         if len(names) != layer.repeat:
             excess = f"rules need at most {self.limits.max_copies:,} copies of a block, not {layer.repeat:,}"
