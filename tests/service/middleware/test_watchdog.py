@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 
 from paramcount.model.budget import ComputationEnded
 from service.app import build_app
+from service.middleware import watchdog as watchdogs
 from service.middleware.watchdog import OutOfMemory, OutOfTime, Watchdog
 from service.routes import batch, count
 from service.settings import Settings
@@ -79,8 +80,9 @@ def test_ended(watchdog: Watchdog, function: Callable[[], None], seconds: float,
     assert type(error) is reason
 
 
-@pytest.mark.parametrize("seconds", [30, -0.4], ids=["in time", "within the grace"])
-def test_not_ended(watchdog: Watchdog, seconds: float) -> None:
+@pytest.mark.parametrize("seconds", [30, -10], ids=["in time", "within the grace"])
+def test_not_ended(watchdog: Watchdog, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    monkeypatch.setattr(watchdogs, "_GRACE_SECONDS", 60)
     assert run(watchdog, lambda: sleep(0.05), seconds) == []
 
 
