@@ -47,6 +47,7 @@ class KerasLayer(Schema):
     config = fields.Raw(
         metadata={
             "type": ["object", "array"],
+            "items": {},
             "description": "the arguments of a layer's constructor; for a model, its `layers` and how they are wired; "
             "before Keras 2.2.3, the list of a Sequential's layers",
         }
