@@ -34,7 +34,7 @@ def flatten(inputs: Input) -> Formula:
 
 @layer("keras.Reshape", weightless=True)
 def reshape(inputs: Input, target_shape: Anything) -> Formula:
-    """The same elements in another shape. Source: keras.layers.Reshape, compute_reshape_output_shape."""
+    """Rearranges the elements into another shape. Source: keras.layers.Reshape, compute_reshape_output_shape."""
     yield from ()
     is_shape = isinstance(target_shape, list) and len(target_shape) <= 64
     is_shape = is_shape and all(length is None or is_length(length, _INFERRED) for length in target_shape)

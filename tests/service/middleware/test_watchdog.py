@@ -87,9 +87,11 @@ def test_not_ended(watchdog: Watchdog, monkeypatch: pytest.MonkeyPatch, seconds:
 
 
 def test_a_thread_that_ended_its_computation_is_left_alone(watchdog: Watchdog) -> None:
-    watchdog.begin(monotonic() - 10)
-    watchdog.end()
-    sleep(0.1)
+    def end_at_once() -> None:
+        watchdog.end()
+        sleep(0.1)
+
+    assert run(watchdog, end_at_once, -10) == []
 
 
 def test_others_go_on(watchdog: Watchdog) -> None:
