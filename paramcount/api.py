@@ -9,7 +9,7 @@ from typing import Any, Literal
 from paramcount.analysis import compare as analysis
 from paramcount.counting.freezing import Rule
 from paramcount.formats.files import open_source, recognize
-from paramcount.formats.source import Bytes, Source
+from paramcount.formats.source import Source
 from paramcount.live_models import describe, is_model
 from paramcount.model import report
 from paramcount.model.budget import Limits
@@ -131,4 +131,4 @@ def _open(source: Any) -> Source:
         if is_json or is_text or ("(" in source and not os.path.exists(source)):  # noqa: PTH110 # for any string
             return recognize(source.encode(errors="replace"))
         return open_source(source)
-    return recognize(bytes(source)) if isinstance(source, Bytes) else Source.of(source)
+    return recognize(bytes(source)) if isinstance(source, (bytes, bytearray, memoryview)) else Source.of(source)

@@ -185,6 +185,14 @@ class Report(Strict):
     training = fields.Nested(Training, metadata={"description": "Present if the request states an `optimizer`."})
 
 
+class Needs(Strict):
+    """The bytes of a file that are needed and were not sent."""
+
+    file = fields.String(required=True, metadata={"description": "The file's name as it was sent; empty for a body."})
+    first = fields.Integer(required=True, metadata={"description": "The first byte, from 0."})
+    last = fields.Integer(required=True, metadata={"description": "The last byte, included."})
+
+
 class Error(Strict):
     """One error in a request."""
 
@@ -197,6 +205,7 @@ class Error(Strict):
     )
     code = fields.String(required=True, metadata={"example": "minimum"})
     detail = fields.String(required=True, metadata={"example": "must be at least 1"})
+    needs = fields.Nested(Needs, metadata={"description": "Present if the code is `incomplete`."})
 
 
 class Problem(Strict):

@@ -16,7 +16,6 @@ from paramcount.formats.named_tensors.checkpoint import (
     INTEGER_DTYPES,
     MAX_TENSORS,
     Bytes,
-    Truncated,
     count_elements,
     explain_shape,
 )
@@ -24,7 +23,7 @@ from paramcount.formats.named_tensors.tree import build_tree
 from paramcount.formats.signatures import file_kind
 from paramcount.model.document import Document
 from paramcount.model.dtypes import BLOCKS, DTYPES
-from paramcount.model.errors import InvalidDocument, TooLarge, token
+from paramcount.model.errors import Incomplete, InvalidDocument, TooLarge, token
 from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
 from paramcount.schema.registry import reader
@@ -119,7 +118,7 @@ def _warnings(files: list[File], tensors: Mapping[str, Tensor]) -> Iterator[Repo
 
 
 def read_file(data: Bytes) -> File:
-    """Return the file that its first bytes describe. Raises Truncated if they are too few, or InvalidDocument."""
+    """Return the file that its first bytes describe. Raises Incomplete if they are too few, or InvalidDocument."""
     if data[:4] != b"GGUF"[: len(data)]:
         raise InvalidDocument("is no GGUF file: it does not begin with GGUF", code="magic")
     cursor = _Cursor(data)
@@ -211,14 +210,14 @@ class _Cursor:
         try:
             (value,) = layout.unpack_from(self.data, self.offset)
         except StructError:
-            raise Truncated(len(self.data), self.offset + layout.size, part) from None
+            raise Incomplete(len(self.data), self.offset + layout.size, part) from None
         self.offset += layout.size
         return value
 
     def skip(self, length: int, part: str) -> None:
         """Pass over `length` bytes."""
         if self.offset + length > len(self.data):
-            raise Truncated(len(self.data), self.offset + length, part)
+            raise Incomplete(len(self.data), self.offset + length, part)
         self.offset += length
 
     def read_string(self, part: str) -> str:
@@ -260,7 +259,7 @@ class _Cursor:
             try:
                 (length,) = unpack(data, offset)
             except (StructError, OverflowError):
-                raise Truncated(len(data), offset + 8, "the metadata") from None
+                raise Incomplete(len(data), offset + 8, "the metadata") from None
             offset += 8 + length
         self.offset = offset
         self.skip(0, "the metadata")

@@ -10,9 +10,10 @@ from typing import Any, Literal
 import msgspec
 import orjson
 
+from paramcount.formats.partial_file import PartialFile
 from paramcount.model.errors import InvalidDocument
 
-Bytes = (bytes, bytearray, memoryview, mmap)
+Bytes = (bytes, bytearray, memoryview, mmap, PartialFile)
 """The types that may hold a file's bytes."""
 
 _MISSING: Any = object()

@@ -2,6 +2,7 @@
 
 * ArchitectureError       something about a payload; its author can mend it
   - InvalidDocument       it breaks the contract
+    + Incomplete          bytes of a file are needed that were not sent
   - UnknownFormat         no reader claims it, or several do
   - UnknownLayer          no formula is registered for a layer's type
   - AmbiguousLayer        several frameworks have a layer of that name
@@ -17,9 +18,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from itertools import islice
+from typing import Any
 
 MAX_PROBLEMS = 100
 """The most problems of one payload that are reported at once."""
@@ -29,6 +31,7 @@ class ArchitectureError(Exception):
     """A problem of a payload: its detail, a JSON pointer to it, and a stable code."""
 
     code = "invalid"
+    needs: Mapping[str, Any] | None = None  # the bytes of a file that are needed to go on
 
     def __init__(self, detail: str, pointer: str = "", code: str = "") -> None:
         super().__init__(detail)
@@ -37,6 +40,20 @@ class ArchitectureError(Exception):
 
 class InvalidDocument(ArchitectureError):
     code = "invalid_document"
+
+
+class Incomplete(InvalidDocument):
+    """A file ends, or has a gap, where its reader needs the bytes from `first` up to `end` to read `what`."""
+
+    code = "incomplete"
+    needs: Mapping[str, Any]
+
+    def __init__(self, first: int, end: int, what: str, file: str = "", pointer: str = "") -> None:
+        detail = f"ends after {first:,} bytes, within {what}: at least the first {end:,} bytes of the file are needed"
+        if file:
+            detail = f"needs the bytes {first:,} to {end - 1:,} of {file[:200]}, for {what}"
+        super().__init__(detail, pointer)
+        self.needs = {"file": file, "first": first, "last": end - 1}
 
 
 class UnknownFormat(ArchitectureError):

@@ -18,8 +18,13 @@ def members(status: int, detail: str, errors: Iterable[ArchitectureError] = ()) 
         "title": HTTPStatus(status).phrase,
         "status": int(status),
         "detail": detail,
-        "errors": [{"pointer": error.pointer, "code": error.code, "detail": error.detail} for error in errors],
+        "errors": [_error(error) for error in errors],
     }
+
+
+def _error(error: ArchitectureError) -> dict[str, Any]:
+    members = {"pointer": error.pointer, "code": error.code, "detail": error.detail}
+    return members if error.needs is None else members | {"needs": error.needs}
 
 
 def payload_problem(problems: Problems) -> dict[str, Any]:

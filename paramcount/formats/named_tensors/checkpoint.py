@@ -8,7 +8,7 @@ from mmap import mmap
 from typing import Any, Final
 
 from paramcount.model.dtypes import DTYPES
-from paramcount.model.errors import InvalidDocument, did_you_mean
+from paramcount.model.errors import did_you_mean
 from paramcount.model.report import ReportWarning
 from paramcount.model.tensors import Tensor
 from paramcount.schema.signature import MAX_DIMENSION, MAX_RANK, is_dimension
@@ -28,17 +28,6 @@ INTEGER_DTYPES: Final = frozenset(name for name in DTYPES if name[0] in "IU" and
     "STRING",
 }
 """The types that no optimizer can train."""
-
-
-class Truncated(InvalidDocument):
-    """The bytes of a file end too early; the first `needed` bytes of the file are enough to go on."""
-
-    def __init__(self, have: int, needed: int, what: str) -> None:
-        super().__init__(
-            f"ends after {have:,} bytes, within {what}: at least the first {needed:,} bytes of the file are needed",
-            code="truncated",
-        )
-        self.needed = needed
 
 
 def may_hold_statistics(names: Iterable[str]) -> bool:

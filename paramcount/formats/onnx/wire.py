@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from paramcount.formats.named_tensors.checkpoint import Bytes, Truncated
-from paramcount.model.errors import InvalidDocument, TooLarge
+from paramcount.formats.named_tensors.checkpoint import Bytes
+from paramcount.model.errors import Incomplete, InvalidDocument, TooLarge
 
 _MAX_FIELDS = 2_500_000
 """The most fields that are read of a file; a graph of 100,000 nodes has some 1,300,000."""
@@ -117,7 +117,7 @@ class Wire:
         if needed <= end:
             return
         if needed > len(self.data):
-            raise Truncated(len(self.data), needed, "a message")
+            raise Incomplete(len(self.data), needed, "a message")
         raise InvalidDocument(f"is no ONNX file: a message ends at byte {end:,}, within one of its fields", code="wire")
 
 

@@ -18,13 +18,12 @@ from paramcount.formats.named_tensors.checkpoint import (
     MAX_TENSORS,
     STATISTIC_NAMES,
     Bytes,
-    Truncated,
     checkpoint_tensor,
     may_hold_statistics,
 )
 from paramcount.model import budget
 from paramcount.model.dtypes import DTYPES
-from paramcount.model.errors import InvalidDocument, token
+from paramcount.model.errors import Incomplete, InvalidDocument, token
 from paramcount.model.tensors import Tensor
 from paramcount.schema.signature import MAX_DIMENSION, MAX_RANK
 
@@ -149,7 +148,7 @@ def _tensor(name: str, entry: _Entry) -> tuple[Tensor, int]:
 def header_length(data: Bytes) -> int:
     """Return the length of the header in bytes, which the first 8 of a file say."""
     if len(data) < 8:
-        raise Truncated(len(data), 8, "the length of the header")
+        raise Incomplete(len(data), 8, "the length of the header")
     length = int.from_bytes(data[:8], "little")
     if length > MAX_HEADER_BYTES:
         raise InvalidDocument(
@@ -160,10 +159,10 @@ def header_length(data: Bytes) -> int:
 
 
 def header_json(data: Bytes) -> bytes:
-    """Return the JSON in a file's first bytes. Raises Truncated, InvalidDocument or TooLarge."""
+    """Return the JSON in a file's first bytes. Raises Incomplete, InvalidDocument or TooLarge."""
     end = 8 + header_length(data)
     if len(data) < end:
-        raise Truncated(len(data), end, "the header")
+        raise Incomplete(len(data), end, "the header")
     raw = data[8:end].strip(b" \t\r\n")
     budget.check_values(raw)
     return raw

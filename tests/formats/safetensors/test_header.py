@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 
 from paramcount.counting.count import count
 from paramcount.formats.detect import detect, read
-from paramcount.formats.named_tensors.checkpoint import Truncated
 from paramcount.formats.safetensors import header as headers
 from paramcount.formats.safetensors import problems as header_problems
 from paramcount.formats.safetensors.header import decode_file, parse_valid
 from paramcount.formats.safetensors.problems import explain
-from paramcount.model.errors import Problems
+from paramcount.model.errors import Incomplete, Problems
 from paramcount.model.report import Report
 from paramcount.schema.registry import FORMATS
 from tests.builders.safetensors import header, in_bytes
@@ -311,9 +310,9 @@ def test_the_size_of_a_header_with_other_members_is_that_of_its_tensors() -> Non
 def test_a_truncated_file_is_refused_with_the_bytes_needed() -> None:
     whole = in_bytes(header(w="F32 2"))
     for length in range(len(whole)):
-        with pytest.raises(Truncated) as refused:
+        with pytest.raises(Incomplete) as refused:
             decode_file(whole[:length])
-        assert refused.value.needed == (8 if length < 8 else len(whole))
+        assert refused.value.needs["last"] + 1 == (8 if length < 8 else len(whole))
 
 
 @pytest.mark.parametrize(
