@@ -140,7 +140,8 @@ class _Walk:
             problems.append(error)
         except StopCounting:
             pass
-        raise_problems(map(_locate_by_line, problems) if self.document.by_line else problems)
+        if problems:
+            raise_problems(map(_locate_by_line, problems) if self.document.by_line else problems)
         (root,) = rows
         unused = [
             ReportWarning("unused_rule", rule.match, "matches no layer and no tensor") for rule in self.rules.unused

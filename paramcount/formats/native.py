@@ -224,8 +224,8 @@ class NativeReader:
     def _wire(self, parent: Layer, items: Sequence[Mapping[str, Any]], inputs: tuple[str, ...]) -> Layer:
         """Return the layer with its children's inputs; children that state none follow each other. Raises Problems."""
         arities = [self._arity(child) for child in parent.children]
-        is_chain = len(inputs) == 1 and not any("inputs" in item for item in items)
-        if is_chain and all(arity.least < 2 for arity in arities):
+        is_chain = len(inputs) == 1 and not [item for item in items if "inputs" in item]
+        if is_chain and max(arities, default=_Arity()).least < 2:
             return parent
         previous, children, used, problems = inputs[0], [], set(), []
         for child, item, arity in zip(parent.children, items, arities, strict=True):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import threading
 from collections.abc import Collection
 from http import HTTPStatus
 from pathlib import Path
+from queue import Empty
 
-from flask import Flask, Response, g
+from flask import Flask, Response
 
 from paramcount.requests.settings import InvalidSetting
-from service.context import current_request
+from service.context import current_request, current_state
+from service.middleware.slots import make_slots
 from service.problems import make_problem
 from service.settings import Settings
 
@@ -65,7 +66,7 @@ class Tokens:
 def register(app: Flask, settings: Settings, probe_paths: Collection[str]) -> None:
     """Require a token where tokens are set, and answer 503 above max_concurrent requests; not for `probe_paths`."""
     tokens = Tokens(settings.tokens_file) if settings.tokens_file else None
-    slots = threading.BoundedSemaphore(settings.max_concurrent)
+    slots = make_slots(settings.max_concurrent)
 
     @app.before_request
     def admit() -> Response | None:
@@ -74,17 +75,19 @@ def register(app: Flask, settings: Settings, probe_paths: Collection[str]) -> No
             return None
         if tokens is not None and request.method != "OPTIONS":  # a browser's preflight carries no token
             scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-            g.token = tokens.owner(token) if scheme.lower() == "bearer" else None
-            if g.token is None:
+            owner = current_state().token = tokens.owner(token) if scheme.lower() == "bearer" else None
+            if owner is None:
                 detail = "A bearer token is needed: Authorization: Bearer TOKEN."
                 return make_problem(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
-        if not slots.acquire(blocking=False):
+        try:
+            slots.get_nowait()
+        except Empty:
             detail = f"{settings.max_concurrent} requests are being answered by this worker: try again."
             return make_problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
-        g.request_slot = slots
+        current_state().has_slot = True
         return None
 
     @app.teardown_request
     def leave(_: BaseException | None) -> None:
-        if (slot := g.pop("request_slot", None)) is not None:
-            slot.release()
+        if current_state().pop("has_slot", False):
+            slots.put(None)

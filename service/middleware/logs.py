@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from flask import Request, Response, g
+from flask import Request, Response
+
+from service.context import current_state
 
 logger = logging.getLogger("paramcount.request")
 
@@ -64,6 +66,7 @@ def make_config(log_format: str) -> dict[str, Any]:
 
 def log_request(request: Request, response: Response, route: str | None, seconds: float) -> None:
     """Log one line about an answered request."""
+    state = current_state()
     parent = request.headers.get("traceparent")
     trace = _TRACEPARENT.fullmatch(parent) if parent else None
     fields = {
@@ -74,9 +77,9 @@ def log_request(request: Request, response: Response, route: str | None, seconds
         "received": request.content_length,
         "sent": response.content_length,
         "client": request.remote_addr,
-        "request_id": g.request_id,
+        "request_id": state.request_id,
         "trace_id": trace[1] if trace else None,
-        "token": g.get("token"),
+        "token": state.get("token"),
     }
     if logger.isEnabledFor(logging.INFO):  # a record made by hand: finding the caller takes time and says nothing
         logger.handle(logger.makeRecord(logger.name, logging.INFO, "", 0, _LINE, (fields,), None))

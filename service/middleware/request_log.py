@@ -6,9 +6,9 @@ import re
 from random import getrandbits
 from time import perf_counter
 
-from flask import Flask, Response, g
+from flask import Flask, Response
 
-from service.context import current_request
+from service.context import current_request, current_state
 from service.middleware import logs, metrics
 
 _REQUEST_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
@@ -19,15 +19,17 @@ def register(app: Flask) -> None:
 
     @app.before_request
     def begin() -> None:
-        g.began = perf_counter()
+        state = current_state()
+        state.began = perf_counter()
         client_id = current_request().headers.get("X-Request-ID")
-        g.request_id = client_id if client_id and _REQUEST_ID.fullmatch(client_id) else f"{getrandbits(128):032x}"
+        state.request_id = client_id if client_id and _REQUEST_ID.fullmatch(client_id) else f"{getrandbits(128):032x}"
 
     @app.after_request
     def end(response: Response) -> Response:
         request = current_request()
-        seconds = perf_counter() - g.began
-        response.headers["X-Request-ID"] = g.request_id
+        state = current_state()
+        seconds = perf_counter() - state.began
+        response.headers["X-Request-ID"] = state.request_id
         route = request.url_rule.rule if request.url_rule else None
         metrics.observe(request, response, route or "none", seconds)
         logs.log_request(request, response, route, seconds)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from math import inf
-from threading import BoundedSemaphore
+from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
-from flask import Flask, g
+from flask import Flask
 
 from paramcount.model import budget
 from paramcount.model.budget import ComputationEnded
 from paramcount.model.errors import Problems, TooLarge
-from service.context import current_app, current_settings
+from service.context import current_app, current_settings, current_state
 from service.middleware.watchdog import OutOfTime, Watchdog
 from service.problems import HTTPProblem
 from service.settings import Settings
@@ -32,18 +33,30 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+Slots = SimpleQueue[None]
+"""Free slots: a semaphore, of which each step is one call into C."""
+
+
 class _Slots(NamedTuple):
     """The slots of one app, and the watchdog of what computes in them."""
 
-    counts: BoundedSemaphore
-    large_bodies: BoundedSemaphore
+    counts: Slots
+    large_bodies: Slots
     watchdog: Watchdog
+
+
+def make_slots(count: int) -> Slots:
+    """Return so many free slots."""
+    slots: Slots = SimpleQueue()
+    for _ in range(count):
+        slots.put(None)
+    return slots
 
 
 def register(app: Flask, settings: Settings) -> None:
     """Give the app its slots, and bound the values of every request's body."""
     app.extensions["slots"] = _Slots(
-        BoundedSemaphore(MAX_CONCURRENT_COUNTS), BoundedSemaphore(1), Watchdog(settings.max_memory_bytes)
+        make_slots(MAX_CONCURRENT_COUNTS), make_slots(1), Watchdog(settings.max_memory_bytes)
     )
 
     @app.before_request
@@ -72,7 +85,7 @@ def acquire_slot(settings: Settings, body_bytes: int) -> None:
     began = monotonic()
     give_up, deadline = began + settings.max_seconds / 2, began + settings.max_seconds
     cleanups: list[Callable[[], Any]] = []
-    g.cleanups = cleanups
+    current_state().cleanups = cleanups
     is_large = body_bytes > LARGE_BODY_BYTES
     if is_large:
         _acquire(slots.large_bodies, give_up, cleanups)
@@ -85,16 +98,18 @@ def acquire_slot(settings: Settings, body_bytes: int) -> None:
     slots.watchdog.begin(deadline)
 
 
-def _acquire(slot: BoundedSemaphore, give_up: float, cleanups: list[Callable[[], Any]]) -> None:
-    if not slot.acquire(timeout=max(0, give_up - monotonic())):
+def _acquire(slots: Slots, give_up: float, cleanups: list[Callable[[], Any]]) -> None:
+    try:
+        slots.get(timeout=max(0, give_up - monotonic()))
+    except Empty:
         detail = "The service is busy: try again."
-        raise HTTPProblem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
-    cleanups.append(slot.release)
+        raise HTTPProblem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"}) from None
+    cleanups.append(partial(slots.put, None))
 
 
 def release_slot() -> None:
     """Release the slot of the current request, if it holds one, and end its deadline."""
-    cleanups = g.get("cleanups", ())
+    cleanups = current_state().get("cleanups", ())
     while cleanups:
         cleanups.pop()()
     budget.start_deadline(inf)
@@ -107,5 +122,5 @@ def _report_end(ended: BaseException) -> Problems:
         detail = f"takes more than the {settings.max_seconds} seconds that one request may take"
     else:
         detail = f"takes more than the {settings.max_memory_bytes:,} bytes of memory that a worker has for counting"
-    logger.warning("request %s was ended: it %s", g.get("request_id"), detail)
+    logger.warning("request %s was ended: it %s", current_state().get("request_id"), detail)
     return Problems([TooLarge(detail, code="too_expensive")])

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from flask import Flask, Response, g
+from flask import Flask, Response
 
-from service.context import current_request
+from service.context import current_request, current_state
 
 try:
     from opentelemetry import propagate, trace
@@ -28,7 +28,7 @@ def is_enabled() -> bool:
 
 def start_span(name: str) -> AbstractContextManager[Any]:
     """Start the span of one step of the current request."""
-    if trace is None or "span" not in g:
+    if trace is None or "span" not in current_state():
         return _NO_SPAN
     return trace.get_tracer("paramcount").start_as_current_span(name)
 
@@ -59,16 +59,17 @@ def register(app: Flask) -> None:
         context = propagate.extract({name.lower(): value for name, value in request.headers})
         tracer = trace.get_tracer("paramcount")
         current = tracer.start_as_current_span(f"{request.method} {route}", context, trace.SpanKind.SERVER)
-        g.span = current.__enter__()
-        g.end_span = current.__exit__
+        state = current_state()
+        state.span = current.__enter__()
+        state.end_span = current.__exit__
 
     @app.after_request
     def set_status(response: Response) -> Response:
-        g.span.set_attribute("http.response.status_code", response.status_code)
+        current_state().span.set_attribute("http.response.status_code", response.status_code)
         return response
 
     @app.teardown_request
     def end(_: BaseException | None) -> None:
-        end_span: Callable[..., Any] | None = g.pop("end_span", None)
+        end_span: Callable[..., Any] | None = current_state().pop("end_span", None)
         if end_span is not None:
             end_span(None, None, None)
