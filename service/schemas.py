@@ -67,6 +67,17 @@ class Row(Strict):
         fields.Nested(FrozenBy), required=True, metadata={"description": "The counts add up to `totals.frozen`."}
     )
     children = fields.List(fields.Nested(lambda: Row()), required=True)
+    copies = fields.Integer(
+        required=True, metadata={"description": "How many copies of the layer the model holds, in all its blocks."}
+    )
+    total_all = fields.Integer(
+        required=True,
+        metadata={"description": "`totals.total` over all these copies; the leaves' add up to the model's, with "
+                  "`direct_all` of the rows that are none."},
+    )  # fmt: skip
+    direct_all = fields.Integer(
+        metadata={"description": "Of that, the tensors of the layer itself; present where it has children and tensors."}
+    )
     tensors = fields.List(
         fields.Nested(Tensor),
         metadata={"description": "Tensors of the layer itself, without its children; present with detail=tensors."},
@@ -149,6 +160,63 @@ class Active(Strict):
     without_embeddings = fields.Integer(required=True)
 
 
+class Parameters(Strict):
+    """The number of record: packed weights are counted as the values that they stand for, without their scales."""
+
+    total = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"description": "As `totals.total` in the report's convention; null if it is not known."},
+    )
+    text = fields.String(
+        required=True, allow_none=True, metadata={"description": "Of `total`, in short.", "example": "7.62B"}
+    )
+    trainable = fields.Integer(required=True, allow_none=True)
+    frozen = fields.Integer(required=True, allow_none=True)
+    trainable_percent = fields.Float(required=True, allow_none=True)
+    buffers = fields.Integer(
+        required=True, metadata={"description": "Without scales, zero points and tables of packed weights."}
+    )
+    stored = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "Elements of the files; null for other documents."}
+    )
+    active = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Weights that one token uses, of a mixture of experts."},
+    )
+    embedding = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "Weights of the input embedding of tokens."}
+    )
+    bytes = fields.Integer(required=True)
+    bytes_text = fields.String(required=True, metadata={"example": "15.0 GiB"})
+    dtype = fields.String(
+        required=True, metadata={"description": "What the bytes are of, most elements first.", "example": "I32, F16"}
+    )
+    dtype_assumed = fields.Boolean(
+        required=True,
+        metadata={"description": "The document states no dtype of some tensors: it is the request's."},
+    )
+    unknown = fields.Dict(
+        fields.String(),
+        fields.String(),
+        required=True,
+        metadata={"description": "Why a number is null, by its name."},
+    )  # type: ignore[assignment]  # a field is no attribute of the schema
+
+
+class CountedBy(Strict):
+    """The versions of what counted: a stored report is verified by asking again."""
+
+    paramcount = fields.String(required=True)
+    contract = fields.String(required=True, metadata={"description": "The version of this document."})
+    framework = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Whose rules were used; null for tensors as they are.", "example": "keras 3.15.1"},
+    )
+
+
 class Report(Strict):
     """The parameters of a model, layer by layer."""
 
@@ -177,6 +245,8 @@ class Report(Strict):
     )
     layers = fields.List(fields.Nested(Row), required=True)
     warnings = fields.List(fields.Nested(Warning), required=True)
+    parameters = fields.Nested(Parameters, required=True)
+    counted_by = fields.Nested(CountedBy, required=True)
     embedding = fields.Nested(
         Embedding, metadata={"description": "Present if the format says which weights are embeddings."}
     )

@@ -58,6 +58,8 @@ def adapt(document: Document, report: Report, config: Mapping[str, Any], limits:
         warnings_from_totals=_trainable_parameters,
         adapted=True,
         format=document.format,
+        rules=", ".join(filter(None, (report.rules, f"peft {VERSION}"))),
+        assumes_dtype=report.assumes_dtype,
     )
 
 

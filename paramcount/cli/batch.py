@@ -31,7 +31,10 @@ from paramcount.requests.batch import answer_line, long_line_problem, read_lines
 from paramcount.requests.count import count_request, to_json
 from paramcount.requests.envelope import CountRequest, load_envelope
 
-_COLUMNS = ("file", "line", "id", "name", "format", "convention", "exact", *TOTALS, "problem")
+_RECORD = ("parameters", "text", "trainable_percent", "stored", "active", "embedding", "bytes_text", "dtype")
+"""The members of `parameters`; the first is its total."""
+
+_COLUMNS = ("file", "line", "id", "name", "format", "convention", "exact", *TOTALS, "problem", *_RECORD)
 
 
 class _Answer(NamedTuple):
@@ -191,7 +194,9 @@ def _csv_writer() -> Callable[[_Answer], None]:
     def write(answer: _Answer) -> None:
         problem = "; ".join(answer.problems)
         row = answer.location | answer.members | answer.members.get("totals", {}) | {"problem": problem}
-        writer.writerow(cell(str(row.get(column, ""))) for column in _COLUMNS)
+        recorded = answer.members.get("parameters", {})
+        row |= {name: recorded.get(name) for name in _RECORD} | {"parameters": recorded.get("total")}
+        writer.writerow("" if (value := row.get(column)) is None else cell(str(value)) for column in _COLUMNS)
 
     return write
 

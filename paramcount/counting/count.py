@@ -17,11 +17,11 @@ from paramcount.counting.tensor_totals import NO_TENSORS, TensorSummarizer
 from paramcount.counting.unknown_outputs import Origin, UnknownOutputs, name_origin
 from paramcount.model import block_ranges
 from paramcount.model.budget import Limits, PathBudget
-from paramcount.model.document import Document
+from paramcount.model.document import FRAMEWORKS, Document
 from paramcount.model.errors import ArchitectureError, InvalidGraph, Problems, ShapeMismatch, TooLarge, raise_problems
 from paramcount.model.layers import Call, Layer
 from paramcount.model.report import Report, ReportWarning, Row
-from paramcount.model.tensors import Convention, Output, Tensor, TensorSummary, sum_totals
+from paramcount.model.tensors import NO_PACKED, Convention, Output, PackedTotals, Tensor, TensorSummary, sum_totals
 from paramcount.schema.validator import format_value
 
 _UNKNOWN_INPUT = Call((None,))
@@ -57,6 +57,8 @@ class _Counts(NamedTuple):
     row_count: int
     weights: Mapping[str, int]  # elements by dtype
     buffers: Mapping[str, int]
+    packed: PackedTotals
+    assumes_dtype: bool
     warnings: tuple[ReportWarning, ...]
 
 
@@ -82,6 +84,10 @@ def count(document: Document, options: Options = _DEFAULTS, limits: Limits = _DE
         format=document.format,
         framework=document.framework,
         roles=document.roles,
+        packed=counts.packed,
+        is_stored=document.convention == "stored",
+        assumes_dtype=counts.assumes_dtype or document.assumes_dtype,
+        rules=FRAMEWORKS.get(document.framework, "") if document.rules is None else document.rules,
     )
 
 
@@ -114,6 +120,7 @@ class _Walk:
         self.has_rules = bool(options.rules)
         self.weights: dict[str, int] = {}  # elements by dtype
         self.buffers: dict[str, int] = {}
+        self.packed = NO_PACKED
         self.depth = 0  # of the layer at hand
         self.visited = 0  # layers
         self.tensor_count = 0
@@ -151,6 +158,8 @@ class _Walk:
             row_count=root.row_count,
             weights=self.weights,
             buffers=self.buffers,
+            packed=self.packed,
+            assumes_dtype=self.summarizer.assumes_dtype,
             warnings=(*self.evaluator.warnings, *unused),
         )
 
@@ -344,6 +353,8 @@ class _Walk:
             self.weights[dtype] = self.weights.get(dtype, 0) + size * copies
         for dtype, size in summary.buffers.items():
             self.buffers[dtype] = self.buffers.get(dtype, 0) + size * copies
+        if summary.packed is not None:
+            self.packed = self.packed.add(summary.packed, copies)
         if layer.shares:
             self.shared.append(SharedTensors(layer, summary.tensors))
 

@@ -9,7 +9,17 @@ from paramcount.counting.evaluate import FreezeStatus
 from paramcount.counting.freezing import FROZEN, Rules, Trainability
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.layers import Layer
-from paramcount.model.tensors import ADAPTER, DESIGN, FreezeReason, Tensor, TensorSummary, Totals
+from paramcount.model.tensors import (
+    ADAPTER,
+    DESIGN,
+    NO_PACKED,
+    UNKNOWN_SIZE,
+    FreezeReason,
+    PackedTotals,
+    Tensor,
+    TensorSummary,
+    Totals,
+)
 
 NO_TENSORS = TensorSummary(rendered={})
 
@@ -21,6 +31,7 @@ class TensorSummarizer:
         """`adapted`: the document has an adapter, which freezes all that the document says is frozen."""
         self._rules, self._default_dtype, self._adapted = rules, default_dtype, adapted
         self._frozen_by_document = ADAPTER if adapted else FROZEN.frozen_by
+        self.assumes_dtype = False  # a tensor had none of its own
 
     def summarize(
         self,
@@ -33,7 +44,11 @@ class TensorSummarizer:
         with_rules: bool,
     ) -> TensorSummary:
         """Return the summary of a layer's own tensors. `summaries` keeps it for equal layers, unless rules decide."""
-        dtype = layer.dtype or self._default_dtype
+        dtype = layer.dtype
+        if not dtype:
+            dtype = self._default_dtype
+            if not self.assumes_dtype:
+                self.assumes_dtype = not all(tensor.dtype for tensor in tensors)
         if layer.shares or with_rules:
             reasons = self._find_reasons(tensors, layer, path, trainability, with_rules=with_rules)
             return summarize(tensors, reasons, dtype, layer.shares)
@@ -84,6 +99,7 @@ def summarize(
     weights: dict[str, int] = {}
     buffers: dict[str, int] = {}
     trainable = frozen = weight_bytes = buffer_bytes = 0
+    packed: PackedTotals | None = None
     for tensor, frozen_by in zip(tensors, reasons, strict=True):
         if not tensor.dtype or frozen_by or shares or not tensor.trainable:
             tied_to = tensor.tied_to or (shares and f"{shares}.{tensor.name}")
@@ -92,6 +108,8 @@ def summarize(
         if tensor.tied_to:
             continue
         size = prod(tensor.shape)
+        if tensor.logical_size is not None:
+            packed = (packed or NO_PACKED).add(_packed_totals(tensor, size), 1)
         size_bytes = -(-size * DTYPES[tensor.dtype] // 8)
         if tensor.role == "buffer":
             buffer_bytes += size_bytes
@@ -110,4 +128,16 @@ def summarize(
         bytes=weight_bytes,
         buffer_bytes=buffer_bytes,
     )
-    return TensorSummary(tuple(summed), totals, weights, buffers)
+    return TensorSummary(tuple(summed), totals, weights, buffers, packed)
+
+
+def _packed_totals(tensor: Tensor, size: int) -> PackedTotals:
+    """Return what the elements of a packed weight, or of a tensor beside one, are off its values."""
+    assert tensor.logical_size is not None
+    unknown = int(tensor.logical_size == UNKNOWN_SIZE)
+    values = size if unknown else tensor.logical_size
+    if tensor.role == "buffer":
+        return PackedTotals(buffers=size, buffer_values=values, unknown=unknown)
+    if tensor.trainable:
+        return PackedTotals(trainable=values - size, unknown=unknown)
+    return PackedTotals(frozen=values - size, unknown=unknown)

@@ -28,6 +28,10 @@ class ModelFacts(NamedTuple):
     submodels: tuple[Submodel, ...] = ()
 
 
+FRAMEWORKS: Mapping[str, str] = {"keras": "keras 3.15.1", "torch": "torch 2.13.0"}
+"""The versions of the frameworks whose layers the formulas of these dialects build."""
+
+
 class Document(NamedTuple):
     """A model as a reader returns it: its layers, and the settings to count them by."""
 
@@ -47,4 +51,6 @@ class Document(NamedTuple):
     by_line: bool = False  # it is a text: a layer's pointer is "line 12", and goes into a problem's detail
     read_facts: Callable[[], ModelFacts] = ModelFacts  # called only when they are needed, so it may be slow
     format: str = ""  # filled in by the registry
+    rules: str | None = None  # whose rules make the tensors: "transformers 5.23.0"; None: those of `framework`
+    assumes_dtype: bool = False  # a dtype that its tensors have is the request's
     counts: dict[Any, Any] | None = None  # counts made before, where documents share one interned model

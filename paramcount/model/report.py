@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from paramcount.model.tensors import Convention, Output, Tensor, TensorSummary, Totals
+from paramcount.model.tensors import NO_PACKED, Convention, Output, PackedTotals, Tensor, TensorSummary, Totals
 
 
 class ReportWarning(NamedTuple):
@@ -24,6 +24,7 @@ class WeightRoles(NamedTuple):
     embedding: int  # of tokens, at the input
     lm_head: int  # embeddings at the output, where those are not the same tensor
     inactive_experts: int | None = None  # weights of the routed experts that one token skips; None: no mixture
+    unknown: str = ""  # why `inactive_experts` is not known, where the model is a mixture
 
 
 class Row(NamedTuple):
@@ -91,6 +92,11 @@ class Report(NamedTuple):
     format: str = ""  # of the document
     framework: str = ""  # whose layers they are, where the document says so
     roles: WeightRoles | None = None
+    packed: PackedTotals = NO_PACKED
+    is_stored: bool = False  # it is of tensors as a file holds them
+    assumes_dtype: bool = False  # the dtype of some tensors is the request's, since the document states none
+    rules: str = ""  # the framework whose rules were used, with its version
+    digest: Mapping[str, Any] | None = None  # of what was counted, where the request asks for it
 
     @property
     def exact(self) -> bool:

@@ -125,6 +125,23 @@ class Totals(NamedTuple):
 NO_TOTALS = Totals()
 
 
+class PackedTotals(NamedTuple):
+    """Corrections of totals of elements, for packed weights to count as the values that they stand for."""
+
+    trainable: int = 0  # values minus elements, of weights that train
+    frozen: int = 0  # the same of the other weights
+    buffers: int = 0  # elements of buffers
+    buffer_values: int = 0  # values of weights that are buffers to their framework
+    unknown: int = 0  # packed weights that hold an unknown number of values
+
+    def add(self, other: PackedTotals, copies: int) -> PackedTotals:
+        """Return the sum with `copies` of another."""
+        return PackedTotals._make(first + copies * second for first, second in zip(self, other, strict=True))
+
+
+NO_PACKED = PackedTotals()
+
+
 def sum_totals(parts: Iterable[Totals]) -> Totals:
     """Return the sum of totals."""
     trainable = frozen = buffers = size_bytes = buffer_bytes = 0
@@ -148,4 +165,5 @@ class TensorSummary:
     totals: Totals = NO_TOTALS
     weights: Mapping[str, int] = field(default_factory=dict)  # elements by dtype
     buffers: Mapping[str, int] = field(default_factory=dict)
+    packed: PackedTotals | None = None  # None: all tensors hold as many values as elements
     rendered: dict[Any, Any] | None = field(default=None, compare=False)  # None until its second use

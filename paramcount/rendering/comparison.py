@@ -8,12 +8,14 @@ from typing import Any, TypedDict
 import orjson
 
 from paramcount.analysis.compare import Change, ChangeKind, Comparison
+from paramcount.analysis.parameters import count_parameters
 from paramcount.model.report import Report
 from paramcount.model.tensors import Convention
 from paramcount.rendering import JSON, MARKDOWN, TEXT
 from paramcount.rendering.fields import TOTALS, TotalFields, printable, total_fields
 from paramcount.rendering.json import warning_as_json
 from paramcount.rendering.markdown import code, table
+from paramcount.rendering.parameters import parameters_as_json, versions_as_json
 
 MAX_RESIZED_TENSORS = 20
 """The names of tensors that have an entry of their own; all others share one."""
@@ -92,6 +94,7 @@ def as_text(comparison: Comparison) -> str:
     for name in TOTALS:
         difference = after[name] - before[name]
         lines.append(f"{name.capitalize():10}{before[name]:>20,}{after[name]:>20,}{difference:>+20,}")
+    lines.append(f"{'Parameters':10}{''.join(f'{cell:>20}' for cell in _records(comparison))}")
     lines += [printable(f"NOT EXACT, {warning}") for warning in _inexact(comparison)]
     return "\n".join(lines) + "\n"
 
@@ -109,6 +112,7 @@ def as_markdown(comparison: Comparison) -> str:
         [name.capitalize(), f"{before[name]:,}", f"{after[name]:,}", f"{after[name] - before[name]:+,}"]
         for name in TOTALS
     ]
+    totals.append(["Parameters", *_records(comparison)])
     lines += table([f"As {comparison.convention} counts", "Before", "After", "Difference"], totals, 1)
     if resized := resized_tensors(comparison):
         lines += [f"- resized in all: {code(entry['tensor']) or 'others'} {_sum_of(entry)}" for entry in resized]
@@ -135,6 +139,16 @@ def _totals(comparison: Comparison) -> tuple[TotalFields, TotalFields]:
     return total_fields(before, comparison.convention), total_fields(after, comparison.convention)
 
 
+def _records(comparison: Comparison) -> tuple[str, str, str]:
+    """Return the numbers of record before and after, and their difference."""
+    totals = [count_parameters(report._replace(convention=comparison.convention)).total
+              for report in (comparison.before, comparison.after)]  # fmt: skip
+    before, after = totals
+    difference = "unknown" if before is None or after is None else f"{after - before:+,}"
+    shown = ["unknown" if total is None else f"{total:,}" for total in totals]
+    return shown[0], shown[1], difference
+
+
 def _inexact(comparison: Comparison) -> list[str]:
     """Return the warnings of what could not be seen in either report, and so is not compared."""
     return [
@@ -159,6 +173,8 @@ def _report_as_json(report: Report, totals: TotalFields) -> dict[str, Any]:
         "format": report.format,
         "exact": report.exact,
         "totals": totals,
+        "parameters": parameters_as_json(report, total_fields(report.root.totals, report.convention)),
+        "counted_by": versions_as_json(report),
         "warnings": [warning_as_json(warning) for warning in report.warnings],
     }
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, NotRequired, TypedDict, get_args
 from unicodedata import category
 
+from paramcount.analysis.parameters import count_weights
 from paramcount.model.report import Report, Row
 from paramcount.model.tensors import Convention, FreezeReason, Output, Tensor, Totals
 
@@ -73,9 +74,8 @@ class Active(TypedDict):
 
 def embedding(report: Report) -> Embedding | None:
     """Return the embedding weights; None where the format does not know them."""
-    if (roles := report.roles) is None:
+    if (roles := report.roles) is None or (total := count_weights(report)) is None:
         return None
-    total = report.root.totals.trainable + report.root.totals.frozen
     return {"input": roles.embedding, "output": roles.lm_head, "non_embedding": total - roles.embedding}
 
 
@@ -84,9 +84,9 @@ def active(report: Report) -> Active | None:
 
     There is no agreed definition, so three figures: with both embeddings, without those at the input, without either.
     """
-    if (roles := report.roles) is None or roles.inactive_experts is None:
+    if (roles := report.roles) is None or roles.inactive_experts is None or (weights := count_weights(report)) is None:
         return None
-    total = report.root.totals.trainable + report.root.totals.frozen - roles.inactive_experts
+    total = weights - roles.inactive_experts
     without_input = total - roles.embedding
     return {
         "total": total,
@@ -132,7 +132,8 @@ class FrozenElements:
 
     def of(self, row: Row) -> list[FrozenBy]:
         """Return the reasons: rules in their order, then the document, then the layers' own design."""
-        if not (counts := self._by_row.get(id(row))):
+        counts = self._count_direct(row) if row.type == DIRECT else self._by_row.get(id(row))
+        if not counts:
             return []
         return [_frozen_by(reason, counts[reason]) for reason in sorted(counts, key=_reason_order)]
 
@@ -144,6 +145,8 @@ class FrozenElements:
         if row.children:
             counts = {**counts}
             for child in row.children:
+                if not child.totals.frozen and not (self._count_buffers and child.totals.buffers):
+                    continue
                 for reason, count in self._add(child).items():
                     counts[reason] = counts.get(reason, 0) + count
         if row.repeat > 1:
@@ -186,23 +189,27 @@ def reason_names(reasons: list[FrozenBy]) -> str:
 
 
 def explanation(row: Row, convention: Convention) -> str:
-    """Return how a row's number comes about: "kernel 7×7×3×64 + bias 64"; buffers that it leaves out stand apart."""
-    counted: Iterable[Tensor] = row.tensors
-    buffers: list[Tensor] = []
-    if convention == "torch" and row.summary.buffers:
-        counted = [tensor for tensor in row.tensors if tensor.role != "buffer"]
-        buffers = [tensor for tensor in row.tensors if tensor.role == "buffer"]
-    terms = _sum(counted)
-    if row.children:
-        terms = f"{terms} + what is beneath" if terms else "what is beneath" * (row.repeat > 1)
-    number = _times(row.repeat, terms)
-    if not buffers:
-        return number
-    return "; ".join(filter(None, (number, f"not in the total: {_times(row.repeat, _sum(buffers))}")))
+    """Return how a row's number comes about: "kernel 7×7×3×64 + bias 64". The terms add up to its total.
 
-
-def _sum(tensors: Iterable[Tensor]) -> str:
-    return " + ".join(map(_term, tensors))
+    Buffers stand apart, and so do tied tensors, which another layer counts.
+    """
+    tensors: Sequence[Tensor] = row.tensors
+    if not (row.summary.buffers or row.children or row.repeat > 1) and not any(tensor.tied_to for tensor in tensors):
+        return " + ".join([_term(tensor) for tensor in tensors])
+    terms = [_term(tensor) for tensor in tensors if tensor.role != "buffer" and not tensor.tied_to]
+    buffers = " + ".join([_term(tensor) for tensor in tensors if tensor.role == "buffer" and not tensor.tied_to])
+    tied = ", ".join([f"{_term(tensor)} (tied to {tensor.tied_to})" for tensor in tensors if tensor.tied_to])
+    if buffers and convention != "torch":
+        terms.append(f"buffers ({buffers})")
+        buffers = ""
+    if row.children and (terms or row.repeat > 1):
+        terms.append("what is beneath")
+    parts = [_times(row.repeat, " + ".join(terms))]
+    if buffers:
+        parts.append(f"not in the total: {_times(row.repeat, buffers)}")
+    if tied:
+        parts.append(f"counted elsewhere: {tied}")
+    return "; ".join(filter(None, parts))
 
 
 def _times(repeat: int, terms: str) -> str:
@@ -213,7 +220,7 @@ def _times(repeat: int, terms: str) -> str:
 
 def _term(tensor: Tensor) -> str:
     size = "×".join(map(str, tensor.shape)) or "1"
-    return f"{tensor.name} {size} (tied to {tensor.tied_to})" if tensor.tied_to else f"{tensor.name} {size}"
+    return f"{tensor.name} {size}"
 
 
 def shape_text(output: Output) -> str:
@@ -227,6 +234,15 @@ def shape_text(output: Output) -> str:
     return ""
 
 
+def direct_total(row: Row, convention: Convention) -> int:
+    """Return the total of the tensors that one copy of a row owns itself."""
+    return total_fields(row.summary.totals, convention)["total"]
+
+
+DIRECT = "(own)"
+"""The type of a row that stands for the tensors that a layer with others inside owns itself."""
+
+
 def first_rows(report: Report) -> tuple[Row, ...]:
     """Return the rows of the first level: the root's parts, or the root where it has none."""
     return part_rows(report.root) or (report.root,)
@@ -234,9 +250,9 @@ def first_rows(report: Report) -> tuple[Row, ...]:
 
 def part_rows(row: Row) -> tuple[Row, ...]:
     """Return what adds up to one copy of a row: a row of its own tensors, if it has any, then its children."""
-    if not row.children or not row.tensors:
+    if not row.children or not row.summary.tensors:
         return row.children
-    tensors = row._replace(name="", type="(own)", repeat=1, totals=row.direct_totals, children=(), output=None)
+    tensors = row._replace(name="", type=DIRECT, repeat=1, totals=row.direct_totals, children=(), output=None)
     return (tensors, *row.children)
 
 
@@ -245,6 +261,12 @@ class TreeRow(NamedTuple):
 
     row: Row
     last: tuple[bool, ...]
+    outer: int = 1  # how often the model holds what the row counts
+
+    @property
+    def copies(self) -> int:
+        """The copies of the layer that the model holds."""
+        return self.outer * self.row.repeat
 
     @property
     def level(self) -> int:
@@ -258,11 +280,12 @@ def walk(report: Report, depth: int) -> Iterator[TreeRow]:
     while pending:
         tree_row = pending.pop()
         yield tree_row
-        row, last = tree_row
+        row, last, outer = tree_row
         if row.children and len(last) + 1 < depth:
-            pending.append(TreeRow(row.children[-1], (*last, True)))
+            parts, copies = part_rows(row), outer * row.repeat
+            pending.append(TreeRow(parts[-1], (*last, True), copies))
             not_last = (*last, False)
-            pending += [TreeRow(child, not_last) for child in row.children[-2::-1]]
+            pending += [TreeRow(part, not_last, copies) for part in parts[-2::-1]]
 
 
 _INVISIBLE = re.compile("[\u200b-\u200f\u061c\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")

@@ -20,7 +20,8 @@ from paramcount.rendering.fields import (
     total_fields,
     walk,
 )
-from paramcount.rendering.text import HEADINGS
+from paramcount.rendering.parameters import record
+from paramcount.rendering.text import HEADINGS, in_all
 
 MAX_ROWS = 200
 """The layers that a notebook shows."""
@@ -68,6 +69,7 @@ def _row(report: Report, frozen: FrozenElements, tree_row: TreeRow) -> str:
         f'<tr><td style="text-align: left; padding-left: {indent + 0.5:.1f}em">{name}</td>'
         f"{_left(row.type)}{_left(shape_text(row.output))}"
         f"{_right(totals['total'])}{_right(totals['trainable'])}"
+        f"{''.join(_right(number) for number in in_all(tree_row, totals['total']))}"
         f"{_left(reason_names(frozen.of(row)))}{_left(explanation(row, report.convention))}</tr>\n"
     )
 
@@ -77,14 +79,15 @@ def _total_rows(report: Report) -> Iterator[str]:
     notes = {"buffers": "in frozen" if report.convention != "torch" else "not in the total"}
     for name in TOTALS:
         yield _total_row(name.capitalize(), totals[name], notes.get(name, ""))
+    yield _total_row(*record(report))
     for heading, count, note in role_lines(report):
         yield _total_row(heading, count, note)
 
 
-def _total_row(heading: str, count: int, note: str) -> str:
+def _total_row(heading: str, count: int | str, note: str) -> str:
     return (
         f'<tr><th colspan="3" style="text-align: left">{heading}</th>{_right(count)}'
-        f'<td colspan="3" style="text-align: left">{_text(note)}</td></tr>\n'
+        f'<td colspan="{len(HEADINGS) - 4}" style="text-align: left">{_text(note)}</td></tr>\n'
     )
 
 
@@ -92,8 +95,9 @@ def _left(text: str) -> str:
     return f'<td style="text-align: left">{_text(text)}</td>'
 
 
-def _right(number: int) -> str:
-    return f'<td style="text-align: right">{number:,}</td>'
+def _right(number: int | str) -> str:
+    text = number if isinstance(number, str) else f"{number:,}"
+    return f'<td style="text-align: right">{text}</td>'
 
 
 def _text(text: str) -> str:

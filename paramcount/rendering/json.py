@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
 from paramcount.model.report import Report, ReportWarning, Row
@@ -11,11 +12,13 @@ from paramcount.rendering.fields import (
     FrozenElements,
     active,
     by_dtype,
+    direct_total,
     embedding,
     explanation,
     inexact,
     total_fields,
 )
+from paramcount.rendering.parameters import parameters_as_json, versions_as_json
 
 Detail = Literal["totals", "layers", "tensors"]
 DETAILS: tuple[Detail, ...] = get_args(Detail)
@@ -27,6 +30,7 @@ MAX_CACHED_EXPLANATION_CHARACTERS = 200
 def as_json(report: Report, detail: Detail = "layers", depth: int = NO_LIMIT) -> dict[str, Any]:
     """Return the report's members; rows deeper than `depth` are left out."""
     root, writer = report.root, _RowWriter(report, detail)
+    totals = total_fields(root.totals, report.convention)
     layers = root.children if detail != "totals" and depth > 0 else ()
     roles = {"embedding": embedding(report), "active": active(report)}
     return {
@@ -35,12 +39,14 @@ def as_json(report: Report, detail: Detail = "layers", depth: int = NO_LIMIT) ->
         "convention": report.convention,
         "exact": report.exact,
         "inexact": inexact(report),
-        "totals": total_fields(root.totals, report.convention),
+        "totals": totals,
         "frozen_by": writer.frozen.of(root),
         "by_dtype": by_dtype(report),
         "tensors": [_tensor(tensor) for tensor in root.tensors] if detail == "tensors" else [],
-        "layers": [writer.render(row, depth) for row in layers],
+        "layers": writer.render(layers, depth, 1),
         "warnings": [warning_as_json(warning) for warning in report.warnings],
+        "parameters": parameters_as_json(report, totals),
+        "counted_by": versions_as_json(report),
         **{name: weights for name, weights in roles.items() if weights is not None},
     }
 
@@ -58,38 +64,44 @@ class _RowWriter:
         self._convention, self._with_tensors = report.convention, detail == "tensors"
         self._key = report.convention, detail == "tensors"
 
-    def render(self, row: Row, depth: int) -> dict[str, Any]:
-        if row.children or row.repeat > 1:
-            content = self._content(row)
-            if row.children and depth > 1:
-                content["children"] = [self.render(child, depth - 1) for child in row.children]
-        else:
-            cached = row.summary.rendered
-            content = (cached and cached.get(self._key)) or self._keep_content(row)
-        return {
-            "path": row.path,
-            "name": row.name,
-            "type": row.type,
-            "repeat": row.repeat,
-            "output_shape": row.output,
-            **content,
-        }
+    def render(self, rows: Iterable[Row], depth: int, outer: int) -> list[dict[str, Any]]:
+        """Return the members of rows, of which the model holds `outer` times the copies that they count."""
+        key, rendered = self._key, []
+        for row in rows:
+            path, name, kind, repeat, summary, _, children, output = row
+            if children or repeat > 1:
+                content = self._content(row, outer)
+                if children and depth > 1:
+                    content["children"] = self.render(children, depth - 1, outer * repeat)
+            else:
+                cached = summary.rendered
+                content = (cached and cached.get(key)) or self._keep_content(row)
+                if outer > 1:
+                    content = {**content, "copies": outer, "total_all": outer * content["total_all"]}
+            members = {"path": path, "name": name, "type": kind, "repeat": repeat, "output_shape": output, **content}
+            rendered.append(members)
+        return rendered
 
     def _keep_content(self, row: Row) -> dict[str, Any]:
-        """Return the content of a row without children, and keep it for equal layers that follow."""
-        content, cached = self._content(row), row.summary.rendered
+        """Return the content of a row without children, in one copy, and keep it for equal layers that follow."""
+        content, cached = self._content(row, 1), row.summary.rendered
         if cached is not None and len(content["explanation"]) <= MAX_CACHED_EXPLANATION_CHARACTERS:
             cached[self._key] = content
         return content
 
-    def _content(self, row: Row) -> dict[str, Any]:
-        """Return the members of a row that depend on its tensors alone; its children are left out."""
+    def _content(self, row: Row, outer: int) -> dict[str, Any]:
+        """Return the members of a row that depend on its tensors and its copies alone; its children are left out."""
+        totals = total_fields(row.totals, self._convention)
         content: dict[str, Any] = {
-            "totals": total_fields(row.totals, self._convention),
+            "totals": totals,
+            "copies": outer * row.repeat,
+            "total_all": outer * totals["total"],
             "frozen_by": self.frozen.of(row),
             "explanation": explanation(row, self._convention),
             "children": (),
         }
+        if row.children and row.tensors:
+            content["direct_all"] = outer * row.repeat * direct_total(row, self._convention)
         if self._with_tensors:
             content["tensors"] = [_tensor(tensor) for tensor in row.tensors]
         return content

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from paramcount.model.report import Report
 from paramcount.rendering.fields import (
+    DIRECT,
     NO_LIMIT,
     TOTALS,
     FrozenElements,
@@ -21,10 +22,11 @@ from paramcount.rendering.fields import (
     total_fields,
     walk,
 )
+from paramcount.rendering.parameters import record
 
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 
-_HEADINGS = ["Layer", "Type", "Output shape", "Copies", "Parameters", "Trainable", "Frozen by", "How"]
+_HEADINGS = ["Layer", "Type", "Output shape", "Copies", "Parameters", "Trainable", "In all", "Frozen by", "How"]
 
 
 def as_markdown(report: Report, depth: int = NO_LIMIT) -> str:
@@ -36,23 +38,27 @@ def as_markdown(report: Report, depth: int = NO_LIMIT) -> str:
     if names := inexact(report):
         lines += [f"**Not exact** ({', '.join(names)}): see the warnings below.", ""]
     lines += table([name.capitalize() for name in TOTALS], [[f"{totals[name]:,}" for name in TOTALS]], 0)
+    _, number, note = record(report)
+    lines.append(f"- parameters: {number}, {note}")
     lines += [f"- {code(dtype)}: {count:,}" for dtype, count in by_dtype(report).items()]
     for reason in frozen.of(report.root):
         lines.append(f"- frozen by {reason_name(reason)}{_in_brackets(reason.get('match'))}: {reason['count']:,}")
     lines += [f"- {name}: {count:,}, {note}" for name, count, note in role_lines(report)]
     lines.append("")
     if depth > 0:
-        lines += table(_HEADINGS, list(_layers(report, frozen, depth)), 3, 3)
+        lines += table(_HEADINGS, list(_layers(report, frozen, depth)), 3, 4)
     for warning in report.warnings:
         lines.append(f"- {warning.code}{_in_brackets(warning.path)}: {code(warning.detail)}")
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _layers(report: Report, frozen: FrozenElements, depth: int) -> Iterator[list[str]]:
-    for row, _ in walk(report, depth):
+    for tree_row in walk(report, depth):
+        row = tree_row.row
         totals = total_fields(row.totals, report.convention)
-        names = (row.path or row.name or "(own)", row.type, shape_text(row.output))
-        numbers = (f"{row.repeat:,}", f"{totals['total']:,}", f"{totals['trainable']:,}")
+        names = (row.path or row.name or DIRECT, row.type, shape_text(row.output))
+        in_all = tree_row.outer * totals["total"]
+        numbers = (f"{tree_row.copies:,}", f"{totals['total']:,}", f"{totals['trainable']:,}", f"{in_all:,}")
         yield [*map(code, names), *numbers, reason_names(frozen.of(row)), code(explanation(row, report.convention))]
 
 

@@ -12,6 +12,7 @@ from paramcount.rendering.fields import (
     TOTALS,
     FrozenBy,
     FrozenElements,
+    TreeRow,
     explanation,
     inexact,
     printable,
@@ -22,6 +23,7 @@ from paramcount.rendering.fields import (
     total_fields,
     walk,
 )
+from paramcount.rendering.parameters import record
 
 WIDTH = 120
 """The columns of a table where the terminal's width is unknown."""
@@ -29,11 +31,11 @@ WIDTH = 120
 _MIN_NAME_WIDTH = 8  # the columns that the lines of the tree leave a layer's name
 _MAX_MATCH_WIDTH = 40
 
-HEADINGS = ("Layer", "Type", "Output shape", "Parameters", "Trainable", "Frozen by", "How")
-"""The headings of a table of layers."""
+HEADINGS = ("Layer", "Type", "Output shape", "Parameters", "Trainable", "Copies", "In all", "Frozen by", "How")
+"""The headings of a table of layers; copies and all their parameters are told where a row does not count them all."""
 
-_NAME, _TYPE, _SHAPE, _PARAMETERS, _TRAINABLE, _FROZEN_BY, _HOW = range(len(HEADINGS))
-_RIGHT_ALIGNED = frozenset((_PARAMETERS, _TRAINABLE))
+_NAME, _TYPE, _SHAPE, _PARAMETERS, _TRAINABLE, _COPIES, _IN_ALL, _FROZEN_BY, _HOW = range(len(HEADINGS))
+_RIGHT_ALIGNED = frozenset((_PARAMETERS, _TRAINABLE, _COPIES, _IN_ALL))
 _CLIPPED_AT_END = frozenset((_FROZEN_BY, _HOW))
 # Which columns become narrower to fit a width, in which order, and down to what; then those that are left out.
 _SHRINK = (
@@ -88,7 +90,13 @@ def as_text(report: Report, depth: int = NO_LIMIT, columns: int = WIDTH) -> str:
         for warning in report.warnings
     )
     totals = _total_lines(report, frozen.of(report.root), columns)
-    return "\n".join((heading, *table, *totals, *roles, *warnings)) + "\n"
+    return "\n".join((heading, *table, *totals, _record_line(report), *roles, *warnings)) + "\n"
+
+
+def _record_line(report: Report) -> str:
+    """Return the line of the number of record."""
+    heading, number, note = record(report)
+    return f"{heading:10}{number:>20}  {note}"
 
 
 def _total_lines(report: Report, frozen_by: list[FrozenBy], columns: int) -> Iterator[str]:
@@ -115,7 +123,8 @@ def _reason(frozen: FrozenBy) -> str:
 
 
 def _lines(report: Report, frozen: FrozenElements, depth: int) -> Iterator[_Line]:
-    for row, last in walk(report, depth):
+    for tree_row in walk(report, depth):
+        row, last, _ = tree_row
         totals = total_fields(row.totals, report.convention)
         cells = (
             row.name or row.type or "(model)",
@@ -123,10 +132,16 @@ def _lines(report: Report, frozen: FrozenElements, depth: int) -> Iterator[_Line
             shape_text(row.output),
             f"{totals['total']:,}",
             f"{totals['trainable']:,}",
+            *in_all(tree_row, totals["total"]),
             reason_names(frozen.of(row)),
             explanation(row, report.convention),
         )
         yield _Line(tuple(map(printable, cells)), last)
+
+
+def in_all(tree_row: TreeRow, total: int) -> tuple[str, str]:
+    """Return the copies of a row that the model holds, and their parameters; nothing where the row counts them all."""
+    return (f"{tree_row.copies:,}", f"{tree_row.outer * total:,}") if tree_row.outer > 1 else ("", "")
 
 
 def _draw_table(lines: Sequence[_Line], columns: int) -> Iterator[str]:

@@ -26,6 +26,8 @@ class Side(Strict):
     format = fields.String(required=True)
     exact = fields.Boolean(required=True)
     totals = fields.Nested(schemas.Totals, required=True)
+    parameters = fields.Nested(schemas.Parameters, required=True)
+    counted_by = fields.Nested(schemas.CountedBy, required=True)
     warnings = fields.List(fields.Nested(schemas.Warning), required=True)
 
 

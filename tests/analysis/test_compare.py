@@ -236,6 +236,7 @@ def test_json_and_text() -> None:
         "Frozen                       0                   0                  +0",
         "Buffers                      0                   0                  +0",
         "Bytes                      124                 156                 +32",
+        "Parameters                  31                  39                  +8",
     ]
 
 

@@ -60,7 +60,7 @@ def test_a_page_is_a_plain_table(shown: Report) -> None:
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]", html)
     total = total_fields(shown.root.totals, shown.convention)["total"]
     assert ["Total", f"{total:,}", ""] in page.rows
-    assert {len(row) for row in page.rows} == {7, 3}
+    assert {len(row) for row in page.rows} == {9, 3}
 
 
 def test_names_are_text() -> None:
@@ -79,9 +79,19 @@ def test_no_name_is_markup(sizes: dict[str, int]) -> None:
 
 def test_a_row() -> None:
     rows = Page(as_html(report(model(dense("a", 4), dense("b")), ("b", False)))).rows
-    assert rows[0] == ["Layer", "Type", "Output shape", "Parameters", "Trainable", "Frozen by", "How"]
-    assert rows[1] == ["a", "Dense", "?×4", "16", "16", "", "kernel 3×4 + bias 4"]
-    assert rows[2] == ["b", "Dense", "?×3", "15", "0", "rule 0", "kernel 4×3 + bias 3"]
+    assert rows[0] == [
+        "Layer",
+        "Type",
+        "Output shape",
+        "Parameters",
+        "Trainable",
+        "Copies",
+        "In all",
+        "Frozen by",
+        "How",
+    ]
+    assert rows[1] == ["a", "Dense", "?×4", "16", "16", "", "", "", "kernel 3×4 + bias 4"]
+    assert rows[2] == ["b", "Dense", "?×3", "15", "0", "", "", "rule 0", "kernel 4×3 + bias 3"]
     assert rows[3:6] == [["Total", "31", ""], ["Trainable", "16", ""], ["Frozen", "15", ""]]
 
 
@@ -89,7 +99,7 @@ def test_rows_are_bounded() -> None:
     many = wide(100_000)
     rows = Page(as_html(many)).rows
     assert ["… 99,800 more"] in rows
-    assert len(rows) == 1 + MAX_ROWS + 1 + 5
+    assert len(rows) == 1 + MAX_ROWS + 1 + 6
     assert len(as_html(many)) < 100_000
     assert ["… 2,998 more"] in Page(as_html(wide(3000), max_rows=2)).rows
 

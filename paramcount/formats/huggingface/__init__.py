@@ -86,6 +86,7 @@ def _read(payload: Mapping[str, Any], choice: Choice) -> Document:
         roles=notes.roles,
         read_facts=partial(_read_facts, payload, choice.model_type, choice.name),
         counts=model.counts,
+        rules=f"transformers {load_index().version}",
     )
 
 

@@ -24,7 +24,7 @@ from paramcount.formats.named_tensors.tree import build_tree
 from paramcount.model.document import Document
 from paramcount.model.dtypes import DTYPE_NAMES
 from paramcount.model.errors import ArchitectureError, InvalidDocument, TooLarge, raise_problems, token
-from paramcount.model.tensors import Tensor
+from paramcount.model.tensors import Convention, Tensor
 from paramcount.schema.registry import reader
 from paramcount.schema.signature import MAX_DIMENSION, MAX_RANK
 
@@ -102,7 +102,8 @@ def tensors(payload: Mapping[str, Any]) -> Document:
     unpacked = unpack(named, NO_QUANTIZATION, kinds) if is_state_dict else unpack_parameters(named, kinds)
     flags = (flags_warning(list(named.values())),) if is_state_dict else ()
     warnings = (*flags, *unpacked.warnings, *warn_of_parts(named, kinds), *warn_of_false_ties(named, kinds))
-    return Document(build_tree(unpacked.tensors), "stored" if is_state_dict else "torch", "torch", warnings=warnings)
+    convention: Convention = "stored" if is_state_dict else "torch"
+    return Document(build_tree(unpacked.tensors), convention, "torch", warnings=warnings, rules="")
 
 
 def _tensor(name: str, entry: Mapping[str, Any], member: str) -> Tensor:
