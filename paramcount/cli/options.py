@@ -28,6 +28,9 @@ LINES = (".ndjson", ".jsonl")
 
 _SUFFIXES = {"K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
 
+_SHORT_NAME = re.compile(r"[/=](\w+)")
+"""The subtype of a media type, and its profile."""
+
 Parser = argparse.ArgumentParser
 
 
@@ -57,7 +60,7 @@ def add_counting(parser: Parser) -> None:
 def short_names(media_types: Iterable[str]) -> dict[str, str]:
     """Return the media types by the names that --as takes, text first: {"text": "text/plain", "json": ...}."""
     text_first = sorted(media_types, key=lambda media: media != TEXT)
-    return {"text" if media == TEXT else re.split("[/+]", media)[1]: media for media in text_first}
+    return {"text" if media == TEXT else _SHORT_NAME.findall(media)[-1]: media for media in text_first}
 
 
 def add_adapter(group: Any, ending: str, dest: str) -> None:

@@ -9,10 +9,12 @@ from paramcount.model.report import Report
 from paramcount.rendering.csv import as_csv
 from paramcount.rendering.json import Detail
 from paramcount.rendering.markdown import as_markdown
+from paramcount.rendering.parameters import as_line
 from paramcount.rendering.svg import as_svg
 from paramcount.rendering.text import WIDTH, as_text
 
 JSON, TEXT, MARKDOWN = "application/json", "text/plain", "text/markdown"
+LINE = "text/plain; profile=line"
 
 
 class Renderer(Protocol):
@@ -39,6 +41,7 @@ RENDERERS: Mapping[str, Renderer] = {
     MARKDOWN: _render_levels(as_markdown),
     "text/csv": _render_levels(as_csv),
     "image/svg+xml": _render_levels(as_svg),
+    LINE: lambda report, detail, depth, columns=WIDTH: as_line(report),  # noqa: ARG005
 }
 """The renderers of a report as text, by media type."""
 

@@ -18,7 +18,7 @@ from paramcount.formats.source import NotJSON, Source
 from paramcount.model.budget import Limits
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, UnknownFormat
 from paramcount.model.report import Report
-from paramcount.rendering import JSON, MARKDOWN, RENDERERS, TEXT, conventions, training_memory
+from paramcount.rendering import JSON, LINE, MARKDOWN, RENDERERS, TEXT, conventions, training_memory
 from paramcount.rendering.json import as_json
 from paramcount.rendering.text import WIDTH
 from paramcount.requests.envelope import CountRequest, check_rules
@@ -111,7 +111,8 @@ def render(report: Report, request: CountRequest, limits: Limits, media: str, co
     """Render a report as one of MEDIA_TYPES; a table of text in so many columns. Raises Problems."""
     if media == JSON:
         return orjson.dumps(to_json(report, request, limits))
-    check_rows(report, request, limits)
+    if media != LINE:
+        check_rows(report, request, limits)
     parts = [RENDERERS[media](report, request.detail, request.depth, columns)]
     if request.views and media in (TEXT, MARKDOWN):
         views = count_by_view(report)

@@ -33,6 +33,7 @@ def test_every_form(run: Run, model: str) -> None:
     assert run("count", model, "--as", "json").json["totals"]["total"] == 21
     assert run("count", model, "--as", "markdown").out.startswith("## Parameters\n")
     assert run("count", model, "--as", "csv").out.startswith("level,path,name")
+    assert run("count", model, "--as", "line").out.startswith("Model: 21 parameters, ")
     assert ET.fromstring(run("count", model, "--as", "svg").out).tag.endswith("svg")
 
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from flask.testing import FlaskClient
 
-from paramcount.rendering import MEDIA_TYPES
+from paramcount.rendering import LINE, MEDIA_TYPES
 from tests.builders.adapters import LLAMA
 from tests.service.contract import ADAPTER, ADAPTER_SIZE, MODEL, assert_conforms, assert_problem, dense
 
@@ -45,10 +45,36 @@ def test_options(client: FlaskClient, options: dict[str, Any], totals: tuple[int
 def test_a_report_in_every_form(client: FlaskClient, media: str) -> None:
     answer = client.post("/v1/count/native", json=MODEL, headers={"Accept": media})
     assert answer.status_code == 200
-    assert answer.mimetype == media
-    assert "hidden" in answer.text
+    assert answer.content_type.partition("; charset")[0] == media
+    assert ("hidden" in answer.text) == (media != LINE)
     if media == "image/svg+xml":
         assert ET.fromstring(answer.text).tag.endswith("svg")
+
+
+@pytest.mark.parametrize(
+    ("accept", "is_line"),
+    [
+        ("text/plain; profile=line", True),
+        ("text/plain;profile=line", True),
+        ('Text/Plain; Profile="line"', True),
+        ("text/plain;profile=line, */*;q=0.1", True),
+        ("text/plain;q=0.5, text/plain;profile=line", True),
+        ("text/plain", False),
+        ("text/*", False),
+        ("text/plain, text/plain;profile=line;q=0.5", False),
+    ],
+)
+def test_one_line(client: FlaskClient, accept: str, is_line: bool) -> None:
+    answer = client.post("/v1/count/native?detail=totals", json=MODEL, headers={"Accept": accept})
+    assert answer.mimetype == "text/plain"
+    # 3·4 + 4 + 4 + 1, and 3 + 3 + 1 statistics, all of 4 bytes
+    line = "Model: 28 parameters, 21 trainable (75 %), 112 B as F32, I32 (assumed)\n"
+    assert (answer.text == line) == is_line
+
+
+@pytest.mark.parametrize("accept", ["text/plain; profile=other", "application/json; profile=line"])
+def test_no_other_profile(client: FlaskClient, accept: str) -> None:
+    assert_problem(client.post("/v1/count/native", json=MODEL, headers={"Accept": accept}), 406)
 
 
 def test_a_media_type_that_is_not_rendered(client: FlaskClient) -> None:
