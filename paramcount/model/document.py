@@ -47,4 +47,5 @@ class Document(NamedTuple):
     by_line: bool = False  # it is a text: a layer's pointer is "line 12", and goes into a problem's detail
     read_facts: Callable[[], ModelFacts] = ModelFacts  # called only when they are needed, so it may be slow
     format: str = ""  # filled in by the registry
+    adapter: Mapping[str, Any] | None = None  # an adapter_config.json that came with it
     counts: dict[Any, Any] | None = None  # counts made before, where documents share one interned model
