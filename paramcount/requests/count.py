@@ -17,7 +17,7 @@ from paramcount.formats.detect import detect, read
 from paramcount.formats.source import NotJSON, Source
 from paramcount.model.budget import Limits
 from paramcount.model.document import Document
-from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, UnknownFormat
+from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge
 from paramcount.model.report import Report
 from paramcount.rendering import JSON, MARKDOWN, RENDERERS, TEXT, conventions, training_memory
 from paramcount.rendering.json import as_json
@@ -70,7 +70,7 @@ def count_request(request: CountRequest, limits: Limits, step: Step = nullcontex
     assert request.source is not None
     try:
         document_format = detect(request.source, request.format)
-    except UnknownFormat as error:
+    except ArchitectureError as error:
         error.pointer = request.pointer if request.format is None else "/format"
         raise Problems([error]) from None
     check_rules(request.options.rules, limits.max_rules)

@@ -32,6 +32,8 @@ _FILE = re.compile(
 )
 _INDEX = re.compile(r"(?P<file>.+)\.index(?:\.(?P<variant>\w+))?\.json|(?P<keras>.+)\.weights\.json", re.ASCII)
 
+_TOKENIZER_FILES = frozenset(("tokenizer.json", "vocab.json", "added_tokens.json", "special_tokens_map.json"))
+
 TRAINED_STATE = re.compile(r"optimizer|scheduler|rng_state|training_args|scaler|random_states", re.ASCII)
 """Files that a trainer writes beside the model."""
 
@@ -48,9 +50,13 @@ class Checkpoint(NamedTuple):
     @property
     def preference(self) -> tuple[bool, bool, int, int, bool]:
         """The key by which the checkpoint that a framework would load comes first."""
-        known = self.stem in _STEMS
-        stem = _STEMS.index(self.stem) if known else len(_STEMS)
-        return not known, bool(self.variant), _EXTENSIONS.index(self.extension), stem, bool(self.index_file)
+        stem = _STEMS.index(self.stem) if self.stem in _STEMS else len(_STEMS)
+        return not self.is_named, bool(self.variant), _EXTENSIONS.index(self.extension), stem, bool(self.index_file)
+
+    @property
+    def is_named(self) -> bool:
+        """True where a framework's name, or an index, shows that it is the folder's model."""
+        return self.stem in _STEMS or bool(self.index_file)
 
     @property
     def title(self) -> str:
@@ -70,9 +76,9 @@ def find_checkpoints(folder: Folder) -> list[Checkpoint]:
             groups.setdefault(group, []).append(name)
     checkpoints += [Checkpoint(*group, tuple(sorted(names))) for group, names in groups.items()]
     checkpoints.sort(key=lambda checkpoint: checkpoint.preference)
-    unknown = sorted({each.stem for each in checkpoints if each.stem not in _STEMS})
-    if len(unknown) > 1 and len(unknown) == len({each.stem for each in checkpoints}):
-        named = ", ".join(unknown[:5])[:200]
+    stems = sorted({each.stem for each in checkpoints})
+    if len(stems) > 1 and not any(each.is_named for each in checkpoints):
+        named = ", ".join(stems[:5])[:200]
         raise InvalidDocument(f"holds several models ({named}): name the files of one", f"/files{folder_token(folder)}")
     return checkpoints
 
@@ -96,7 +102,8 @@ def _read_index(folder: Folder, name: str) -> Checkpoint | None:
 
 def _weight_map(folder: Folder, name: str) -> dict[str, str]:
     """Return the file of each tensor that an index lists; Keras lists several for a layer. Raises InvalidDocument."""
-    files = folder.read_object(name).get("weight_map")
+    index = folder.read_json(name)
+    files = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(files, dict):
         raise InvalidDocument("is no index of a checkpoint: it has no weight_map", folder.pointer(name), "required")
     pairs = [
@@ -180,6 +187,12 @@ def _join_shards(checkpoint: Checkpoint, present: Sequence[str], documents: Sequ
         detail = f'"{missing[0][:100]}"{" and others are" if len(missing) > 1 else " is"} not here, and not counted'
         warnings = (*warnings, ReportWarning("missing_shard", "", detail, exact=False))
     return documents[0]._replace(root=build_tree(tensors), warnings=warnings, counts=None)
+
+
+def is_relevant(name: str) -> bool:
+    """Return whether a file's name may be that of weights, or of a description of a model."""
+    is_json = name.endswith(".json") and name not in _TOKENIZER_FILES
+    return is_json or _FILE.fullmatch(name) is not None
 
 
 def uncounted_files(folder: Folder, counted: set[str]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from paramcount.formats.named_tensors.checkpoint import Bytes
 from paramcount.formats.safetensors.header import decode_file
 from paramcount.formats.signatures import file_kind
 from paramcount.formats.source import NotJSON, Source, decode
+from paramcount.model import budget
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, token
 
 HEADER, BASE64 = "safetensors_header", "base64"
@@ -62,10 +63,14 @@ class Folder:
         content = self.files.get(name)
         if not isinstance(content, Bytes) and not _is_base64(content):
             return content
-        try:
-            return decode(bytes(self.read_bytes(name)[:]))
-        except NotJSON as error:
-            raise InvalidDocument(f"is not JSON: {error}", self.pointer(name), "not_json") from None
+        data = self.read_bytes(name)
+        with locate_file(self.path + name):
+            raw = bytes(data[:])
+            budget.check_values(raw)
+            try:
+                return decode(raw)
+            except NotJSON as error:
+                raise InvalidDocument(f"is not JSON: {error}", code="not_json") from None
 
     def read_object(self, name: str) -> dict[str, Any]:
         """Return the object in a file of JSON; empty where there is no file. Raises InvalidDocument."""
