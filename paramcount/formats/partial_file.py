@@ -75,10 +75,15 @@ class PartialFile(RawIOBase):
         first, end, _ = span.indices(self.size)
         return self.read_at(first, end - first, "its content")
 
-    def head(self) -> bytes:
-        """Return the bytes before the first gap."""
-        gaps = self.gaps(0, self.size)
-        return self._join(0, gaps[0][0] if gaps else self.size)
+    def head(self, length: int = MAX_FILE_BYTES) -> bytes:
+        """Return the file's first bytes, as far as they are there: at most so many."""
+        gaps = self.gaps(0, min(length, self.size))
+        return self._join(0, gaps[0][0] if gaps else min(length, self.size))
+
+    @property
+    def is_empty(self) -> bool:
+        """True where no byte of it is there."""
+        return not self._parts
 
     @property
     def is_complete(self) -> bool:
@@ -98,7 +103,18 @@ class PartialFile(RawIOBase):
         Raises Incomplete, which asks for some more: only a file that can fetch them overrides it.
         """
         end = min(self.size, max(end, likely_end, first + READ_AHEAD_BYTES))
+        start, _ = self.gaps(0, first + 1)[-1]
+        first = max(start, min(first, self.size - READ_AHEAD_BYTES))  # an archive's directory is before its end
         raise Incomplete(first, self.gaps(first, end)[0][1], what, self.name)
+
+    def ask_for_ends(self) -> list[Incomplete]:
+        """Return what asks for the first bytes, and for the last: an archive's directory is there."""
+        if self.size <= 2 * READ_AHEAD_BYTES:
+            return [Incomplete(0, self.size, "its content", self.name)]
+        return [
+            Incomplete(first, first + READ_AHEAD_BYTES, "its content", self.name)
+            for first in (0, self.size - READ_AHEAD_BYTES)
+        ]
 
     def complete_all(self, what: str) -> None:
         """Ask for all bytes that are not there: their reader needs small parts everywhere. Raises Incomplete."""

@@ -8,6 +8,8 @@ from typing import Any
 
 from paramcount.counting.freezing import Rule
 from paramcount.formats.files import open_content
+from paramcount.formats.partial_file import PartialFile
+from paramcount.formats.repository.checkpoints import is_relevant
 from paramcount.formats.source import Bytes, Source
 from paramcount.model import budget
 from paramcount.model.errors import ArchitectureError, Problems
@@ -37,6 +39,14 @@ def load_source(source: Source, options: Mapping[str, Any], rules: Sequence[Rule
 
 def load_files(files: Mapping[str, Any], base: Any, options: Mapping[str, Any], rules: Sequence[Rule]) -> CountRequest:
     """Load files by path, in full or in part: one as itself, several as a repository. Raises Problems or NotJSON."""
+    needs = [
+        problem
+        for path, content in files.items()
+        if isinstance(content, PartialFile) and content.is_empty and (len(files) == 1 or is_relevant(path))
+        for problem in content.ask_for_ends()
+    ]
+    if needs:
+        raise Problems(needs)
     if len(files) == 1 and base is None:
         ((path, content),) = files.items()
         if isinstance(content, Bytes):

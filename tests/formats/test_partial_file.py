@@ -31,7 +31,8 @@ def test_a_span_is_read_or_its_first_missing_bytes_are_named(
     with pytest.raises(Incomplete) as refused:
         file.read_at(first, length, "a test")
     last = next(position for position in range(missing[0], 100) if position + 1 in held or position == 99)
-    assert refused.value.needs == {"file": "f", "first": missing[0], "last": last}
+    start = next(position for position in range(missing[0], -1, -1) if position - 1 in held or position == 0)
+    assert refused.value.needs == {"file": "f", "first": start, "last": last}
     assert refused.value.code == "incomplete"
 
 

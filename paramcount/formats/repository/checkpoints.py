@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from paramcount.formats.detect import detect, read
@@ -31,6 +31,8 @@ _FILE = re.compile(
     re.ASCII,
 )
 _INDEX = re.compile(r"(?P<file>.+)\.index(?:\.(?P<variant>\w+))?\.json|(?P<keras>.+)\.weights\.json", re.ASCII)
+
+_PICKLES = frozenset(("bin", "pt", "pth", "ckpt"))
 
 _TOKENIZER_FILES = frozenset(("tokenizer.json", "vocab.json", "added_tokens.json", "special_tokens_map.json"))
 
@@ -126,6 +128,8 @@ def read_checkpoint(folder: Folder, checkpoint: Checkpoint, config: Mapping[str,
     if checkpoint.extension == "gguf":
         with locate_file(folder.path + present[0]):
             return gguf({name: folder.read_bytes(name) for name in present})
+    if len(checkpoint.files) > 1 and checkpoint.extension in _PICKLES:
+        return _read_pickles(folder, checkpoint, present, config)
     documents = [_read_file(folder, name) for name in present]
     return documents[0] if len(checkpoint.files) == 1 else _join_shards(checkpoint, present, documents)
 
@@ -149,11 +153,31 @@ def _read_safetensors(
             problems.append(error)
     if problems:
         raise Problems(problems)
-    payload: dict[str, Any] = {"shards": shards, "config": dict(config)}
-    if checkpoint.index_file:
-        payload["index"] = folder.read_object(checkpoint.index_file)
+    payload = _make_payload(folder, checkpoint, shards, config)
+    return _read_payload(lambda: safetensors(payload), folder, checkpoint)
+
+
+def _read_pickles(
+    folder: Folder, checkpoint: Checkpoint, present: Sequence[str], config: Mapping[str, Any]
+) -> Document:
+    """Read the files of a checkpoint of torch together."""
+    shards = {name: folder.read_bytes(name) for name in present}
+    payload = _make_payload(folder, checkpoint, shards, config)
+    return _read_payload(lambda: read(payload, detect(payload)), folder, checkpoint)
+
+
+def _make_payload(
+    folder: Folder, checkpoint: Checkpoint, shards: Mapping[str, Any], config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the document of a checkpoint in several files, as formats take it."""
+    index = {"index": folder.read_object(checkpoint.index_file)} if checkpoint.index_file else {}
+    return {"shards": shards, "config": dict(config), **index}
+
+
+def _read_payload(read_document: Callable[[], Document], folder: Folder, checkpoint: Checkpoint) -> Document:
+    """Read a checkpoint in several files; its problems point into the repository. Raises Problems."""
     try:
-        return safetensors(payload)
+        return read_document()
     except ArchitectureError as error:
         raise Problems([_relocate(error, folder, checkpoint)]) from None
     except Problems as error:
@@ -189,8 +213,9 @@ def _join_shards(checkpoint: Checkpoint, present: Sequence[str], documents: Sequ
     return documents[0]._replace(root=build_tree(tensors), warnings=warnings, counts=None)
 
 
-def is_relevant(name: str) -> bool:
+def is_relevant(path: str) -> bool:
     """Return whether a file's name may be that of weights, or of a description of a model."""
+    name = path.rpartition("/")[2]
     is_json = name.endswith(".json") and name not in _TOKENIZER_FILES
     return is_json or _FILE.fullmatch(name) is not None
 
