@@ -35,7 +35,7 @@ def read_body(request: Request, settings: Settings) -> bytes:
     if coding != "identity":
         raw = inflate(raw, coding, max_bytes)
     acquire_slot(settings, len(raw))
-    if not request.mimetype.endswith("octet-stream"):
+    if not request.mimetype.endswith(("octet-stream", "form-data")):
         _check_values(raw, text=request.mimetype.startswith("text/"))
     return raw
 

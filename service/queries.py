@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,12 +15,16 @@ from paramcount.model.errors import InvalidDocument, raise_problems, token
 from paramcount.requests.envelope import CountRequest, load_options
 from paramcount.requests.schemas import CountOptions, Envelope
 from paramcount.schema.components import json_schema
-from paramcount.schema.validator import Validator
+from paramcount.schema.validator import Validator, format_value
 
 
 def _globs(verb: str) -> fields.List[str]:
     description = f"Glob of layers or tensors that {verb}. May be repeated; the last glob that matches decides."
     return fields.List(fields.String(), metadata={"description": description})
+
+
+def _binary(description: str) -> fields.Raw:
+    return fields.Raw(metadata={"type": "string", "format": "binary", "description": description})
 
 
 class DocumentQuery(CountOptions):
@@ -35,12 +40,36 @@ class CountQuery(DocumentQuery):
     format = fields.String(metadata=Envelope._declared_fields["format"].metadata)  # noqa: SLF001
 
 
+class CountForm(CountQuery):
+    """Files, with options as fields: one file is counted as what it is, several are a repository.
+
+    A file's name is its path. A part may have a `Content-Range: bytes first-last/size`; parts of one name are ranges of
+    one file.
+    """
+
+    file = _binary("A file; in place of it a part of any name that states a file name is taken.")
+    files = fields.List(_binary(""), metadata={"description": "Several files, each a part of this name."})
+    architecture = fields.String(metadata={"description": "A document in place of files: JSON, or a text."})
+    adapter = fields.String(metadata={"description": "PEFT's adapter_config.json, as JSON."})
+    base = fields.String(metadata={"description": "The config of the model that an adapter's files are for, as JSON."})
+    trainable = fields.String(metadata={"description": "Rules, as JSON."})
+
+
 class Query:
-    """A valid query string."""
+    """A valid query string, or the options of a form."""
 
     def __init__(self, members: dict[str, Any], rules: tuple[Rule, ...]) -> None:
         """`members` are an envelope's by name; `rules` are those of freeze and train, in order of appearance."""
         self.members, self.rules = members, rules
+
+    def join(self, form: Query) -> Query:
+        """Return these options with those of a form. Raises Problems where they differ."""
+        raise_problems(
+            InvalidDocument(f"is {format_value(value)} in the query", token(name), "contradiction")
+            for name, value in self.members.items()
+            if form.members.get(name, value) != value
+        )
+        return Query({**self.members, **form.members}, (*self.rules, *form.rules))
 
     @cached_property
     def options(self) -> CountRequest:
@@ -51,10 +80,15 @@ class Query:
 @lru_cache(maxsize=256)
 def parse_query(query: str, schema: type[Schema]) -> Query:
     """Parse a query string that `schema` declares. Raises Problems."""
+    return parse_options(parse_qsl(query, keep_blank_values=True, errors="replace"), schema)
+
+
+def parse_options(pairs: Iterable[tuple[str, str]], schema: type[Schema]) -> Query:
+    """Parse names and texts, of a query string or a form, that `schema` declares. Raises Problems."""
     declared, validator = _compile(schema)
     members: dict[str, Any] = {}
     rules, problems = [], []
-    for name, text in parse_qsl(query, keep_blank_values=True, errors="replace"):
+    for name, text in pairs:
         field = declared.get(name)
         if isinstance(field, fields.List):
             members.setdefault(name, []).append(text)

@@ -27,9 +27,14 @@ def read_json_body(http_request: Request, settings: Settings) -> bytes:
 def read_document_body(http_request: Request, document_format: Format, settings: Settings) -> bytes:
     """Read a body that must be JSON or of the format's own media type."""
     media = http_request.mimetype
-    if not (media.endswith("+json") and media.startswith("application/")):
+    if not is_json(media):
         check_media_type(media, {JSON, document_format.media})
     return read_body(http_request, settings)
+
+
+def is_json(media: str) -> bool:
+    """Return whether a media type is JSON of some vocabulary: application/ld+json."""
+    return media.endswith("+json")
 
 
 def check_media_type(media: str, supported: set[str]) -> None:

@@ -13,7 +13,7 @@ from paramcount.analysis.training_memory import OPTIMIZERS, PRECISIONS
 from paramcount.cli.documents import read_adapter
 from paramcount.cli.terminal import CommandError
 from paramcount.counting.freezing import Rule, find_rule_problem
-from paramcount.model.dtypes import DTYPES
+from paramcount.model.dtypes import DTYPE_CHOICES
 from paramcount.model.errors import Problems
 from paramcount.rendering import TEXT
 from paramcount.rendering.json import DETAILS
@@ -43,9 +43,9 @@ def add_counting(parser: Parser) -> None:
     group.add_argument("--convention", choices=CONVENTIONS, help="whether buffers are in the total: not in torch's")
     group.add_argument(
         "--dtype",
-        choices=sorted(DTYPES),
+        choices=DTYPE_CHOICES,
         metavar="DTYPE",
-        help="for bytes, where the document has none: F32 (the default), BF16, ...",
+        help="for bytes, where the document has none: F32 (the default), BF16 or bfloat16, ...",
     )
     group.add_argument(
         "--unknown", choices=UNKNOWN_CHOICES, help="report: leave layers of unknown type out, and say so"

@@ -12,8 +12,9 @@ from os import strerror
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from paramcount.formats.repository.checkpoints import is_relevant
 from paramcount.formats.safetensors.header import decode_file
-from paramcount.formats.signatures import SIGNATURE_BYTES, file_kind
+from paramcount.formats.signatures import file_kind
 from paramcount.formats.source import Source
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, token
 
@@ -76,17 +77,24 @@ def recognize(raw: bytes) -> Source:
         return Source.of(raw)
 
 
+def open_content(name: str, content: Any) -> Source:
+    """Open a file's bytes, of which its name may say more: a document, weights, or one of several shards.
+
+    Raises ArchitectureError.
+    """
+    kind = file_kind(content)
+    if kind == "safetensors" and _SHARD.search(name):
+        return Source.of({"shards": {name: _header(name, content)}})
+    if kind or name.endswith(".onnx"):
+        return Source.of(content)
+    if len(content) > MAX_DOCUMENT_BYTES:
+        raise TooLarge(f"is no file of weights that is known, and longer than {MAX_DOCUMENT_BYTES:,} bytes")
+    return recognize(content if isinstance(content, bytes) else content[:])
+
+
 def _file(path: Path) -> Source:
     """One file; of a shard, what its name says of the others goes along."""
-    with path.open("rb") as file:
-        kind = file_kind(file.read(SIGNATURE_BYTES))
-    if kind == "safetensors" and _SHARD.search(path.name):
-        return Source.of({"shards": {path.name: _header(path)}})
-    if (kind and kind != "onnx") or path.suffix == ".onnx":
-        return Source.of(_map_file(path))
-    if path.stat().st_size > MAX_DOCUMENT_BYTES:
-        raise TooLarge(f"is no file of weights that is known, and longer than {MAX_DOCUMENT_BYTES:,} bytes")
-    return recognize(path.read_bytes())
+    return open_content(path.name, _map_file(path))
 
 
 def _map_file(path: Path) -> MappedFile | bytes:
@@ -95,13 +103,12 @@ def _map_file(path: Path) -> MappedFile | bytes:
         return MappedFile(file.fileno(), 0, access=ACCESS_READ) if path.stat().st_size else b""
 
 
-def _header(path: Path) -> Any:
+def _header(name: str, data: Any) -> Any:
     """The header of a safetensors file, checked against the file's length."""
-    data = _map_file(path)
     try:
         return decode_file(data)
     except ArchitectureError as error:
-        error.pointer = token(path.name) + error.pointer
+        error.pointer = token(name) + error.pointer
         raise
     finally:
         if isinstance(data, mmap):
@@ -109,16 +116,17 @@ def _header(path: Path) -> Any:
 
 
 def _folder(folder: Path) -> Source:
-    """The one model that a folder holds, as the Hub lays it out: weights before config.json."""
-    indexes = sorted(folder.glob(f"*{_INDEX}"))
-    if len(indexes) == 1:
-        return _read_sharded(indexes[0])
-    for kind in ("safetensors", "gguf", "onnx"):
-        if files := sorted(folder.glob(f"*.{kind}")):
-            return _checkpoint(files, str(folder))
-    if (config := folder / "config.json").exists():
-        return _file(config)
-    raise InvalidDocument("holds no safetensors, gguf or onnx files, and no config.json")
+    """The files of a model's folder that say what it is, by their path in it."""
+    paths = sorted(path for path in folder.rglob("*") if is_relevant(path.name) and path.is_file())
+    files = {path.relative_to(folder).as_posix(): _map_file(path) for path in paths if not _is_hidden(path, folder)}
+    if not files:
+        raise InvalidDocument("holds no safetensors, gguf or onnx files, and no config.json")
+    return Source.of({"files": files})
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """Return whether a file is in a folder whose name begins with a dot, as the Hub's cache and git's are."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _checkpoint(paths: Sequence[Path], named: str) -> Source:
@@ -136,7 +144,7 @@ def _checkpoint(paths: Sequence[Path], named: str) -> Source:
 
 def _shards(paths: Iterable[Path], config: Path) -> dict[str, Any]:
     """The headers of a checkpoint's files, with the config beside them, where there is one."""
-    document: dict[str, Any] = {"shards": {path.name: _header(path) for path in paths}}
+    document: dict[str, Any] = {"shards": {path.name: _header(path.name, _map_file(path)) for path in paths}}
     if config.exists() and isinstance(stated := _json_or_none(config), dict):
         document["config"] = stated
     return document

@@ -20,6 +20,7 @@ from paramcount.formats.named_tensors.checkpoint import (
     explain_shape,
 )
 from paramcount.formats.named_tensors.tree import build_tree
+from paramcount.formats.partial_file import PartialFile
 from paramcount.formats.signatures import file_kind
 from paramcount.model.document import Document
 from paramcount.model.dtypes import BLOCKS, DTYPES
@@ -45,6 +46,9 @@ _TYPES: Mapping[int, str] = {
 _SCALARS: Mapping[int, str] = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
 """struct's format characters by gguf_type."""
 _STRING, _ARRAY = 8, 9
+
+_LIKELY_BYTES = 16 * 2**20
+"""The length of most vocabularies with what follows: what is asked for of a file that is there in part."""
 
 _MAX_AXES = 4
 """GGML_MAX_DIMS."""
@@ -119,6 +123,23 @@ def _warnings(files: list[File], tensors: Mapping[str, Tensor]) -> Iterator[Repo
 
 def read_file(data: Bytes) -> File:
     """Return the file that its first bytes describe. Raises Incomplete if they are too few, or InvalidDocument."""
+    if not isinstance(data, PartialFile):
+        return _read_head(data)
+    while True:
+        head = data.head()
+        try:
+            file = _read_head(head)
+        except Incomplete as error:
+            end = max(error.needs["last"] + 1, len(head) + 1)
+            if end > data.size:
+                raise
+            data.complete(len(head), end, "the metadata and the tensors' descriptions", _LIKELY_BYTES)
+        else:
+            return _check_size(file, data)
+
+
+def _read_head(data: bytes | mmap) -> File:
+    """Return the file that bytes without a gap describe."""
     if data[:4] != b"GGUF"[: len(data)]:
         raise InvalidDocument("is no GGUF file: it does not begin with GGUF", code="magic")
     cursor = _Cursor(data)
@@ -136,7 +157,12 @@ def read_file(data: Bytes) -> File:
             raise InvalidDocument(f'has the metadata "{key[:100]}" twice', code="duplicate_name")
         file.metadata[key] = cursor.read_value(cursor.read_number("I", "the metadata"))
     _read_tensors(cursor, count, file)
-    if isinstance(data, mmap) and len(data) < file.size:
+    return _check_size(file, data) if isinstance(data, mmap) else file
+
+
+def _check_size(file: File, data: Bytes) -> File:
+    """Return a file that is as long as it describes. Raises InvalidDocument."""
+    if len(data) < file.size:
         detail = f"is {len(data):,} bytes long, but describes {file.size:,}: the file is not complete"
         raise InvalidDocument(detail, code="file_length")
     return file
@@ -200,7 +226,7 @@ def _tensor(name: str, dimensions: tuple[int, ...], dtype: str) -> Tensor:
 class _Cursor:
     """Reads values one after the other, from byte 4 on. `order` is struct's byte order; `part` names what is read."""
 
-    def __init__(self, data: Bytes, order: str = "<") -> None:
+    def __init__(self, data: bytes | mmap, order: str = "<") -> None:
         self.data, self.offset = data, 4
         self._structs = {code: Struct(order + code) for code in "BbHhIif?Qqd"}
 

@@ -12,7 +12,7 @@ from marshmallow import INCLUDE, RAISE, Schema, fields, validate
 
 from paramcount.counting.count import Options, count
 from paramcount.model.document import Document, ModelFacts
-from paramcount.model.dtypes import DTYPES
+from paramcount.model.dtypes import DTYPE_CHOICES, DTYPE_NAMES
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, ShapeMismatch, raise_problems, token
 from paramcount.model.layers import Call, Graph, Layer, Ref
 from paramcount.model.report import ReportWarning
@@ -57,7 +57,7 @@ class NativeLayer(Schema):
     repeat = fields.Integer(strict=True, validate=validate.Range(1, MAX_DIMENSION))
     layers = fields.List(fields.Nested(lambda: NativeLayer()))
     shares = fields.String(metadata={"description": "the path of the layer whose tensors these are"})
-    dtype = fields.String(validate=validate.OneOf(sorted(DTYPES)), metadata={"description": "of its tensors"})
+    dtype = fields.String(validate=validate.OneOf(DTYPE_CHOICES), metadata={"description": "of its tensors"})
 
 
 class NativeDocument(Schema):
@@ -210,7 +210,7 @@ class NativeReader:
             trainable=item.get("trainable", True),
             repeat=item.get("repeat", 1),
             shares=item.get("shares", ""),
-            dtype=item.get("dtype", ""),
+            dtype=DTYPE_NAMES.get(dtype := item.get("dtype", ""), dtype),
             pointer=pointer,
         )
         if layer.config is not None:

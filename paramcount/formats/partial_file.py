@@ -5,8 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from io import SEEK_CUR, SEEK_END, SEEK_SET, RawIOBase
+from typing import overload
 
 from paramcount.model.errors import Incomplete, InvalidDocument
+
+READ_AHEAD_BYTES = 64 * 1024
+"""The bytes that are asked for at least: the headers of most files are no longer."""
+
+MAX_FILE_BYTES = 2**60
 
 
 class PartialFile(RawIOBase):
@@ -59,9 +65,30 @@ class PartialFile(RawIOBase):
     def __len__(self) -> int:
         return self.size
 
-    def __getitem__(self, span: slice) -> bytes:
+    @overload
+    def __getitem__(self, span: slice) -> bytes: ...
+    @overload
+    def __getitem__(self, span: int) -> int: ...
+    def __getitem__(self, span: slice | int) -> bytes | int:
+        if isinstance(span, int):
+            return self.read_at(span, 1, "its content")[0]
         first, end, _ = span.indices(self.size)
         return self.read_at(first, end - first, "its content")
+
+    def head(self, length: int = MAX_FILE_BYTES) -> bytes:
+        """Return the file's first bytes, as far as they are there: at most so many."""
+        gaps = self.gaps(0, min(length, self.size))
+        return self._join(0, gaps[0][0] if gaps else min(length, self.size))
+
+    @property
+    def is_empty(self) -> bool:
+        """True where no byte of it is there."""
+        return not self._parts
+
+    @property
+    def is_complete(self) -> bool:
+        """False where any byte is not there."""
+        return not self.gaps(0, self.size)
 
     def read_at(self, first: int, length: int, what: str) -> bytes:
         """Return so many bytes from a position on, fewer at the file's end. Raises Incomplete, which names `what`."""
@@ -70,9 +97,29 @@ class PartialFile(RawIOBase):
             self.complete(start, stop, what)
         return self._join(first, end)
 
-    def complete(self, first: int, end: int, what: str) -> None:
-        """Add bytes that are not there. Raises Incomplete: only a file that can fetch them overrides it."""
-        raise Incomplete(first, end, what, self.name)
+    def complete(self, first: int, end: int, what: str, likely_end: int = 0) -> None:
+        """Add bytes that are not there; reading will likely go on up to `likely_end`.
+
+        Raises Incomplete, which asks for some more: only a file that can fetch them overrides it.
+        """
+        end = min(self.size, max(end, likely_end, first + READ_AHEAD_BYTES))
+        start, _ = self.gaps(0, first + 1)[-1]
+        first = max(start, min(first, self.size - READ_AHEAD_BYTES))  # an archive's directory is before its end
+        raise Incomplete(first, self.gaps(first, end)[0][1], what, self.name)
+
+    def ask_for_ends(self) -> list[Incomplete]:
+        """Return what asks for the first bytes, and for the last: an archive's directory is there."""
+        if self.size <= 2 * READ_AHEAD_BYTES:
+            return [Incomplete(0, self.size, "its content", self.name)]
+        return [
+            Incomplete(first, first + READ_AHEAD_BYTES, "its content", self.name)
+            for first in (0, self.size - READ_AHEAD_BYTES)
+        ]
+
+    def complete_all(self, what: str) -> None:
+        """Ask for all bytes that are not there: their reader needs small parts everywhere. Raises Incomplete."""
+        for first, _ in self.gaps(0, self.size)[:1]:
+            self.complete(first, self.size, what)
 
     def seekable(self) -> bool:
         return True

@@ -108,6 +108,11 @@ class Source:
         return cls("json", raw)
 
     @property
+    def is_undecoded(self) -> bool:
+        """True for bytes of JSON of which nothing was needed yet."""
+        return self._value is _MISSING
+
+    @property
     def raw(self) -> Any:
         """The bytes of a file, or of JSON. Raises InvalidDocument where a value is not JSON's."""
         if self._raw is _MISSING:

@@ -53,4 +53,5 @@ class Document(NamedTuple):
     format: str = ""  # filled in by the registry
     rules: str | None = None  # whose rules make the tensors: "transformers 5.23.0"; None: those of `framework`
     assumes_dtype: bool = False  # a dtype that its tensors have is the request's
+    adapter: Mapping[str, Any] | None = None  # an adapter_config.json that came with it
     counts: dict[Any, Any] | None = None  # counts made before, where documents share one interned model

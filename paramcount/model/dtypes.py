@@ -56,3 +56,6 @@ DTYPE_NAMES: Mapping[str, str] = {
     "complex64": "C64",
     "complex128": "C128",
 }
+
+DTYPE_CHOICES = (*sorted(DTYPES), *DTYPE_NAMES)
+"""The names that options take: ours, and those of frameworks."""

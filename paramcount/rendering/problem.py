@@ -10,6 +10,9 @@ from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, Problems
 
 INVALID_PAYLOAD_STATUS = 422
 
+MAX_NEEDS = 1000
+"""The most ranges of files that are asked for at once: a checkpoint may have hundreds of files."""
+
 
 def members(status: int, detail: str, errors: Iterable[ArchitectureError] = ()) -> dict[str, Any]:
     """Return the members of a problem; without a `type` of its own, its title is that of the status."""
@@ -29,7 +32,8 @@ def _error(error: ArchitectureError) -> dict[str, Any]:
 
 def payload_problem(problems: Problems) -> dict[str, Any]:
     """Return the members of the problem of an invalid payload, with at most MAX_PROBLEMS errors."""
-    errors = problems.problems[:MAX_PROBLEMS]
+    asks = all(problem.needs for problem in problems.problems)
+    errors = problems.problems[: MAX_NEEDS if asks else MAX_PROBLEMS]
     count = "one problem" if len(errors) == 1 else f"{len(errors)} problems"
-    more = " (and there may be more)" if len(errors) == MAX_PROBLEMS else ""
+    more = " (and there may be more)" if len(errors) in (MAX_PROBLEMS, MAX_NEEDS) else ""
     return members(INVALID_PAYLOAD_STATUS, f"The payload has {count}{more}.", errors)

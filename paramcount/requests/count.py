@@ -16,7 +16,8 @@ from paramcount.counting.count import Options, count
 from paramcount.formats.detect import detect, read
 from paramcount.formats.source import NotJSON, Source
 from paramcount.model.budget import Limits
-from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, UnknownFormat
+from paramcount.model.document import Document
+from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge
 from paramcount.model.report import Report
 from paramcount.rendering import JSON, LINE, MARKDOWN, RENDERERS, TEXT, conventions, training_memory
 from paramcount.rendering.json import as_json
@@ -38,12 +39,27 @@ def count_document(
     options = request.options
     with step("read"):
         document = read(source, document_format, options.remote_code)
-    if request.adapter is not None:
+    if request.adapter is not None or document.adapter is not None:
         with step("adapt"):
-            base = count(document, Options(dtype=options.dtype, unknown=options.unknown), limits)
-            document = adapt(document, base, request.adapter, limits)
+            document = _adapt(document, request, limits)
     with step("count"):
         return count(document, options, limits)
+
+
+def _adapt(document: Document, request: CountRequest, limits: Limits) -> Document:
+    """Return a document with the adapter of the request, or that of its repository. Raises Problems."""
+    options, config = request.options, request.adapter or document.adapter
+    assert config is not None
+    if request.adapter is not None and document.adapter is not None:
+        detail = "is stated, and the repository has an adapter_config.json too: give one of them"
+        raise AdapterProblems([InvalidDocument(detail, code="contradiction")])
+    base = count(document, Options(dtype=options.dtype, unknown=options.unknown), limits)
+    try:
+        return adapt(document, base, config, limits)
+    except AdapterProblems as problems:
+        if document.adapter is None:
+            raise
+        raise Problems(prefix_pointers("/files/adapter_config.json", problems).problems) from None
 
 
 def count_request(request: CountRequest, limits: Limits, step: Step = nullcontext) -> Report:
@@ -54,7 +70,7 @@ def count_request(request: CountRequest, limits: Limits, step: Step = nullcontex
     assert request.source is not None
     try:
         document_format = detect(request.source, request.format)
-    except UnknownFormat as error:
+    except ArchitectureError as error:
         error.pointer = request.pointer if request.format is None else "/format"
         raise Problems([error]) from None
     check_rules(request.options.rules, limits.max_rules)

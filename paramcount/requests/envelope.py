@@ -15,6 +15,7 @@ from paramcount.counting.freezing import Rule, find_rule_problem
 from paramcount.formats.detect import detect
 from paramcount.formats.source import Source, decode, parse_members, syntax_error
 from paramcount.formats.unsupported import explain_document
+from paramcount.model.dtypes import DTYPE_NAMES
 from paramcount.model.errors import (
     ArchitectureError,
     InvalidDocument,
@@ -189,7 +190,21 @@ def _decode_members(members: Any) -> Any:
 
 def _make_envelope_request(loaded: Mapping[str, Any], source: Source | None) -> CountRequest:
     rules = tuple([Rule(rule["match"], rule["trainable"]) for rule in loaded["trainable"]])
+    if loaded["freeze"] or loaded["train"]:
+        rules = (*rules, *_glob_rules(loaded, "freeze"), *_glob_rules(loaded, "train"))
     return _make_request(loaded, source, rules, "/architecture")
+
+
+def _glob_rules(loaded: Mapping[str, Any], member: str) -> Iterator[Rule]:
+    """Yield the rules of the globs in a member, `freeze` or `train`. Raises Problems."""
+    globs = loaded[member]
+    raise_problems(
+        InvalidDocument(detail, f"/{member}/{index}", "invalid_rule")
+        for index, glob in enumerate(globs)
+        if (detail := find_rule_problem(glob))
+    )
+    for glob in globs:
+        yield Rule(glob, member == "train")
 
 
 def _make_request(
@@ -198,7 +213,7 @@ def _make_request(
     options = Options(
         rules=rules,
         convention=loaded.get("convention"),
-        dtype=loaded["dtype"],
+        dtype=DTYPE_NAMES.get(loaded["dtype"], loaded["dtype"]),
         remote_code=loaded["remote_code"],
         unknown=loaded["unknown"],
     )

@@ -8,7 +8,7 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from paramcount.adapters import AdapterConfig
 from paramcount.analysis.training_memory import OPTIMIZERS, PRECISIONS
-from paramcount.model.dtypes import DTYPES
+from paramcount.model.dtypes import DTYPE_CHOICES
 from paramcount.model.tensors import Convention
 from paramcount.rendering.fields import NO_LIMIT
 from paramcount.rendering.json import DETAILS
@@ -52,8 +52,8 @@ class Options(Strict):
     )  # fmt: skip
     dtype = fields.String(
         load_default="F32",
-        validate=validate.OneOf(sorted(DTYPES)),
-        metadata={"description": "for bytes, where the document states none"},
+        validate=validate.OneOf(DTYPE_CHOICES),
+        metadata={"description": "for bytes, where the document states none; bfloat16 is BF16"},
     )
     detail = fields.String(load_default="layers", validate=validate.OneOf(DETAILS))
     depth = fields.Integer(
@@ -98,6 +98,12 @@ class CountOptions(Options):
     )
 
 
+def _globs(verb: str) -> fields.List[str]:
+    description = f"globs, as of rules, of layers or tensors that {verb}; after `trainable`, `freeze` before `train`"
+    match = fields.String(validate=validate.Length(1, 1000))
+    return fields.List(match, load_default=[], metadata={"description": description})
+
+
 class Envelope(CountOptions):
     """A document, and how to count it."""
 
@@ -112,6 +118,8 @@ class Envelope(CountOptions):
         metadata={"description": "PEFT's adapter_config.json: the model is counted with it, as PEFT does"},
     )
     trainable = fields.List(fields.Nested(Rule), load_default=[], metadata={"description": "rules, in order"})
+    freeze = _globs("do not train")
+    train = _globs("train")
 
 
 class Comparison(Strict):

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from flask import Blueprint, Request, Response
 
+from paramcount.counting.freezing import Rule
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report
-from paramcount.rendering import JSON, MEDIA_TYPES
+from paramcount.rendering import JSON, MEDIA_TYPES, TEXT
 from paramcount.requests.count import count_request, render
 from paramcount.requests.envelope import CountRequest, load_envelope
 from paramcount.requests.schemas import Envelope
+from paramcount.requests.uploads import load_files, load_upload
 from service import requests, schemas
+from service.body import read_body
 from service.context import current_request, current_settings
 from service.middleware import metrics
 from service.middleware.tracing import start_span
 from service.operations import BODY_PROBLEMS, json_response, operation
 from service.problems import log_faulty_formulas
-from service.queries import CountQuery, Query
+from service.queries import CountForm, CountQuery, Query, parse_options
 from service.response_cache import Answer, get_or_compute
 from service.settings import Settings
+from service.uploads import MULTIPART, read_upload
 
 blueprint = Blueprint("count", __name__)
 
@@ -40,6 +45,8 @@ _DOCUMENT = {
     "additionalProperties": True,
     "description": "a document itself, in any format of JSON: an object without a member `architecture`",
 }
+_FILE = {"type": "string", "format": "binary"}
+
 BODY = {"anyOf": [Envelope, _DOCUMENT]}
 """Schema of a body that holds a document: an envelope, or the document alone."""
 
@@ -50,20 +57,48 @@ BODY = {"anyOf": [Envelope, _DOCUMENT]}
     "count",
     summary="Count a document of any format",
     tag="count",
-    request={JSON: {"schema": BODY, "example": _EXAMPLE}},
+    request={
+        JSON: {"schema": BODY, "example": _EXAMPLE},
+        TEXT: {"schema": {"type": "string"}},
+        "application/octet-stream": {"schema": _FILE},
+        MULTIPART: {"schema": CountForm},
+    },
     query=CountQuery,
     response=REPORT,
     problems=BODY_PROBLEMS,
 )
 def post_envelope(query: Query) -> Response:
     request, settings = current_request(), current_settings()
-    raw = requests.read_json_body(request, settings)
+    media = request.mimetype
+    load = _LOADERS.get(media, load_envelope)
+    if media not in _LOADERS and not requests.is_json(media):
+        requests.check_media_type(media, {*_LOADERS})
+    raw = read_body(request, settings)
 
     def compute() -> Answer:
-        envelope = load_envelope(raw, query.members, query.rules)
+        envelope = load(raw, query.members, query.rules)
         return render_answer(measure_count(envelope, settings), envelope, request, settings)
 
     return get_or_compute(request, raw, compute)
+
+
+def _load_form(raw: bytes, options: Mapping[str, Any], rules: Sequence[Rule]) -> CountRequest:
+    """Load the files and fields of a form. Raises HTTPProblem, Problems or NotJSON."""
+    upload = read_upload(raw, current_request())
+    joined = Query(dict(options), tuple(rules)).join(parse_options(upload.options, CountQuery))
+    members = {**joined.members, **{name: value for name, value in upload.members.items() if name != "base"}}
+    if upload.document is not None:
+        return load_upload(upload.document.encode(), members, joined.rules)
+    return load_files(upload.files, upload.members.get("base"), members, joined.rules)
+
+
+_LOADERS: Mapping[str, Callable[[bytes, Mapping[str, Any], Sequence[Rule]], CountRequest]] = {
+    JSON: load_envelope,
+    TEXT: load_upload,
+    "application/octet-stream": load_upload,
+    MULTIPART: _load_form,
+}
+"""Loaders of bodies by content type."""
 
 
 def measure_count(envelope: CountRequest, settings: Settings) -> Report:

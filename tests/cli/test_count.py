@@ -118,7 +118,7 @@ def test_a_file_that_is_refused(tmp_path: Path, run: Run, content: str, message:
         ([RESNET, "--as", "json", "--export", "mlflow"], "not allowed with"),
         ([RESNET, "--export", "nowhere"], "--export"),
         ([RESNET, "--optimizer", "adamm"], "--optimizer"),
-        ([RESNET, "--dtype", "float32"], "--dtype"),
+        ([RESNET, "--dtype", "floaty"], "--dtype"),
         ([RESNET, "--max-total", "many"], "is no number of parameters"),
         ([RESNET, "--max-total", "-1"], "is no number of parameters"),
         ([RESNET, "--max-total", "nan"], "is no number of parameters"),

@@ -30,8 +30,9 @@ def test_a_span_is_read_or_its_first_missing_bytes_are_named(
         return
     with pytest.raises(Incomplete) as refused:
         file.read_at(first, length, "a test")
-    last = next(position for position in range(missing[0], 101) if position + 1 in held or position + 1 not in wanted)
-    assert refused.value.needs == {"file": "f", "first": missing[0], "last": last}
+    last = next(position for position in range(missing[0], 100) if position + 1 in held or position == 99)
+    start = next(position for position in range(missing[0], -1, -1) if position - 1 in held or position == 0)
+    assert refused.value.needs == {"file": "f", "first": start, "last": last}
     assert refused.value.code == "incomplete"
 
 

@@ -68,7 +68,7 @@ def choose_base(payload: Mapping[str, Any]) -> Choice | None:
     if _find_known(name, model_type) is not None:
         return None
     head = "For" + name.rpartition("For")[2] if "For" in name else ""
-    same_head = [known for known in _classes_of(model_type) if head and known.endswith(head)]
+    same_head = [known for known in find_classes(model_type) if head and known.endswith(head)]
     base = same_head[0] if len(same_head) == 1 else index.bases[model_type]
     what = "code beside it (auto_map), which is never run" if payload.get("auto_map") else "none of transformers'"
     return Choice(
@@ -125,7 +125,7 @@ def _find_known(name: str, model_type: str | None) -> _KnownClass | None:
     if current := RENAMED.get(name):
         return _KnownClass(current, (_note("other_name", f"{name} is the older name of {current}, which is counted"),))
     letters = _letters(name)
-    for known in _classes_of(model_type):
+    for known in find_classes(model_type):
         if _letters(known) == letters:  # older code spelt it otherwise: MPTForCausalLM
             return _KnownClass(known, (_note("other_name", f"{name[:100]} is counted as {known}"),))
     if current := _find_guess(name, model_type):
@@ -137,11 +137,11 @@ def _find_known(name: str, model_type: str | None) -> _KnownClass | None:
 def _find_guess(name: str, model_type: str | None) -> str:
     """The class that a name stood for in another framework, or before heads were told apart; '' if none."""
     for framework in _FRAMEWORKS:
-        if name.startswith(framework) and (torch_name := name.removeprefix(framework)) in _classes_of(model_type):
+        if name.startswith(framework) and (torch_name := name.removeprefix(framework)) in find_classes(model_type):
             return torch_name
     if not name.endswith(_LM_HEAD):
         return ""
-    classes = _classes_of(model_type)
+    classes = find_classes(model_type)
     return next((known for end in _LM_HEADS_TODAY for known in classes if known.endswith(end)), "")
 
 
@@ -149,7 +149,7 @@ def _letters(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def _classes_of(model_type: str | None) -> list[str]:
+def find_classes(model_type: str | None) -> list[str]:
     """The classes that take a config of a model type."""
     return [known for known, types in load_index().classes.items() if model_type in types]
 
@@ -175,7 +175,7 @@ def _explain_refusal(name: str, model_type: str | None) -> str:
     index = load_index()
     if name in index.refused:
         return f"{name} of transformers {index.version} has no verified blueprint: {index.refused[name]}"
-    classes = _classes_of(model_type)
+    classes = find_classes(model_type)
     near = did_you_mean(name, classes or index.classes)
     detail = f'"{name[:100]}" is no known class of transformers {index.version}{near}'
     if _has_base(model_type):

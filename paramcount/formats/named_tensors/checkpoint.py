@@ -7,6 +7,7 @@ from math import prod
 from mmap import mmap
 from typing import Any, Final
 
+from paramcount.formats.partial_file import PartialFile
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import did_you_mean
 from paramcount.model.report import ReportWarning
@@ -17,8 +18,8 @@ from paramcount.schema.validator import format_value
 MAX_TENSORS = 250_000
 """The most tensors that a document may list by name: the largest published models have some 150,000."""
 
-Bytes = bytes | mmap
-"""The first bytes of a file, or the whole file, mapped."""
+Bytes = bytes | mmap | PartialFile
+"""The first bytes of a file, the whole file, mapped, or the parts of it that are there."""
 
 STATISTIC_NAMES: Final = frozenset(("running_mean", "running_var", "num_batches_tracked"))
 """The buffers of torch's normalisation layers; nothing else in torch has these names."""

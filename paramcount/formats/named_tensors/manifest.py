@@ -22,7 +22,7 @@ from paramcount.formats.named_tensors.packed.quantization import NO_QUANTIZATION
 from paramcount.formats.named_tensors.partitions import warn_of_false_ties, warn_of_parts
 from paramcount.formats.named_tensors.tree import build_tree
 from paramcount.model.document import Document
-from paramcount.model.dtypes import DTYPE_NAMES
+from paramcount.model.dtypes import DTYPE_NAMES, DTYPES
 from paramcount.model.errors import ArchitectureError, InvalidDocument, TooLarge, raise_problems, token
 from paramcount.model.tensors import Convention, Tensor
 from paramcount.schema.registry import reader
@@ -41,8 +41,12 @@ _EXAMPLE = {
 _MEMBERS = ("parameters", "buffers", "state_dict")
 """The members that hold tensors by name."""
 
-_DTYPES: Mapping[str, str] = {**DTYPE_NAMES, **{f"torch.{name}": dtype for name, dtype in DTYPE_NAMES.items()}}
-"""Our dtypes by torch's names for them."""
+_DTYPES: Mapping[str, str] = {
+    **{name: name for name in DTYPES},
+    **DTYPE_NAMES,
+    **{f"torch.{name}": dtype for name, dtype in DTYPE_NAMES.items()},
+}
+"""Our dtypes by their own names, and by torch's."""
 
 
 class NamedTensor(Schema):
@@ -56,7 +60,7 @@ class NamedTensor(Schema):
         required=True,
         validate=validate.Length(max=MAX_RANK),
     )
-    dtype = fields.String(metadata={"description": "as torch names it: float32 or torch.float32"})
+    dtype = fields.String(metadata={"description": "as torch names it: float32 or torch.float32; or F32"})
 
 
 class NamedParameter(NamedTensor):

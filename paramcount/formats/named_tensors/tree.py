@@ -92,6 +92,19 @@ def _put(name: str, tensor: Tensor, branches: dict[str, _Branch]) -> None:
     branch.tensors.append(tensor.with_name(leaf))
 
 
+def list_tensors(root: Layer) -> dict[str, Tensor]:
+    """Return the tensors of a tree that `build_tree` made, by their full names."""
+    tensors: dict[str, Tensor] = {}
+    pending = [("", root)]
+    while pending:
+        prefix, layer = pending.pop()
+        tensors |= {prefix + tensor.name: tensor for tensor in layer.tensors}
+        for child in reversed(layer.children):
+            names = block_ranges.expand(child.name, child.repeat) if child.repeat > 1 else [child.name]
+            pending += [(f"{prefix}{name}.", child) for name in reversed(names)]
+    return tensors
+
+
 class _Branch:
     __slots__ = ("children", "runs", "tensors")
 

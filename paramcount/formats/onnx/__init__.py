@@ -12,6 +12,7 @@ from paramcount.formats.onnx.graph import Model, Use, read_model
 from paramcount.formats.onnx.operators import ARITHMETIC, QUANTISED_WEIGHTS, SETTING_INPUTS
 from paramcount.formats.onnx.packed import find_packings
 from paramcount.formats.onnx.wire import Wire
+from paramcount.formats.partial_file import PartialFile
 from paramcount.formats.signatures import file_kind
 from paramcount.model.document import Document
 from paramcount.model.errors import InvalidDocument, raise_problems
@@ -43,6 +44,8 @@ def onnx(payload: Any) -> Document:
     """
     if not isinstance(payload, Bytes):
         raise InvalidDocument(f"must be the bytes of a file, not {format_value(payload)}")
+    if isinstance(payload, PartialFile):
+        payload.complete_all("the names between its weights")
     model = read_model(Wire(payload))
     raise_problems(model.problems)
     packings = find_packings(model)

@@ -21,6 +21,7 @@ from paramcount.formats.named_tensors.checkpoint import (
     checkpoint_tensor,
     may_hold_statistics,
 )
+from paramcount.formats.partial_file import PartialFile
 from paramcount.model import budget
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import Incomplete, InvalidDocument, token
@@ -173,7 +174,7 @@ def check_length(data: Bytes, size: int) -> None:
     end = 8 + header_length(data) + size
     if len(data) > end:
         raise InvalidDocument(f"has {len(data) - end:,} bytes after its last tensor", code="file_length")
-    if isinstance(data, mmap) and len(data) < end:
+    if isinstance(data, mmap | PartialFile) and len(data) < end:
         detail = f"is {len(data):,} bytes long, but its header describes {end:,}: the file is not complete"
         raise InvalidDocument(detail, code="file_length")
 

@@ -1,0 +1,163 @@
+"""Several models in one repository: a pipeline of diffusers, the modules of sentence-transformers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from paramcount.formats.named_tensors.checkpoint import flags_warning
+from paramcount.formats.named_tensors.tree import list_tensors
+from paramcount.formats.repository.folder import Folder
+from paramcount.formats.repository.models import AUTO_MODEL, Model
+from paramcount.model.document import Document
+from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, raise_problems, token
+from paramcount.model.layers import Layer
+from paramcount.model.report import ReportWarning
+
+PIPELINE, MODULES = "model_index.json", "modules.json"
+
+_MAX_COMPONENTS = 200
+
+_WITHOUT_PARAMETERS = re.compile(
+    r"\w*(?:Scheduler|Tokenizer|TokenizerFast|Processor|ProcessorFast|FeatureExtractor|Pooling|Normalize|Dropout|BoW)",
+    re.ASCII,
+)
+"""The classes of components that have no parameters."""
+
+_ENCODERS = {"t5": "T5EncoderModel", "mt5": "MT5EncoderModel", "umt5": "UMT5EncoderModel"}
+"""The classes that sentence-transformers loads in place of the base class, by model_type."""
+
+
+class Component(NamedTuple):
+    """A part of a repository: its name there, its class, and its folder, if that is there."""
+
+    name: str
+    class_name: str
+    folder: Folder | None
+    loads: str = ""  # the class of transformers that its config is loaded as
+    pointer: str = ""
+
+
+class Composition(NamedTuple):
+    """The document of several components, and the paths of their weights."""
+
+    document: Document
+    paths: set[str]
+
+
+def read_pipeline(root: Folder) -> Composition:
+    """Read the components that a model_index.json names. Raises Problems."""
+    index = root.read_object(PIPELINE)
+    components, problems = [], []
+    for name, value in index.items():
+        if not isinstance(value, list) or value == [None, None]:  # an option of the pipeline, or an absent component
+            continue
+        pointer = root.pointer(PIPELINE) + token(name)
+        if len(value) != 2 or not all(isinstance(part, str) for part in value):
+            problems.append(InvalidDocument("must be a library and a class", pointer, "type"))
+            continue
+        library, class_name = value
+        loads = class_name if library == "transformers" else ""
+        components.append(Component(name, class_name, root.folders.get(name), loads, pointer))
+    raise_problems(problems)
+    title = index.get("_class_name")
+    return _compose(components, title if isinstance(title, str) else "")
+
+
+def read_modules(root: Folder) -> Composition:
+    """Read the modules that a modules.json of sentence-transformers lists. Raises Problems."""
+    modules = root.read_json(MODULES)
+    if not isinstance(modules, list):
+        raise Problems([InvalidDocument("must be a list of modules", root.pointer(MODULES), "type")])
+    components, problems, paths = [], [], set()
+    for position, module in enumerate(modules):
+        pointer = f"{root.pointer(MODULES)}/{position}"
+        path, kind = (module.get("path"), module.get("type")) if isinstance(module, dict) else (None, None)
+        if not isinstance(path, str) or not isinstance(kind, str):
+            problems.append(InvalidDocument("must be an object with a path and a type", pointer, "type"))
+        elif path in paths:
+            problems.append(
+                InvalidDocument(f'is in the folder of another module, "{path[:100]}"', pointer, "duplicate_name")
+            )
+        else:
+            paths.add(path)
+            folder, class_name = root.find(path), kind.rpartition(".")[2]
+            components.append(
+                Component(str(position), class_name, folder, _transformer_class(folder, class_name), pointer)
+            )
+    raise_problems(problems)
+    return _compose(components, "SentenceTransformer")
+
+
+def _transformer_class(folder: Folder | None, class_name: str) -> str:
+    """Return the class that a Transformer module loads its config as; '' for that of the config."""
+    if class_name != "Transformer" or folder is None:
+        return ""
+    task = folder.read_object("sentence_bert_config.json").get("transformer_task", "feature-extraction")
+    model_type = folder.read_object("config.json").get("model_type")
+    if task != "feature-extraction" or not isinstance(model_type, str):
+        return ""
+    return _ENCODERS.get(model_type) or AUTO_MODEL
+
+
+def _compose(components: Sequence[Component], title: str) -> Composition:
+    """Return the document of components, a child each. Raises Problems with those of all of them."""
+    if len(components) > _MAX_COMPONENTS:
+        raise Problems([TooLarge(f"has {len(components):,} components, where {_MAX_COMPONENTS} are the most")])
+    children: list[Layer] = []
+    warnings: list[ReportWarning] = []
+    problems: list[ArchitectureError] = []
+    paths: set[str] = set()
+    for component in components:
+        try:
+            document = _read_component(component, paths)
+        except ArchitectureError as error:
+            problems.append(error)
+        except Problems as error:
+            problems += error.problems
+        else:
+            layer = document.root if document else Layer("", "")
+            children.append(layer._replace(name=component.name, type=component.class_name))
+            remarks = document.warnings if document else _warn_of_absence(component)
+            warnings += [_below(component.name, warning) for warning in remarks]
+    raise_problems(problems)
+    root = Layer("", title, children=tuple(children))
+    return Composition(Document(root, "torch", "torch", warnings=tuple(_merge_flags(warnings, root))), paths)
+
+
+def _read_component(component: Component, paths: set[str]) -> Document | None:
+    """Return the document of a component, and add the paths of its weights; None where it is not there."""
+    if component.folder is None:
+        return None
+    model = Model(component.folder, component.loads)
+    if not model.checkpoints and _WITHOUT_PARAMETERS.fullmatch(component.class_name):
+        return None
+    paths |= model.counted_paths
+    return model.read()
+
+
+def _warn_of_absence(component: Component) -> Iterator[ReportWarning]:
+    """Warn of a component that is not here, unless its class has no parameters."""
+    if not _WITHOUT_PARAMETERS.fullmatch(component.class_name):
+        detail = f"{component.class_name[:100]}: neither its weights nor its config are here, so it is not counted"
+        yield ReportWarning("missing_component", "", detail, exact=False)
+
+
+def _below(name: str, warning: ReportWarning) -> ReportWarning:
+    """Return a component's warning with the path of that component."""
+    return warning._replace(path=f"{name}.{warning.path}" if warning.path else name)
+
+
+def _merge_flags(warnings: Iterable[ReportWarning], root: Layer) -> Iterator[ReportWarning]:
+    """Yield the warnings, with one for all components that no file says what trains."""
+    others = []
+    has_flags = False
+    for warning in warnings:
+        if warning.code == "flags_not_stored":
+            has_flags = True
+        else:
+            others.append(warning)
+    if has_flags:
+        yield flags_warning(list(list_tensors(root).values()))
+    yield from others
