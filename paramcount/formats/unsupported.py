@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from paramcount.formats.partial_file import PartialFile
 from paramcount.formats.signatures import file_kind
 from paramcount.formats.source import Bytes
 
@@ -111,11 +112,6 @@ _FILES = [
         lambda start: file_kind(start) == "hdf5",
         "is an HDF5 file, whatever its name says",
         f"load the model with Keras, {_KERAS_JSON}",
-    ),
-    Unsupported(
-        lambda start: file_kind(start) == "pickle" or (file_kind(start) == "zip" and b"data.pkl" in start),
-        "is a pickle, which only its framework can read",
-        _TORCH_TENSORS,
     ),
 ]
 
@@ -232,6 +228,8 @@ def explain_document(value: Any) -> str:
     """Return what a document of no format is, and what to send instead; '' where that is not known."""
     kinds = _TEXTS if isinstance(value, str) else _FILES if isinstance(value, Bytes) else _VALUES
     start: Any = value
-    if isinstance(value, (str, *Bytes)):
+    if isinstance(value, PartialFile):
+        start = value.head(_START)
+    elif isinstance(value, (str, *Bytes)):
         start = value[:_START] if isinstance(value, str) else bytes(value[:_START])
     return next((f"{kind.name}: {kind.instead}" for kind in kinds if kind.matches(start)), "")
