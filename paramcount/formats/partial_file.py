@@ -121,11 +121,6 @@ class PartialFile(RawIOBase):
         for first, _ in self.gaps(0, self.size)[:1]:
             self.complete(first, self.size, what)
 
-    def head(self, length: int) -> bytes:
-        """Return the file's first bytes, as far as they are there: at most so many."""
-        gaps = self.gaps(0, min(length, self.size))
-        return self._join(0, gaps[0][0] if gaps else min(length, self.size))
-
 
     def seekable(self) -> bool:
         return True

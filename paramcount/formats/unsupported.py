@@ -98,7 +98,10 @@ _FILES = [
         _starts(b"\x1f\x8b"), "is compressed by gzip", "state the header Content-Encoding: gzip, or send it inflated"
     ),
     Unsupported(
-        lambda start: start.startswith((b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh")) or start[257:262] == b"ustar",
+        lambda start: (
+            start.startswith((b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh"))
+            or (file_kind(start) == "tar" and b"model_config.yaml" not in start and b"model_weights" not in start)
+        ),
         "is an archive",
         "send what is in it",
     ),
@@ -229,7 +232,8 @@ def explain_document(value: Any) -> str:
     kinds = _TEXTS if isinstance(value, str) else _FILES if isinstance(value, Bytes) else _VALUES
     start: Any = value
     if isinstance(value, PartialFile):
-        start = value.head(_START)
+        if not (start := value.head(_START)):
+            return ""
     elif isinstance(value, (str, *Bytes)):
         start = value[:_START] if isinstance(value, str) else bytes(value[:_START])
     return next((f"{kind.name}: {kind.instead}" for kind in kinds if kind.matches(start)), "")

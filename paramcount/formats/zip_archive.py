@@ -120,8 +120,11 @@ class Archive:
             raise BadArchive(f'is a zip archive whose headers of "{name[:100]}" contradict each other')
         return local.start
 
-    def read(self, name: str, max_bytes: int = MAX_MEMBER_BYTES) -> bytes:
-        """Return a member. Raises BadArchive, TooLarge or Incomplete."""
+    def read(self, name: str, max_bytes: int = MAX_MEMBER_BYTES, max_ratio: int = _MAX_RATIO) -> bytes:
+        """Return a member, which is at most `max_ratio` times as long as it is packed.
+
+        Raises BadArchive, TooLarge or Incomplete.
+        """
         entry = self.entries[name]
         start = self.locate(name)
         if entry.flags & _ENCRYPTED:
@@ -133,7 +136,7 @@ class Archive:
             return bytes(packed)
         if entry.method != _DEFLATED:
             raise BadArchive(f'is a zip archive in which "{name[:100]}" is packed in a way that is not read')
-        if entry.size > max(_MIN_UNPACKED_BYTES, _MAX_RATIO * entry.packed_size):
+        if entry.size > max(_MIN_UNPACKED_BYTES, max_ratio * entry.packed_size):
             raise TooLarge(f'holds "{name[:100]}", which unpacks to {entry.size:,} bytes from {entry.packed_size:,}')
         return _inflate(bytes(packed), entry)
 
@@ -167,23 +170,22 @@ def _read_large(entry: Entry, extra: bytes) -> Entry:
 
 def has_directory(data: Any) -> bool:
     """Return whether the end of the central directory is there."""
-    if isinstance(data, PartialFile) and data.gaps(max(0, len(data) - _MAX_TAIL_BYTES), len(data)):
+    try:
+        return _find_end(data) >= 0
+    except Incomplete:
         return False
-    return _find_end(data) >= 0
 
 
 def _find_end(data: Any) -> int:
     """Return the position of the directory's end record, or -1."""
-    first = max(0, len(data) - _MAX_TAIL_BYTES)
-    tail = bytes(data[first : len(data)])
-    position = tail.rfind(b"PK\5\6")
-    while position >= 0:
-        if (
-            len(tail) - position >= _END.size
-            and _END.unpack_from(tail, position)[7] == len(tail) - position - _END.size
-        ):
-            return first + position
-        position = tail.rfind(b"PK\5\6", 0, position)
+    for length in (_END.size, _MAX_TAIL_BYTES):  # few archives have a comment
+        first = max(0, len(data) - length)
+        tail = bytes(data[first : len(data)])
+        position = tail.rfind(b"PK\5\6", 0, len(tail) - _END.size + 4)
+        while position >= 0:
+            if _END.unpack_from(tail, position)[7] == len(tail) - position - _END.size:
+                return first + position
+            position = tail.rfind(b"PK\5\6", 0, position)
     return -1
 
 

@@ -20,7 +20,7 @@ from tests.builders.gguf import Writer
 from tests.builders.onnx import init, model
 from tests.builders.pickles import archive as saved
 from tests.builders.pickles import legacy as before_1_6
-from tests.builders.pickles import tensor
+from tests.builders.pickles import tensor, zip_files
 from tests.builders.safetensors import header, in_bytes
 
 KERAS = {"class_name": "Sequential", "config": {"name": "s", "layers": []}}
@@ -148,7 +148,7 @@ def test_a_keras_archive_is_its_config(tmp_path: Path) -> None:
         ({"m_gguf": gguf("w")[:-32]}, "m.gguf", "the file is not complete"),
         ({"m_gguf": gguf("w")[:40]}, "m.gguf", "at least the first"),
         ({"m_onnx": model(init("w", 5))[:-1]}, "m.onnx", "ends after"),
-        ({"m_keras": b"PK\3\4 config.json"}, "m.keras", "can be read"),
+        ({"m_keras": zip_files({"config.json": b"{}"})[:-1]}, "m.keras", "the file is not complete"),
         ({"m_safetensors_index_json": []}, "", "no index"),
         ({"a_safetensors": shard(w="F32 2"), "b_safetensors": shard(w="F32 2")}, "", "several models"),
         ({"m_pt": saved({"w": tensor("0", 3)})[:-1]}, "m.pt", "the file is not complete"),

@@ -9,10 +9,13 @@ from paramcount.formats.named_tensors.checkpoint import distinct, flags_warning
 from paramcount.formats.named_tensors.packed import unpack, unpack_parameters
 from paramcount.formats.named_tensors.packed.quantization import NO_QUANTIZATION
 from paramcount.formats.named_tensors.partitions import warn_of_parts
+from paramcount.formats.pytorch import nemo
 from paramcount.formats.pytorch.archive import Pickle, read_pickle
 from paramcount.formats.pytorch.contents import Contents, find_contents
+from paramcount.formats.pytorch.dcp import is_metadata, read_metadata
 from paramcount.formats.pytorch.layers import build_layers, named_tensors
 from paramcount.formats.pytorch.shards import is_sharded, read_shards
+from paramcount.formats.pytorch.torchscript import script_reader, warn_of_constants
 from paramcount.formats.pytorch.warnings import warn_of_contents, warn_of_imports
 from paramcount.formats.signatures import file_kind
 from paramcount.formats.source import Bytes
@@ -33,6 +36,8 @@ def _claims(payload: Any) -> bool:
     if is_sharded(payload):
         payload = next(iter(payload["shards"].values()))
     kind = file_kind(payload)
+    if kind == "tar":
+        return nemo.claims(payload)
     if kind == "zip":
         return holds(payload, b"/data.pkl", whole=False) or holds(payload, b"/data/0", whole=False)
     return kind == "pickle"
@@ -48,12 +53,14 @@ def pytorch(payload: Any) -> Document:
         return read_shards(payload)
     if not isinstance(payload, Bytes):
         raise InvalidDocument(f"must be a file of PyTorch, or its first bytes, not {format_value(payload)}")
-    return make_document(read_pickle(payload))
+    return make_document(read_pickle(nemo.find_weights(payload) if file_kind(payload) == "tar" else payload))
 
 
 def make_document(pickle: Pickle) -> Document:
     """Return the document of what a pickle describes."""
-    contents = find_contents(pickle.value, pickle.size)
+    script = script_reader(pickle)
+    value = read_metadata(pickle.value) if is_metadata(pickle.value) else pickle.value
+    contents = find_contents(value, pickle.size, script)
     if not contents.tensors and not contents.modules and not contents.lazy:
         raise InvalidDocument(_explain_absence(contents), code="no_tensors")
     tensors = named_tensors(contents)
@@ -66,6 +73,7 @@ def make_document(pickle: Pickle) -> Document:
         *unpacked.warnings,
         *warn_of_parts(tensors, kinds),
         *warn_of_contents(contents, tensors),
+        *(warn_of_constants(script, contents) if script else ()),
         *warn_of_imports(pickle.globals),
     )
     return Document(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from mmap import mmap
 from typing import Any, TypeVar
 
@@ -40,7 +40,6 @@ class Pickle:
     size: int = 0  # lists, dicts, tuples and objects in it
     archive: Archive | None = None
     folder: str = ""
-    members: list[str] = field(default_factory=list)
 
 
 def read_pickle(data: Any) -> Pickle:
@@ -63,7 +62,7 @@ def _read_first_bytes(data: Any, read: Callable[[bytes | mmap, bool], T]) -> T:
         except Incomplete as error:
             if len(part) == len(data):
                 raise
-            needed = max(error.needs["last"] + 1, 2 * len(part))
+            needed = max(error.needs["last"] + 1, 2 * len(part), _FIRST_BYTES)
             available = data.head(needed)
             part = available if len(available) > len(part) else data.read_at(0, needed, "its pickle")
 
@@ -76,16 +75,21 @@ def _read_zip(data: Any) -> Pickle:
     if len(names) != 1:
         reason = "several times" if names else "nowhere"
         raise BadArchive(f"is a zip archive that holds {_PICKLE} {reason}: torch.save writes it once")
-    (name,) = names
-    folder = name.removesuffix(_PICKLE)
+    return read_member(archive, names[0])
+
+
+def read_member(archive: Archive, name: str) -> Pickle:
+    """Return what a pickle in an archive describes. Raises InvalidDocument or TooLarge."""
+    folder, _, file = name.rpartition("/")
+    data = "data" if file == _PICKLE else file.removesuffix(".pkl")  # the folder of the storages
     raw = archive.read(name)
     loader = _Loader()
     machine = loader.machine(raw)
     value = machine.load()
     if machine.position != len(raw):
         raise BadPickle(f"holds {len(raw) - machine.position:,} bytes after the end of its pickle")
-    loader.check_storages(archive, folder)
-    return Pickle(value, machine.globals.values(), machine.values, archive, folder)
+    loader.check_storages(archive, f"{folder}/{data}/")
+    return Pickle(value, machine.globals.values(), machine.values, archive, f"{folder}/")
 
 
 def _read_zip_head(data: bytes | mmap, is_whole: bool) -> Pickle:
@@ -161,7 +165,7 @@ class _Loader:
     def check_storages(self, archive: Archive, folder: str) -> None:
         """Refuse an archive without the data of a storage. Raises BadArchive."""
         for key, size in self.storages.items():
-            name = f"{folder}data/{key}"
+            name = f"{folder}{key}"
             entry = archive.entries.get(name)
             if entry is None or entry.size < size:
                 state = "is not there" if entry is None else f"has {entry.size:,} bytes instead of {size:,}"

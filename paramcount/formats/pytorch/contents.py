@@ -23,7 +23,7 @@ from paramcount.model.errors import InvalidDocument, TooLarge
 _MIN_VISITS, _VISITS_PER_VALUE = 20_000, 2
 """The most values that are looked at: a list that holds another one twice, which holds ..., has 2^n paths."""
 
-_OPTIMIZER_WORDS = frozenset(("optimizer", "optimizers", "optim", "optims", "opt", "optimiser"))
+OPTIMIZER_WORDS = frozenset(("optimizer", "optimizers", "optim", "optims", "opt", "optimiser"))
 _OTHER_WORDS = frozenset(
     (
         "amp", "args", "callback", "callbacks", "cfg", "config", "dataloader", "datamodule", "dataset", "hparams",
@@ -257,7 +257,7 @@ def _child_kind(name: str, child: Any) -> Kind:
     if isinstance(child, PickledTensor):
         is_number = len(child.shape) < 2 and not _NUMBER_WORDS.isdisjoint(words) and prod(child.shape) < 2
         return "other" if is_number or not _OTHER_WORDS.isdisjoint(words) else "model"
-    if not _OPTIMIZER_WORDS.isdisjoint(words):
+    if not OPTIMIZER_WORDS.isdisjoint(words):
         return "optimizer"
     if not _OTHER_WORDS.isdisjoint(words):
         return "other"

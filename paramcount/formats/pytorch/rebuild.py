@@ -135,6 +135,18 @@ def _array_of_buffer(args: Any) -> Array:
     return array
 
 
+def _object(args: Any) -> Instance:
+    """An object of a class, as protocols 0 and 1 make it."""
+    kind, *more = args
+    return Instance(kind, tuple(more))
+
+
+def _graph_module(args: Any) -> Instance:
+    module = Instance(Global("torch.fx", "GraphModule"), ())
+    module.state = args[0]
+    return module
+
+
 REBUILDS: Mapping[str, Callable[[Any], Any]] = {
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
@@ -163,6 +175,10 @@ REBUILDS: Mapping[str, Callable[[Any], Any]] = {
     "__builtin__.set": _list,
     "builtins.frozenset": _list,
     "builtins.list": _list,
+    "copy_reg._reconstructor": _object,
+    "copyreg._reconstructor": _object,
+    "copyreg.__newobj__": _object,
+    "torch.fx.graph_module.reduce_graph_module": _graph_module,
     "numpy.dtype": _numpy_dtype,
     "numpy.core.multiarray._reconstruct": _array,
     "numpy._core.multiarray._reconstruct": _array,

@@ -17,7 +17,7 @@ from paramcount.model.tensors import Tensor
 _KNOWN_GLOBAL = re.compile(
     r"torch\.(?:\w+Storage|storage\.\w+Storage|Tensor|device|dtype|[bcfhilqsdu]\w*\d\w*|bool|half|float|double|short|int|long)"
     r"|torch\.nn\.modules\.\w+\.[A-Z]\w*|torch\.nn\.parameter\.\w+|torch\.serialization\._get_layout"
-    r"|torch\.storage\._load_from_bytes|torch\.(?:cuda\.)?\w+Storage|numpy\.ndarray|numpy\._?core\.multiarray\.scalar"
+    r"|torch\.storage\._load_from_bytes|torch\.jit\._pickle\.\w+|torch\.distributed\.(?:checkpoint|_shard)\.[\w.]+|torch\.(?:cuda\.)?\w+Storage|numpy\.ndarray|numpy\._?core\.multiarray\.scalar"
     r"|_codecs\.encode|__torch__\..*|copy_?reg\._reconstructor|(?:builtins|__builtin__)\.(?:object|int|float|str|list|dict)",
     re.ASCII,
 )
