@@ -21,8 +21,11 @@ from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems
 MAX_DOCUMENT_BYTES = 512 * 1024 * 1024
 """The longest document that is read whole."""
 
-_INDEX = ".safetensors.index.json"
-_SHARD = re.compile(r"-\d+-of-\d+\.(safetensors|gguf)$", re.ASCII)
+_INDEXES = (".safetensors.index.json", ".bin.index.json")
+_SHARD = re.compile(r"-\d+-of-\d+\.(safetensors|gguf|bin)$", re.ASCII)
+_DISTRIBUTED = ".metadata"
+"""The file of a distributed checkpoint of torch that has all shapes."""
+
 _BYTE_ORDER_MARKS = ((BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16"))
 
 
@@ -46,7 +49,7 @@ def open_source(*paths: str) -> Source:
             return _checkpoint([Path(name) for name in sorted(glob.glob(path))], path)  # noqa: PTH207 # it may be absolute
         if Path(path).is_dir():
             return _folder(Path(path))
-        if path.endswith(_INDEX):
+        if path.endswith(_INDEXES):
             return _read_sharded(Path(path))
         return _file(Path(path))
     except ArchitectureError as error:
@@ -83,8 +86,8 @@ def open_content(name: str, content: Any) -> Source:
     Raises ArchitectureError.
     """
     kind = file_kind(content)
-    if kind == "safetensors" and _SHARD.search(name):
-        return Source.of({"shards": {name: _header(name, content)}})
+    if kind and name.endswith((".safetensors", ".bin")) and _SHARD.search(name):
+        return Source.of({"shards": {name: _header(name, content) if kind == "safetensors" else content}})
     if kind or name.endswith(".onnx"):
         return Source.of(content)
     if len(content) > MAX_DOCUMENT_BYTES:
@@ -117,10 +120,12 @@ def _header(name: str, data: Any) -> Any:
 
 def _folder(folder: Path) -> Source:
     """The files of a model's folder that say what it is, by their path in it."""
+    if (metadata := folder / _DISTRIBUTED).is_file():
+        return _file(metadata)
     paths = sorted(path for path in folder.rglob("*") if is_relevant(path.name) and path.is_file())
     files = {path.relative_to(folder).as_posix(): _map_file(path) for path in paths if not _is_hidden(path, folder)}
     if not files:
-        raise InvalidDocument("holds no safetensors, gguf or onnx files, and no config.json")
+        raise InvalidDocument("holds no files of weights that are known, and no config.json")
     return Source.of({"files": files})
 
 
@@ -137,14 +142,16 @@ def _checkpoint(paths: Sequence[Path], named: str) -> Source:
     kinds = {path.suffix for path in paths}
     if len(names) > 1 or len(kinds) > 1:
         raise InvalidDocument(f"holds several models ({', '.join(sorted(names)[:5])}): name the files of one")
-    if kinds == {".safetensors"}:
+    if kinds == {".safetensors"} or (kinds == {".bin"} and _SHARD.search(paths[0].name)):
         return Source.of(_shards(paths, paths[0].with_name("config.json")))
     return _file(paths[0]) if len(paths) == 1 else Source.of({path.name: _map_file(path) for path in paths})
 
 
 def _shards(paths: Iterable[Path], config: Path) -> dict[str, Any]:
-    """The headers of a checkpoint's files, with the config beside them, where there is one."""
-    document: dict[str, Any] = {"shards": {path.name: _header(path.name, _map_file(path)) for path in paths}}
+    """The headers of a checkpoint's files, or the files, with the config beside them, where there is one."""
+    files = {path.name: _map_file(path) for path in paths}
+    shards = {name: _header(name, data) if name.endswith(".safetensors") else data for name, data in files.items()}
+    document: dict[str, Any] = {"shards": shards}
     if config.exists() and isinstance(stated := _json_or_none(config), dict):
         document["config"] = stated
     return document

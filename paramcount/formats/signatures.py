@@ -7,7 +7,7 @@ from typing import Any
 
 from paramcount.formats.source import Bytes
 
-SIGNATURE_BYTES = 9
+SIGNATURE_BYTES = 262
 
 SIGNATURES: Mapping[str, Callable[[bytes], bool]] = {
     "gguf": lambda start: start.startswith(b"GGUF"),
@@ -15,6 +15,7 @@ SIGNATURES: Mapping[str, Callable[[bytes], bool]] = {
     "zip": lambda start: start.startswith(b"PK\3\4"),  # .keras, .pt
     "pickle": lambda start: start.startswith(b"\x80"),
     "hdf5": lambda start: start.startswith(b"\x89HDF\r\n\x1a\n"),
+    "tar": lambda start: start[257:262] == b"ustar",
     "onnx": lambda start: len(start) >= 4 and start[0] == 8 and 0 < start[1] < 128,  # field 1 is ir_version
 }
 """A pattern of the first SIGNATURE_BYTES of each kind; the first that matches counts."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from paramcount.formats.partial_file import PartialFile
 from paramcount.formats.signatures import file_kind
 from paramcount.formats.source import Bytes
 
@@ -97,7 +98,10 @@ _FILES = [
         _starts(b"\x1f\x8b"), "is compressed by gzip", "state the header Content-Encoding: gzip, or send it inflated"
     ),
     Unsupported(
-        lambda start: start.startswith((b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh")) or start[257:262] == b"ustar",
+        lambda start: (
+            start.startswith((b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh"))
+            or (file_kind(start) == "tar" and b"model_config.yaml" not in start and b"model_weights" not in start)
+        ),
         "is an archive",
         "send what is in it",
     ),
@@ -111,11 +115,6 @@ _FILES = [
         lambda start: file_kind(start) == "hdf5",
         "is an HDF5 file, whatever its name says",
         f"load the model with Keras, {_KERAS_JSON}",
-    ),
-    Unsupported(
-        lambda start: file_kind(start) == "pickle" or (file_kind(start) == "zip" and b"data.pkl" in start),
-        "is a pickle, which only its framework can read",
-        _TORCH_TENSORS,
     ),
 ]
 
@@ -232,6 +231,9 @@ def explain_document(value: Any) -> str:
     """Return what a document of no format is, and what to send instead; '' where that is not known."""
     kinds = _TEXTS if isinstance(value, str) else _FILES if isinstance(value, Bytes) else _VALUES
     start: Any = value
-    if isinstance(value, (str, *Bytes)):
+    if isinstance(value, PartialFile):
+        if not (start := value.head(_START)):
+            return ""
+    elif isinstance(value, (str, *Bytes)):
         start = value[:_START] if isinstance(value, str) else bytes(value[:_START])
     return next((f"{kind.name}: {kind.instead}" for kind in kinds if kind.matches(start)), "")

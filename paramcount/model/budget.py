@@ -78,6 +78,11 @@ def set_max_values(number: int) -> None:
     _max_values.set(number)
 
 
+def max_values() -> int:
+    """Return the most values that a document of this context may hold."""
+    return _max_values.get()
+
+
 def start_deadline(seconds: float) -> None:
     """Give this context so many seconds from now on."""
     _deadline.set(monotonic() + seconds)

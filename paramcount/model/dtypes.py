@@ -25,6 +25,10 @@ DTYPES: Mapping[str, int | Fraction] = {
     **dict.fromkeys(("I2", "U2"), 2),
     "C128": 128,
     "C32": 32,
+    **dict.fromkeys(("QI8", "QU8"), 8),  # torch's quantised types
+    "QI32": 32,
+    "QU4X2": 4,
+    "QU2X4": 2,
     "F4_X2": 8,  # torch's float4_e2m1fn_x2: one element is a pair
     "STRING": 0,  # ONNX: each of its own length
     **{name: Fraction(8 * size, elements) for name, (elements, size) in BLOCKS.items()},

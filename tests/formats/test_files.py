@@ -14,10 +14,13 @@ from paramcount.counting.count import count
 from paramcount.formats.detect import detect, read
 from paramcount.formats.files import open_source, recognize
 from paramcount.formats.keras.archive import read_config
-from paramcount.model.errors import Problems, UnknownFormat
+from paramcount.model.errors import Problems
 from paramcount.model.report import Report
 from tests.builders.gguf import Writer
 from tests.builders.onnx import init, model
+from tests.builders.pickles import archive as saved
+from tests.builders.pickles import legacy as before_1_6
+from tests.builders.pickles import tensor, zip_files
 from tests.builders.safetensors import header, in_bytes
 
 KERAS = {"class_name": "Sequential", "config": {"name": "s", "layers": []}}
@@ -100,6 +103,20 @@ def gguf(name: str, **numbers: int) -> bytes:
             14,
             True,
         ),
+        ({"m_pt": saved({"w": tensor("0", 3)})}, "m.pt", 3, True),
+        ({"m_bin": saved({"w": tensor("0", 3)}), "optimizer_bin": b"\x80\2N."}, "", 3, True),
+        ({"m_bin": before_1_6({"w": tensor("0", 3)})}, "", 3, True),
+        ({"m__00001__of__00002_bin": saved({"w": tensor("0", 3)})}, "m-00001-of-00002.bin", 3, False),
+        (
+            {
+                "a_bin": saved({"w": tensor("0", 3)}),
+                "b_bin": saved({"v": tensor("0", 4)}),
+                "m_bin_index_json": {"weight_map": {"w": "a.bin", "v": "b.bin"}},
+            },
+            "",
+            7,
+            True,
+        ),
     ],
 )
 def test_counted(tmp_path: Path, files: dict[str, Any], opened: str, total: int, exact: bool) -> None:
@@ -131,9 +148,11 @@ def test_a_keras_archive_is_its_config(tmp_path: Path) -> None:
         ({"m_gguf": gguf("w")[:-32]}, "m.gguf", "the file is not complete"),
         ({"m_gguf": gguf("w")[:40]}, "m.gguf", "at least the first"),
         ({"m_onnx": model(init("w", 5))[:-1]}, "m.onnx", "ends after"),
-        ({"m_keras": b"PK\3\4 config.json"}, "m.keras", "can be read"),
+        ({"m_keras": zip_files({"config.json": b"{}"})[:-1]}, "m.keras", "the file is not complete"),
         ({"m_safetensors_index_json": []}, "", "no index"),
         ({"a_safetensors": shard(w="F32 2"), "b_safetensors": shard(w="F32 2")}, "", "several models"),
+        ({"m_pt": saved({"w": tensor("0", 3)})[:-1]}, "m.pt", "the file is not complete"),
+        ({"m_bin": before_1_6({"w": tensor("0", 3)})[:-1]}, "", "the file is not complete"),
         ({"README": b"text"}, "", "holds no"),
     ],
 )
@@ -142,12 +161,6 @@ def test_refused(tmp_path: Path, files: dict[str, Any], opened: str, detail: str
     with pytest.raises(Problems) as refused:
         count_file(tmp_path / opened)
     assert any(detail in problem.detail for problem in refused.value.problems), refused.value.problems
-
-
-def test_an_archive_of_torch_is_a_pickle(tmp_path: Path) -> None:
-    archive("archive/data.pkl")(tmp_path / "m.pt")
-    with pytest.raises(UnknownFormat, match="is a pickle"):
-        detect(open_source(str(tmp_path / "m.pt")))
 
 
 @pytest.mark.parametrize("name", ["none.json", "none*.json"])

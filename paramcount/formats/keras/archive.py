@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import zlib
-from io import BytesIO
 from math import isfinite
 from typing import Any
-from zipfile import BadZipFile, ZipFile
 
 import orjson
 
+from paramcount.formats.zip_archive import Archive, holds
 from paramcount.model import budget
-from paramcount.model.errors import InvalidDocument, TooLarge
+from paramcount.model.errors import InvalidDocument
 
 MAX_CONFIG_BYTES = 64 * 2**20
 """The longest config.json, unpacked."""
+
+_MAX_CONFIG_RATIO = 1100
+"""More than zlib reaches: how much JSON holds is bounded apart."""
 
 
 def read_config(raw: Any) -> bytes:
@@ -29,23 +30,15 @@ def read_config(raw: Any) -> bytes:
 
 
 def _read_member(raw: Any) -> bytes:
-    try:
-        file = raw if hasattr(raw, "seekable") else BytesIO(raw)
-        with ZipFile(file) as archive, archive.open("config.json") as member:
-            config = member.read(MAX_CONFIG_BYTES + 1)
-    except KeyError:
-        raise InvalidDocument("is a zip archive without a config.json: no .keras file") from None
-    except (BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, NotImplementedError) as error:
-        raise InvalidDocument(f"is no zip archive that can be read: {str(error)[:100]}") from None
-    if len(config) > MAX_CONFIG_BYTES:
-        raise TooLarge(f"holds a config.json of more than {MAX_CONFIG_BYTES:,} bytes")
-    return config
+    archive = Archive(raw)
+    if "config.json" not in archive.entries:
+        raise InvalidDocument("is a zip archive without a config.json: no .keras file")
+    return archive.read("config.json", MAX_CONFIG_BYTES, _MAX_CONFIG_RATIO)
 
 
 def may_be_archive(raw: Any) -> bool:
-    """Return whether a zip archive looks like a .keras file: it names config.json near its start or end."""
-    name = b"config.json"
-    return bool(raw.find(name, 0, 4096) >= 0 or raw.rfind(name, max(0, len(raw) - 2**20)) >= 0)
+    """Return whether a zip archive looks like a .keras file: it holds config.json, or begins with metadata.json."""
+    return holds(raw, b"config.json") or holds(raw, b"metadata.json")
 
 
 def parse_finite(raw: bytes) -> Any:

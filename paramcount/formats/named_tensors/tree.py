@@ -184,7 +184,7 @@ def _fold(branch: _Branch, interned: dict[object, Layer]) -> Layer:
     for name, child in (branch.children or _NO_CHILDREN).items():
         layer = _fold(child, interned)
         layers[id(layer)] = layer
-        kind = id(layer), "" if _is_index(name) else name
+        kind = id(layer), "" if is_index(name) else name
         if kind in groups:
             groups[kind].append(name)
         else:
@@ -197,7 +197,7 @@ def _fold(branch: _Branch, interned: dict[object, Layer]) -> Layer:
         children = [
             child_layer
             for (layer_id, _), names in groups.items()
-            for child_layer in _name_layers(names, layers[layer_id], branch.children or _NO_CHILDREN)
+            for child_layer in name_layers(names, layers[layer_id], branch.children or _NO_CHILDREN)
         ]
         folded = interned[key] = Layer("", "", tensors=tuple(tensors), children=tuple(children))
     if run_ids:
@@ -205,14 +205,15 @@ def _fold(branch: _Branch, interned: dict[object, Layer]) -> Layer:
     return folded
 
 
-def _name_layers(names: list[str], layer: Layer, taken: Container[str]) -> Iterator[Layer]:
+def name_layers(names: list[str], layer: Layer, taken: Container[str]) -> Iterator[Layer]:
     """Yield one layer for equal blocks; one for each block if another child has their common name."""
     if len(names) > 1 and (name := block_ranges.format(sorted(map(int, names)))) not in taken:
         yield layer._replace(name=name, repeat=len(names))
     else:
         for name in names:
-            yield Layer(name, "", children=layer.children, tensors=layer.tensors)
+            yield Layer(name, layer.type, children=layer.children, tensors=layer.tensors)
 
 
-def _is_index(name: str) -> bool:
+def is_index(name: str) -> bool:
+    """Return whether a name is a number as Python writes it."""
     return name.isdecimal() and name.isascii() and len(name) <= 18 and (name[0] != "0" or name == "0")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +10,7 @@ from paramcount.formats.named_tensors.checkpoint import Bytes, count_elements, f
 from paramcount.formats.named_tensors.packed import unpack
 from paramcount.formats.named_tensors.packed.quantization import Quantization
 from paramcount.formats.named_tensors.partitions import warn_of_parts, warn_of_rank_files
+from paramcount.formats.named_tensors.shards import explain_index, warn_of_index, warn_of_missing_shards
 from paramcount.formats.named_tensors.tree import build_tree
 from paramcount.formats.safetensors.header import METADATA, Header, check_length, header_json, parse_valid
 from paramcount.formats.safetensors.problems import explain
@@ -33,11 +32,6 @@ _EXAMPLE = {
 _MEMBERS = frozenset(("header", "shards", "index", "config"))
 """The members of an object that holds headers."""
 
-_MAX_MISSING_SHARDS = 100
-"""The most shards that are named as missing, one warning each."""
-
-_SHARD = re.compile(r"-0*(\d{1,6})-of-0*(\d{1,6})\.safetensors", re.ASCII)
-
 
 def _claims(payload: Any) -> bool:
     if not isinstance(payload, dict):
@@ -52,7 +46,9 @@ def _claims(payload: Any) -> bool:
 def _holds_headers(payload: Mapping[str, Any]) -> bool:
     """Return whether an object holds headers, and is none itself: a tensor may be called "header" too."""
     main = payload.get("header", payload.get("shards"))
-    return isinstance(main, dict) and payload.keys() <= _MEMBERS and not isinstance(main.get("data_offsets"), list)
+    if not isinstance(main, dict) or isinstance(next(iter(main.values()), None), Bytes):  # files of another format
+        return False
+    return payload.keys() <= _MEMBERS and not isinstance(main.get("data_offsets"), list)
 
 
 @reader("safetensors", claims=_claims, schema=None, example=_EXAMPLE, media="application/octet-stream")
@@ -138,10 +134,10 @@ def _combine(checkpoint: _Checkpoint) -> Document:
         tensors |= header.tensors
     warnings: list[ReportWarning] = []
     if index is not None:
-        checkpoint.problems += _index_problems(index, headers, files)
-        warnings += _index_warnings(index, headers, files)
+        checkpoint.problems += explain_index(index, headers, files)
+        warnings += warn_of_index(index, headers, files)
     raise_problems(checkpoint.problems)
-    warnings += _missing_shards(headers, index)
+    warnings += warn_of_missing_shards(headers, index)
     kinds = [tensor for header in headers.values() for tensor in header.kinds]
     unpacked = unpack(tensors, Quantization(checkpoint.config), kinds)
     stored = list(unpacked.tensors.values())
@@ -154,44 +150,6 @@ def _combine(checkpoint: _Checkpoint) -> Document:
         flags_warning(stored),
     ]
     return Document(build_tree({**unpacked.tensors, **aliases}), "stored", warnings=tuple(warnings))
-
-
-def _index_problems(
-    index: Mapping[str, Any], headers: Mapping[str, Header], files: Mapping[str, str]
-) -> Iterator[ArchitectureError]:
-    for name, file in index["weight_map"].items():
-        pointer = f"/index/weight_map{token(name)}"
-        if not isinstance(file, str):
-            yield InvalidDocument("must be the name of a file", pointer, "type")
-        elif file in headers and files.get(name) != file:
-            yield InvalidDocument(f'"{file[:100]}" has no such tensor', pointer, "missing_tensor")
-
-
-def _index_warnings(
-    index: Mapping[str, Any], headers: Mapping[str, Header], files: Mapping[str, str]
-) -> Iterator[ReportWarning]:
-    missing = Counter(file for file in index["weight_map"].values() if isinstance(file, str) and file not in headers)
-    for file, number in list(missing.items())[:_MAX_MISSING_SHARDS]:
-        detail = f'"{file[:100]}" is not here: {number} tensors that the index puts there are not counted'
-        yield ReportWarning("missing_shard", "", detail, exact=False)
-    if extra := [name for name in files if name not in index["weight_map"]]:
-        yield ReportWarning(
-            "not_in_index", "", f'{len(extra)} tensors are not in the index ("{extra[0][:100]}"); counted'
-        )
-
-
-def _missing_shards(headers: Mapping[str, Header], index: Mapping[str, Any] | None) -> Iterator[ReportWarning]:
-    """Warn of shards that only the names of others show: "model-00001-of-00030.safetensors"."""
-    if index is not None:
-        return
-    numbers: dict[tuple[str, int], set[int]] = {}  # by the checkpoint's name and its number of shards
-    for file in headers:
-        if match := _SHARD.search(file):
-            numbers.setdefault((file[: match.start()], int(match[2])), set()).add(int(match[1]))
-    for (name, total), present in numbers.items():
-        if len(present) < total:
-            detail = f'{total - len(present)} of the {total} shards of "{name[:100]}" are not here, and not counted'
-            yield ReportWarning("missing_shard", "", detail, exact=False)
 
 
 def _declared_totals(

@@ -1,0 +1,1 @@
+"""Pickles, interpreted by a machine that executes nothing and resolves no name."""
