@@ -108,11 +108,6 @@ _FILES = [
     ),
     Unsupported(lambda start: start[4:8] == b"TFL3", "is a model of TensorFlow Lite", _KERAS_JSON),
     Unsupported(
-        lambda start: file_kind(start) == "hdf5",
-        "is an HDF5 file, whatever its name says",
-        f"load the model with Keras, {_KERAS_JSON}",
-    ),
-    Unsupported(
         lambda start: file_kind(start) == "pickle" or (file_kind(start) == "zip" and b"data.pkl" in start),
         "is a pickle, which only its framework can read",
         _TORCH_TENSORS,

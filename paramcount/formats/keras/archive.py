@@ -1,4 +1,4 @@
-"""A .keras file: a zip archive, of which only config.json is read."""
+"""A .keras file: a zip archive of its config, and of its weights in HDF5."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import json
 import zlib
 from io import BytesIO
 from math import isfinite
+from struct import unpack
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import orjson
 
@@ -16,6 +17,11 @@ from paramcount.model.errors import InvalidDocument, TooLarge
 
 MAX_CONFIG_BYTES = 64 * 2**20
 """The longest config.json, unpacked."""
+
+MAX_PACKED_BYTES = 16 * 2**20
+"""The longest weights that are unpacked; Keras does not pack them."""
+
+_WEIGHTS = "model.weights.h5"
 
 
 def read_config(raw: Any) -> bytes:
@@ -26,6 +32,22 @@ def read_config(raw: Any) -> bytes:
         return orjson.dumps(parse_finite(config))
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidDocument(f"is neither a .keras file nor JSON: {str(error)[:100]}") from None
+
+
+def find_weights(raw: Any) -> tuple[Any, int, int] | None:
+    """Return bytes, the position of a .keras file's weights in them, and their length; None if it has none to read."""
+    with ZipFile(raw if hasattr(raw, "seekable") else BytesIO(raw)) as archive:
+        if _WEIGHTS not in archive.NameToInfo:
+            return None
+        member = archive.NameToInfo[_WEIGHTS]
+        if member.compress_type == ZIP_STORED:
+            header = member.header_offset
+            name_length, extra_length = unpack("<26x2H", raw[header : header + 30])
+            return raw, header + 30 + name_length + extra_length, member.file_size
+        if member.file_size > MAX_PACKED_BYTES:
+            return None
+        with archive.open(member) as file:
+            return file.read(MAX_PACKED_BYTES), 0, member.file_size
 
 
 def _read_member(raw: Any) -> bytes:
@@ -45,7 +67,7 @@ def _read_member(raw: Any) -> bytes:
 def may_be_archive(raw: Any) -> bool:
     """Return whether a zip archive looks like a .keras file: it names config.json near its start or end."""
     name = b"config.json"
-    return bool(raw.find(name, 0, 4096) >= 0 or raw.rfind(name, max(0, len(raw) - 2**20)) >= 0)
+    return name in bytes(raw[:4096]) or name in bytes(raw[max(0, len(raw) - 2**20) :])
 
 
 def parse_finite(raw: bytes) -> Any:
