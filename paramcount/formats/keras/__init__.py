@@ -108,8 +108,9 @@ def parse(raw: bytes) -> Document:
 
 @reader("keras", claims=_claims, schema=KerasLayer, example=_EXAMPLE, media="application/octet-stream", parse=parse)
 def keras(payload: Any) -> Document:
-    """The JSON of a Keras model, Keras 3 or 2: Functional or Sequential, nested, shared, frozen; or its .keras or .h5
-    file. A file of weights alone: every element by its path.
+    """A Keras model, Keras 3 or 2: its JSON, Functional or Sequential, nested, shared, frozen; or its .keras or .h5 file.
+
+    A file of weights alone is counted by what it stores: every element, by its path.
 
     Raises Problems with everything that is wrong with it.
     """
