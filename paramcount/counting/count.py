@@ -74,6 +74,8 @@ def count(document: Document, options: Options = _DEFAULTS, limits: Limits = _DE
             document.counts[key] = counts
     warnings = document.warnings if options.rules else (*document.warnings, *document.warnings_without_rules)
     totals_warnings = document.warnings_from_totals(counts.root.totals) if document.warnings_from_totals else ()
+    if document.warnings_from_rows:
+        totals_warnings += document.warnings_from_rows(counts.root)
     return Report(
         root=counts.root,
         row_count=counts.row_count,

@@ -121,7 +121,6 @@ class PartialFile(RawIOBase):
         for first, _ in self.gaps(0, self.size)[:1]:
             self.complete(first, self.size, what)
 
-
     def seekable(self) -> bool:
         return True
 

@@ -111,11 +111,6 @@ _FILES = [
         "send the names and shapes of all arrays as the format tensors",
     ),
     Unsupported(lambda start: start[4:8] == b"TFL3", "is a model of TensorFlow Lite", _KERAS_JSON),
-    Unsupported(
-        lambda start: file_kind(start) == "hdf5",
-        "is an HDF5 file, whatever its name says",
-        f"load the model with Keras, {_KERAS_JSON}",
-    ),
 ]
 
 _CONFIG_FIELDS = frozenset(

@@ -26,7 +26,7 @@ _MIN_UNPACKED_BYTES, _MAX_RATIO = 2**16, 100
 _MAX_LOOKS = 16
 """The most places where a name is looked at, that may be a part of another."""
 
-_STORED, _DEFLATED = 0, 8
+STORED, _DEFLATED = 0, 8
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _SIZES_FOLLOW = 0x8
 _MANY_16, _MANY_32 = 0xFFFF, 0xFFFF_FFFF
@@ -132,7 +132,7 @@ class Archive:
         if entry.size > max_bytes:
             raise TooLarge(f'holds "{name[:100]}" of {entry.size:,} bytes, where {max_bytes:,} are the most')
         packed = self.data[start : start + entry.packed_size]
-        if entry.method == _STORED and entry.packed_size == entry.size:
+        if entry.method == STORED and entry.packed_size == entry.size:
             return bytes(packed)
         if entry.method != _DEFLATED:
             raise BadArchive(f'is a zip archive in which "{name[:100]}" is packed in a way that is not read')

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from paramcount.model.layers import Layer
-from paramcount.model.report import ReportWarning, WeightRoles
+from paramcount.model.report import ReportWarning, Row, WeightRoles
 from paramcount.model.tensors import Convention, Output, Totals
 
 
@@ -45,6 +45,7 @@ class Document(NamedTuple):
     type_pointer: str = "/type"  # of a layer's type, below the layer's own pointer; so is config_pointer
     config_pointer: str = ""
     warnings_from_totals: Callable[[Totals], tuple[ReportWarning, ...]] | None = None
+    warnings_from_rows: Callable[[Row], tuple[ReportWarning, ...]] | None = None  # of the root's row
     lenient: bool = False  # an unknown argument of a layer is a warning, and no error
     adapted: bool = False  # its frozen layers and tensors are frozen by an adapter
     roles: WeightRoles | None = None

@@ -82,7 +82,6 @@ ZIP = b"PK\3\4" + bytes(26)
         (b"\x93NUMPY\1\0", "an array of numpy"),
         (ZIP + b"arr_0.npy", "an array of numpy"),
         (b"\x1c\0\0\0TFL3", "a model of TensorFlow Lite"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(99), "an HDF5 file"),
         ({"name": "s", "layers": LAYERS}, "what get_config() returns"),
         (FUNCTIONAL, "what get_config() returns"),
         (LAYERS, "a list of layers"),

@@ -1,4 +1,4 @@
-"""keras: the JSON of `model.to_json()`, the `config.json` of a .keras archive, and the archive itself."""
+"""keras: the JSON of `model.to_json()`, the `config.json` of a .keras archive, the archive itself, and HDF5 files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, fields, validate
 
 from paramcount.formats.keras.archive import may_be_archive, read_config
+from paramcount.formats.keras.files import hold_against_archive, read_hdf5
 from paramcount.formats.keras.raw import parse_document
 from paramcount.formats.keras.reader import KerasReader, find_input_shape
 from paramcount.formats.keras.sharing import mark_first_occurrences
@@ -65,7 +66,8 @@ class KerasLayer(Schema):
 def _claims(payload: Any) -> bool:
     if isinstance(payload, Mapping):
         return ("class_name" in payload and "config" in payload) or _is_envelope(payload)
-    return file_kind(payload) == "zip" and may_be_archive(payload)
+    kind = file_kind(payload)
+    return kind == "hdf5" or (kind == "zip" and may_be_archive(payload))
 
 
 def _is_envelope(payload: Mapping[str, Any]) -> bool:
@@ -106,13 +108,18 @@ def parse(raw: bytes) -> Document:
 
 @reader("keras", claims=_claims, schema=KerasLayer, example=_EXAMPLE, media="application/octet-stream", parse=parse)
 def keras(payload: Any) -> Document:
-    """The JSON of a Keras model, Keras 3 or 2: Functional or Sequential, nested, shared, frozen; or a .keras file.
+    """A Keras model, Keras 3 or 2: its JSON (Functional or Sequential, nested, shared, frozen), its .keras or .h5 file.
+
+    A file of weights alone is counted by what it stores: every element, by its path.
 
     Raises Problems with everything that is wrong with it.
     """
+    if file_kind(payload) == "hdf5":
+        return read_hdf5(payload, parse)
     raw, orphans = mark_first_occurrences(read_config(payload))
     document = parse(raw)
-    return document._replace(warnings=(*document.warnings, *map(warn_of_orphan, orphans)))
+    document = document._replace(warnings=(*document.warnings, *map(warn_of_orphan, orphans)))
+    return hold_against_archive(document, payload) if file_kind(payload) == "zip" else document
 
 
 def _read_nested_layer(writer: Writer, item: Any, pointer: str) -> Layer:

@@ -1,4 +1,4 @@
-"""A .keras file: a zip archive, of which only config.json is read."""
+"""A .keras file: a zip archive of its config, and of its weights in HDF5."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from paramcount.formats.zip_archive import Archive, holds
+from paramcount.formats.zip_archive import STORED, Archive, holds
 from paramcount.model import budget
 from paramcount.model.errors import InvalidDocument
 
@@ -17,6 +17,11 @@ MAX_CONFIG_BYTES = 64 * 2**20
 
 _MAX_CONFIG_RATIO = 1100
 """More than zlib reaches: how much JSON holds is bounded apart."""
+
+MAX_PACKED_BYTES = 16 * 2**20
+"""The longest weights that are unpacked; Keras does not pack them."""
+
+_WEIGHTS = "model.weights.h5"
 
 
 def read_config(raw: Any) -> bytes:
@@ -27,6 +32,18 @@ def read_config(raw: Any) -> bytes:
         return orjson.dumps(parse_finite(config))
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidDocument(f"is neither a .keras file nor JSON: {str(error)[:100]}") from None
+
+
+def find_weights(raw: Any) -> tuple[Any, int, int] | None:
+    """Return bytes, the position of a .keras file's weights in them, and their length; None if it has none to read."""
+    archive = Archive(raw)
+    if (entry := archive.entries.get(_WEIGHTS)) is None:
+        return None
+    if entry.method == STORED:
+        return raw, archive.locate(_WEIGHTS), entry.size
+    if entry.size > MAX_PACKED_BYTES:
+        return None
+    return archive.read(_WEIGHTS, MAX_PACKED_BYTES), 0, entry.size
 
 
 def _read_member(raw: Any) -> bytes:

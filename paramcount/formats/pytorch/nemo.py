@@ -32,7 +32,7 @@ class Section(PartialFile):
         super().__init__(member.name, member.size)
         self._whole, self._start = whole, member.start
 
-    def complete(self, first: int, end: int, what: str) -> None:
+    def complete(self, first: int, end: int, what: str, likely_end: int = 0) -> None:  # noqa: ARG002 # the whole file asks for more
         """Add bytes of the whole file. Raises Incomplete where it does not have them."""
         part = bytes(self._whole[self._start + first : self._start + end])
         if len(part) < end - first:
