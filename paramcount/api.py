@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from paramcount.analysis import compare as analysis
 from paramcount.counting.freezing import Rule
-from paramcount.formats.files import open_source, recognize
+from paramcount.formats.files import is_address, open_source, recognize
 from paramcount.formats.source import Source
 from paramcount.live_models import describe, is_model
 from paramcount.model import report
@@ -81,8 +81,8 @@ def count(
     """Count the parameters of a model.
 
     Arguments:
-        source: A document (a dict, the text of print(model), JSON, bytes), a path of a file or a folder, or a live
-            model of PyTorch or Keras.
+        source: A document (a dict, the text of print(model), JSON, bytes), a path of a file or a folder, an
+            address (https://..., hf://org/model[@revision][/file]), or a live model of PyTorch or Keras.
         format: The name of the document's format; else it is recognised.
         freeze: Globs of layers or tensors that do not train, such as "backbone.*".
         train: Globs of those that train, though a glob of `freeze` matches them too.
@@ -95,7 +95,7 @@ def count(
 
     Raises:
         Problems: Everything that is wrong with the document or the options.
-        OSError: A file cannot be read.
+        OSError: A file cannot be read, or fetched.
     """
     load_plugins()
     options = {"convention": convention, "dtype": dtype, "unknown": unknown, "remote_code": remote_code}
@@ -130,5 +130,9 @@ def _open(source: Any) -> Source:
         is_text = not source.strip() or len(source) > MAX_PATH_CHARACTERS or not {"\n", "\0"}.isdisjoint(source)
         if is_json or is_text or ("(" in source and not os.path.exists(source)):  # noqa: PTH110 # for any string
             return recognize(source.encode(errors="replace"))
+        if is_address(source):
+            from paramcount.references import make_client, open_reference  # noqa: PLC0415 # HTTP is slow to import
+
+            return open_reference(source, make_client())
         return open_source(source)
     return recognize(bytes(source)) if isinstance(source, (bytes, bytearray, memoryview)) else Source.of(source)

@@ -139,7 +139,7 @@ class _Batch:
     def _file(self, location: dict[str, Any], name: str) -> _Answer:
         self.failures = ()
         try:
-            report = count_files([name], self.args.format, self.request, self.limits)
+            report = count_files([name], self.args, self.request, self.limits)
             return _Answer(location, self._to_json(report, self.request), self.failures)
         except Problems as problems:
             return _Answer(location, payload_problem(problems))

@@ -41,10 +41,10 @@ def add_options(parser: Parser) -> None:
 def run(args: argparse.Namespace, limits: Limits) -> int:
     if args.before == args.after == "-":
         raise CommandError("standard input holds one of the two, not both")
-    before = count_or_exit([args.before], args.format, load_request(args, args.rules, args.adapter), limits)
+    before = count_or_exit([args.before], args, load_request(args, args.rules, args.adapter), limits)
     rules = [*args.rules, *args.after_rules]
     request = load_request(args, rules, args.after_adapter or args.adapter)
-    after = count_or_exit([args.after], args.format, request, limits)
+    after = count_or_exit([args.after], args, request, limits)
     try:
         comparison = compare(before, after)
     except Problems as problems:

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace, limits: Limits) -> int:
     if lines := [name for name in args.files if name.endswith(LINES)]:
         raise CommandError(f"{lines[0]}: holds a model a line, which is for paramcount batch")
     request = load_request(args, args.rules, args.adapter)
-    report = count_or_exit(args.files, args.format, request, limits)
+    report = count_or_exit(args.files, args, request, limits)
     try:
         sys.stdout.write(_render(report, args, request, limits))
     except Problems as problems:

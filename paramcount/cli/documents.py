@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from paramcount.cli.terminal import CommandError
-from paramcount.formats.files import open_source, read_stream
+from paramcount.cli.terminal import CommandError, print_error
+from paramcount.formats.files import is_address, open_source, read_stream
 from paramcount.formats.source import NotJSON, Source
 from paramcount.model.budget import Limits
 from paramcount.model.errors import InvalidDocument, Problems
@@ -18,6 +18,9 @@ from paramcount.model.report import Report
 from paramcount.rendering.fields import TotalName, total_fields
 from paramcount.requests.count import count_local
 from paramcount.requests.envelope import CountRequest
+
+if TYPE_CHECKING:
+    from paramcount.references import Request
 
 
 def read_adapter(name: str) -> Any:
@@ -39,23 +42,51 @@ def read_adapter(name: str) -> Any:
     return adapter
 
 
-def open_document(paths: Sequence[str]) -> Source:
-    """Open what files, or standard input, hold. Raises OSError, Problems or NotJSON."""
+class Traffic:
+    """The requests that fetch the parts of a file, shown where the options ask for it."""
+
+    def __init__(self, *, is_shown: bool) -> None:
+        self._is_shown, self._requests, self._bytes = is_shown, 0, 0
+
+    def add(self, request: Request) -> None:
+        self._requests += 1
+        self._bytes += request.received
+        if self._is_shown:
+            end = request.first + request.received
+            print_error(f"{request.address}: {request.received:,} bytes, {request.first:,} to {end:,}")
+
+    def print_sum(self) -> None:
+        """Print how much was fetched."""
+        if self._is_shown and self._requests:
+            print_error(f"{self._bytes:,} bytes were fetched in {self._requests:,} requests")
+
+
+def open_document(paths: Sequence[str], observe: Callable[[Request], None]) -> Source:
+    """Open what files, an address or standard input hold. Raises OSError, Problems or NotJSON."""
+    if is_address(paths[0]):
+        from paramcount.references import make_client, open_reference  # noqa: PLC0415 # HTTP is slow to import
+
+        if len(paths) > 1:
+            raise Problems([InvalidDocument("is an address, of which one is counted at a time")])
+        return open_reference(paths[0], make_client(observe))
     return read_stream(sys.stdin.buffer) if list(paths) == ["-"] else open_source(*paths)
 
 
-def count_files(paths: Sequence[str], format_name: str | None, request: CountRequest, limits: Limits) -> Report:
+def count_files(paths: Sequence[str], args: argparse.Namespace, request: CountRequest, limits: Limits) -> Report:
     """Count what files hold. Raises Problems."""
+    traffic = Traffic(is_shown=args.verbose)
     try:
-        return count_local(lambda: open_document(paths), format_name, request, limits)
+        return count_local(lambda: open_document(paths, traffic.add), args.format, request, limits)
     except OSError as error:
         raise unreadable_file(error, *paths) from None
+    finally:
+        traffic.print_sum()
 
 
-def count_or_exit(paths: Sequence[str], format_name: str | None, request: CountRequest, limits: Limits) -> Report:
+def count_or_exit(paths: Sequence[str], args: argparse.Namespace, request: CountRequest, limits: Limits) -> Report:
     """Count what files hold. Raises CommandError."""
     try:
-        return count_files(paths, format_name, request, limits)
+        return count_files(paths, args, request, limits)
     except Problems as problems:
         name = "standard input" if list(paths) == ["-"] else " ".join(paths)
         raise CommandError(*problem_lines(name, problems)) from None

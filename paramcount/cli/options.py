@@ -38,6 +38,7 @@ def add_counting(parser: Parser) -> None:
     """Add the options that say how to count."""
     group = parser.add_argument_group("how to count")
     group.add_argument("--format", help="the format; else it is recognised")
+    group.add_argument("--verbose", action="store_true", help="of an address, say which bytes are fetched")
     add_adapter(group, "", "adapter")
     add_rules(group, "", "rules")
     group.add_argument("--convention", choices=CONVENTIONS, help="whether buffers are in the total: not in torch's")

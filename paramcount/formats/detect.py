@@ -51,8 +51,8 @@ def read(document: Any, document_format: Format, remote_code: str = "refuse") ->
     try:
         return _read(source, document_format, remote_code)
     except Problems as problems:
-        if any(problem.needs for problem in problems.problems):
-            raise
+        if any(problem.needs and problem.needs["file"] for problem in problems.problems):
+            raise  # a part of the file is missing, so that nothing else can be said of it
         if explanation := _explain_other(source, document_format):
             raise Problems([UnknownFormat(explanation)]) from None
         raise problems from None

@@ -29,6 +29,11 @@ _DISTRIBUTED = ".metadata"
 _BYTE_ORDER_MARKS = ((BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16"))
 
 
+def is_address(text: str) -> bool:
+    """Return whether a text names a file at an address, or a model on the Hugging Face Hub."""
+    return text.lower().startswith(("hf://", "https://", "http://"))
+
+
 class MappedFile(mmap):
     """A file's bytes, each loaded when it is read; zipfile reads it as a file."""
 
