@@ -56,6 +56,14 @@ def by_dtype(report: Report) -> Mapping[str, int]:
     return {dtype: count for dtype, count in elements.items() if count}
 
 
+def percentage(part: int, total: int) -> str:
+    """Return a share as a person reads it: "0.00982 %"; never 0 % of something, nor 100 % of less than all."""
+    share = 100 * part / total if total else 0
+    if 0 < share < 0.001:
+        return "<0.001 %"
+    return ">99.9 %" if part < total and share > 99.9 else f"{share:.3g} %"
+
+
 class Embedding(TypedDict):
     """The weights that embed tokens, and all others."""
 

@@ -254,9 +254,52 @@ def test_a_picture_is_well_formed_and_bounded(shown: Report) -> None:
 
 def test_a_picture_of_many_layers_gathers_them() -> None:
     drawn = boxes(wide(10_000))
-    assert 20 <= len(drawn) <= 41
-    assert drawn[0][1] == "251 layers: layer_0 … layer_250"
-    assert drawn[0][0].startswith("251 layers: layer_0 … layer_250\n25,100 parameters, 2.51 % of all")
+    assert 20 <= len(drawn) <= 40
+    assert drawn[0][1] == "250 layers: layer_0 … layer_249"
+    assert drawn[0][0].startswith("250 layers: layer_0 … layer_249\n25,000 parameters, 2.5 % of all")
+
+
+def test_boxes_are_in_the_order_of_the_model() -> None:
+    sizes = (1, 10_000, 1, 2, 9_000, 3, 1, 8_000, 1)
+    shown = report({"parameters": {f"l{index}.w": {"shape": [size]} for index, size in enumerate(sizes)}})
+    labels = [label for _, label in boxes(shown)]
+    assert labels == ["2 layers: l0 … l1", "3 layers: l2 … l4", "3 layers: l5 … l7", "l8"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "labels"),
+    [
+        ((("*", False), ("predictions", True)), {"predictions"}),
+        ((("*", False), ("conv1_bn", True)), {"conv1_bn"}),
+        ((("*", False), ("conv1_conv.bias", True)), {"conv1_conv"}),
+        ((("*", False), ("conv5_block3_3_conv", True), ("conv2_block1_1_bn", True)),
+         {"conv5_block3_3_conv", "conv2_block1_1_bn"}),
+    ],
+)  # fmt: skip
+def test_what_trains_has_a_box_and_a_label(rules: Any, labels: set[str]) -> None:
+    """Also 128 of 25 million parameters."""
+    drawn = ET.fromstring(as_svg(keras_resnet(*rules)))
+    trains = {
+        next(group.iter(f"{SVG}text")).text
+        for group in drawn.iter(f"{SVG}g")
+        if any(rect.get("class") == "trains" and float(rect.get("width", 0)) >= 3 for rect in group)
+    }
+    assert trains == labels
+
+
+def test_what_trains_is_shown_inside_what_is_frozen() -> None:
+    inner = {"type": "Block", "name": "inner", "layers": [dense("big", 9000), dense("head", 1)]}
+    shown = report(model(inner, dense("tail", 9000)), ("*", False), ("inner.head.bias", True))
+    assert [label for _, label in boxes(shown)] == ["inner", "tail", "big", "head"]
+
+
+def test_shares_are_written() -> None:
+    texts = [
+        text.text or ""
+        for text in ET.fromstring(as_svg(keras_resnet(("*", False), ("predictions", True)))).iter(f"{SVG}text")
+    ]
+    assert "2,049,000 · 7.99 %" in texts
+    assert any("2,049,000 train (7.99 %)" in text for text in texts)
 
 
 def test_a_chain_is_one_box() -> None:
@@ -286,7 +329,7 @@ def test_frozen_parameters_are_hatched() -> None:
         for group in drawn.iter(f"{SVG}g")
         if group.get("class") == "box"
     ]
-    assert fills == [["url(", "edge"], ["trains", "edge"]]
+    assert fills == [["url(", "edge", "frozen", "frozen"], ["trains", "edge"]]  # no hatching behind the letters
     assert "12 frozen by rule 0" in boxes(shown)[0][0]
 
 
