@@ -94,7 +94,7 @@ def add_detail(parser: Parser) -> None:
     group.add_argument(
         "--detail",
         choices=DETAILS,
-        help="the totals alone, layers (the default), or each tensor (in JSON)",
+        help="the totals alone, layers (the default), or each tensor too",
     )
     group.add_argument("--depth", type=int, metavar="N", help="how many levels of layers")
     group.add_argument(

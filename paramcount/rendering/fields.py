@@ -232,13 +232,13 @@ def _term(tensor: Tensor) -> str:
 
 
 def shape_text(output: Output) -> str:
-    """Return an output shape as a person writes it: ?×112×112×64 for (None, 112, 112, 64)."""
+    """Return an output shape as Keras' summary writes it: (None, 112, 112, 64); several in brackets or braces."""
     if isinstance(output, tuple):
-        return "×".join("?" if size is None else str(size) for size in output) or "scalar"
+        return f"({', '.join(map(str, output))})"
     if isinstance(output, list):
-        return ", ".join(map(shape_text, output))
+        return f"[{', '.join(map(shape_text, output))}]"
     if isinstance(output, dict):
-        return ", ".join(f"{name}: {shape_text(value)}" for name, value in output.items())
+        return f"{{{', '.join(f'{name}: {shape_text(value)}' for name, value in output.items())}}}"
     return ""
 
 

@@ -40,7 +40,7 @@ class Box(NamedTuple):
 
     @property
     def trains(self) -> bool:
-        """Whether any of it trains."""
+        """Return whether any of it trains."""
         return self.trainable > 0
 
     def label(self, columns: int) -> str:
@@ -162,19 +162,19 @@ def _arrange(boxes: Sequence[Box], height: float) -> list[tuple[Box, float]]:
 def _group(boxes: Sequence[Box], height: float) -> list[Box]:
     """Return the boxes in order, with so many of the small ones in runs that all have a line and most of the height.
 
-    What trains and what does not are in one run only where there is no room for them apart.
+    What trains and what does not are in one run only where there is no room for both.
     """
     if not boxes:
         return []
     total = sum(box.total for box in boxes)
     per_pixel = total / height
     mostly_frozen = 2 * sum(box.trainable for box in boxes) < total
-    for apart in (True, False):
+    for separate in (True, False):
         least = 0.0  # elements: a smaller run does not stand alone beside a large box
         limit = LINE * per_pixel  # elements: a larger box stands alone
         while limit < 2 * height * per_pixel:
-            groups = _merge_small(boxes, limit, least, apart=apart)
-            charged = [box for box in groups if not (apart and mostly_frozen and box.trains)]
+            groups = _merge_small(boxes, limit, least, separate=separate)
+            charged = [box for box in groups if not (separate and mostly_frozen and box.trains)]
             added = sum(max(0.0, LINE - box.total / per_pixel) for box in charged)
             if len(groups) * LINE <= height and added <= max(2 * LINE, _MAX_ADDED_SHARE * height):
                 return groups
@@ -182,7 +182,7 @@ def _group(boxes: Sequence[Box], height: float) -> list[Box]:
     return [_merge(boxes)]
 
 
-def _merge_small(boxes: Sequence[Box], limit: float, least: float, *, apart: bool) -> list[Box]:
+def _merge_small(boxes: Sequence[Box], limit: float, least: float, *, separate: bool) -> list[Box]:
     """Return the boxes in order: those of `limit` elements alone, smaller ones in runs of so many.
 
     A run of fewer than `least` is joined with the box that ends it, unless there are boxes inside that one.
@@ -191,7 +191,7 @@ def _merge_small(boxes: Sequence[Box], limit: float, least: float, *, apart: boo
     run: list[Box] = []
     total = 0
     for box in boxes:
-        differs = bool(run) and apart and run[-1].trains != box.trains
+        differs = bool(run) and separate and run[-1].trains != box.trains
         if run and (differs or (box.total >= limit and (total >= least or box.parts))):
             groups.append(_merge(run))
             run, total = [], 0

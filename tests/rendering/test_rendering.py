@@ -19,7 +19,7 @@ from paramcount.model.budget import Limits
 from paramcount.model.report import Report
 from paramcount.model.tensors import Convention
 from paramcount.rendering import JSON, MEDIA_TYPES, RENDERERS
-from paramcount.rendering.fields import FrozenElements, explanation, total_fields
+from paramcount.rendering.fields import FrozenElements, explanation, shape_text, total_fields
 from paramcount.rendering.json import as_json
 from paramcount.rendering.svg import as_svg
 from paramcount.rendering.text import as_text
@@ -178,8 +178,51 @@ def test_deep_levels_are_numbered() -> None:
 
 
 def test_a_long_name_keeps_both_ends() -> None:
-    (line,) = [line for line in text_lines(report(model(dense("start" + "x" * 200 + "end")))) if "start" in line]
-    assert re.search(r"start\w+…\w+end", line)
+    lines = text_lines(report(model(dense("start" + "x" * 200 + "end"))))
+    first = next(number for number, line in enumerate(lines) if "start" in line)
+    name = "".join(line.split("│")[1].strip() for line in lines[first : first + 3])
+    assert re.fullmatch(r"startx+…x+end", name)
+
+
+def test_a_table_of_80_columns_drops_nothing_in_silence() -> None:
+    lines = text_lines(keras_resnet(), 80)
+    assert "Not shown in 80 columns: Output shape, How" in lines
+    (first,) = [number for number, line in enumerate(lines) if line.startswith("│ conv5_block3_3_bn ")]
+    assert [line.split("│")[2].strip() for line in lines[first : first + 2]] == ["Batch", "Normalization"]
+    assert not [line for line in text_lines(keras_resnet(), 200) if line.startswith("Not shown")]
+
+
+def test_tensors_are_listed() -> None:
+    layers = [dense("a"), {"type": "BatchNormalization", "name": "n"}, dense("c", shares="a")]
+    text = _render(report(model(*layers), ("a.bias", False)), "tensors", 9, "text/plain")
+    assert [re.split(r" {2,}", line) for line in text.partition("\n\n")[2].splitlines()] == [
+        ["Tensor", "Shape", "Dtype", "Elements", "Copies", "Status"],
+        ["a.kernel", "3×3", "F32", "9", "1", "trains"],
+        ["a.bias", "3", "F32", "3", "1", "frozen"],
+        ["n.gamma", "3", "F32", "3", "1", "trains"],
+        ["n.beta", "3", "F32", "3", "1", "trains"],
+        ["n.moving_mean", "3", "F32", "3", "1", "buffer"],
+        ["n.moving_variance", "3", "F32", "3", "1", "buffer"],
+        ["c.kernel", "3×3", "F32", "9", "1", "tied to a.kernel"],
+        ["c.bias", "3", "F32", "3", "1", "tied to a.bias"],
+    ]
+    assert "| `a.kernel` | 3×3 | F32 | 9 | 1 | `trains` |" in _render(
+        report(model(dense("a"))), "tensors", 9, "text/markdown"
+    )
+
+
+@pytest.mark.parametrize(
+    ("output", "text"),
+    [
+        ((None, 26, 26, 32), "(None, 26, 26, 32)"),
+        ((), "()"),
+        ([(None, 4), (None, 5)], "[(None, 4), (None, 5)]"),
+        ({"a": (None, 4), "b": [(2,)]}, "{a: (None, 4), b: [(2)]}"),  # Keras leaves the comma of (2,) out too
+        (None, ""),
+    ],
+)
+def test_shapes(output: Any, text: str) -> None:
+    assert shape_text(output) == text
 
 
 def test_totals_of_text() -> None:
@@ -347,11 +390,13 @@ def test_json_is_json() -> None:
 def test_a_narrow_tree_is_drawn_narrower_and_stays_a_tree() -> None:
     names = ("body.blocks_of_attention.projection.weight", "body.blocks_of_attention.key.weight", "body.norm.weight")
     shown = report({"parameters": {name: {"shape": [3]} for name in names}})
-    lines = as_text(shown, columns=36).splitlines()[4:9]
+    lines = as_text(shown, columns=36).splitlines()[4:11]
     assert [line[2:14] for line in lines] == [
         "body        ",
-        "├ bloc…ntion",
-        "│ ├ pro…tion",
+        "├ blocks_of_",
+        "│ attention ",
+        "│ ├ projecti",
+        "│ │ on      ",
         "│ └ key     ",
         "└ norm      ",
     ]
