@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from html import escape
 from typing import Any, TypedDict
 
 import orjson
@@ -11,10 +12,12 @@ from paramcount.analysis.compare import Change, ChangeKind, Comparison
 from paramcount.analysis.parameters import count_parameters
 from paramcount.model.report import Report
 from paramcount.model.tensors import Convention
-from paramcount.rendering import JSON, MARKDOWN, TEXT
+from paramcount.rendering import HTML, JSON, MARKDOWN, TEXT
 from paramcount.rendering.fields import TOTALS, TotalFields, printable, total_fields
+from paramcount.rendering.json import as_json as report_as_json
 from paramcount.rendering.json import warning_as_json
 from paramcount.rendering.markdown import code, table
+from paramcount.rendering.page import render_page
 from paramcount.rendering.parameters import parameters_as_json, versions_as_json
 
 MAX_RESIZED_TENSORS = 20
@@ -133,10 +136,22 @@ def as_markdown(comparison: Comparison, names: Names = NO_NAMES) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
+def as_page(comparison: Comparison, names: Names = NO_NAMES) -> str:
+    """Render a page that stands alone, with a picture of each side; without scripts it is the text."""
+    before, after = (
+        report_as_json(report._replace(convention=comparison.convention))
+        for report in (comparison.before, comparison.after)
+    )
+    data = {"comparison": as_json(comparison), "before": before, "after": after}
+    title = " → ".join(_sides(comparison, names))
+    return render_page(title, f"<pre>{escape(as_text(comparison, names))}</pre>\n", data)
+
+
 COMPARISONS: Mapping[str, Callable[[Comparison, Names], str]] = {
     JSON: lambda comparison, _names: orjson.dumps(as_json(comparison)).decode(),
     TEXT: as_text,
     MARKDOWN: as_markdown,
+    HTML: as_page,
 }
 """The renderers of a comparison, by media type."""
 

@@ -148,7 +148,7 @@ def _draw_label(box: Box, total: int, x: float, y: float, width: float) -> Itera
     name_width = column_width(box.label(room)) * _LETTER
     max_width = width - 10 - (len(number) + 1) * _LETTER * bool(number)
     if box.trainable < box.total:  # no hatching behind letters
-        yield _plate(x + 3, y, min(name_width, max_width) + 4)
+        yield _plate(x + 3, y, min(name_width, max_width) + 4) if split < name_width else ""
         yield _plate(x + width - 7 - len(number) * _LETTER, y, len(number) * _LETTER + 4) if number else ""
     if column_width(name) * _WIDE_LETTER > max_width:  # a wide name of a wide font ends at the number
         clipped = f'<svg x="{x + 5:.2f}" y="{y - 12:.2f}" width="{max_width:.2f}" height="16">'
