@@ -4,7 +4,8 @@ Paramcount.Picture = (() => {
   const {html, useLayoutEffect, useMemo, useRef, useState, number, share} = Paramcount;
 
   const LINE = 18; // pixels: no box is lower
-  const HEIGHT = 440;
+  const MAX_HEIGHT = 440;
+  const BOX_HEIGHT = 40; // of a box in the fullest column
   const MAX_LEVELS = 6;
   const MIN_COLUMN = 150; // pixels
   const LETTER = 7;
@@ -98,11 +99,13 @@ Paramcount.Picture = (() => {
   /** Every box that is drawn, with its place, the boxes inside it and the one that holds it. */
   function layOut(root, width) {
     let depth = 0;
-    const measure = (node, level) => {
-      depth = Math.max(depth, level);
-      if (level < MAX_LEVELS) for (const child of node.children) if (child.total) measure(child, level + 1);
-    };
-    measure(root, 0);
+    let most = 1; // boxes in a column
+    for (let nodes = [root]; nodes.length && depth <= MAX_LEVELS; depth += 1) {
+      most = Math.max(most, nodes.length);
+      nodes = nodes.flatMap((node) => node.children.filter((child) => child.total));
+    }
+    depth -= 1;
+    const frame = Math.min(MAX_HEIGHT, Math.max(BOX_HEIGHT * most, 2 * LINE * depth));
     const levels = Math.max(1, Math.min(depth, MAX_LEVELS, Math.floor(width / MIN_COLUMN)));
     const column = width / levels;
     const placed = [];
@@ -123,9 +126,9 @@ Paramcount.Picture = (() => {
         return item;
       });
     };
-    const first = place(root.children, 0, 0, HEIGHT, null);
+    const first = place(root.children, 0, 0, frame, null);
     placed.forEach((item, index) => (item.index = index));
-    return {placed, first};
+    return {placed, first, height: frame};
   }
 
   const BITS = new Map([["F64", 8], ["F32", 4], ["F16", 2], ["BF16", 2], ["I64", 8], ["I32", 4], ["I16", 2], ["I8", 1], ["U8", 1]]);
@@ -201,7 +204,7 @@ Paramcount.Picture = (() => {
       return () => observer.disconnect();
     }, []);
     const whole = zoom ? tree.byPath.get(zoom) ?? tree.root : tree.root;
-    const {placed, first} = useMemo(() => layOut(whole, width), [whole, width]);
+    const {placed, first, height} = useMemo(() => layOut(whole, width), [whole, width]);
     const kinds = useMemo(() => colorBy !== "trains" && makeKinds(tree, report, colorBy), [tree, report, colorBy]);
     const current = placed[Math.min(active, placed.length - 1)];
     const holdsMarked = useMemo(() => marked && makeMarks(tree, marked), [tree, marked]);
@@ -241,7 +244,7 @@ Paramcount.Picture = (() => {
       </figcaption>
       <${Legend} kinds=${kinds} id=${id} />
       <div ref=${frame} class="frame">
-        <svg viewBox=${`0 0 ${width} ${HEIGHT}`} width=${width} height=${HEIGHT} role="tree" tabindex="0"
+        <svg viewBox=${`0 0 ${width} ${height}`} width=${width} height=${height} role="tree" tabindex="0"
             aria-label=${`${title}: where the parameters sit. Arrow keys move, Enter zooms in, Escape zooms out.`}
             aria-activedescendant=${current ? `${id}-${current.index}` : null} onKeyDown=${onKeyDown}
             onDblClick=${() => current && pick(current, true)}>

@@ -22,7 +22,7 @@ Object.assign(Paramcount, (() => {
     const record = recordOf(report);
     const inexact = report.inexact.filter((name) => name !== "buffers").length > 0;
     return html`<section class="summary" aria-label="Number of parameters">
-      <p class="record"><strong data-total=${record.total}>${record.text}</strong> ${inexact ? "parameters, not exact" : "parameters"}</p>
+      <p class="record"><strong data-total=${record.total}>${record.total < 1e6 ? number(record.total) : record.text}</strong> ${inexact ? "parameters, not exact" : "parameters"}</p>
       <p>${number(record.total)} · ${record.size}${record.dtype && ` in ${record.dtype}`}${record.isAssumed ? " (assumed)" : ""} · ${report.format}, counted as ${report.convention} does</p>
     </section>`;
   }
@@ -88,7 +88,7 @@ Object.assign(Paramcount, (() => {
   }
 
   /** `onTrain`: freezes or trains a layer, where there is a service to ask; `describe`: what is known of a layer's type. */
-  function Report({report, onTrain, onSelect, layer}) {
+  function Report({report, onTrain, onSelect, layer, children}) {
     const tree = useMemo(() => readTree(report), [report]);
     const [path, setPath] = useState(null);
     const node = path === null ? null : tree.byPath.get(path.path) ?? null;
@@ -104,6 +104,7 @@ Object.assign(Paramcount, (() => {
       <${Bar} report=${report} />
       <${Warnings} report=${report} tree=${tree} onSelect=${select} />
       <${Training} training=${report.training} />
+      ${children}
       <${Picture} report=${report} tree=${tree} selected=${selected} onSelect=${select} title=${title} />
       <div class="beside">
         <${Table} key=${tree.nodes.length} tree=${tree} selected=${selected} onSelect=${select} onTrain=${onTrain} title=${`Layers of ${title}`} />

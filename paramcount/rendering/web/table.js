@@ -159,7 +159,7 @@ Paramcount.Table = (() => {
         <button type="button" onClick=${() => setOpen(new Set())}>Fold all</button>
         <span role="status">${number(rows.length)} of ${number(tree.nodes.length)} rows</span>
       </div>
-      <div ref=${scroller} class="scroller" role="treegrid" tabindex="0" aria-label=${title} aria-rowcount=${rows.length + 1} aria-colcount=${COLUMNS.length}
+      <div ref=${scroller} class="scroller" style=${{height: `${Math.min(480, (rows.length + 1) * ROW + 12)}px`}} role="treegrid" tabindex="0" aria-label=${title} aria-rowcount=${rows.length + 1} aria-colcount=${COLUMNS.length}
           aria-activedescendant=${rows[at] && at >= first && at < last ? `${id}-${at}` : null} onKeyDown=${onKeyDown}>
         <div role="row" class="row head" aria-rowindex="1">${COLUMNS.map((column) => html`<span role="columnheader" class=${column.name}
           aria-sort=${order.column === column.name ? (Boolean(column.down) !== order.reverse ? "descending" : "ascending") : null}>${column.sort
