@@ -45,14 +45,15 @@ class Tokens:
             status = self._file.stat()
             lines = self._file.read_text().split("\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidSetting(f"the tokens' file cannot be read: {error}") from None
+            reason = getattr(error, "strerror", None) or "is not UTF-8"
+            raise InvalidSetting(f"PARAMCOUNT_TOKENS_FILE: {self._file} cannot be read: {reason}") from None
         names = {}
         for number, line in enumerate(lines, 1):
             if not (line := line.strip()) or line.startswith("#"):
                 continue
             name, _, digest = line.partition(":")
             if len(digest := digest.strip().lower()) != 64 or set(digest) - set("0123456789abcdef"):
-                raise InvalidSetting(f"line {number} of the tokens' file is not NAME:SHA256")
+                raise InvalidSetting(f"PARAMCOUNT_TOKENS_FILE: line {number} of {self._file} is not NAME:SHA256")
             names[digest] = name.strip()
         return (status.st_mtime_ns, status.st_ino), names
 

@@ -35,7 +35,9 @@ class Page(HTMLParser):
             self.elements[-1][2].append(data)
 
     def text(self, tag: str, **attributes: str) -> str:
-        (text,) = ["".join(t) for name, own, t in self.elements if name == tag and attributes.items() <= own.items()]
+        (text,) = [
+            "".join(t) for name, attrs, t in self.elements if name == tag and attributes.items() <= attrs.items()
+        ]
         return text
 
 
@@ -44,7 +46,7 @@ def test_it_holds_the_report_and_nothing_from_elsewhere(shown: Report) -> None:
     html = as_page(shown, as_json(shown))
     page = Page(html)
     assert json.loads(page.text("script", id="data"))["report"] == json.loads(json.dumps(as_json(shown)))
-    addresses = [own.get(name) for _, own, _ in page.elements for name in ("src", "href") if name in own]
+    addresses = [attrs.get(name) for _, attrs, _ in page.elements for name in ("src", "href") if name in attrs]
     assert addresses == ["data:,"]
     assert [tag for tag, _, _ in page.elements].count("script") == 2
     outside = re.sub(r"<script>.*</script>", "", html, flags=re.DOTALL)
@@ -54,7 +56,7 @@ def test_it_holds_the_report_and_nothing_from_elsewhere(shown: Report) -> None:
 def test_only_its_own_script_runs() -> None:
     html = as_page(ALL["odd"], as_json(ALL["odd"]))
     (script,) = re.findall(r"<script>(.*)</script>", html, re.DOTALL)
-    policy = next(own["content"] or "" for _, own, _ in Page(html).elements if own.get("http-equiv"))
+    policy = next(attrs["content"] or "" for _, attrs, _ in Page(html).elements if attrs.get("http-equiv"))
     assert f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" in policy
     assert policy.startswith("default-src 'none';")
 

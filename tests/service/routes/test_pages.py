@@ -37,7 +37,7 @@ def test_the_index_is_a_page_for_browsers_alone(client: FlaskClient, accept: str
     assert "Accept" in answer.headers["Vary"]
 
 
-def test_the_page_runs_its_own_files_alone(client: FlaskClient) -> None:
+def test_the_page_runs_files_of_the_service_alone(client: FlaskClient) -> None:
     answer = client.get("/", headers={"Accept": BROWSER})
     policy = answer.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
