@@ -87,11 +87,13 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --constraint $(PINS) --editable .
+	@echo "Installing Paramcount into $(VENV) (once, about a minute) ..."
+	@$(BIN)/pip install --quiet --constraint $(PINS) --editable .
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(PINS) | $(BIN)/python
-	$(BIN)/pip install --quiet --constraint $(PINS) --editable '.[dev]'
+	@echo "Installing Paramcount and the tools of its development into $(VENV) (once, some minutes) ..."
+	@$(BIN)/pip install --quiet --constraint $(PINS) --editable '.[dev]'
 	@touch $@ $(VENV)/.run
 
 $(ORACLE)/.done: pyproject.toml tools/oracle/requirements.txt

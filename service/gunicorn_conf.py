@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from paramcount.requests.settings import from_environment
+from paramcount.requests.settings import check_names, from_environment
 from service.settings import Settings
 
 gc.disable()  # imports make no garbage; workers enable it again
@@ -26,10 +26,14 @@ os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="param
 from prometheus_client import multiprocess  # noqa: E402
 
 from service.middleware import tracing  # noqa: E402
+from service.middleware.access import Tokens  # noqa: E402
 from service.middleware.logs import make_config  # noqa: E402
 from service.middleware.metrics import WORKERS  # noqa: E402
 
+check_names(Settings)
 _settings = from_environment(Settings)
+if _settings.tokens_file:
+    Tokens(_settings.tokens_file)  # a file that cannot be read stops the start here, in one line
 
 _ARENA_MAX, _TRIM_THRESHOLD, _MMAP_THRESHOLD = -8, -1, -3  # of glibc's malloc.h
 
@@ -51,6 +55,11 @@ logconfig_dict = make_config(_settings.log_format)
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no log line has them
 
 
+def when_ready(server: Any) -> None:
+    """Say where to look."""
+    log_addresses(server)
+
+
 def post_fork(server: Any, worker: Any) -> None:  # noqa: ARG001 # gunicorn's signature
     """Set up one worker."""
     _set_malloc_options()
@@ -65,6 +74,15 @@ def post_fork(server: Any, worker: Any) -> None:  # noqa: ARG001 # gunicorn's si
 def post_worker_init(worker: Any) -> None:  # noqa: ARG001
     """Log where a worker is stuck when gunicorn ends it, even where no Python runs any more."""
     faulthandler.enable()
+
+
+def log_addresses(server: Any) -> None:
+    """Log the addresses to open in a browser."""
+    scheme = "https" if server.cfg.is_ssl else "http"
+    for listener in server.LISTENERS:
+        if str(listener).startswith("http"):
+            address = str(listener).partition("://")[2].replace("0.0.0.0", "127.0.0.1", 1)  # noqa: S104
+            server.log.info("Ready: open %s://%s%s/ in a browser, or see /docs", scheme, address, _settings.base_path)
 
 
 def _set_malloc_options() -> None:

@@ -15,6 +15,7 @@ from marshmallow import Schema
 from paramcount.rendering import JSON
 from paramcount.requests.schemas import Strict
 from service.context import current_request
+from service.middleware.access import allow_anyone
 from service.queries import parse_query
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -43,6 +44,7 @@ class Operation(NamedTuple):
     query: type[Schema]  # the options of the query string; NoQuery where there are none
     problems: tuple[HTTPStatus, ...]  # beside those that every operation has
     probe: bool  # needs no token, and is answered however busy the service is
+    public: bool  # needs no token
 
 
 class NoQuery(Strict):
@@ -83,6 +85,7 @@ def operation(
     query: type[Schema] = NoQuery,
     problems: tuple[HTTPStatus, ...] = (),
     probe: bool = False,
+    public: bool = False,
     expand: Expand = lambda declared: (declared,),
 ) -> Callable[[View], View]:
     """Register a view with `route`, a blueprint's `get` or `post`, and record its operation for the contract.
@@ -107,8 +110,9 @@ def operation(
             query=query,
             problems=problems,
             probe=probe,
+            public=public,
         )
-        checked = take_query(view, query)
+        checked = take_query(allow_anyone(view) if public else view, query)
         _declared[checked] = declared, expand
         return route(rule)(checked)
 
@@ -121,6 +125,11 @@ def declared_operations(app: Flask) -> Iterator[Operation]:
         if view in _declared:
             declared, expand = _declared[view]
             yield from expand(declared)
+
+
+def typed_response(media: str, schema_type: str, description: str) -> dict[str, Any]:
+    """Describe a response of one media type."""
+    return {"description": description, "content": {media: {"schema": {"type": schema_type}}}}
 
 
 def json_response(schema: Any, description: str, text_media: Iterable[str] = ()) -> dict[str, Any]:

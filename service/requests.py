@@ -65,6 +65,11 @@ def negotiate_media_type(http_request: Request, media_types: Collection[str]) ->
     return media
 
 
+def prefers(http_request: Request, media: str, other: str) -> bool:
+    """Return whether the client would have `media` rather than `other`, and says so."""
+    return _best_match(http_request.environ.get("HTTP_ACCEPT", "*/*"), (other, media)) == media
+
+
 @lru_cache(maxsize=256)
 def _best_match(accept: str, media_types: tuple[str, ...]) -> str | None:
     """Parse an Accept header and choose; clients send the same few headers."""

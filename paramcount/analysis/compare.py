@@ -20,6 +20,10 @@ MAX_MATCH_STEPS = 2_000_000
 ChangeKind = Literal["added", "removed", "renamed", "resized", "frozen", "unfrozen", "tied", "untied", "converted"]
 
 
+MatchedBy = Literal["name_and_shape", "shape_and_order"]
+"""The properties by which two layers of different paths were taken for one; the second is a guess."""
+
+
 class Change(NamedTuple):
     """The change of one layer; an added or removed one includes all its children."""
 
@@ -31,6 +35,7 @@ class Change(NamedTuple):
     after: Totals
     detail: str = ""
     tensors: Mapping[str, int] = {}  # of `resized`: the elements that there are more, by the tensor's name
+    matched_by: MatchedBy | None = None  # of `renamed`
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,11 @@ class MatchLevel(NamedTuple):
 
     by_name: bool  # the last component of the path
     by_layout: bool  # only the kernels' shapes, in whatever order of axes; else every tensor's shape and role
+
+    @property
+    def matched_by(self) -> MatchedBy:
+        """The match in the contract's words."""
+        return "name_and_shape" if self.by_name else "shape_and_order"
 
 
 _MATCH_LEVELS = (MatchLevel(by_name=True, by_layout=False), MatchLevel(by_name=False, by_layout=False))
@@ -297,6 +307,7 @@ def _compare_tensors(before: _Placed, after: _Placed, level: MatchLevel | None =
         after=after_totals,
         detail="; ".join(details),
         tensors=dict(resized) if "resized" in kinds else {},
+        matched_by=level.matched_by if level else None,
     )
 
 

@@ -26,8 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(arguments: list[str]) -> int:
-    from gunicorn.app.wsgiapp import WSGIApplication  # noqa: PLC0415
+    from paramcount.cli import serve  # noqa: PLC0415
+    from paramcount.cli.terminal import CommandError, print_error  # noqa: PLC0415
 
-    sys.argv = ["paramcount serve", "--config", "python:service.gunicorn_conf", *arguments]
-    WSGIApplication("%(prog)s [OPTIONS]", prog="paramcount serve").run()
-    return 0
+    try:
+        return serve.run(arguments)
+    except CommandError as error:
+        return print_error(*error.lines)

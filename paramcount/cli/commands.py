@@ -11,9 +11,10 @@ from importlib.metadata import version
 from io import TextIOWrapper
 
 from paramcount.cli import batch, compare, count
+from paramcount.cli.options import Parser
 from paramcount.cli.terminal import CommandError, print_error
 from paramcount.model.budget import Limits
-from paramcount.model.errors import RegistrationError
+from paramcount.model.errors import RegistrationError, did_you_mean
 from paramcount.requests.settings import InvalidSetting, from_environment
 from paramcount.schema.registry import LAYERS, load_plugins
 
@@ -23,9 +24,16 @@ exit status: 0, all is well; 1, a check that was asked for does not hold (--max-
 """
 
 
+_MODULES = {"count": count, "compare": compare, "batch": batch}
+_COMMANDS = (*_MODULES, "layers", "serve")
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run a command, and return its exit status."""
-    args = _parser().parse_args(arguments)
+    try:
+        args = _parse(arguments)
+    except CommandError as error:
+        return print_error(*error.lines)
     if isinstance(sys.stdout, TextIOWrapper):  # names are in any script, lines as each form has them, on any system
         sys.stdout.reconfigure(encoding=None if sys.stdout.isatty() else "utf-8", errors="replace", newline="\n")
     try:
@@ -44,16 +52,28 @@ def run(arguments: Sequence[str]) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse a command line. Raises CommandError for a word that is no command, and for one that is no option."""
+    parser = _parser()
+    word = arguments[0] if arguments else "--help"
+    if not word.startswith("-") and word not in _COMMANDS:
+        hint = did_you_mean(word, _COMMANDS) or f"; did you mean: paramcount count {word}?"
+        raise CommandError(f"there is no command {word}{hint}")
+    args, others = parser.parse_known_args(arguments or ["--help"])
+    args.parser.refuse(others)
+    return args
+
+
+def _parser() -> Parser:
+    parser = Parser(
         "paramcount",
-        description="Counts a neural network's parameters, exactly, from its description. COMMAND --help tells more.",
+        description="Counts a neural network's parameters, exactly, from its description. See COMMAND --help.",
         epilog=_STATUS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=version("paramcount"))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, module in (("count", count), ("compare", compare), ("batch", batch)):
+    for name, module in _MODULES.items():
         summary, _, description = (module.__doc__ or "").partition("\n")
         command = commands.add_parser(
             name,
@@ -65,10 +85,10 @@ def _parser() -> argparse.ArgumentParser:
             allow_abbrev=False,  # a script must not break when an option is added
         )
         module.add_options(command)
-        command.set_defaults(run=module.run)
+        command.set_defaults(run=module.run, parser=command)
     listing = commands.add_parser("layers", help="list the registered layer types")
-    listing.set_defaults(run=_layers)
-    commands.add_parser("serve", help="answer over HTTP with gunicorn, whose options follow: --bind 0.0.0.0:8000")
+    listing.set_defaults(run=_layers, parser=listing)
+    commands.add_parser("serve", help="count over HTTP, and show a page in a browser; --port 8000")
     return parser
 
 

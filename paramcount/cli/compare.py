@@ -49,14 +49,14 @@ def run(args: argparse.Namespace, limits: Limits) -> int:
         comparison = compare(before, after)
     except Problems as problems:
         raise CommandError(*problem_lines(f"{args.before} and {args.after}", problems)) from None
-    sys.stdout.write(_render(comparison, _MEDIA_TYPES[args.media], args.color))
+    sys.stdout.write(_render(comparison, _MEDIA_TYPES[args.media], args))
     if args.exact and not (before.exact and after.exact):
         return print_error("the counts are not exact, as --exact asks", status=EXIT_CHECK_FAILED)
     return EXIT_CHECK_FAILED if args.exit_code and comparison.changes else 0
 
 
-def _render(comparison: Comparison, media: str, color: str) -> str:
+def _render(comparison: Comparison, media: str, args: argparse.Namespace) -> str:
     if media == JSON:
         return indent_json(as_json(comparison))
-    text = COMPARISONS[media](comparison)
-    return color_table(text, color) if media == TEXT else text
+    text = COMPARISONS[media](comparison, (args.before, args.after))
+    return color_table(text, args.color) if media == TEXT else text

@@ -14,7 +14,7 @@ from paramcount.cli.documents import read_adapter
 from paramcount.cli.terminal import CommandError
 from paramcount.counting.freezing import Rule, find_rule_problem
 from paramcount.model.dtypes import DTYPE_CHOICES
-from paramcount.model.errors import Problems
+from paramcount.model.errors import Problems, did_you_mean
 from paramcount.rendering import TEXT
 from paramcount.rendering.json import DETAILS
 from paramcount.requests.envelope import CountRequest, load_options
@@ -31,7 +31,17 @@ _SUFFIXES = {"K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
 _SHORT_NAME = re.compile(r"[/=](\w+)")
 """The subtype of a media type, and its profile."""
 
-Parser = argparse.ArgumentParser
+
+class Parser(argparse.ArgumentParser):
+    """The parser of a command."""
+
+    def refuse(self, words: Sequence[str]) -> None:
+        """Refuse words that are no options, each with the nearest option. Raises CommandError."""
+        known = [option for action in self._actions for option in action.option_strings]
+        wrong = [word for word in words if word.startswith("-")] or words
+        if wrong:
+            hints = (f"no option {word}{did_you_mean(word.partition('=')[0], known)}" for word in wrong)
+            raise CommandError(*(f"{self.prog.rpartition(' ')[2]} has {hint}" for hint in hints))
 
 
 def add_counting(parser: Parser) -> None:
@@ -95,7 +105,7 @@ def add_detail(parser: Parser) -> None:
     group.add_argument(
         "--detail",
         choices=DETAILS,
-        help="the totals alone, layers (the default), or each tensor (in JSON)",
+        help="the totals alone, layers (the default), or each tensor too",
     )
     group.add_argument("--depth", type=int, metavar="N", help="how many levels of layers")
     group.add_argument(

@@ -13,7 +13,7 @@ from paramcount.rendering.parameters import as_line
 from paramcount.rendering.svg import as_svg
 from paramcount.rendering.text import WIDTH, as_text
 
-JSON, TEXT, MARKDOWN = "application/json", "text/plain", "text/markdown"
+JSON, TEXT, MARKDOWN, HTML = "application/json", "text/plain", "text/markdown", "text/html"
 LINE = "text/plain; profile=line"
 
 
@@ -45,5 +45,5 @@ RENDERERS: Mapping[str, Renderer] = {
 }
 """The renderers of a report as text, by media type."""
 
-MEDIA_TYPES = (JSON, *RENDERERS)
-"""The media types of a report; the first is the default."""
+MEDIA_TYPES = (JSON, *RENDERERS, HTML)
+"""The media types of a report; the first is the default. HTML is rendered of the JSON (`paramcount.rendering.page`)."""

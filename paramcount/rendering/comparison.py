@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from html import escape
 from typing import Any, TypedDict
 
 import orjson
@@ -11,14 +12,22 @@ from paramcount.analysis.compare import Change, ChangeKind, Comparison
 from paramcount.analysis.parameters import count_parameters
 from paramcount.model.report import Report
 from paramcount.model.tensors import Convention
-from paramcount.rendering import JSON, MARKDOWN, TEXT
+from paramcount.rendering import HTML, JSON, MARKDOWN, TEXT
 from paramcount.rendering.fields import TOTALS, TotalFields, printable, total_fields
+from paramcount.rendering.json import as_json as report_as_json
 from paramcount.rendering.json import warning_as_json
 from paramcount.rendering.markdown import code, table
+from paramcount.rendering.page import render_page
 from paramcount.rendering.parameters import parameters_as_json, versions_as_json
 
 MAX_RESIZED_TENSORS = 20
 """The names of tensors that have an entry of their own; all others share one."""
+
+
+Names = tuple[str, str]
+"""The names of the two files that are compared, or NO_NAMES."""
+
+NO_NAMES: Names = ("", "")
 
 
 class ChangeSummary(TypedDict):
@@ -78,18 +87,21 @@ def resized_tensors(comparison: Comparison) -> list[Resized]:
     return entries
 
 
-def as_text(comparison: Comparison) -> str:
-    """Render a line a change, then the totals of both and the difference."""
+def as_text(comparison: Comparison, names: Names = NO_NAMES) -> str:
+    """Render what is compared, a line for each change, then the totals of both and the difference."""
     before, after = _totals(comparison)
-    lines = []
+    lines = [*_heading(comparison, names), ""]
     for change in comparison.changes:
         was = f"{change.was} → " if change.was else ""
         detail = f" ({change.detail})" if change.detail else ""
-        lines.append(printable(f"{was}{change.path or '(model)'}: {_kinds(change)}{detail}"))
+        lines.append(printable(f"{was}{change.path or '(model)'}: {_kinds(change)}{detail}{_guess(change)}"))
+    if not comparison.changes:
+        lines.append("No difference.")
     lines += [
         f"resized in all: {printable(entry['tensor']) or 'others'} {_sum_of(entry)}"
         for entry in resized_tensors(comparison)
     ]
+    lines.append("")
     lines.append(f"{'':10}{'before':>20}{'after':>20}{'difference':>20}")
     for name in TOTALS:
         difference = after[name] - before[name]
@@ -99,12 +111,11 @@ def as_text(comparison: Comparison) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_markdown(comparison: Comparison) -> str:
+def as_markdown(comparison: Comparison, names: Names = NO_NAMES) -> str:
     """Render a section of a review: the totals of both, the resized tensors, a row a change."""
     before, after = _totals(comparison)
     reports = (comparison.before, comparison.after)
-    names = [code(f"{report.root.name or 'model'} ({report.format})") for report in reports]
-    lines = [f"## Parameters: {' → '.join(names)}", ""]
+    lines = [f"## Parameters: {' → '.join(map(code, _sides(comparison, names)))}", ""]
     if not all(report.exact for report in reports):
         lines += ["**Not exact:** what could not be seen is not compared.", ""]
         lines += [*(f"- {code(warning)}" for warning in _inexact(comparison)), ""]
@@ -118,19 +129,49 @@ def as_markdown(comparison: Comparison) -> str:
         lines += [f"- resized in all: {code(entry['tensor']) or 'others'} {_sum_of(entry)}" for entry in resized]
         lines.append("")
     changes = [
-        [code(change.path or "(model)"), code(change.was), _kinds(change), code(change.detail)]
+        [code(change.path or "(model)"), code(change.was), f"{_kinds(change)}{_guess(change)}", code(change.detail)]
         for change in comparison.changes
     ]
     lines += table(["Layer", "Was", "Change", "Detail"], changes, 4) if changes else ["No difference."]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-COMPARISONS: Mapping[str, Callable[[Comparison], str]] = {
-    JSON: lambda comparison: orjson.dumps(as_json(comparison)).decode(),
+def as_page(comparison: Comparison, names: Names = NO_NAMES) -> str:
+    """Render a page that stands alone, with a picture of each side; without scripts it is the text."""
+    before, after = (
+        report_as_json(report._replace(convention=comparison.convention))
+        for report in (comparison.before, comparison.after)
+    )
+    data = {"comparison": as_json(comparison), "before": before, "after": after}
+    title = " → ".join(_sides(comparison, names))
+    return render_page(title, f"<pre>{escape(as_text(comparison, names))}</pre>\n", data)
+
+
+COMPARISONS: Mapping[str, Callable[[Comparison, Names], str]] = {
+    JSON: lambda comparison, _names: orjson.dumps(as_json(comparison)).decode(),
     TEXT: as_text,
     MARKDOWN: as_markdown,
+    HTML: as_page,
 }
 """The renderers of a comparison, by media type."""
+
+
+def _sides(comparison: Comparison, names: Names) -> list[str]:
+    """Return what stands for each side: the name of its file, where there is one, its model's name, and its format."""
+    reports = (comparison.before, comparison.after)
+    return [
+        f"{f'{name}: ' if name else ''}{report.root.name or 'model'} ({report.format})"
+        for name, report in zip(names, reports, strict=True)
+    ]
+
+
+def _heading(comparison: Comparison, names: Names) -> list[str]:
+    before, after = map(printable, _sides(comparison, names))
+    return [f"Before: {before}", f"After:  {after}", f"Both are counted as {comparison.convention} does."]
+
+
+def _guess(change: Change) -> str:
+    return ", matched by shape and order" if change.matched_by == "shape_and_order" else ""
 
 
 def _totals(comparison: Comparison) -> tuple[TotalFields, TotalFields]:
@@ -188,4 +229,4 @@ def _change_as_json(change: Change, convention: Convention) -> dict[str, Any]:
         "after": total_fields(change.after, convention),
         "detail": change.detail,
     }
-    return members | ({"was": change.was} if change.was else {})
+    return members | ({"was": change.was, "matched_by": change.matched_by} if change.was else {})

@@ -56,6 +56,14 @@ def by_dtype(report: Report) -> Mapping[str, int]:
     return {dtype: count for dtype, count in elements.items() if count}
 
 
+def percentage(part: int, total: int) -> str:
+    """Return a share as a person reads it: "0.00982 %"; never 0 % of something, nor 100 % of less than all."""
+    share = 100 * part / total if total else 0
+    if 0 < share < 0.001:
+        return "<0.001 %"
+    return ">99.9 %" if part < total and share > 99.9 else f"{share:.3g} %"
+
+
 class Embedding(TypedDict):
     """The weights that embed tokens, and all others."""
 
@@ -224,13 +232,13 @@ def _term(tensor: Tensor) -> str:
 
 
 def shape_text(output: Output) -> str:
-    """Return an output shape as a person writes it: ?×112×112×64 for (None, 112, 112, 64)."""
+    """Return an output shape as Keras' summary writes it: (None, 112, 112, 64); several in brackets or braces."""
     if isinstance(output, tuple):
-        return "×".join("?" if size is None else str(size) for size in output) or "scalar"
+        return f"({', '.join(map(str, output))})"
     if isinstance(output, list):
-        return ", ".join(map(shape_text, output))
+        return f"[{', '.join(map(shape_text, output))}]"
     if isinstance(output, dict):
-        return ", ".join(f"{name}: {shape_text(value)}" for name, value in output.items())
+        return f"{{{', '.join(f'{name}: {shape_text(value)}' for name, value in output.items())}}}"
     return ""
 
 

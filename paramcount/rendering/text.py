@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 from paramcount.model.report import Report
-from paramcount.rendering.columns import clip, column_width
+from paramcount.rendering.columns import clip, column_width, wrap
 from paramcount.rendering.fields import (
     NO_LIMIT,
     TOTALS,
@@ -30,6 +31,7 @@ WIDTH = 120
 
 _MIN_NAME_WIDTH = 8  # the columns that the lines of the tree leave a layer's name
 _MAX_MATCH_WIDTH = 40
+_MAX_CELL_LINES = 3
 
 HEADINGS = ("Layer", "Type", "Output shape", "Parameters", "Trainable", "Copies", "In all", "Frozen by", "How")
 """The headings of a table of layers; copies and all their parameters are told where a row does not count them all."""
@@ -39,8 +41,8 @@ _RIGHT_ALIGNED = frozenset((_PARAMETERS, _TRAINABLE, _COPIES, _IN_ALL))
 _CLIPPED_AT_END = frozenset((_FROZEN_BY, _HOW))
 # Which columns become narrower to fit a width, in which order, and down to what; then those that are left out.
 _SHRINK = (
-    (_HOW, 24), (_NAME, 40), (_TYPE, 18), (_SHAPE, 18), (_NAME, 24),
-    (_HOW, 12), (_TYPE, 12), (_SHAPE, 12), (_FROZEN_BY, 8), (_NAME, 12),
+    (_HOW, 24), (_NAME, 40), (_TYPE, 18), (_SHAPE, 22), (_NAME, 24), (_FROZEN_BY, 8),
+    (_HOW, 14), (_TYPE, 13), (_SHAPE, 14), (_NAME, 12),
 )  # fmt: skip
 _DROP = (_HOW, _SHAPE, _FROZEN_BY, _TYPE)
 
@@ -66,6 +68,12 @@ class _TreeStyle(NamedTuple):
         if numbered:
             return f"{lines}{len(last):>3} "
         return lines + _FORKS[last[-1]][self.step] if last else ""
+
+    def continuation(self, last: tuple[bool, ...]) -> str:
+        """Return what is before the second line of a name."""
+        stem = self.stem(last)
+        fork = len(stem) - self.step if last and len(last) <= self.levels else len(stem)
+        return stem[:fork] + ("" if fork == len(stem) else (" " if last[-1] else "│").ljust(self.step))
 
 
 _FORKS = {True: ("", "└", "└ ", "└─ "), False: ("", "├", "├ ", "├─ ")}  # by the step
@@ -146,7 +154,8 @@ def in_all(tree_row: TreeRow, total: int) -> tuple[str, str]:
 
 def _draw_table(lines: Sequence[_Line], columns: int) -> Iterator[str]:
     """Yield the lines under their headings, in at most `columns` where that can be."""
-    widths = _fit_widths(lines, columns)
+    natural = _natural_widths(lines)
+    widths = _fit_widths(natural, columns)
     tree = _choose_tree(lines, widths[_NAME])
     bars = ["─" * (width + 2) for width in widths.values()]
     yield f"┌{'┬'.join(bars)}┐"
@@ -155,10 +164,12 @@ def _draw_table(lines: Sequence[_Line], columns: int) -> Iterator[str]:
     for line in lines:
         yield _draw_line(line, widths, tree)
     yield f"└{'┴'.join(bars)}┘"
+    if hidden := [HEADINGS[column] for column in range(len(HEADINGS)) if column in natural and column not in widths]:
+        yield f"Not shown in {columns} columns: {', '.join(hidden)}"
 
 
-def _fit_widths(lines: Sequence[_Line], columns: int) -> dict[int, int]:
-    """Return the widths of the columns that are shown, by column; empty ones are left out."""
+def _natural_widths(lines: Sequence[_Line]) -> dict[int, int]:
+    """Return the widths at which no column needs a second line, by column; empty columns are left out."""
     natural = {}
     for column, heading in enumerate(HEADINGS):
         widest = max(column_width(line.cells[column]) for line in lines)
@@ -166,6 +177,11 @@ def _fit_widths(lines: Sequence[_Line], columns: int) -> dict[int, int]:
             widest = max(column_width(line.cells[_NAME]) + _WIDEST_TREE.width(len(line.last)) for line in lines)
         if any(line.cells[column] for line in lines):
             natural[column] = max(len(heading), widest)
+    return natural
+
+
+def _fit_widths(natural: dict[int, int], columns: int) -> dict[int, int]:
+    """Return the widths of the columns for which there is room."""
     widths = natural
     for dropped in (None, *_DROP):
         natural = {column: width for column, width in natural.items() if column != dropped}
@@ -193,14 +209,21 @@ def _choose_tree(lines: Sequence[_Line], columns: int) -> _TreeStyle:
 
 
 def _draw_line(line: _Line, widths: dict[int, int], tree: _TreeStyle) -> str:
+    """Return a row of the table; long texts take several lines."""
     cells = []
     for column, width in widths.items():
-        stem = tree.stem(line.last) if column == _NAME else ""
-        room = width - len(stem)
-        text = line.cells[column]
-        if (text_width := column_width(text)) > room:
-            text = clip(text, max(1, room), 0 if column in _CLIPPED_AT_END else max(1, room) // 2)
-            text_width = column_width(text)
-        padding = " " * (room - text_width)
-        cells.append(padding + text if column in _RIGHT_ALIGNED else stem + text + padding)
-    return f"│ {' │ '.join(cells)} │"
+        stem, below = (tree.stem(line.last), tree.continuation(line.last)) if column == _NAME else ("", "")
+        keep_end = column not in _CLIPPED_AT_END
+        texts = wrap(line.cells[column], max(1, width - len(stem)), _MAX_CELL_LINES, keep_end=keep_end)
+        cells.append([stem + texts[0], *(below + text for text in texts[1:])])
+    height = max(map(len, cells))
+    if height > 1 and _NAME in widths:
+        cells[_NAME] += [tree.continuation(line.last)] * (height - len(cells[_NAME]))
+    rows = zip_longest(*cells, fillvalue="")
+    return "\n".join(f"│ {' │ '.join(map(_pad, row, widths.items()))} │" for row in rows)
+
+
+def _pad(text: str, column_and_width: tuple[int, int]) -> str:
+    column, width = column_and_width
+    padding = " " * (width - column_width(text))
+    return padding + text if column in _RIGHT_ALIGNED else text + padding

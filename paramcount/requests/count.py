@@ -19,8 +19,9 @@ from paramcount.model.budget import Limits
 from paramcount.model.document import Document
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge
 from paramcount.model.report import Report
-from paramcount.rendering import JSON, LINE, MARKDOWN, RENDERERS, TEXT, conventions, training_memory
+from paramcount.rendering import HTML, JSON, LINE, MARKDOWN, RENDERERS, TEXT, conventions, tensors, training_memory
 from paramcount.rendering.json import as_json
+from paramcount.rendering.page import as_page
 from paramcount.rendering.text import WIDTH
 from paramcount.requests.envelope import CountRequest, check_rules
 from paramcount.schema.registry import Format
@@ -127,9 +128,13 @@ def render(report: Report, request: CountRequest, limits: Limits, media: str, co
     """Render a report as one of MEDIA_TYPES; a table of text in so many columns. Raises Problems."""
     if media == JSON:
         return orjson.dumps(to_json(report, request, limits))
+    if media == HTML:
+        return as_page(report, to_json(report, request, limits)).encode()
     if media != LINE:
         check_rows(report, request, limits)
     parts = [RENDERERS[media](report, request.detail, request.depth, columns)]
+    if request.detail == "tensors" and media in (TEXT, MARKDOWN):
+        parts.append(tensors.as_text(report, columns) if media == TEXT else tensors.as_markdown(report))
     if request.views and media in (TEXT, MARKDOWN):
         views = count_by_view(report)
         parts.append(conventions.as_text(views, columns) if media == TEXT else conventions.as_markdown(views))

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from paramcount.model.budget import Limits
+from paramcount.model.errors import did_you_mean
 
 PREFIX = "PARAMCOUNT_"
 
@@ -19,6 +20,18 @@ S = TypeVar("S", bound=Limits)
 
 class InvalidSetting(Exception):
     """An environment variable with an invalid value; nothing starts with it."""
+
+
+_OF_KUBERNETES = re.compile(r"(SERVICE_(HOST|PORT)|PORT)(_.*)?")
+"""The ends of variables that Kubernetes sets for a service called paramcount."""
+
+
+def check_names(kind: type[Limits], environment: Mapping[str, str] = os.environ) -> None:
+    """Refuse a variable with our prefix that sets nothing: it is misspelt. Raises InvalidSetting."""
+    known = {PREFIX + field.name.upper() for field in fields(kind)}
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known and not _OF_KUBERNETES.fullmatch(name, len(PREFIX)):
+            raise InvalidSetting(f"{name} is no setting{did_you_mean(name, known)}")
 
 
 def from_environment(kind: type[S], environment: Mapping[str, str] = os.environ) -> S:

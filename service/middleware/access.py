@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from http import HTTPStatus
 from pathlib import Path
 from queue import Empty
+from typing import Any, TypeVar
 
-from flask import Flask, Response
+from flask import Flask, Request, Response
 
 from paramcount.requests.settings import InvalidSetting
 from service.context import current_request, current_state
 from service.middleware.slots import make_slots
 from service.problems import make_problem
 from service.settings import Settings
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+_PUBLIC = "_is_public"
+"""The attribute that marks a view that needs no token; what is wrapped around the view has it too."""
+
+
+def allow_anyone(view: View) -> View:
+    """Let clients without a token call a view: it holds nothing that anyone sent."""
+    setattr(view, _PUBLIC, True)
+    return view
 
 
 class Tokens:
@@ -33,14 +45,15 @@ class Tokens:
             status = self._file.stat()
             lines = self._file.read_text().split("\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidSetting(f"the tokens' file cannot be read: {error}") from None
+            reason = getattr(error, "strerror", None) or "is not UTF-8"
+            raise InvalidSetting(f"PARAMCOUNT_TOKENS_FILE: {self._file} cannot be read: {reason}") from None
         names = {}
         for number, line in enumerate(lines, 1):
             if not (line := line.strip()) or line.startswith("#"):
                 continue
             name, _, digest = line.partition(":")
             if len(digest := digest.strip().lower()) != 64 or set(digest) - set("0123456789abcdef"):
-                raise InvalidSetting(f"line {number} of the tokens' file is not NAME:SHA256")
+                raise InvalidSetting(f"PARAMCOUNT_TOKENS_FILE: line {number} of {self._file} is not NAME:SHA256")
             names[digest] = name.strip()
         return (status.st_mtime_ns, status.st_ino), names
 
@@ -68,12 +81,15 @@ def register(app: Flask, settings: Settings, probe_paths: Collection[str]) -> No
     tokens = Tokens(settings.tokens_file) if settings.tokens_file else None
     slots = make_slots(settings.max_concurrent)
 
+    def is_public(request: Request) -> bool:
+        return getattr(app.view_functions.get(request.endpoint or ""), _PUBLIC, False)
+
     @app.before_request
     def admit() -> Response | None:
         request = current_request()
         if request.path in probe_paths:
             return None
-        if tokens is not None and request.method != "OPTIONS":  # a browser's preflight carries no token
+        if tokens is not None and request.method != "OPTIONS" and not is_public(request):  # OPTIONS: a preflight
             scheme, _, token = request.headers.get("Authorization", "").partition(" ")
             owner = current_state().token = tokens.owner(token) if scheme.lower() == "bearer" else None
             if owner is None:

@@ -36,10 +36,11 @@ class JSONFormatter(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
-class StalledClientFilter(logging.Filter):
-    """Drops gunicorn's traceback about a client that stopped reading: no error of the service."""
+class GunicornFilter(logging.Filter):
+    """Renames gunicorn's logger, gunicorn.error; drops its traceback about a client that stopped reading: no error."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        record.name = "gunicorn"
         return not (record.exc_info and record.exc_info[0] is TimeoutError)
 
 
@@ -50,14 +51,14 @@ def make_config(log_format: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": JSONFormatter} if log_format == "json" else text},
-        "filters": {"stalled_client": {"()": StalledClientFilter}},
+        "filters": {"gunicorn": {"()": GunicornFilter}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
         "root": {"level": "INFO", "handlers": ["stderr"]},
         "loggers": {
             "gunicorn.error": {
                 "level": "INFO",
                 "handlers": ["stderr"],
-                "filters": ["stalled_client"],
+                "filters": ["gunicorn"],
                 "propagate": False,
             }
         },

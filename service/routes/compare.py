@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from flask import Blueprint, Response
 from marshmallow import fields, validate
 
+from paramcount.analysis.compare import MatchedBy
 from paramcount.rendering import JSON
-from paramcount.rendering.comparison import COMPARISONS
+from paramcount.rendering.comparison import COMPARISONS, NO_NAMES
 from paramcount.requests.count import compare_envelopes
 from paramcount.requests.envelope import load_comparison
 from paramcount.requests.schemas import CONVENTIONS, Comparison, Strict
@@ -45,6 +48,10 @@ class Change(Strict):
         required=True, metadata={"description": "Path in the second model; for a removed layer, in the first."}
     )
     was = fields.String(metadata={"description": "Path in the first model, for a renamed layer."})
+    matched_by = fields.String(
+        validate=validate.OneOf(get_args(MatchedBy)),
+        metadata={"description": "Why a renamed layer is taken for the same; `shape_and_order` is a guess."},
+    )
     type = fields.String(required=True)
     kinds = fields.Dict(
         fields.String(),
@@ -105,4 +112,4 @@ def post_comparison() -> Response:
     media = requests.negotiate_media_type(request, COMPARISONS)
     before, after = load_comparison(requests.read_json_body(request, settings))
     comparison = compare_envelopes(before, after, lambda side: measure_count(side, settings))
-    return Response(COMPARISONS[media](comparison), content_type=content_type(media))
+    return Response(COMPARISONS[media](comparison, NO_NAMES), content_type=content_type(media))

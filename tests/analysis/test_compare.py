@@ -227,9 +227,16 @@ def test_json_and_text() -> None:
     }
     assert rendered["difference"] == {"total": 8, "trainable": 8, "frozen": 0, "buffers": 0, "bytes": 32}
     assert rendered["changes"][0]["was"] == "b"
+    assert rendered["changes"][0]["matched_by"] == "shape_and_order"
+    assert "matched_by" not in rendered["changes"][1]
     assert as_text(comparison).splitlines() == [
-        "b → c: renamed 15",
+        "Before: model (native)",
+        "After:  model (native)",
+        "Both are counted as keras does.",
+        "",
+        "b → c: renamed 15, matched by shape and order",
         "d: added 8",
+        "",
         "                        before               after          difference",
         "Total                       31                  39                  +8",
         "Trainable                   31                  39                  +8",

@@ -18,6 +18,17 @@ def test_thawing(run: Run) -> None:
     assert both["before"]["totals"]["trainable"] == both["after"]["totals"]["trainable"] == 20_809_001
 
 
+def test_the_sides_are_named(run: Run, model: str) -> None:
+    lines = run("compare", model, model).out.splitlines()
+    assert lines[:5] == [
+        f"Before: {model}: model (native)",
+        f"After:  {model}: model (native)",
+        "Both are counted as keras does.",
+        "",
+        "No difference.",
+    ]
+
+
 def test_status_as_of_diff(run: Run, model: str) -> None:
     assert run("compare", model, model, "--exit-code").status == 0
     assert run("compare", model, model, "--exit-code", "--freeze-after", "hidden").status == 1

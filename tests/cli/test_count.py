@@ -122,7 +122,7 @@ def test_a_file_that_is_refused(tmp_path: Path, run: Run, content: str, message:
         ([RESNET, "--max-total", "many"], "is no number of parameters"),
         ([RESNET, "--max-total", "-1"], "is no number of parameters"),
         ([RESNET, "--max-total", "nan"], "is no number of parameters"),
-        ([RESNET, "--max", "1"], "unrecognized arguments: --max"),
+        ([RESNET, "--max", "1"], "count has no option --max"),
         ([], "FILE"),
     ],
 )

@@ -38,7 +38,7 @@ def test_a_picture_is_xml(model: Any) -> None:
     ]
     if shown.root.totals.trainable + shown.root.totals.frozen:
         left = min(x for x, _, _ in heights)
-        whole = float(root.get("height", 0)) - 64 - 16
+        whole = float(root.get("height", 0)) - 72 - 16
         assert abs(sum(height for x, _, height in heights if x == left) - whole) < 0.01 * len(heights) + 0.01
 
 

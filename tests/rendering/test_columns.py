@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import width
 
-from paramcount.rendering.columns import clip, column_width
+from paramcount.rendering.columns import clip, column_width, wrap
 from paramcount.rendering.fields import printable
 
 letters = st.text(st.sampled_from("ab漢字é\u0301👨✊🏽क्षกำ"), max_size=60) | st.text(max_size=60).map(printable)
@@ -36,3 +36,27 @@ def test_it_fits(text: str, columns: int, data: st.DataObject) -> None:
     clipped = clip(text, columns, data.draw(st.integers(0, columns // 2)))
     assert clipped == text or "…" in clipped
     assert clipped == text if width(text) <= columns else column_width(clipped) <= columns
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "lines"),
+    [
+        ("abcdef", 6, ["abcdef"]),
+        ("BatchNormalization", 13, ["Batch", "Normalization"]),
+        ("conv5_block3_3_bn", 10, ["conv5_", "block3_3_", "bn"]),
+        ("kernel 3×3×64 + bias 64", 14, ["kernel 3×3×64", "+ bias 64"]),
+        ("kernel 300×300×64×128", 12, ["kernel 300×", "300×64×128"]),
+        ("(None, 26, 26, 32)", 11, ["(None, 26,", "26, 32)"]),
+        ("abcdefghijkl", 5, ["abcde", "fghij", "kl"]),
+        ("漢字かな交じり", 5, ["漢字…", "交じ", "り"]),
+    ],
+)
+def test_wrap(text: str, columns: int, lines: list[str]) -> None:
+    assert wrap(text, columns, 3) == lines
+
+
+@given(letters, st.integers(1, 40), st.integers(1, 4), st.booleans())
+def test_wrapped_lines_fit(text: str, columns: int, max_lines: int, keep_end: bool) -> None:
+    lines = wrap(text, columns, max_lines, keep_end=keep_end)
+    assert len(lines) <= max_lines
+    assert max(map(column_width, lines)) <= columns

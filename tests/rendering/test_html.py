@@ -90,8 +90,8 @@ def test_a_row() -> None:
         "Frozen by",
         "How",
     ]
-    assert rows[1] == ["a", "Dense", "?×4", "16", "16", "", "", "", "kernel 3×4 + bias 4"]
-    assert rows[2] == ["b", "Dense", "?×3", "15", "0", "", "", "rule 0", "kernel 4×3 + bias 3"]
+    assert rows[1] == ["a", "Dense", "(None, 4)", "16", "16", "", "", "", "kernel 3×4 + bias 4"]
+    assert rows[2] == ["b", "Dense", "(None, 3)", "15", "0", "", "", "rule 0", "kernel 4×3 + bias 3"]
     assert rows[3:6] == [["Total", "31", ""], ["Trainable", "16", ""], ["Frozen", "15", ""]]
 
 

@@ -19,7 +19,7 @@ from paramcount.model.budget import Limits
 from paramcount.model.report import Report
 from paramcount.model.tensors import Convention
 from paramcount.rendering import JSON, MEDIA_TYPES, RENDERERS
-from paramcount.rendering.fields import FrozenElements, explanation, total_fields
+from paramcount.rendering.fields import FrozenElements, explanation, shape_text, total_fields
 from paramcount.rendering.json import as_json
 from paramcount.rendering.svg import as_svg
 from paramcount.rendering.text import as_text
@@ -178,8 +178,51 @@ def test_deep_levels_are_numbered() -> None:
 
 
 def test_a_long_name_keeps_both_ends() -> None:
-    (line,) = [line for line in text_lines(report(model(dense("start" + "x" * 200 + "end")))) if "start" in line]
-    assert re.search(r"start\w+…\w+end", line)
+    lines = text_lines(report(model(dense("start" + "x" * 200 + "end"))))
+    first = next(number for number, line in enumerate(lines) if "start" in line)
+    name = "".join(line.split("│")[1].strip() for line in lines[first : first + 3])
+    assert re.fullmatch(r"startx+…x+end", name)
+
+
+def test_a_table_of_80_columns_drops_nothing_in_silence() -> None:
+    lines = text_lines(keras_resnet(), 80)
+    assert "Not shown in 80 columns: Output shape, How" in lines
+    (first,) = [number for number, line in enumerate(lines) if line.startswith("│ conv5_block3_3_bn ")]
+    assert [line.split("│")[2].strip() for line in lines[first : first + 2]] == ["Batch", "Normalization"]
+    assert not [line for line in text_lines(keras_resnet(), 200) if line.startswith("Not shown")]
+
+
+def test_tensors_are_listed() -> None:
+    layers = [dense("a"), {"type": "BatchNormalization", "name": "n"}, dense("c", shares="a")]
+    text = _render(report(model(*layers), ("a.bias", False)), "tensors", 9, "text/plain")
+    assert [re.split(r" {2,}", line) for line in text.partition("\n\n")[2].splitlines()] == [
+        ["Tensor", "Shape", "Dtype", "Elements", "Copies", "Status"],
+        ["a.kernel", "3×3", "F32", "9", "1", "trains"],
+        ["a.bias", "3", "F32", "3", "1", "frozen"],
+        ["n.gamma", "3", "F32", "3", "1", "trains"],
+        ["n.beta", "3", "F32", "3", "1", "trains"],
+        ["n.moving_mean", "3", "F32", "3", "1", "buffer"],
+        ["n.moving_variance", "3", "F32", "3", "1", "buffer"],
+        ["c.kernel", "3×3", "F32", "9", "1", "tied to a.kernel"],
+        ["c.bias", "3", "F32", "3", "1", "tied to a.bias"],
+    ]
+    assert "| `a.kernel` | 3×3 | F32 | 9 | 1 | `trains` |" in _render(
+        report(model(dense("a"))), "tensors", 9, "text/markdown"
+    )
+
+
+@pytest.mark.parametrize(
+    ("output", "text"),
+    [
+        ((None, 26, 26, 32), "(None, 26, 26, 32)"),
+        ((), "()"),
+        ([(None, 4), (None, 5)], "[(None, 4), (None, 5)]"),
+        ({"a": (None, 4), "b": [(2,)]}, "{a: (None, 4), b: [(2)]}"),  # Keras leaves the comma of (2,) out too
+        (None, ""),
+    ],
+)
+def test_shapes(output: Any, text: str) -> None:
+    assert shape_text(output) == text
 
 
 def test_totals_of_text() -> None:
@@ -254,9 +297,52 @@ def test_a_picture_is_well_formed_and_bounded(shown: Report) -> None:
 
 def test_a_picture_of_many_layers_gathers_them() -> None:
     drawn = boxes(wide(10_000))
-    assert 20 <= len(drawn) <= 41
-    assert drawn[0][1] == "251 layers: layer_0 … layer_250"
-    assert drawn[0][0].startswith("251 layers: layer_0 … layer_250\n25,100 parameters, 2.51 % of all")
+    assert 20 <= len(drawn) <= 40
+    assert drawn[0][1] == "250 layers: layer_0 … layer_249"
+    assert drawn[0][0].startswith("250 layers: layer_0 … layer_249\n25,000 parameters, 2.5 % of all")
+
+
+def test_boxes_are_in_the_order_of_the_model() -> None:
+    sizes = (1, 10_000, 1, 2, 9_000, 3, 1, 8_000, 1)
+    shown = report({"parameters": {f"l{index}.w": {"shape": [size]} for index, size in enumerate(sizes)}})
+    labels = [label for _, label in boxes(shown)]
+    assert labels == ["2 layers: l0 … l1", "3 layers: l2 … l4", "3 layers: l5 … l7", "l8"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "labels"),
+    [
+        ((("*", False), ("predictions", True)), {"predictions"}),
+        ((("*", False), ("conv1_bn", True)), {"conv1_bn"}),
+        ((("*", False), ("conv1_conv.bias", True)), {"conv1_conv"}),
+        ((("*", False), ("conv5_block3_3_conv", True), ("conv2_block1_1_bn", True)),
+         {"conv5_block3_3_conv", "conv2_block1_1_bn"}),
+    ],
+)  # fmt: skip
+def test_what_trains_has_a_box_and_a_label(rules: Any, labels: set[str]) -> None:
+    """Also 128 of 25 million parameters."""
+    drawn = ET.fromstring(as_svg(keras_resnet(*rules)))
+    trains = {
+        next(group.iter(f"{SVG}text")).text
+        for group in drawn.iter(f"{SVG}g")
+        if any(rect.get("class") == "trains" and float(rect.get("width", 0)) >= 3 for rect in group)
+    }
+    assert trains == labels
+
+
+def test_what_trains_is_shown_inside_what_is_frozen() -> None:
+    inner = {"type": "Block", "name": "inner", "layers": [dense("big", 9000), dense("head", 1)]}
+    shown = report(model(inner, dense("tail", 9000)), ("*", False), ("inner.head.bias", True))
+    assert [label for _, label in boxes(shown)] == ["inner", "tail", "big", "head"]
+
+
+def test_shares_are_written() -> None:
+    texts = [
+        text.text or ""
+        for text in ET.fromstring(as_svg(keras_resnet(("*", False), ("predictions", True)))).iter(f"{SVG}text")
+    ]
+    assert "2,049,000 · 7.99 %" in texts
+    assert any("2,049,000 train (7.99 %)" in text for text in texts)
 
 
 def test_a_chain_is_one_box() -> None:
@@ -286,7 +372,7 @@ def test_frozen_parameters_are_hatched() -> None:
         for group in drawn.iter(f"{SVG}g")
         if group.get("class") == "box"
     ]
-    assert fills == [["url(", "edge"], ["trains", "edge"]]
+    assert fills == [["url(", "edge", "frozen", "frozen"], ["trains", "edge"]]  # no hatching behind the letters
     assert "12 frozen by rule 0" in boxes(shown)[0][0]
 
 
@@ -304,11 +390,13 @@ def test_json_is_json() -> None:
 def test_a_narrow_tree_is_drawn_narrower_and_stays_a_tree() -> None:
     names = ("body.blocks_of_attention.projection.weight", "body.blocks_of_attention.key.weight", "body.norm.weight")
     shown = report({"parameters": {name: {"shape": [3]} for name in names}})
-    lines = as_text(shown, columns=36).splitlines()[4:9]
+    lines = as_text(shown, columns=36).splitlines()[4:11]
     assert [line[2:14] for line in lines] == [
         "body        ",
-        "├ bloc…ntion",
-        "│ ├ pro…tion",
+        "├ blocks_of_",
+        "│ attention ",
+        "│ ├ projecti",
+        "│ │ on      ",
         "│ └ key     ",
         "└ norm      ",
     ]

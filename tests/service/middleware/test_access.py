@@ -33,7 +33,10 @@ def tokens(tmp_path: Path) -> Path:
     return file
 
 
-def test_every_route_but_the_probes_asks_for_a_token(tokens: Path) -> None:
+PUBLIC = {"/", "/docs", "/docs/start.js", "/page/app.js", "/openapi.json", "/openapi.yaml", "/livez", "/readyz"}
+
+
+def test_every_route_asks_for_a_token_but_probes_and_what_a_browser_needs_to_ask_for_one(tokens: Path) -> None:
     client = serve(tokens_file=str(tokens))
     for rule in client.application.url_map.iter_rules():
         path = (
@@ -41,11 +44,12 @@ def test_every_route_but_the_probes_asks_for_a_token(tokens: Path) -> None:
             .replace("<name>", "native")
             .replace("<kind>", "Dense")
             .replace("<registry>", "mlflow")
+            .replace("page/<path:name>", "page/app.js")
             .replace("<path:name>", "start.js")
         )
         (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
         status = client.open(path, method=method, buffered=True).status_code
-        assert (status == 200) if path in ("/livez", "/readyz") else (status == 401), path
+        assert status == (200 if path in PUBLIC else 401), path
     assert client.get("/nothing").status_code == 401
 
 

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from service.middleware.logs import StalledClientFilter
+from service.middleware.logs import GunicornFilter
 
 
 def record_of(error: Exception) -> logging.LogRecord:
@@ -24,4 +24,4 @@ def record_of(error: Exception) -> logging.LogRecord:
     ids=["stalled client", "other OSError", "bug", "no traceback"],
 )
 def test_only_a_stalled_client_is_not_logged(record: logging.LogRecord, is_logged: bool) -> None:
-    assert StalledClientFilter().filter(record) is is_logged
+    assert GunicornFilter().filter(record) is is_logged
