@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Collection
+from collections.abc import Collection, MutableMapping
 from http import HTTPStatus
 from pathlib import Path
 from queue import Empty
+from typing import Any
 
 from flask import Flask, Response
 
 from paramcount.requests.settings import InvalidSetting
 from service.context import current_request, current_state
-from service.middleware.slots import make_slots
+from service.middleware.slots import Slots, make_slots
 from service.problems import make_problem
 from service.settings import Settings
+
+MAX_QUICK_BYTES = 64 * 1024
+"""An answer of this size goes into the system's buffers, however slowly its client reads."""
+
+_SLOTS = "paramcount.request_slots"
 
 
 class Tokens:
@@ -87,7 +93,27 @@ def register(app: Flask, settings: Settings, probe_paths: Collection[str]) -> No
         current_state().has_slot = True
         return None
 
+    @app.after_request
+    def hold_slot_until_sent(response: Response) -> Response:
+        chunks = response.response
+        if not isinstance(chunks, list) or sum(map(len, chunks)) > MAX_QUICK_BYTES:
+            _hold_until_sent(slots)
+        return response
+
     @app.teardown_request
     def leave(_: BaseException | None) -> None:
         if current_state().pop("has_slot", False):
             slots.put(None)
+
+
+def _hold_until_sent(slots: Slots) -> None:
+    """Let gunicorn release the current request's slot."""
+    environ = current_request().environ
+    if "gunicorn.socket" in environ and current_state().pop("has_slot", False):
+        environ[_SLOTS] = slots
+
+
+def release_slot(environ: MutableMapping[str, Any]) -> None:
+    """Release the slot of a request whose answer is sent now: one that streams, or that a client may read slowly."""
+    if (slots := environ.pop(_SLOTS, None)) is not None:
+        slots.put(None)
