@@ -6,13 +6,14 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from tools.install import HOUSE, debian, pypi
-from tools.manifests.checks import problems
+from tools.manifests.checks import problems, shared_hostnames
 from tools.manifests.files import base_documents
 
 _FOLDER = Path(__file__).parent
@@ -31,6 +32,7 @@ def main() -> int:
     alerts = debian("prometheus")  # promtool
     programs = pypi(_FOLDER / "requirements.txt")
     failed = 0
+    routes = {"the base": _route(base_documents())}
     with tempfile.TemporaryDirectory() as scratch:
         for name, folder, overlay in _renderings(Path(scratch)):
             rendered = Path(scratch, f"{name}.yaml")
@@ -39,8 +41,16 @@ def main() -> int:
             sys.stdout.write("".join(f"{name}: {problem}\n" for problem in faults))
             sys.stdout.write(f"{name}: {len(faults)} problems\n")
             failed += len(faults)
+            if folder == overlay:
+                routes[name] = _route(yaml.safe_load_all(rendered.read_text()))
+        shared = shared_hostnames(routes)
+        sys.stdout.write("".join(f"{fault}\n" for fault in shared))
         sys.stdout.write(_alerts(Path(scratch)) if alerts else "the alerts were NOT tried\n")
-    return bool(failed)
+    return bool(failed or shared)
+
+
+def _route(documents: Iterable[Any]) -> Any:
+    return next(document for document in documents if document["kind"] == "HTTPRoute")
 
 
 def _renderings(scratch: Path) -> Iterator[tuple[str, Path, Path]]:

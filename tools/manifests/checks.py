@@ -38,6 +38,17 @@ def problems(
     return [f"{check.__name__}: {problem}" for check in _CHECKS for problem in check(by_kind)]
 
 
+def shared_hostnames(routes: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what two of the routes, of the base and of its overlays, both have: traffic would go to either."""
+    first_with: dict[str, str] = {}
+    return [
+        f"{name} has the hostname of {first_with[hostname]}, {hostname}"
+        for name, route in routes.items()
+        for hostname in route["spec"]["hostnames"]
+        if first_with.setdefault(hostname, name) != name
+    ]
+
+
 def _check(check: Callable[[Documents], Iterator[str]]) -> Callable[[Documents], Iterator[str]]:
     _CHECKS.append(check)
     return check

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tools.manifests.checks import problems
+from tools.manifests.checks import problems, shared_hostnames
 from tools.manifests.files import BASE, COMPONENTS, base_documents, base_settings
 
 
@@ -184,3 +184,9 @@ def test_a_wrong_setting_is_seen(
     documents: dict[str, Any], environment: dict[str, str], altered: Callable[[dict[str, str]], dict[str, str]]
 ) -> None:
     assert len(problems(documents.values(), altered(environment))) == 1
+
+
+def test_no_two_overlays_have_one_hostname() -> None:
+    routes = {name: {"spec": {"hostnames": [f"{name}.example.com"]}} for name in ("base", "dev", "prod")}
+    assert shared_hostnames(routes) == []
+    assert shared_hostnames(routes | {"prod": routes["dev"]}) == ["prod has the hostname of dev, dev.example.com"]
