@@ -28,6 +28,7 @@ from prometheus_client import multiprocess  # noqa: E402
 
 from service.management import Listener  # noqa: E402
 from service.middleware import access, tracing  # noqa: E402
+from service.middleware.in_flight import in_flight  # noqa: E402
 from service.middleware.logs import make_config  # noqa: E402
 from service.middleware.metrics import WORKERS  # noqa: E402
 
@@ -71,6 +72,11 @@ def pre_exec(server: Any) -> None:
     _listener.hand_over(server)
 
 
+def pre_fork(server: Any, worker: Any) -> None:  # noqa: ARG001
+    """Share with a worker the memory in which it notes what it answers."""
+    worker.in_flight = in_flight.share()
+
+
 def post_fork(server: Any, worker: Any) -> None:  # noqa: ARG001 # gunicorn's signature
     """Set up one worker."""
     _listener.close()
@@ -100,8 +106,10 @@ def post_request(worker: Any, request: Any, environ: Any, response: Any) -> None
     access.release_slot(environ)
 
 
-def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001
-    """Remove the gauges of a worker that ended."""
+def child_exit(server: Any, worker: Any) -> None:
+    """Log what a worker that ended was answering, and remove its gauges."""
+    for request in worker.in_flight:
+        server.log.error("Worker (pid:%s) ended while it answered request %s", worker.pid, request)
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 

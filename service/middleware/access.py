@@ -5,23 +5,25 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Collection, MutableMapping
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Request, Response
 
 from paramcount.requests.settings import InvalidSetting
 from service.context import current_request, current_state
-from service.middleware.slots import Slots, make_slots
+from service.middleware.in_flight import in_flight
+from service.middleware.slots import make_slots
 from service.problems import make_problem
 from service.settings import Settings
 
 MAX_QUICK_BYTES = 64 * 1024
 """An answer of this size goes into the system's buffers, however slowly its client reads."""
 
-_SLOTS = "paramcount.request_slots"
+_RELEASE = "paramcount.release_slot"
 
 
 class Tokens:
@@ -69,10 +71,54 @@ class Tokens:
         return owner
 
 
+class _Room:
+    """Room for the requests that a worker answers at once."""
+
+    def __init__(self, slots: int) -> None:
+        self._slots, self._number = make_slots(slots), slots
+        in_flight.reserve(slots)
+
+    def enter(self, request: Request) -> Response | None:
+        """Give the request a slot; return the problem where there is none."""
+        try:
+            slot = self._slots.get_nowait()
+        except Empty:
+            detail = f"{self._number} requests are being answered by this worker: try again."
+            return make_problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
+        state = current_state()
+        state.slot = slot
+        in_flight.begin(slot, state.request_id, request.url_rule.rule if request.url_rule else "none")
+        return None
+
+    def stay(self, response: Response) -> Response:
+        """Let gunicorn release the slot when the response is sent, if it streams or a client may read it slowly."""
+        chunks = response.response
+        if not isinstance(chunks, list) or sum(map(len, chunks)) > MAX_QUICK_BYTES:
+            environ = current_request().environ
+            if "gunicorn.socket" in environ and (slot := current_state().pop("slot", None)) is not None:
+                environ[_RELEASE] = partial(self._release, slot)
+        return response
+
+    def leave(self, _: BaseException | None) -> None:
+        """Release the request's slot."""
+        if (slot := current_state().pop("slot", None)) is not None:
+            self._release(slot)
+
+    def _release(self, slot: int) -> None:
+        in_flight.end(slot)
+        self._slots.put(slot)
+
+
+def release_slot(environ: MutableMapping[str, Any]) -> None:
+    """Release the slot of a request whose response is sent now."""
+    if (release := environ.pop(_RELEASE, None)) is not None:
+        release()
+
+
 def register(app: Flask, settings: Settings, probe_paths: Collection[str]) -> None:
     """Require a token where tokens are set, and answer 503 above max_concurrent requests; not for `probe_paths`."""
     tokens = Tokens(settings.tokens_file) if settings.tokens_file else None
-    slots = make_slots(settings.max_concurrent)
+    room = _Room(settings.max_concurrent)
 
     @app.before_request
     def admit() -> Response | None:
@@ -85,35 +131,7 @@ def register(app: Flask, settings: Settings, probe_paths: Collection[str]) -> No
             if owner is None:
                 detail = "A bearer token is needed: Authorization: Bearer TOKEN."
                 return make_problem(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
-        try:
-            slots.get_nowait()
-        except Empty:
-            detail = f"{settings.max_concurrent} requests are being answered by this worker: try again."
-            return make_problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
-        current_state().has_slot = True
-        return None
+        return room.enter(request)
 
-    @app.after_request
-    def hold_slot_until_sent(response: Response) -> Response:
-        chunks = response.response
-        if not isinstance(chunks, list) or sum(map(len, chunks)) > MAX_QUICK_BYTES:
-            _hold_until_sent(slots)
-        return response
-
-    @app.teardown_request
-    def leave(_: BaseException | None) -> None:
-        if current_state().pop("has_slot", False):
-            slots.put(None)
-
-
-def _hold_until_sent(slots: Slots) -> None:
-    """Let gunicorn release the current request's slot."""
-    environ = current_request().environ
-    if "gunicorn.socket" in environ and current_state().pop("has_slot", False):
-        environ[_SLOTS] = slots
-
-
-def release_slot(environ: MutableMapping[str, Any]) -> None:
-    """Release the slot of a request whose answer is sent now: one that streams, or that a client may read slowly."""
-    if (slots := environ.pop(_SLOTS, None)) is not None:
-        slots.put(None)
+    app.after_request(room.stay)
+    app.teardown_request(room.leave)

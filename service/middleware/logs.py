@@ -36,13 +36,6 @@ class JSONFormatter(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
-class StalledClientFilter(logging.Filter):
-    """Drops gunicorn's traceback about a client that stopped reading: no error of the service."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not (record.exc_info and record.exc_info[0] is TimeoutError)
-
-
 def make_config(log_format: str) -> dict[str, Any]:
     """Return the logging of the process, gunicorn's included, for `logging.config.dictConfig`."""
     text = {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
@@ -50,14 +43,12 @@ def make_config(log_format: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": JSONFormatter} if log_format == "json" else text},
-        "filters": {"stalled_client": {"()": StalledClientFilter}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
         "root": {"level": "INFO", "handlers": ["stderr"]},
         "loggers": {
             "gunicorn.error": {
                 "level": "INFO",
                 "handlers": ["stderr"],
-                "filters": ["stalled_client"],
                 "propagate": False,
             }
         },
