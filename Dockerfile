@@ -30,9 +30,10 @@ ENV PATH=/opt/paramcount/bin:/usr/local/bin:/usr/bin:/bin \
     WEB_CONCURRENCY=2
 USER 10001:10001
 WORKDIR /opt/paramcount
-EXPOSE 8000
+# The service, and probes and metrics: the second is for the machine and Prometheus alone.
+EXPOSE 8000 8001
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["/opt/paramcount/bin/python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/livez', timeout=2)"]
+    CMD ["/opt/paramcount/bin/python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8001/readyz', timeout=2)"]
 ENTRYPOINT ["/opt/paramcount/bin/paramcount", "serve"]
 CMD ["--bind", "0.0.0.0:8000"]

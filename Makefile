@@ -1,4 +1,5 @@
-# Every target sets up what it needs: Python 3.11 or later is all that a machine must have.
+# Every target sets up what it needs, in folders of its own: Python 3.11 or later is all that a machine must have.
+# The few that need Debian's packages name them, and install them with INSTALL=1: make faults INSTALL=1
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 import brotli
 from flask import Request
@@ -49,6 +50,23 @@ def read_stream(read: Callable[[int], bytes], length: int) -> bytes:
         return read(length)
     except Exception as error:  # noqa: BLE001 # every server has its own
         raise HTTPProblem(HTTPStatus.BAD_REQUEST, f"The body cannot be read: {str(error)[:100]}.") from None
+
+
+def read_available(request: Request, length: int) -> bytes:
+    """Return what has come of the body, at most `length` bytes, and at least one: it waits no longer; b"" at its end.
+
+    Gunicorn's own `read` waits until it has all that was asked for. Raises HTTPProblem.
+    """
+    body: Any = request.environ["wsgi.input"]
+    if (reader := getattr(body, "reader", None)) is None:  # another server's
+        return read_stream(request.stream.read, length)
+    try:
+        first: bytes = read_stream(reader.read, 1)
+        buffered = getattr(reader, "buf", None) or reader.unreader.buf  # of chunks, or of a body of stated length
+        return first + read_stream(reader.read, min(length - 1, buffered.tell())) if first else first
+    except HTTPProblem:
+        body.failed = True  # so that gunicorn takes nothing after it for a request
+        raise
 
 
 def inflate(raw: bytes, coding: str, max_bytes: int) -> bytes:

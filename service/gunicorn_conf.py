@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from paramcount.requests.settings import check_names, from_environment
+from service.connections import Connection
 from service.settings import Settings
 
 gc.disable()  # imports make no garbage; workers enable it again
@@ -25,8 +26,10 @@ os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="param
 
 from prometheus_client import multiprocess  # noqa: E402
 
-from service.middleware import tracing  # noqa: E402
+from service.management import Listener  # noqa: E402
+from service.middleware import access, tracing  # noqa: E402
 from service.middleware.access import Tokens  # noqa: E402
+from service.middleware.in_flight import in_flight  # noqa: E402
 from service.middleware.logs import make_config  # noqa: E402
 from service.middleware.metrics import WORKERS  # noqa: E402
 
@@ -34,16 +37,19 @@ check_names(Settings)
 _settings = from_environment(Settings)
 if _settings.tokens_file:
     Tokens(_settings.tokens_file)  # a file that cannot be read stops the start here, in one line
+_listener = Listener(_settings.management_bind)
+Connection.max_seconds = _settings.max_seconds
 
 _ARENA_MAX, _TRIM_THRESHOLD, _MMAP_THRESHOLD = -8, -1, -3  # of glibc's malloc.h
 
 wsgi_app = "service.app:create_app()"
 bind = "127.0.0.1:8000"
 workers = int(os.environ.get("WEB_CONCURRENCY", len(os.sched_getaffinity(0))))
-worker_class = "gthread"  # probes are answered while every worker counts
+worker_class = "service.connections.Worker"  # threads: probes are answered while every worker counts
 threads = _settings.max_concurrent + 4  # 4 for probes and for answering 503
 preload_app = True  # one copy of the registries in memory, and a broken plug-in stops the start
 forwarded_allow_ips = forwarder_headers = ""  # only PARAMCOUNT_TRUSTED_HOPS makes a header of a proxy trusted
+sendfile = False  # it knows no time for a client that does not read
 keepalive = 75  # longer than a gateway keeps an idle connection, or it meets closed ones
 timeout = (
     _settings.max_seconds + 10
@@ -55,13 +61,30 @@ logconfig_dict = make_config(_settings.log_format)
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no log line has them
 
 
+def on_starting(server: Any) -> None:
+    """Listen for probes."""
+    _listener.open(server)
+
+
 def when_ready(server: Any) -> None:
-    """Say where to look."""
+    """Answer probes before the first worker runs, and whatever becomes of it; say where to look."""
+    _listener.start(server)
     log_addresses(server)
+
+
+def pre_exec(server: Any) -> None:
+    """Let the master that replaces this one answer probes at the same port."""
+    _listener.hand_over(server)
+
+
+def pre_fork(server: Any, worker: Any) -> None:  # noqa: ARG001
+    """Share with a worker the memory in which it notes what it answers."""
+    worker.in_flight = in_flight.share()
 
 
 def post_fork(server: Any, worker: Any) -> None:  # noqa: ARG001 # gunicorn's signature
     """Set up one worker."""
+    _listener.close()
     _set_malloc_options()
     sys.setswitchinterval(0.001)  # a probe waits less for the threads that count
     gc.freeze()
@@ -92,11 +115,19 @@ def _set_malloc_options() -> None:
             mallopt(parameter, value)
 
 
-def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001
-    """Remove the gauges of a worker that ended."""
+def post_request(worker: Any, request: Any, environ: Any, response: Any) -> None:  # noqa: ARG001
+    """Let the next request in, now that this one's answer is sent."""
+    access.release_slot(environ)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Log what a worker that ended was answering, and remove its gauges."""
+    for request in worker.in_flight:
+        server.log.error("Worker (pid:%s) ended while it answered request %s", worker.pid, request)
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def on_exit(server: Any) -> None:  # noqa: ARG001
-    """Remove the workers' metrics files."""
+    """Answer no more probes, and remove the workers' metrics files."""
+    _listener.stop()
     shutil.rmtree(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]), ignore_errors=True)

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from paramcount.formats.source import NotJSON
 from paramcount.model.errors import FaultyFormula, Problems
 from paramcount.rendering.problem import members, payload_problem
-from service.context import current_request
+from service.context import current_request, current_state
 from service.responses import respond_json
 
 MEDIA = "application/problem+json"
@@ -55,7 +55,8 @@ def end_sentence(detail: str) -> str:
 def log_internal_error(error: Exception) -> dict[str, Any]:
     """Log an unexpected error, and return the problem that tells the client nothing of it."""
     request = current_request()
-    logger.error("unexpected error in %s %s", request.method, request.path, exc_info=error)
+    request_id = current_state().get("request_id")
+    logger.error("unexpected error in %s %s, request %s", request.method, request.path, request_id, exc_info=error)
     return members(HTTPStatus.INTERNAL_SERVER_ERROR, "This is our mistake, not yours; it is logged.")
 
 
@@ -63,7 +64,8 @@ def log_faulty_formulas(problems: Problems) -> None:
     """Log the formulas of plug-ins that are wrong, with what they raised."""
     for error in problems.problems:
         if isinstance(error, FaultyFormula):
-            logger.error("%s", error.detail, exc_info=error.__cause__)
+            request_id = current_state().get("request_id")
+            logger.error("%s, request %s", error.detail, request_id, exc_info=error.__cause__)
 
 
 def _handle_http_exception(error: HTTPException) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,8 @@ from paramcount.model.budget import Limits
 
 FORWARDED_HEADERS = ("for", "proto", "host", "port", "prefix")
 """The headers of a proxy, X-Forwarded-For and the like, that may be trusted."""
+
+_BIND = re.compile(r"(([\w.-]+|\[[\da-fA-F:.]+\]):)?\d{1,5}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Settings(Limits):
     trusted_hops: int = 0
     trusted_headers: tuple[str, ...] = ("for", "proto")  # of X-Forwarded-*: a gateway may pass on a client's others
     base_path: str = ""
+    management_bind: str = "8001"  # HOST:PORT; without a host, the one of `bind`
     cors_origins: tuple[str, ...] = ()
     tokens_file: str = ""
     log_format: Literal["text", "json"] = "text"
@@ -29,5 +33,8 @@ class Settings(Limits):
         super().__post_init__()
         if unknown := set(self.trusted_headers) - set(FORWARDED_HEADERS):
             raise ValueError(f"TRUSTED_HEADERS must be of {', '.join(FORWARDED_HEADERS)}, not {min(unknown)!r}")
+        bind = self.management_bind
+        if bind and not (_BIND.fullmatch(bind) and int(bind.rpartition(":")[2]) < 2**16):
+            raise ValueError(f"MANAGEMENT_BIND must be HOST:PORT, PORT or empty, not {bind!r}")
         if self.base_path and not (self.base_path.startswith("/") and not self.base_path.endswith("/")):
             raise ValueError(f"BASE_PATH must begin with / and not end with it, not {self.base_path!r}")

@@ -12,7 +12,7 @@ HOUSE = Path(__file__).parents[1]
 
 
 def debian(*packages: str) -> bool:
-    """Install Debian's packages (as root, or with sudo), their services not started; whether they are there then."""
+    """Return whether Debian's packages are there; with INSTALL=1 install them first, their services not started."""
     if shutil.which("dpkg-query") is None:
         sys.stderr.write(f"*** NOT LOOKED FOR: {', '.join(packages)}: this is no Debian ***\n")
         return False
@@ -27,6 +27,9 @@ def debian(*packages: str) -> bool:
     )
     if not missing:
         return True
+    if os.environ.get("INSTALL") != "1":
+        sys.stderr.write(f"*** MISSING: {', '.join(missing)}: make with INSTALL=1 installs them with apt-get ***\n")
+        return False
     root = [] if os.geteuid() == 0 else ["sudo"]
     quiet = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "-qq"]
     try:

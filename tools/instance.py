@@ -10,12 +10,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import requests
+
+from service.management import NAME
 
 
 def free_port() -> int:
@@ -39,16 +41,26 @@ def wait_for(url: str, seconds: float = 20) -> None:
     raise TimeoutError(f"{url} does not answer after {seconds} s")
 
 
+def children_of(process: int) -> list[int]:
+    """The children of a process that runs; none of one that does not."""
+    try:
+        return list(map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split()))
+    except OSError:
+        return []
+
+
 class Instance:
     """One process of gunicorn with its workers."""
 
     def __init__(self, workers: int = 2, settings: Mapping[str, Any] | None = None, app: str = "") -> None:
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.management_port = free_port()
+        self.url, self.management_url = (f"http://127.0.0.1:{port}" for port in (self.port, self.management_port))
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 # closed at the instance's end
         self._workers = workers
         self._app = [app] if app else []  # another than the service's own
-        self.environment = os.environ | {name: str(value) for name, value in (settings or {}).items()}
+        self.environment = os.environ | {"PARAMCOUNT_MANAGEMENT_BIND": str(self.management_port)}
+        self.environment |= {name: str(value) for name, value in (settings or {}).items()}
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -86,11 +98,25 @@ class Instance:
         return os.pread(self.log.fileno(), os.fstat(self.log.fileno()).st_size, 0).decode()
 
     @property
+    def master(self) -> int:
+        """The process of gunicorn's master."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def workers(self) -> list[int]:
         """The processes of its workers."""
-        assert self._process is not None
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        return list(map(int, children.read_text().split()))
+        return [child for child, name in self._children() if name != NAME]
+
+    @property
+    def listeners(self) -> list[int]:
+        """The process that answers probes, if one does."""
+        return [child for child, name in self._children() if name == NAME]
+
+    def _children(self) -> Iterator[tuple[int, str]]:
+        for child in children_of(self.master):
+            with suppress(OSError):
+                yield child, Path(f"/proc/{child}/comm").read_text().strip()
 
 
 @contextmanager

@@ -188,7 +188,7 @@ def _text_writer() -> Callable[[_Answer], None]:
 
 
 def _csv_writer() -> Callable[[_Answer], None]:
-    writer = csv.writer(sys.stdout)
+    writer = csv.writer(sys.stdout, quoting=csv.QUOTE_ALL)
     writer.writerow(_COLUMNS)
 
     def write(answer: _Answer) -> None:

@@ -34,6 +34,10 @@ _COLORS = (
 )
 
 
+_CI_COMMAND = re.compile(r"##(?=\w*\[)")
+"""The mark of a command to a CI that reads our output, wherever it stands: ##[...] or ##vso[...]."""
+
+
 class CommandError(Exception):
     """A command that cannot be carried out, and why, a line a problem."""
 
@@ -45,7 +49,7 @@ class CommandError(Exception):
 def print_error(*lines: str, status: int = EXIT_ERROR) -> int:
     """Print what is wrong on standard error; returns the exit status."""
     for line in lines:
-        message = f"paramcount: {printable(line)}"
+        message = f"paramcount: {_CI_COMMAND.sub('# #', printable(line))}"
         tqdm.write(_paint(message, _RED) if _shows_color(sys.stderr) else message, sys.stderr)
     return status
 

@@ -43,7 +43,7 @@ def as_csv(report: Report, depth: int = NO_LIMIT) -> str:
     The `total_all` of the rows without rows beneath them adds up to the model's.
     """
     text = StringIO()
-    writer = csv.writer(text)
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)  # spreadsheets split at other marks than commas, too
     writer.writerow(_COLUMNS)
     frozen = FrozenElements(report)
     for level, row, outer in _rows(report, depth):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, MutableMapping
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from queue import Empty
@@ -14,9 +15,15 @@ from flask import Flask, Request, Response
 
 from paramcount.requests.settings import InvalidSetting
 from service.context import current_request, current_state
+from service.middleware.in_flight import in_flight
 from service.middleware.slots import make_slots
 from service.problems import make_problem
 from service.settings import Settings
+
+MAX_QUICK_BYTES = 64 * 1024
+"""An answer of this size goes into the system's buffers, however slowly its client reads."""
+
+_RELEASE = "paramcount.release_slot"
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -76,10 +83,54 @@ class Tokens:
         return owner
 
 
+class _Room:
+    """Room for the requests that a worker answers at once."""
+
+    def __init__(self, slots: int) -> None:
+        self._slots, self._number = make_slots(slots), slots
+        in_flight.reserve(slots)
+
+    def enter(self, request: Request) -> Response | None:
+        """Give the request a slot; return the problem where there is none."""
+        try:
+            slot = self._slots.get_nowait()
+        except Empty:
+            detail = f"{self._number} requests are being answered by this worker: try again."
+            return make_problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
+        state = current_state()
+        state.slot = slot
+        in_flight.begin(slot, state.request_id, request.url_rule.rule if request.url_rule else "none")
+        return None
+
+    def stay(self, response: Response) -> Response:
+        """Let gunicorn release the slot when the response is sent, if it streams or a client may read it slowly."""
+        chunks = response.response
+        if not isinstance(chunks, list) or sum(map(len, chunks)) > MAX_QUICK_BYTES:
+            environ = current_request().environ
+            if "gunicorn.socket" in environ and (slot := current_state().pop("slot", None)) is not None:
+                environ[_RELEASE] = partial(self._release, slot)
+        return response
+
+    def leave(self, _: BaseException | None) -> None:
+        """Release the request's slot."""
+        if (slot := current_state().pop("slot", None)) is not None:
+            self._release(slot)
+
+    def _release(self, slot: int) -> None:
+        in_flight.end(slot)
+        self._slots.put(slot)
+
+
+def release_slot(environ: MutableMapping[str, Any]) -> None:
+    """Release the slot of a request whose response is sent now."""
+    if (release := environ.pop(_RELEASE, None)) is not None:
+        release()
+
+
 def register(app: Flask, settings: Settings, probe_paths: Collection[str]) -> None:
     """Require a token where tokens are set, and answer 503 above max_concurrent requests; not for `probe_paths`."""
     tokens = Tokens(settings.tokens_file) if settings.tokens_file else None
-    slots = make_slots(settings.max_concurrent)
+    room = _Room(settings.max_concurrent)
 
     def is_public(request: Request) -> bool:
         return getattr(app.view_functions.get(request.endpoint or ""), _PUBLIC, False)
@@ -95,15 +146,7 @@ def register(app: Flask, settings: Settings, probe_paths: Collection[str]) -> No
             if owner is None:
                 detail = "A bearer token is needed: Authorization: Bearer TOKEN."
                 return make_problem(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
-        try:
-            slots.get_nowait()
-        except Empty:
-            detail = f"{settings.max_concurrent} requests are being answered by this worker: try again."
-            return make_problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
-        current_state().has_slot = True
-        return None
+        return room.enter(request)
 
-    @app.teardown_request
-    def leave(_: BaseException | None) -> None:
-        if current_state().pop("has_slot", False):
-            slots.put(None)
+    app.after_request(room.stay)
+    app.teardown_request(room.leave)

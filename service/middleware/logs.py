@@ -37,11 +37,11 @@ class JSONFormatter(logging.Formatter):
 
 
 class GunicornFilter(logging.Filter):
-    """Renames gunicorn's logger, gunicorn.error; drops its traceback about a client that stopped reading: no error."""
+    """Renames gunicorn's logger: what it calls gunicorn.error says when it starts, too."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.name = "gunicorn"
-        return not (record.exc_info and record.exc_info[0] is TimeoutError)
+        return True
 
 
 def make_config(log_format: str) -> dict[str, Any]:

@@ -54,14 +54,18 @@ def count_unknown_layers(problems: Problems) -> None:
             UNKNOWN.labels(error.name if error.name in _labelled_types else "other").inc()
 
 
-def scrape() -> Response:
+def render() -> bytes:
     """Return the metrics of all workers, in Prometheus' text format."""
-    registry = None
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    text = generate_latest(registry) if registry else generate_latest()
-    return Response(text, content_type=CONTENT_TYPE_LATEST)
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest()
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
+def scrape() -> Response:
+    """Return the metrics as a response."""
+    return Response(render(), content_type=CONTENT_TYPE_LATEST)
 
 
 def observe(request: Request, response: Response, route: str, seconds: float) -> None:

@@ -33,8 +33,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-Slots = SimpleQueue[None]
-"""Free slots: a semaphore, of which each step is one call into C."""
+Slots = SimpleQueue[int]
+"""The numbers of free slots: a semaphore, of which each step is one call into C."""
 
 
 class _Slots(NamedTuple):
@@ -48,8 +48,8 @@ class _Slots(NamedTuple):
 def make_slots(count: int) -> Slots:
     """Return so many free slots."""
     slots: Slots = SimpleQueue()
-    for _ in range(count):
-        slots.put(None)
+    for slot in range(count):
+        slots.put(slot)
     return slots
 
 
@@ -100,11 +100,11 @@ def acquire_slot(settings: Settings, body_bytes: int) -> None:
 
 def _acquire(slots: Slots, give_up: float, cleanups: list[Callable[[], Any]]) -> None:
     try:
-        slots.get(timeout=max(0, give_up - monotonic()))
+        slot = slots.get(timeout=max(0, give_up - monotonic()))
     except Empty:
         detail = "The service is busy: try again."
         raise HTTPProblem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"}) from None
-    cleanups.append(partial(slots.put, None))
+    cleanups.append(partial(slots.put, slot))
 
 
 def release_slot() -> None:

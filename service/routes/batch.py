@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from functools import partial
 from http import HTTPStatus
@@ -19,7 +18,8 @@ from paramcount.requests.batch import answer_line, long_line_problem, read_lines
 from paramcount.requests.count import to_json
 from paramcount.requests.envelope import load_envelope
 from service import requests
-from service.body import read_stream
+from service.body import read_available
+from service.connections import Connection
 from service.context import current_request, current_settings
 from service.middleware.slots import acquire_slot, release_after
 from service.operations import operation
@@ -52,8 +52,6 @@ def post_batch() -> Response:
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         raise HTTPProblem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A batch is streamed: send it without a content coding.")
     requests.negotiate_media_type(request, (NDJSON,))
-    if isinstance(connection := request.environ.get("gunicorn.socket"), socket.socket):
-        connection.settimeout(current_settings().max_seconds)  # a client that stops reading holds nothing
     return Response(stream_with_context(_answer_lines()), content_type=NDJSON)
 
 
@@ -64,15 +62,18 @@ class _Body(RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        chunk = read_stream(current_request().stream.read, len(buffer))
+        chunk = read_available(current_request(), len(buffer))
         buffer[: len(chunk)] = chunk
         return len(chunk)
 
 
 def _answer_lines() -> Iterator[bytes]:
     max_bytes, number = current_settings().max_body_bytes, 0
+    connection = current_request().environ.get("gunicorn.socket")
     try:
         for number, line in enumerate(read_lines(BufferedReader(_Body(), _BUFFER_BYTES).readline, max_bytes), 1):
+            if isinstance(connection, Connection):
+                connection.renew()  # each line has the time of a request to come, and its answer to be read
             if line is None:
                 yield _encode({"line": number} | long_line_problem(max_bytes))
             elif line.strip():

@@ -32,7 +32,7 @@ def test_every_form(run: Run, model: str) -> None:
     assert "kernel 3×4 + bias 4" in run("count", model).out
     assert run("count", model, "--as", "json").json["totals"]["total"] == 21
     assert run("count", model, "--as", "markdown").out.startswith("## Parameters\n")
-    assert run("count", model, "--as", "csv").out.startswith("level,path,name")
+    assert run("count", model, "--as", "csv").out.startswith('"level","path","name"')
     assert run("count", model, "--as", "line").out.startswith("Model: 21 parameters, ")
     assert ET.fromstring(run("count", model, "--as", "svg").out).tag.endswith("svg")
 
@@ -250,3 +250,11 @@ def test_an_error_is_printed_on_one_line_without_control_characters(tmp_path: Pa
     ran = subprocess.run([sys.executable, "-m", "paramcount", "count", str(file)], capture_output=True, check=False)
     assert ran.returncode == 2
     assert ran.stderr.decode().rstrip("\n").isprintable()
+
+
+@pytest.mark.parametrize("command", ["##vso[task.setvariable variable=a]b", "##[add-mask]a", "::error::a"])
+def test_an_error_is_no_command_to_a_ci(run: Run, tmp_path: Path, command: str) -> None:
+    (tmp_path / "model.json").write_text(json.dumps({"layers": [{"type": command}]}))
+    lines = run("count", str(tmp_path / "model.json")).err.splitlines()
+    assert any("a" in line for line in lines)
+    assert not any("##vso[" in line or "##[" in line or line.lstrip().startswith("::") for line in lines)

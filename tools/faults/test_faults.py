@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import time
+from pathlib import Path
 
 import pytest
 import requests
@@ -33,7 +34,7 @@ def kill_worker(instance: Instance) -> tuple[float, float]:
     """Kill a worker: when that was, and when it was gone."""
     worker, sent = instance.workers[0], time.monotonic()
     os.kill(worker, signal.SIGKILL)
-    while worker in instance.workers:
+    while Path(f"/proc/{worker}").exists():  # a list of children may miss one while another ends
         time.sleep(0.005)
     return sent, time.monotonic()
 
@@ -54,19 +55,21 @@ def test_a_killed_worker_takes_only_what_it_was_answering_with_it() -> None:
 
 
 def test_probes_answer_while_every_worker_computes() -> None:
-    seconds: dict[str, list[float]] = {"/livez": [], "/readyz": []}
+    seconds: dict[str, list[float]] = {}
     with Instance(workers=2) as instance, Load(instance.port, model(20_000), clients=8) as load:
         time.sleep(1)
         until = time.monotonic() + 12
         while time.monotonic() < until:
-            for path, taken in seconds.items():
-                began = time.monotonic()
-                assert requests.get(instance.url + path, timeout=5).ok
-                taken.append(time.monotonic() - began)
+            for url, who in ((instance.url, "a worker's"), (instance.management_url, "the management's")):
+                for path in ("/livez", "/readyz"):
+                    began = time.monotonic()
+                    assert requests.get(url + path, timeout=5).ok
+                    seconds.setdefault(f"{who} {path}", []).append(time.monotonic() - began)
             time.sleep(0.02)
     slowest = {path: max(taken) for path, taken in seconds.items()}
     longest = max(answer.ended - answer.began for answer in load.answers)
     probes = ", ".join(f"{path} {worst * 1000:.0f} ms of {len(seconds[path])}" for path, worst in slowest.items())
     print(f"slowest probes: {probes}; {len(load.answers)} counts of 20,000 layers, the longest {longest:.1f} s")
-    assert not load.failed, load.failed[:5]
-    assert max(slowest.values()) < _SLOWEST
+    assert {answer.status for answer in load.failed} <= {503}, load.failed[:5]  # a busy machine may turn some away
+    for who, seconds_of_probe in slowest.items():
+        assert seconds_of_probe < (_SLOWEST if who.startswith("the management") else 1.0), probes

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.image.build import IMAGE, build
+from tools.image.build import IMAGE, build, load
 from tools.install import HOUSE, debian, pypi
 
 
@@ -26,7 +26,7 @@ def main() -> int:
         subprocess.run([pypi(folder / "requirements.txt") / "hadolint", HOUSE / "Dockerfile"], check=True)
     build(options.base)
     if options.command == "build":
-        sys.stdout.write(f"{IMAGE} is built\n")
+        sys.stdout.write(f"{IMAGE} is built; `{load()} images` lists it\n")
         return 0
     return pytest.main(["-n0", "-rA", "--no-header", "-p", "no:cacheprovider", str(folder)])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -29,6 +30,20 @@ def build(base: str | None) -> None:
         *("--build-arg", f"BASE_IMAGE={base}", "--build-arg", f"VERSION={version('paramcount')}"),
         *("--build-arg", f"REVISION={_revision()}", "--tag", IMAGE, str(HOUSE)),
     )
+
+
+def load() -> str:
+    """Load IMAGE into the store of docker, or of podman where docker does not answer; return which."""
+    archive = STORE / "image.tar"
+    archive.unlink(missing_ok=True)
+    engine("podman", "save", "--format", "docker-archive", "--output", str(archive), IMAGE)
+    program = "podman"
+    if shutil.which("docker"):
+        done = subprocess.run(["docker", "info"], check=False, capture_output=True)  # a client may have no daemon
+        program = "podman" if done.returncode else "docker"
+    subprocess.run([program, "load", "--quiet", "--input", archive], check=True, stdout=subprocess.DEVNULL)
+    archive.unlink()
+    return program
 
 
 def make_base() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import requests
 
 from tools.image.build import IMAGE
 from tools.image.engine import engine
+from tools.instance import free_port
 
 RESTRICTIONS = (
     *("--read-only", "--read-only-tmpfs=false", "--tmpfs", "/tmp:rw,noexec,nosuid,size=16m"),
@@ -24,8 +24,9 @@ RESTRICTIONS = (
 class Container:
     """A running container."""
 
-    def __init__(self, name: str, port: int) -> None:
-        self.name, self.url = name, f"http://127.0.0.1:{port}"
+    def __init__(self, name: str, port: int, management_port: int) -> None:
+        self.name = name
+        self.url, self.management_url = (f"http://127.0.0.1:{number}" for number in (port, management_port))
 
     def run(self, *command: str, check: bool = False) -> tuple[int, str]:
         """Run a command inside; its exit status and output."""
@@ -79,17 +80,17 @@ def container(
     *options: str, memory: str = "512m", settings: Mapping[str, Any] | None = None, bind: bool = True
 ) -> Iterator[Container]:
     """A container that answers, and is gone afterwards."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port, management_port = free_port(), free_port()
     name = f"paramcount-{port}"
     environment = [f"--env={key}={value}" for key, value in (settings or {}).items()]
     address = ["--bind", f"127.0.0.1:{port}"] if bind else []
+    if bind:
+        environment.append(f"--env=PARAMCOUNT_MANAGEMENT_BIND=127.0.0.1:{management_port}")
     engine(
         *("podman", "run", "--detach", "--name", name, *RESTRICTIONS, "--memory", memory, "--memory-swap", memory),
         *(*environment, *options, IMAGE, *address),
     )
-    started = Container(name, port)
+    started = Container(name, port, management_port)
     try:
         if bind:
             started.ready()

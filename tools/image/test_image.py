@@ -41,6 +41,11 @@ def test_it_counts_a_model(running: Container) -> None:
     assert (answer.status_code, answer.json()["totals"]["total"]) == (200, 3 * 4 + 4)
 
 
+def test_it_answers_probes_on_another_port(running: Container) -> None:
+    for path in ("/livez", "/readyz", "/metrics"):
+        assert requests.get(f"{running.management_url}{path}", timeout=5).ok
+
+
 def test_it_is_no_root_and_has_no_capability(running: Container) -> None:
     status = running.run("cat", "/proc/1/status", check=True)[1]
     fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from tools.install import HOUSE, debian, pypi
-from tools.manifests.checks import problems
+from tools.manifests.checks import problems, shared_hostnames
+from tools.manifests.files import base_documents
 
 _FOLDER = Path(__file__).parent
 _OVERLAYS = HOUSE / "k8s/overlays"
@@ -28,16 +32,37 @@ def main() -> int:
     alerts = debian("prometheus")  # promtool
     programs = pypi(_FOLDER / "requirements.txt")
     failed = 0
+    routes = {"the base": _route(base_documents())}
     with tempfile.TemporaryDirectory() as scratch:
-        for overlay in sorted(_OVERLAYS.iterdir()):
-            rendered = Path(scratch, f"{overlay.name}.yaml")
-            rendered.write_text(_output(programs / "kubectl", "kustomize", overlay))
-            faults = [*_schema(programs, rendered), *_values(rendered), *_checkov(programs, rendered)]
-            sys.stdout.write("".join(f"{overlay.name}: {problem}\n" for problem in faults))
-            sys.stdout.write(f"{overlay.name}: {len(faults)} problems\n")
+        for name, folder, overlay in _renderings(Path(scratch)):
+            rendered = Path(scratch, f"{name}.yaml")
+            rendered.write_text(_output(programs / "kubectl", "kustomize", folder))
+            faults = [*_schema(programs, rendered), *_values(rendered, overlay), *_checkov(programs, rendered)]
+            sys.stdout.write("".join(f"{name}: {problem}\n" for problem in faults))
+            sys.stdout.write(f"{name}: {len(faults)} problems\n")
             failed += len(faults)
+            if folder == overlay:
+                routes[name] = _route(yaml.safe_load_all(rendered.read_text()))
+        shared = shared_hostnames(routes)
+        sys.stdout.write("".join(f"{fault}\n" for fault in shared))
         sys.stdout.write(_alerts(Path(scratch)) if alerts else "the alerts were NOT tried\n")
-    return bool(failed)
+    return bool(failed or shared)
+
+
+def _route(documents: Iterable[Any]) -> Any:
+    return next(document for document in documents if document["kind"] == "HTTPRoute")
+
+
+def _renderings(scratch: Path) -> Iterator[tuple[str, Path, Path]]:
+    """Yield each overlay, alone and with tokens: a name, the folder to render, and the overlay."""
+    for overlay in sorted(_OVERLAYS.iterdir()):
+        yield overlay.name, overlay, overlay
+        folder = scratch / f"{overlay.name}-with-tokens"
+        folder.mkdir()
+        paths = {"resources": overlay, "components": HOUSE / "k8s/components/tokens"}
+        kustomization = {name: [os.path.relpath(path, folder.resolve())] for name, path in paths.items()}
+        (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+        yield folder.name, folder, overlay
 
 
 def _output(*command: str | Path) -> str:
@@ -58,10 +83,10 @@ def _schema(programs: Path, rendered: Path) -> list[str]:
     return faults
 
 
-def _values(rendered: Path) -> list[str]:
+def _values(rendered: Path, overlay: Path) -> list[str]:
     documents = list(yaml.safe_load_all(rendered.read_text()))
     (settings,) = (document["data"] for document in documents if document["kind"] == "ConfigMap")
-    return problems(documents, settings)
+    return problems(documents, settings, base_documents(), (overlay / "kustomization.yaml").read_text())
 
 
 def _checkov(programs: Path, rendered: Path) -> list[str]:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+import yaml
+
 from paramcount.requests.settings import PREFIX, InvalidSetting, from_environment
-from service.app import create_app
 from service.settings import Settings
 
 Documents = Mapping[str, Any]
@@ -18,10 +19,34 @@ _CPU = re.compile(r"[1-9]\d*m?")
 _CHECKS: list[Callable[[Documents], Iterator[str]]] = []
 
 
-def problems(documents: Iterable[Mapping[str, Any]], environment: Mapping[str, str]) -> list[str]:
-    """Return what is wrong with the documents of one overlay, whose settings are in `environment`."""
-    by_kind = {document["kind"]: document for document in documents} | {"environment": environment}
+def problems(
+    documents: Iterable[Mapping[str, Any]],
+    environment: Mapping[str, str],
+    base: Iterable[Mapping[str, Any]] = (),
+    overlay: str = "",
+) -> list[str]:
+    """Return what is wrong with the documents of one overlay, whose settings are in `environment`.
+
+    `base`: the documents that the overlay was rendered from; `overlay`: its kustomization.
+    """
+    by_kind: dict[str, Any] = {document["kind"]: document for document in documents}
+    by_kind |= {
+        "environment": environment,
+        "base": {document["kind"]: document for document in base},
+        "overlay": overlay,
+    }
     return [f"{check.__name__}: {problem}" for check in _CHECKS for problem in check(by_kind)]
+
+
+def shared_hostnames(routes: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what two of the routes, of the base and of its overlays, both have: traffic would go to either."""
+    first_with: dict[str, str] = {}
+    return [
+        f"{name} has the hostname of {first_with[hostname]}, {hostname}"
+        for name, route in routes.items()
+        for hostname in route["spec"]["hostnames"]
+        if first_with.setdefault(hostname, name) != name
+    ]
 
 
 def _check(check: Callable[[Documents], Iterator[str]]) -> Callable[[Documents], Iterator[str]]:
@@ -54,28 +79,34 @@ def quantities(documents: Documents) -> Iterator[str]:
             if not pattern.fullmatch(value) and not (bound == "limits" and kind == "cpu" and not value):
                 yield f"{bound}.{kind} is {value!r}"
     for volume in _pod(documents).get("volumes", ()):
-        if not _MEMORY.fullmatch(size := volume.get("emptyDir", {}).get("sizeLimit", "")):
+        if "secret" not in volume and not _MEMORY.fullmatch(size := volume.get("emptyDir", {}).get("sizeLimit", "")):
             yield f"the volume {volume['name']} has the size {size!r}"
 
 
 @_check
 def probes(documents: Documents) -> Iterator[str]:
-    """Paths that the service answers, on a port that the container has; a restart is not for what readiness says."""
-    container = _container(documents)
-    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    client = create_app(Settings()).test_client()
-    paths = {}
-    for name in ("startupProbe", "livenessProbe", "readinessProbe"):
-        request = container.get(name, {}).get("httpGet", {})
-        paths[name] = request.get("path")
-        if client.get(str(request.get("path"))).status_code != 200:
-            yield f"{name} asks {request.get('path')}"
-        if request.get("port") not in ports:
-            yield f"{name} asks port {request.get('port')}"
-    if paths["livenessProbe"] == paths["readinessProbe"]:
-        yield "liveness and readiness are one path"
-    if _argument(documents, "bind") != f"0.0.0.0:{ports.get('http')}":
-        yield f"the service listens on {_argument(documents, 'bind')}, the port is {ports.get('http')}"
+    """Each asks its own path of the management listener; a restart is not for what readiness says."""
+    for name, path in (("startupProbe", "/readyz"), ("livenessProbe", "/livez"), ("readinessProbe", "/readyz")):
+        request = _container(documents).get(name, {}).get("httpGet", {})
+        if (request.get("path"), request.get("port")) != (path, "management"):
+            yield f"{name} asks {request.get('path')} of port {request.get('port')}"
+
+
+@_check
+def ports(documents: Documents) -> Iterator[str]:
+    """The container's ports are those that the service listens on, each reached by who needs it alone."""
+    numbers = {port["name"]: port["containerPort"] for port in _container(documents)["ports"]}
+    binds = {"http": _argument(documents, "bind")}
+    binds["management"] = documents["environment"].get("PARAMCOUNT_MANAGEMENT_BIND", "")
+    for name in binds.keys() | numbers.keys():
+        if binds.get(name) != f"0.0.0.0:{numbers.get(name)}":
+            yield f"the service listens on {binds.get(name)}, the port {name} is {numbers.get(name)}"
+    for port in documents["Service"]["spec"]["ports"]:
+        if port["targetPort"] != "http":
+            yield f"the service's port {port['port']} leads to {port['targetPort']}"
+    for endpoint in documents.get("PodMonitor", {"spec": {"podMetricsEndpoints": ()}})["spec"]["podMetricsEndpoints"]:
+        if (endpoint["port"], endpoint["path"]) != ("management", "/metrics"):
+            yield f"Prometheus asks {endpoint['path']} of port {endpoint['port']}"
 
 
 @_check
@@ -137,7 +168,7 @@ def disruption(documents: Documents) -> Iterator[str]:
 
 @_check
 def network(documents: Documents) -> Iterator[str]:
-    """Closed but for the gateway and Prometheus; nothing out."""
+    """The gateway gets to the service and Prometheus to the metrics; nothing else gets in, and nothing out."""
     spec = documents["NetworkPolicy"]["spec"]
     if set(spec["policyTypes"]) != {"Ingress", "Egress"} or spec.get("egress"):
         yield "something may go out"
@@ -148,8 +179,30 @@ def network(documents: Documents) -> Iterator[str]:
             or not rule.get("ports")
         ):
             yield "a rule lets anyone in, or to any port"
-        if any(not peer["namespaceSelector"].get("matchLabels") for peer in rule.get("from", ())):
+        if any(not peer.get("namespaceSelector", {}).get("matchLabels") for peer in rule.get("from", ())):
             yield "a rule lets every namespace in"
+    admitted = [
+        (port.get("port"), peer.get("namespaceSelector", {}).get("matchLabels", {}).get(_NAMESPACE), _peer_pods(peer))
+        for rule in spec["ingress"]
+        for port in rule.get("ports", ())
+        for peer in rule.get("from", ())
+    ]
+    gateway = documents["HTTPRoute"]["spec"]["parentRefs"][0]["namespace"]
+    if [(namespace, pods) for port, namespace, pods in admitted if port == "http"] != [(gateway, {})]:
+        yield f"port http is not for the namespace of the route's gateway alone, {gateway}"
+    scrapers = [pods for port, _, pods in admitted if port == "management"]
+    labels = documents["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    if not scrapers or any(not pods or pods.items() <= labels.items() for pods in scrapers):
+        yield f"port management is for {scrapers}, which are not Prometheus' pods"
+    if others := {port for port, _, _ in admitted} - {"http", "management"}:
+        yield f"ports {others} are open"
+
+
+_NAMESPACE = "kubernetes.io/metadata.name"
+
+
+def _peer_pods(peer: Any) -> Any:
+    return peer.get("podSelector", {}).get("matchLabels", {})
 
 
 @_check
@@ -164,7 +217,9 @@ def selectors(documents: Documents) -> Iterator[str]:
                 ("Deployment", "selector"),
                 ("PodDisruptionBudget", "selector"),
                 ("NetworkPolicy", "podSelector"),
+                ("PodMonitor", "selector"),
             )
+            if kind in documents
         },
     }
     for kind, selector in chosen.items():
@@ -200,3 +255,63 @@ def settings(documents: Documents) -> Iterator[str]:
         yield "WEB_CONCURRENCY is not set: a container would start a worker for each core of its node"
     if service_settings.trusted_hops < 1:
         yield "the gateway's forwarded headers are not believed"
+
+
+@_check
+def tokens(documents: Documents) -> Iterator[str]:
+    """The file of tokens is a secret's, mounted as a folder, so that a changed secret comes in without a restart."""
+    file = documents["environment"].get("PARAMCOUNT_TOKENS_FILE", "")
+    mounts = {mount["name"]: mount for mount in _container(documents)["volumeMounts"]}
+    secrets = [volume["name"] for volume in _pod(documents).get("volumes", ()) if "secret" in volume]
+    folders = [mounts[name]["mountPath"] for name in secrets if name in mounts and "subPath" not in mounts[name]]
+    if file and file.rpartition("/")[0] not in folders:
+        yield f"{file} is in none of the secrets' folders {folders}"
+    if secrets and not file:
+        yield f"no setting names a file of the secrets {secrets}"
+
+
+_COMPARED = {
+    "NetworkPolicy": ("spec",),
+    "Service": ("spec",),
+    "HTTPRoute": ("spec",),
+    "PodDisruptionBudget": ("spec", "selector"),
+    "Deployment": ("spec", "selector"),
+    "HorizontalPodAutoscaler": ("spec", "scaleTargetRef"),
+}
+"""The parts that Kustomize must leave as the base has them, but for the values that an overlay states."""
+
+
+@_check
+def rendering(documents: Documents) -> Iterator[str]:
+    """Nothing is rewritten on the way: peers, ports and selectors are the base's, or the overlay states them."""
+    for kind, path in _COMPARED.items():
+        if kind not in documents["base"]:
+            continue
+        wanted, actual = (dict(_leaves(_at(some[kind], path))) for some in (documents["base"], documents))
+        changed = set(_patched_values(documents["overlay"], kind))
+        for leaf in sorted(wanted.keys() | actual.keys()):
+            stated, value = wanted.get(leaf), actual.get(leaf)
+            if value not in (stated, *changed):
+                yield f"{kind}{leaf} is {value!r}, in the base {stated!r}"
+
+
+def _patched_values(overlay: str, kind: str) -> Iterator[Any]:
+    """Yield the values that an overlay's patches of one kind state."""
+    for patch in (yaml.safe_load(overlay) or {}).get("patches", ()):
+        if patch["target"]["kind"] == kind:
+            for operation in yaml.safe_load(patch["patch"]):
+                yield from (value for _, value in _leaves(operation.get("value")))
+
+
+def _at(node: Any, path: tuple[str, ...]) -> Any:
+    for step in path:
+        node = node[step]
+    return node
+
+
+def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(node, dict | list) and node:
+        for step, child in node.items() if isinstance(node, dict) else enumerate(node):
+            yield from _leaves(child, f"{path}/{step}")
+    else:
+        yield path, node
