@@ -103,6 +103,10 @@ def _header(path: Path) -> Any:
     except ArchitectureError as error:
         error.pointer = token(path.name) + error.pointer
         raise
+    except Problems as problems:
+        for problem in problems.problems:
+            problem.pointer = token(path.name) + problem.pointer
+        raise
     finally:
         if isinstance(data, mmap):
             data.close()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-import zlib
 from io import BytesIO
 from math import isfinite
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import orjson
 
+from paramcount.formats import unique_names
 from paramcount.model import budget
-from paramcount.model.errors import InvalidDocument, TooLarge
+from paramcount.model.errors import ArchitectureError, InvalidDocument, TooLarge
+
+_CONFIG = "config.json"
 
 MAX_CONFIG_BYTES = 64 * 2**20
 """The longest config.json, unpacked."""
@@ -23,28 +25,44 @@ def read_config(raw: Any) -> bytes:
     config = _read_member(raw) if raw[:2] == b"PK" else bytes(raw)
     budget.check_values(config)
     try:
-        return orjson.dumps(parse_finite(config))
+        value = parse_finite(config)
+        written = orjson.dumps(value)
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidDocument(f"is neither a .keras file nor JSON: {str(error)[:100]}") from None
+    unique_names.check(config, value)
+    return written
 
 
 def _read_member(raw: Any) -> bytes:
+    """Return the archive's config.json. Raises InvalidDocument or TooLarge."""
     try:
         file = raw if hasattr(raw, "seekable") else BytesIO(raw)
-        with ZipFile(file) as archive, archive.open("config.json") as member:
+        with ZipFile(file) as archive, archive.open(_find_config(archive)) as member:
             config = member.read(MAX_CONFIG_BYTES + 1)
-    except KeyError:
-        raise InvalidDocument("is a zip archive without a config.json: no .keras file") from None
-    except (BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, NotImplementedError) as error:
+    except ArchitectureError:
+        raise
+    except Exception as error:  # noqa: BLE001 # zipfile and its decompressors raise whatever bytes make them
         raise InvalidDocument(f"is no zip archive that can be read: {str(error)[:100]}") from None
     if len(config) > MAX_CONFIG_BYTES:
         raise TooLarge(f"holds a config.json of more than {MAX_CONFIG_BYTES:,} bytes")
     return config
 
 
+def _find_config(archive: ZipFile) -> ZipInfo:
+    """Return the entry of config.json. Raises InvalidDocument."""
+    entries = [entry for entry in archive.infolist() if entry.filename == _CONFIG]
+    if not entries:
+        raise InvalidDocument("is a zip archive without a config.json: no .keras file")
+    if len(entries) > 1:
+        raise InvalidDocument("is a zip archive with several config.json", code="duplicate_name")
+    if entries[0].compress_type not in (ZIP_STORED, ZIP_DEFLATED):  # another may take gigabytes to inflate
+        raise InvalidDocument("is a zip archive whose config.json is neither stored nor deflated")
+    return entries[0]
+
+
 def may_be_archive(raw: Any) -> bool:
     """Return whether a zip archive looks like a .keras file: it names config.json near its start or end."""
-    name = b"config.json"
+    name = _CONFIG.encode()
     return bool(raw.find(name, 0, 4096) >= 0 or raw.rfind(name, max(0, len(raw) - 2**20)) >= 0)
 
 
