@@ -7,6 +7,7 @@ from time import monotonic
 from typing import NamedTuple, NoReturn
 
 from paramcount.counting import graph
+from paramcount.counting.ambiguous_paths import find_ambiguous_paths, have_dots
 from paramcount.counting.evaluate import AlreadyReported, FreezeStatus, LayerEvaluator
 from paramcount.counting.folding import fold
 from paramcount.counting.formulas import MAX_COUNT, StopCounting
@@ -133,6 +134,7 @@ class _Walk:
         self.path = ""  # of the layer whose formula runs
         self.stated: dict[tuple[Tensor, ...], dict[FreezeStatus, TensorSummary]] = {}  # of tensors of no formula
         self.paths = PathBudget()
+        self.has_dots = False  # in the name of a layer
         self.summarizer = TensorSummarizer(self.rules, options.dtype, adapted=document.adapted)
 
     def count(self) -> _Counts:
@@ -145,6 +147,9 @@ class _Walk:
             rows = self._rows(self.document.root, "", Trainability(), 1, Call(self.document.inputs))
             for problem in invalid_shares(self.shared, rows[0]) if self.shared else ():
                 self.add_problem(problem)
+            if self.has_dots and rows:
+                for ambiguity in find_ambiguous_paths(self.document.root, rows[0], self.paths):
+                    self.add_problem(ambiguity)
         except TooLarge as error:
             problems.append(error)
         except StopCounting:
@@ -260,6 +265,7 @@ class _Walk:
                 self.add_problem(problem)
             return (), FAILED
         self.paths.charge(prefix, len(layer.children))
+        self.has_dots = self.has_dots or have_dots(layer.children)
         if layer.graph is not None:
             return self._wired_children(layer, prefix, inherited, copies, call)
         rows: list[Row] = []

@@ -118,6 +118,10 @@ def _header(name: str, data: Any) -> Any:
     except ArchitectureError as error:
         error.pointer = token(name) + error.pointer
         raise
+    except Problems as problems:
+        for problem in problems.problems:
+            problem.pointer = token(name) + problem.pointer
+        raise
     finally:
         if isinstance(data, mmap):
             data.close()

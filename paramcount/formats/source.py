@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 import orjson
 
+from paramcount.formats import unique_names
 from paramcount.formats.partial_file import PartialFile
 from paramcount.model.errors import InvalidDocument
 
@@ -62,11 +63,22 @@ def syntax_error(raw: bytes, error: Exception) -> NotJSON:
 
 
 def decode(raw: msgspec.Raw | bytes) -> Any:
-    """Return the value of JSON (RFC 8259: no NaN, no Infinity). Raises NotJSON."""
+    """Return the value of JSON (RFC 8259: no NaN, no Infinity); of a name that an object has twice the last value.
+
+    Raises NotJSON.
+    """
     try:
         return orjson.loads(bytes(raw))
     except orjson.JSONDecodeError as error:
         raise NotJSON(str(error)) from None
+
+
+def decode_unambiguous(raw: msgspec.Raw | bytes) -> Any:
+    """Return the value of JSON in which no object has a name twice. Raises NotJSON or Problems."""
+    raw = bytes(raw)
+    value = decode(raw)
+    unique_names.check(raw, value)
+    return value
 
 
 def encode(value: Any) -> bytes:
@@ -121,9 +133,9 @@ class Source:
 
     @property
     def value(self) -> Any:
-        """The decoded document. Raises NotJSON."""
+        """The decoded document. Raises NotJSON, or Problems where an object has a name twice."""
         if self._value is _MISSING:
-            self._value = decode(self._raw)
+            self._value = decode_unambiguous(self._raw)
         return self._value
 
     @property

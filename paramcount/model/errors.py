@@ -136,6 +136,13 @@ def raise_problems(problems: Iterable[ArchitectureError]) -> None:
         raise Problems(first) from None
 
 
+def prefix_pointers(prefix: str, problems: Problems) -> Problems:
+    """Turn the pointers of a document's problems into pointers into what holds the document."""
+    for error in problems.problems:
+        error.pointer = prefix + error.pointer
+    return problems
+
+
 class RegistrationError(Exception):
     """A layer, format or plug-in cannot be registered."""
 

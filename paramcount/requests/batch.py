@@ -8,12 +8,12 @@ from typing import Any
 
 import orjson
 
-from paramcount.formats.source import NotJSON, decode
+from paramcount.formats.source import NotJSON, decode_unambiguous
 from paramcount.model import budget
-from paramcount.model.errors import Problems, TooLarge
+from paramcount.model.errors import Problems, TooLarge, prefix_pointers
 from paramcount.rendering.problem import members as problem_members
 from paramcount.rendering.problem import payload_problem
-from paramcount.requests.envelope import split_members
+from paramcount.requests.envelope import split_unique_members
 
 
 def read_lines(readline: Callable[[int], bytes], max_bytes: int) -> Iterator[bytes | None]:
@@ -37,9 +37,9 @@ def answer_line(line: bytes, answer: Callable[[dict[str, Any]], dict[str, Any]])
     named: dict[str, Any] = {}
     try:
         budget.check_values(line)
-        members = split_members(line)
+        members = split_unique_members(line)
         if isinstance(members, dict) and "id" in members:
-            named["id"] = _check_id(decode(members.pop("id")))
+            named["id"] = _check_id(members.pop("id"))
         return named | answer(members)
     except TooLarge as error:
         return payload_problem(Problems([error]))
@@ -49,10 +49,13 @@ def answer_line(line: bytes, answer: Callable[[dict[str, Any]], dict[str, Any]])
         return named | payload_problem(problems)
 
 
-def _check_id(value: Any) -> Any:
-    """An id that an answer can hold. Raises Problems."""
+def _check_id(raw: Any) -> Any:
+    """Return an id that an answer can hold. Raises Problems."""
     try:
+        value = decode_unambiguous(raw)
         orjson.dumps([[value]])
     except TypeError:
         raise Problems([TooLarge("is nested too deeply", "/id")]) from None
+    except Problems as problems:
+        raise prefix_pointers("/id", problems) from None
     return value

@@ -17,7 +17,7 @@ from paramcount.formats.detect import detect, read
 from paramcount.formats.source import NotJSON, Source
 from paramcount.model.budget import Limits
 from paramcount.model.document import Document
-from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge
+from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, prefix_pointers
 from paramcount.model.report import Report
 from paramcount.rendering import HTML, JSON, LINE, MARKDOWN, RENDERERS, TEXT, conventions, tensors, training_memory
 from paramcount.rendering.json import as_json
@@ -74,6 +74,8 @@ def count_request(request: CountRequest, limits: Limits, step: Step = nullcontex
     except ArchitectureError as error:
         error.pointer = request.pointer if request.format is None else "/format"
         raise Problems([error]) from None
+    except Problems as problems:
+        raise prefix_pointers(request.pointer, problems) from None
     check_rules(request.options.rules, limits.max_rules)
     try:
         return count_document(request.source, document_format, request, limits, step)
@@ -148,10 +150,3 @@ def check_rows(report: Report, request: CountRequest, limits: Limits) -> None:
     if request.detail != "totals" and report.row_count > limits.max_rows:
         detail = f"has {report.row_count:,} rows, more than {limits.max_rows:,}: ask with detail=totals"
         raise Problems([TooLarge(detail)])
-
-
-def prefix_pointers(prefix: str, problems: Problems) -> Problems:
-    """Turn the pointers of a document's problems into pointers into what holds the document."""
-    for error in problems.problems:
-        error.pointer = prefix + error.pointer
-    return problems

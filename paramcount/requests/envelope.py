@@ -12,8 +12,9 @@ from marshmallow import ValidationError, missing
 from paramcount.analysis.training_memory import Precision
 from paramcount.counting.count import Options
 from paramcount.counting.freezing import Rule, find_rule_problem
+from paramcount.formats import unique_names
 from paramcount.formats.detect import detect
-from paramcount.formats.source import Source, decode, parse_members, syntax_error
+from paramcount.formats.source import Source, decode_unambiguous, parse_members, syntax_error
 from paramcount.formats.unsupported import explain_document
 from paramcount.model.dtypes import DTYPE_NAMES
 from paramcount.model.errors import (
@@ -22,6 +23,7 @@ from paramcount.model.errors import (
     Problems,
     TooLarge,
     UnknownFormat,
+    prefix_pointers,
     raise_problems,
     token,
 )
@@ -44,6 +46,10 @@ class CountRequest(NamedTuple):
     optimizer: str | None
     precision: Precision
     pointer: str = ""  # to the document, in what was sent
+
+
+_SEPARATORS = (b", ", b": "), (b",", b":")
+"""Between the members of an object of JSON, and after their names, as serializers write them."""
 
 
 class _CompiledSchema:
@@ -79,17 +85,37 @@ _ENVELOPE, _COMPARISON, _OPTIONS = map(_CompiledSchema, (schemas.Envelope, schem
 def split_members(raw: bytes) -> Any:
     """Return the members of a JSON object, undecoded; the value of any other JSON.
 
-    Raises NotJSON, or Problems where it is nested too deeply.
+    Raises NotJSON, or Problems where it is nested too deeply. A member that comes twice is there once.
     """
     try:
         return parse_members(raw)
     except msgspec.ValidationError:
-        return decode(raw)
+        return decode_unambiguous(raw)
     except ValueError as error:
         raise syntax_error(raw, error) from None
     except RecursionError:
-        decode(raw)  # which says so where it is no JSON at all
+        decode_unambiguous(raw)  # which says so where it is no JSON at all
         raise Problems([TooLarge("is nested too deeply")]) from None
+
+
+def split_unique_members(raw: bytes) -> Any:
+    """Return the same of JSON in which no member comes twice. Raises Problems or NotJSON."""
+    members = split_members(raw)
+    _check_unique(raw, members)
+    return members
+
+
+def _check_unique(raw: bytes, members: Any) -> None:
+    """Refuse JSON that has more members than these. Raises Problems."""
+    if isinstance(members, dict):
+        raw = raw.strip(b" \t\r\n")
+        if not any(raw == _join_members(members, *separators) for separators in _SEPARATORS):
+            unique_names.check_undecoded(raw)
+
+
+def _join_members(members: Mapping[str, msgspec.Raw], comma: bytes, colon: bytes) -> bytes:
+    """Return an object of JSON with these members, as serializers write it."""
+    return b"{%b}" % comma.join([b'"%b"%b%b' % (name.encode(), colon, value) for name, value in members.items()])
 
 
 def load_envelope(
@@ -102,6 +128,8 @@ def load_envelope(
     """
     members = split_members(body) if isinstance(body, bytes) else body
     if isinstance(members, dict) and "architecture" in members:
+        if isinstance(body, bytes):
+            _check_unique(body, members)
         members, source = _take_document(members)
         request = _make_envelope_request(_ENVELOPE.load(_add_options(members, options)), source)
     else:
@@ -152,10 +180,10 @@ def _encode_members(members: Any) -> Source:
 
 def load_comparison(raw: bytes) -> tuple[CountRequest, CountRequest]:
     """Load the two envelopes of a comparison: before and after. Raises Problems or NotJSON."""
-    members = split_members(raw)
+    members = split_unique_members(raw)
     sources: dict[str, Source | None] = {}
     if isinstance(members, dict):
-        members = {name: split_members(bytes(value)) for name, value in members.items()}
+        members = {name: _split_side(name, bytes(value)) for name, value in members.items()}
         for side in ("before", "after"):
             if side in members:
                 members[side], sources[side] = _take_document(members[side])
@@ -163,6 +191,13 @@ def load_comparison(raw: bytes) -> tuple[CountRequest, CountRequest]:
     loaded = _COMPARISON.load(members)
     before, after = (_make_envelope_request(loaded[side], sources[side]) for side in ("before", "after"))
     return before, after
+
+
+def _split_side(name: str, raw: bytes) -> Any:
+    try:
+        return split_unique_members(raw)
+    except Problems as problems:
+        raise prefix_pointers(token(name), problems) from None
 
 
 def load_options(
@@ -185,7 +220,14 @@ def _take_document(members: Any) -> tuple[Any, Source | None]:
 def _decode_members(members: Any) -> Any:
     if not isinstance(members, dict):
         return members
-    return {name: decode(value) if isinstance(value, msgspec.Raw) else value for name, value in members.items()}
+    return {name: _decode_member(name, value) for name, value in members.items()}
+
+
+def _decode_member(name: str, value: Any) -> Any:
+    try:
+        return decode_unambiguous(value) if isinstance(value, msgspec.Raw) else value
+    except Problems as problems:
+        raise prefix_pointers(token(name), problems) from None
 
 
 def _make_envelope_request(loaded: Mapping[str, Any], source: Source | None) -> CountRequest:

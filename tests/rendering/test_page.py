@@ -53,7 +53,7 @@ def test_it_holds_the_report_and_nothing_from_elsewhere(shown: Report) -> None:
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]", outside)
 
 
-def test_only_its_own_script_runs() -> None:
+def test_no_script_but_that_of_the_page_runs() -> None:
     html = as_page(ALL["odd"], as_json(ALL["odd"]))
     (script,) = re.findall(r"<script>(.*)</script>", html, re.DOTALL)
     policy = next(attrs["content"] or "" for _, attrs, _ in Page(html).elements if attrs.get("http-equiv"))

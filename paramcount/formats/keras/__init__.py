@@ -8,6 +8,7 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, fields, validate
 
+from paramcount.formats import unique_names
 from paramcount.formats.keras.archive import may_be_archive, read_config
 from paramcount.formats.keras.files import hold_against_archive, read_hdf5
 from paramcount.formats.keras.raw import parse_document
@@ -85,6 +86,8 @@ def parse(raw: bytes) -> Document:
             raw.decode()  # members that stay bytes are checked here only
         except UnicodeDecodeError as error:
             raise NotJSON(str(error)) from None
+    if b"\\" in raw and (b"\\ud" in raw or b"\\uD" in raw):
+        unique_names.check_undecoded(raw)
     document = parse_document(raw)
     if document is None:
         raise InvalidDocument(f"must be an object, not {format_value(decode(raw))}", code="type")
@@ -92,6 +95,8 @@ def parse(raw: bytes) -> Document:
     keras_reader = KerasReader(writer)
     root = keras_reader.read_document(document)
     raise_problems(keras_reader.problems)
+    if raw.count(b":") != keras_reader.names:  # a colon is in a string, or a name was not read
+        unique_names.check_undecoded(raw)
     return Document(
         root,
         "keras",

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from paramcount.formats import unique_names
 from paramcount.formats.zip_archive import STORED, Archive, holds
 from paramcount.model import budget
 from paramcount.model.errors import InvalidDocument
@@ -29,9 +30,12 @@ def read_config(raw: Any) -> bytes:
     config = _read_member(raw) if raw[:2] == b"PK" else bytes(raw)
     budget.check_values(config)
     try:
-        return orjson.dumps(parse_finite(config))
+        value = parse_finite(config)
+        written = orjson.dumps(value)
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidDocument(f"is neither a .keras file nor JSON: {str(error)[:100]}") from None
+    unique_names.check(config, value)
+    return written
 
 
 def find_weights(raw: Any) -> tuple[Any, int, int] | None:

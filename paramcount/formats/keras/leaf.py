@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -26,6 +27,11 @@ _KERAS_MODULES = ("keras.", "tf_keras.", "tensorflow.keras.", "tensorflow.python
 _REGISTERED = frozenset(("Custom>CustomScaleLayer",))  # as Keras 2 registers its own, without a package
 OPERATIONS = frozenset(("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"))
 """Functions of TensorFlow, as Keras 2 puts them into a graph."""
+
+
+@lru_cache(maxsize=256)
+def _snake_case(class_name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", class_name.rpartition(">")[2]).lower()
 
 
 class KerasClass(NamedTuple):
@@ -56,7 +62,7 @@ class KerasClass(NamedTuple):
     @property
     def default_layer_name(self) -> str:
         """The name in snake case."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.name.rpartition(">")[2]).lower()
+        return _snake_case(self.name)
 
     def qualify(self, name: str) -> str:
         """Return the type of a layer of this class; a custom namesake of a Keras class has its package first."""
@@ -76,6 +82,7 @@ class Leaf(NamedTuple):
     trainable: bool
     dtype: str = ""
     cache_key: bytes = b""  # equal for layers that differ in name only; empty where it is too long
+    names: int = 0  # in the JSON of its class, config and build_config, those of these members included
 
     def layer(self, name: str, pointer: str, calls: tuple[Call, ...], object_id: bytes) -> Layer:
         # By position: by name takes twice as long, and every layer needs this.
@@ -203,4 +210,7 @@ def _find_dtype(policy: Any) -> str:
 
 def _holds_code(config: Mapping[str, Any]) -> bool:
     """Return whether an argument is a Python function, serialized as bytes."""
-    return any(isinstance(value, dict) and value.get("class_name") == "__lambda__" for value in config.values())
+    for value in config.values():  # noqa: SIM110 # a generator takes twice the time
+        if type(value) is dict and value.get("class_name") == "__lambda__":
+            return True
+    return False

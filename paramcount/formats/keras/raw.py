@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from msgspec import Meta, Raw, Struct, ValidationError, field
 from msgspec.json import Decoder
+from msgspec.structs import astuple
 
+from paramcount.formats import unique_names
 from paramcount.formats.source import decode, syntax_error
 from paramcount.model import budget
-from paramcount.model.cache import MAX_KEY_BYTES
+from paramcount.model.cache import MAX_KEY_BYTES, Cache
 from paramcount.model.errors import InvalidDocument
 from paramcount.model.layers import Call, Ref
 from paramcount.schema.signature import MAX_DIMENSION, MAX_RANK
@@ -22,6 +24,9 @@ ENVELOPES = {"modelTopology": "topology", "model_config": "model_config"}
 
 MAX_ENVELOPES = 3
 """The most envelopes inside each other."""
+
+UNPROVEN = -(10**12)
+"""The number of names in JSON that may hold a name twice; no document has enough others to make up for it."""
 
 T = TypeVar("T")
 
@@ -38,6 +43,40 @@ class _Raw(Struct, gc=False):
             return default
         return decode(value) if type(value) is Raw else value
 
+    def count_members(self) -> int:
+        """Return the number of members that are there."""
+        values = astuple(self)
+        return len(values) - values.count(ABSENT)
+
+    def count_names(self, member: str, value: Any = ABSENT) -> int:
+        """Return the number of names in the objects of a member; UNPROVEN where one may be there twice.
+
+        `value` is what the member was decoded to, if it was.
+        """
+        raw = getattr(self, member)
+        if type(raw) is not Raw or raw is ABSENT:
+            return 0
+        raw = bytes(raw)
+        if value is ABSENT:
+            value = decode(raw) if raw.count(b":") > 1 else None
+        names = unique_names.count_names(raw, value)
+        return UNPROVEN if names is None else names
+
+
+class SimpleCalls(NamedTuple):
+    """The calls of a layer, and the number of names in the JSON of them."""
+
+    calls: tuple[Call, ...]
+    names: int
+
+
+_NO_CALLS = SimpleCalls((), 0)
+
+_CALLS: Cache[SimpleCalls] = Cache(
+    max_weight=4 * 2**20, weigh=lambda calls: 1_500 + 10 * calls.names, admit_on_second_use=True
+)
+"""Calls by their JSON."""
+
 
 class RawLayer(_Raw):
     """A layer or a model as Keras serializes it: its class, the arguments that rebuild it, and its calls."""
@@ -49,6 +88,7 @@ class RawLayer(_Raw):
     module: Raw = ABSENT
     registered_name: Raw = ABSENT
     build_config: Raw = ABSENT
+    compile_config: Raw = ABSENT
     shared_object_id: Raw = ABSENT
 
     def __contains__(self, member: str) -> bool:
@@ -56,19 +96,31 @@ class RawLayer(_Raw):
 
     def cache_key(self, prefix: bytes) -> bytes | None:
         """Return `prefix` and the JSON of class and config, equal for equal layers; None where it is too long."""
-        key = b"\0".join((prefix, self.class_name, self.module, self.registered_name, self.config))  # no JSON has a NUL
+        kind = prefix, self.class_name, self.module, self.registered_name
+        key = b"\0".join((*kind, self.config, self.build_config, self.compile_config))  # no JSON has a NUL
         return key if len(key) <= MAX_KEY_BYTES else None
 
-    def simple_calls(self) -> tuple[Call, ...] | None:
-        """Return its calls if it has none, or one on a tensor or a list of tensors and nothing else; otherwise None."""
-        if self.inbound_nodes is ABSENT:
-            return ()
+    def simple_calls(self) -> SimpleCalls | None:
+        """Return its calls if it has none, or one on a tensor or a list of tensors and nothing else; otherwise None.
+
+        Raises NotJSON.
+        """
+        raw = self.inbound_nodes
+        if raw is ABSENT:
+            return _NO_CALLS
+        key = bytes(raw)
+        if (calls := _CALLS.get(key)) is not None:
+            return calls
         try:
-            (node,) = _NODES.decode(self.inbound_nodes)
+            (node,) = _NODES.decode(key)
         except ValidationError:
-            return () if bytes(self.inbound_nodes) == b"[]" else None
+            return _NO_CALLS if key == b"[]" else None
         (tensors,) = node.args
-        return (Call(([tensor.ref() for tensor in tensors] if isinstance(tensors, list) else tensors.ref(),)),)
+        inputs = [tensor.ref() for tensor in tensors] if isinstance(tensors, list) else tensors.ref()
+        calls = SimpleCalls((Call((inputs,)),), node.count_names())
+        if len(key) <= MAX_KEY_BYTES:
+            _CALLS.put(key, calls)
+        return calls
 
 
 class LenientLayer(RawLayer):
@@ -85,6 +137,7 @@ class RawModel(_Raw):
     output_layers: Raw = ABSENT
     name: Raw = ABSENT
     trainable: Raw = ABSENT
+    dtype: Raw = ABSENT
     build_input_shape: Raw = ABSENT
 
     @property
@@ -121,11 +174,12 @@ class RawDocument(NamedTuple):
     keras_version: Any
     raw: bytes
     pointer: str = ""  # of the layer or model in an envelope
+    names_beside: int = UNPROVEN  # in the members that `item` lacks; those of an envelope are not looked at
 
 
 class _Layer(LenientLayer):
-    compile_config: Raw = ABSENT
     keras_version: Raw = ABSENT
+    backend: Raw = ABSENT
     # Envelopes: of TensorFlow.js, of the attributes of an HDF5 file.
     topology: Raw = field(default=ABSENT, name="modelTopology")
     model_config: Raw = ABSENT
@@ -158,6 +212,15 @@ class _Node(Struct, gc=False, forbid_unknown_fields=True):
 
     args: tuple[_Tensor | list[_Tensor]]
     kwargs: dict[str, None]
+
+    def count_names(self) -> int:
+        """Return the number of names in it, if no object has one twice."""
+        (tensors,) = self.args
+        tensors = tensors if isinstance(tensors, list) else [tensors]
+        dtypes = sum([tensor.config.dtype is not None for tensor in tensors])
+        return (
+            2 + len(self.kwargs) + 4 * len(tensors) + dtypes
+        )  # args and kwargs; class_name, config, its shape and keras_history
 
 
 _LAYER, _MODEL, _LENIENT_MODEL = Decoder(RawLayer), Decoder(RawModel), Decoder(LenientModel)
@@ -203,7 +266,13 @@ def _make_document(
         keras_version=document.get("keras_version", version),
         raw=raw,
         pointer=pointer,
+        names_beside=UNPROVEN if pointer else _count_names_beside(document),
     )
+
+
+def _count_names_beside(document: _Layer) -> int:
+    """Return the number of names in the members of a document that no layer has."""
+    return (document.keras_version is not ABSENT) + (document.backend is not ABSENT)
 
 
 def _find_enveloped(document: _Layer) -> str:
@@ -217,6 +286,7 @@ def _decode_enveloped(envelope: _Layer, member: str) -> bytes:
     if raw[:1] == b'"':
         raw = decode(raw).encode()
         budget.check_values(raw)
+        unique_names.check_undecoded(raw)
     return raw
 
 
@@ -229,6 +299,7 @@ def _make_layer(document: _Layer, config: Raw) -> RawLayer:
         module=document.module,
         registered_name=document.registered_name,
         build_config=document.build_config,
+        compile_config=document.compile_config,
         shared_object_id=document.shared_object_id,
     )
 

@@ -55,6 +55,22 @@ class _Child(NamedTuple):
     nodes: tuple[Any, ...] = ()
 
 
+def _count_leaf_names(item: RawLayer, config: Any) -> int:
+    """Return the number of names in a layer, without those in its calls, its `name` and its `shared_object_id`."""
+    beside = (item.name is not ABSENT) + (item.inbound_nodes is not ABSENT) + (item.shared_object_id is not ABSENT)
+    names = item.count_members() - beside + item.count_names("config", config)
+    return names + item.count_names("build_config") + item.count_names("compile_config")
+
+
+def _count_model_names(item: RawLayer, config: RawModel) -> int:
+    """Return the number of names in a model, without those in its layers and in its calls."""
+    members = item.count_members() - (item.inbound_nodes is not ABSENT)
+    members += sum(map(item.count_names, ("build_config", "compile_config")))
+    if not isinstance(config, ListModel):
+        members += config.count_members() - (config.layers is None) + config.count_names("dtype")
+    return members
+
+
 class KerasReader:
     """Reads one document; collects its problems and warnings."""
 
@@ -64,6 +80,7 @@ class KerasReader:
         self.problems: list[ArchitectureError] = []
         self.warnings: list[ReportWarning] = []
         self._paths = PathBudget()
+        self.names = 0  # in the objects that are read; a document that has more of them has some twice, or unread ones
 
     def add_problem(self, problem: ArchitectureError) -> None:
         """Add a problem. Raises Problems at MAX_PROBLEMS."""
@@ -76,8 +93,8 @@ class KerasReader:
 
     def read_document(self, document: RawDocument) -> Layer:
         """Return the layer or model of a whole document; a stand-in after a problem."""
-        if document.item.simple_calls() is None:
-            self._nodes(document.item, document.pointer)
+        self._calls(document.item, document.pointer)
+        self.names += document.names_beside
         if document.model is not None:
             return self._new_layer(document.item, document.pointer, "", document.model, is_root=True)
         return self._layer(document.item, document.pointer, "", is_root=True)
@@ -100,6 +117,7 @@ class KerasReader:
             name = leaf.name if item.name is ABSENT else item.name
             if isinstance(name, str):
                 mark = item.shared_object_id
+                self.names += leaf.names + (item.name is not ABSENT) + (mark is not ABSENT)
                 return leaf.layer(name, pointer, calls, b"" if mark is ABSENT else bytes(mark))
         layer = self._new_layer(item, pointer, path, None, is_root=is_root)
         return layer.with_calls(calls) if calls and layer.graph is None else layer
@@ -131,6 +149,8 @@ class KerasReader:
         path = self._path(path, name, is_root=is_root)
         leaf, leaf_warnings = read_leaf(keras_class, config, path, self._writer)
         self.warnings += leaf_warnings
+        leaf = leaf._replace(names=_count_leaf_names(item, config))
+        self.names += leaf.names + (item.name is not ABSENT) + (item.shared_object_id is not ABSENT)
         if not leaf_warnings and problem_count == len(self.problems) and is_cacheable(leaf):
             LEAVES.put(item.cache_key(self._cache_prefix), leaf)
         return leaf.layer(name, pointer, (), bytes(item.shared_object_id))
@@ -178,10 +198,11 @@ class KerasReader:
     def _check_nested(self, config: RawModel, pointer: str, path: str) -> None:
         """Add the problems of the layers in the config of a layer that is no model."""
         if config.layers or isinstance(config.layers, Raw):
-            warning_count = len(self.warnings)
+            warning_count, names = len(self.warnings), self.names
             for _ in self._children(config, pointer, path):
                 pass
             del self.warnings[warning_count:]  # the wrapper's formula has its own
+            self.names = names  # they are counted with the config
 
     def _model(
         self, item: RawLayer, config: RawModel, keras_class: KerasClass, pointer: str, path: str, *, is_root: bool
@@ -189,6 +210,7 @@ class KerasReader:
         """Return a Functional or Sequential model."""
         name = self._name(item, config.get("name", keras_class.default_layer_name), pointer)
         path = self._path(path, name, is_root=is_root)
+        self.names += _count_model_names(item, config)
         trainable = self._flag(config.get("trainable", True), pointer)
         model = Layer(name, keras_class.name, pointer=pointer, object_id=bytes(item.shared_object_id))
         if keras_class.name not in _FUNCTIONAL and not config.is_functional:
@@ -212,8 +234,7 @@ class KerasReader:
             if is_too_deep:
                 yield _Child(None, self._refuse_depth(layer_pointer))
             elif isinstance(item, RawLayer):
-                calls = item.simple_calls()
-                nodes = () if calls is not None else self._nodes(item, layer_pointer)
+                calls, nodes = self._calls(item, layer_pointer)
                 yield _Child(item, self._layer(item, layer_pointer, path, calls or ()), calls, nodes)
             else:
                 self._add_type_problem("an object", decode(item), layer_pointer)
@@ -291,9 +312,18 @@ class KerasReader:
         graph = Graph(tuple(ref.layer for ref in inputs), outputs[0] if len(outputs) == 1 else outputs)
         return model._replace(children=self._in_use(layers, graph, pointer, path), graph=graph)
 
+    def _calls(self, item: RawLayer, pointer: str) -> tuple[tuple[Call, ...] | None, tuple[Any, ...]]:
+        """Return a layer's simple calls, else None and its `inbound_nodes`."""
+        self.names += item.inbound_nodes is not ABSENT
+        if (simple := item.simple_calls()) is not None:
+            self.names += simple.names
+            return simple.calls, ()
+        return None, self._nodes(item, pointer)
+
     def _nodes(self, item: RawLayer, pointer: str) -> tuple[Any, ...]:
         """Return a layer's `inbound_nodes`: objects as Keras 3 writes them, lists as Keras 2 did."""
         nodes = item.get("inbound_nodes", [])
+        self.names += item.count_names("inbound_nodes")
         if not isinstance(nodes, list):
             self._add_type_problem("a list", nodes, f"{pointer}/inbound_nodes")
             return ()

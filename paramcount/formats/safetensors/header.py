@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -14,6 +13,7 @@ import orjson
 from msgspec import Meta, Struct, convert
 from msgspec.json import Decoder
 
+from paramcount.formats import unique_names
 from paramcount.formats.named_tensors.checkpoint import (
     MAX_TENSORS,
     STATISTIC_NAMES,
@@ -24,7 +24,7 @@ from paramcount.formats.named_tensors.checkpoint import (
 from paramcount.formats.partial_file import PartialFile
 from paramcount.model import budget
 from paramcount.model.dtypes import DTYPES
-from paramcount.model.errors import Incomplete, InvalidDocument, token
+from paramcount.model.errors import Incomplete, InvalidDocument, Problems
 from paramcount.model.tensors import Tensor
 from paramcount.schema.signature import MAX_DIMENSION, MAX_RANK
 
@@ -103,10 +103,19 @@ def _decode_bytes(raw: bytes) -> tuple[_Entries, Mapping[str, str]]:
     if METADATA in entries:
         metadata = _METADATA_DECODER.decode(raw).metadata
         members += len(metadata or ()) - 3
-    # A colon follows each member's name; more of them are in strings, or after names that were not decoded.
-    if len(entries) > MAX_TENSORS or (raw.count(b":") != members and find_duplicate(raw) is not None):
-        raise ValueError("it holds too many tensors, or a name twice")
+    if len(entries) > MAX_TENSORS:
+        raise ValueError("it holds too many tensors")
+    if raw.count(b":") != members:  # a colon is in a string, or a name was not decoded
+        _check_names(raw)
     return entries, metadata or {}
+
+
+def _check_names(raw: bytes) -> None:
+    """Refuse JSON in which an object has a name twice. Raises ValueError."""
+    try:
+        unique_names.check(raw, orjson.loads(raw))
+    except Problems:
+        raise ValueError("it has a name twice") from None
 
 
 def _convert(payload: Mapping[str, Any]) -> tuple[_Entries, Mapping[str, str]]:
@@ -192,40 +201,10 @@ def decode_file(data: Bytes) -> Any:
 
 
 def decode(raw: bytes) -> Any:
-    """Return the value of a header's JSON. Raises InvalidDocument if it is no JSON, or has a name twice."""
+    """Return the value of a header's JSON. Raises InvalidDocument if it is no JSON, Problems if it has a name twice."""
     try:
         value = orjson.loads(raw)
-        duplicate = find_duplicate(raw)
     except (ValueError, RecursionError) as error:
         raise InvalidDocument(f"has a header that is not JSON: {str(error)[:200]}", code="not_json") from None
-    if duplicate is not None:
-        raise InvalidDocument(f'names "{duplicate[:100]}" twice', token(duplicate), "duplicate_name")
+    unique_names.check(raw, value)
     return value
-
-
-def find_duplicate(raw: bytes) -> str | None:
-    """Return a name that an object of some JSON holds twice: decoders keep the last of them in silence.
-
-    Raises ValueError or RecursionError for what is no JSON.
-    """
-    if orjson.dumps(orjson.loads(raw)) == raw:
-        return None
-    try:
-        json.loads(raw, object_pairs_hook=_refuse_duplicate)
-    except _DuplicateName as error:
-        return error.name
-    return None
-
-
-class _DuplicateName(Exception):
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-
-def _refuse_duplicate(pairs: list[tuple[str, Any]]) -> None:
-    if len({name for name, _ in pairs}) != len(pairs):
-        names: set[str] = set()
-        for name, _ in pairs:
-            if name in names:
-                raise _DuplicateName(name)
-            names.add(name)

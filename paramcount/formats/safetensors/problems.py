@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from paramcount.formats.named_tensors.checkpoint import MAX_TENSORS, explain_dtype, explain_shape
 from paramcount.formats.safetensors.header import DTYPE_BITS, MAX_OFFSET_BYTES, METADATA, decode
-from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, InvalidDocument, TooLarge, token
+from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, InvalidDocument, Problems, TooLarge, token
 from paramcount.schema.validator import format_value
 
 
@@ -24,6 +24,8 @@ def explain(source: Any, pointer: str = "") -> list[ArchitectureError]:
         header = decode(source) if isinstance(source, bytes) else source
     except InvalidDocument as problem:
         return [problem]
+    except Problems as repeated:
+        return [*repeated.problems]
     if not isinstance(header, dict):
         return [InvalidDocument(f"must be an object, not {format_value(header)}", pointer, "type")]
     if len(header) > MAX_TENSORS:
