@@ -25,7 +25,7 @@ from service.middleware import metrics
 NAME = "management"
 """The name of the process, beside gunicorn's."""
 
-DESCRIPTOR = "PARAMCOUNT_MANAGEMENT_FD"
+DESCRIPTOR = "_PARAMCOUNT_MANAGEMENT_FD"
 """The variable in which a master hands its listening socket to the one that replaces it (USR2)."""
 
 MAX_CONNECTIONS = 100

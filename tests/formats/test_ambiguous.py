@@ -242,12 +242,12 @@ def test_tensors_of_one_path() -> None:
 @pytest.mark.parametrize(
     ("archive", "detail"),
     [
-        (_archive({"config.json": KERAS}, zipfile.ZIP_LZMA), "neither stored nor deflated"),
-        (_archive({"config.json": KERAS}, zipfile.ZIP_BZIP2), "neither stored nor deflated"),
+        (_archive({"config.json": KERAS}, zipfile.ZIP_LZMA), "packed in a way that is not read"),
+        (_archive({"config.json": KERAS}, zipfile.ZIP_BZIP2), "packed in a way that is not read"),
         (_archive({"other.json": KERAS}), "without a config.json"),
-        (_archive({"config.json": KERAS}).replace(b"PK\1\2", b"PK\1\3"), "no zip archive"),
-        (_archive({"config.json": KERAS})[:-30], "no zip archive"),
-        (_archive({"config.json": KERAS, "config.jsox": "{}"}).replace(b"config.jsox", b"config.json"), "several"),
+        (_archive({"config.json": KERAS}).replace(b"PK\1\2", b"PK\1\3"), "directory is broken"),
+        (_archive({"config.json": KERAS})[:-30], "the directory at the archive's end"),
+        (_archive({"config.json": KERAS, "config.jsox": "{}"}).replace(b"config.jsox", b"config.json"), "twice"),
         (_archive({"config.json": '{"a": "\\ud800"}'}), "surrogates"),
         (_archive({"config.json": "\udcff".encode(errors="surrogateescape").decode("latin-1")}), "JSON"),
     ],

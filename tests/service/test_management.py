@@ -38,7 +38,7 @@ def probe(instance: Instance, path: str) -> tuple[int, float]:
     return status, time.monotonic() - began
 
 
-def wait_until(is_true: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(is_true: Callable[[], bool], seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not is_true():
         assert time.monotonic() < until

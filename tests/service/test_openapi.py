@@ -31,7 +31,7 @@ def test_the_contract_is_valid_openapi(client: FlaskClient) -> None:
 
 def test_every_route_is_in_the_contract(client: FlaskClient) -> None:
     rules = {str(rule) for rule in client.application.url_map.iter_rules()}
-    rules -= {"/v1/count/<name>", "/v1/export/<registry>", "/docs/<path:name>"}
+    rules -= {"/v1/count/<name>", "/v1/export/<registry>", "/docs/<path:name>", "/page/<path:name>"}
     routes = {re.sub(r"<(\w+)>", r"{\1}", rule).replace("{kind}", "{type}") for rule in rules}
     routes |= {f"/v1/count/{name}" for name in FORMATS} | {f"/v1/export/{name}" for name in EXPORTS}
     assert routes == set(CONTRACT["paths"])
