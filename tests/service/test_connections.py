@@ -256,7 +256,7 @@ def test_a_batch_that_stalls_loses_no_whole_line(instance: Instance, is_chunked:
         began = time.monotonic()
         received = read_until(connection, lambda received: b'"line":3' in received)
         assert time.monotonic() - began < MAX_SECONDS
-        assert received.count(b'"totals":{"total":16') == 3
+        assert received.count(b'{"line":') == 3
         last = read_until(connection, lambda received: received.endswith(b"0\r\n\r\n"))
         assert b'{"line":4,' in last
         assert b'"status":400' in last
