@@ -21,7 +21,7 @@ class ReportWarning(NamedTuple):
 class WeightRoles(NamedTuple):
     """Numbers of weights that embed tokens, and of expert weights that one token does not use."""
 
-    embedding: int  # of tokens, at the input
+    embedding: int | None  # of tokens, at the input; None: not known
     lm_head: int  # embeddings at the output, where those are not the same tensor
     inactive_experts: int | None = None  # weights of the routed experts that one token skips; None: no mixture
     unknown: str = ""  # why `inactive_experts` is not known, where the model is a mixture

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from paramcount.formats.huggingface.routing import read_visited_experts
 from paramcount.formats.named_tensors.checkpoint import Bytes, count_elements, flags_warning
 from paramcount.formats.named_tensors.packed import unpack
 from paramcount.formats.named_tensors.packed.quantization import Quantization
 from paramcount.formats.named_tensors.partitions import warn_of_parts, warn_of_rank_files
+from paramcount.formats.named_tensors.roles import find_roles
 from paramcount.formats.named_tensors.tree import build_tree
 from paramcount.formats.safetensors.header import METADATA, Header, check_length, header_json, parse_valid
 from paramcount.formats.safetensors.problems import explain
@@ -153,7 +155,9 @@ def _combine(checkpoint: _Checkpoint) -> Document:
         *unpacked.warnings,
         flags_warning(stored),
     ]
-    return Document(build_tree({**unpacked.tensors, **aliases}), "stored", warnings=tuple(warnings))
+    root = build_tree({**unpacked.tensors, **aliases})
+    roles = find_roles(unpacked.tensors, root, lambda: read_visited_experts(checkpoint.config))
+    return Document(root, "stored", warnings=tuple(warnings), roles=roles)
 
 
 def _index_problems(
