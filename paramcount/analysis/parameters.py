@@ -47,7 +47,9 @@ def count_parameters(report: Report) -> Parameters:
     if roles is None:
         unknown["active"], unknown["embedding"] = _NO_ROLES, _NO_TOKENS
     else:
-        embedding = roles.embedding
+        embedding = roles.embedding or None  # 0: no name of an embedding is known
+        if embedding is None:
+            unknown["embedding"] = _NO_TOKENS
         if roles.inactive_experts is None or weights is None:
             unknown["active"] = roles.unknown or (_UNKNOWN_SIZE if weights is None else _NO_MIXTURE)
         else:

@@ -88,6 +88,7 @@ def count(document: Document, options: Options = _DEFAULTS, limits: Limits = _DE
         framework=document.framework,
         roles=document.roles,
         packed=counts.packed,
+        count_as_hub=document.count_as_hub,
         is_stored=document.convention == "stored",
         assumes_dtype=counts.assumes_dtype or document.assumes_dtype,
         rules=FRAMEWORKS.get(document.framework, "") if document.rules is None else document.rules,

@@ -19,6 +19,7 @@ from paramcount.formats.named_tensors.checkpoint import (
     count_elements,
     explain_shape,
 )
+from paramcount.formats.named_tensors.roles import find_roles
 from paramcount.formats.named_tensors.tree import build_tree
 from paramcount.formats.partial_file import PartialFile
 from paramcount.formats.signatures import file_kind
@@ -102,7 +103,14 @@ def gguf(payload: Any) -> Document:
         raise InvalidDocument("has tensors that are in two of its files", code="duplicate_name")
     name = files[0].metadata.get("general.name")
     root = build_tree(tensors, name if isinstance(name, str) else "")
-    return Document(root, "stored", warnings=tuple(_warnings(files, tensors)))
+    roles = find_roles(tensors, root, lambda: _count_visited_experts(files))
+    return Document(root, "stored", warnings=tuple(_warnings(files, tensors)), roles=roles)
+
+
+def _count_visited_experts(files: list[File]) -> int | None:
+    """Return the number of experts that one token visits, as the metadata states it."""
+    visited = files[0].metadata.get(f"{files[0].metadata.get('general.architecture')}.expert_used_count")
+    return visited if type(visited) is int else None
 
 
 def _warnings(files: list[File], tensors: Mapping[str, Tensor]) -> Iterator[ReportWarning]:

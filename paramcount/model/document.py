@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from paramcount.model.layers import Layer
 from paramcount.model.report import ReportWarning, Row, WeightRoles
+from paramcount.model.report import HubCount, ReportWarning, WeightRoles
 from paramcount.model.tensors import Convention, Output, Totals
 
 
@@ -53,6 +54,7 @@ class Document(NamedTuple):
     read_facts: Callable[[], ModelFacts] = ModelFacts  # called only when they are needed, so it may be slow
     format: str = ""  # filled in by the registry
     rules: str | None = None  # whose rules make the tensors: "transformers 5.23.0"; None: those of `framework`
+    count_as_hub: Callable[[], HubCount] | None = None  # as the Hub counts its files
     assumes_dtype: bool = False  # a dtype that its tensors have is the request's
     adapter: Mapping[str, Any] | None = None  # an adapter_config.json that came with it
     counts: dict[Any, Any] | None = None  # counts made before, where documents share one interned model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from paramcount.model.tensors import NO_PACKED, Convention, Output, PackedTotals, Tensor, TensorSummary, Totals
@@ -21,10 +21,18 @@ class ReportWarning(NamedTuple):
 class WeightRoles(NamedTuple):
     """Numbers of weights that embed tokens, and of expert weights that one token does not use."""
 
-    embedding: int  # of tokens, at the input
+    embedding: int | None  # of tokens, at the input; None: not known
     lm_head: int  # embeddings at the output, where those are not the same tensor
     inactive_experts: int | None = None  # weights of the routed experts that one token skips; None: no mixture
     unknown: str = ""  # why `inactive_experts` is not known, where the model is a mixture
+
+
+class HubCount(NamedTuple):
+    """The Hugging Face Hub's parameters of a checkpoint by dtype, and their total."""
+
+    by_dtype: Mapping[str, int]
+    total: int
+    rule: str  # the release that publishes how they are counted
 
 
 class Row(NamedTuple):
@@ -96,6 +104,7 @@ class Report(NamedTuple):
     is_stored: bool = False  # it is of tensors as a file holds them
     assumes_dtype: bool = False  # the dtype of some tensors is the request's, since the document states none
     rules: str = ""  # the framework whose rules were used, with its version
+    count_as_hub: Callable[[], HubCount] | None = None  # None: the Hub counts no files of this format
     digest: Mapping[str, Any] | None = None  # of what was counted, where the request asks for it
 
     @property

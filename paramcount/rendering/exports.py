@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from paramcount.analysis.parameters import count_parameters
 from paramcount.model.report import Report
 from paramcount.rendering.fields import TotalFields, TotalName, printable, total_fields
 
@@ -16,9 +17,15 @@ Export = Callable[[Report], dict[str, Any]]
 
 
 def huggingface(report: Report) -> dict[str, Any]:
-    """The `safetensors` member of a model on the Hub: the elements of its files by dtype, buffers included."""
-    elements = dict(Counter(report.weights_by_dtype) + Counter(report.buffers_by_dtype))
-    return {"safetensors": {"parameters": elements, "total": sum(elements.values())}}
+    """The `safetensors` member of a model on the Hub, by the Hub's own rule; beside it, what the weights hold."""
+    if report.count_as_hub is not None:
+        by_dtype, total, rule = report.count_as_hub()
+    else:
+        by_dtype = dict(Counter(report.weights_by_dtype) + Counter(report.buffers_by_dtype))
+        total, rule = sum(by_dtype.values()), ""
+    parameters = count_parameters(report)
+    counted = {"total": parameters.total, "stored": parameters.stored, "rule": rule or None}
+    return {"safetensors": {"parameters": by_dtype, "total": total}, "paramcount": counted}
 
 
 def mlflow(report: Report) -> dict[str, Any]:

@@ -82,7 +82,8 @@ class Active(TypedDict):
 
 def embedding(report: Report) -> Embedding | None:
     """Return the embedding weights; None where the format does not know them."""
-    if (roles := report.roles) is None or (total := count_weights(report)) is None:
+    roles, total = report.roles, count_weights(report)
+    if roles is None or roles.embedding is None or total is None:
         return None
     return {"input": roles.embedding, "output": roles.lm_head, "non_embedding": total - roles.embedding}
 
@@ -92,7 +93,8 @@ def active(report: Report) -> Active | None:
 
     There is no agreed definition, so three figures: with both embeddings, without those at the input, without either.
     """
-    if (roles := report.roles) is None or roles.inactive_experts is None or (weights := count_weights(report)) is None:
+    roles, weights = report.roles, count_weights(report)
+    if roles is None or roles.inactive_experts is None or roles.embedding is None or weights is None:
         return None
     total = weights - roles.inactive_experts
     without_input = total - roles.embedding

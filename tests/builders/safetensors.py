@@ -10,13 +10,14 @@ from paramcount.model.dtypes import DTYPES
 
 
 def header(**tensors: str) -> dict[str, Any]:
-    """Return a header: w="F32 2x3" is a tensor of 2 x 3 floats; a dot in a name is written __."""
+    """Return a header: w="F32 2x3" is a tensor of 2 x 3 floats; a dot in a name may be written __."""
     entries, start = {}, 0
     for name, text in tensors.items():
         dtype, _, sizes = text.partition(" ")
         shape = [int(size) for size in sizes.split("x") if size]
         size = int(list(accumulate(shape, int.__mul__, initial=1))[-1] * DTYPES[dtype] // 8)
-        entries[name.replace("__", ".")] = {"dtype": dtype, "shape": shape, "data_offsets": [start, start + size]}
+        name = name if "." in name else name.replace("__", ".")  # noqa: PLW2901
+        entries[name] = {"dtype": dtype, "shape": shape, "data_offsets": [start, start + size]}
         start += size
     return entries
 

@@ -20,7 +20,8 @@ SMALL = report(
 
 def test_huggingface() -> None:
     assert EXPORTS["huggingface"](SMALL) == {
-        "safetensors": {"parameters": {"F32": 23, "BF16": 5, "I64": 1}, "total": 29}
+        "safetensors": {"parameters": {"F32": 23, "BF16": 5, "I64": 1}, "total": 29},
+        "paramcount": {"total": 25, "stored": None, "rule": None},
     }
 
 

@@ -21,6 +21,7 @@ from paramcount.rendering import RENDERERS
 from paramcount.rendering.json import as_json
 from paramcount.rendering.parameters import as_line, record, short_bytes, short_count
 from paramcount.schema.registry import FORMATS, load_plugins
+from tests.builders.safetensors import header
 from tools.cases.reports import ALL, dense, model, report
 
 ROOT = Path(__file__).parents[2]
@@ -29,25 +30,9 @@ CASES = yaml.safe_load(Path(__file__).with_name("parameters.yaml").read_text())
 load_plugins()
 
 
-def tensor_entries(tensors: dict[str, str]) -> dict[str, Any]:
-    """Return the entries of a header: {"w": "I32 8x32"}."""
-    entries, start = {}, 0
-    bits = {"I32": 32, "U32": 32, "F16": 16, "BF16": 16, "F32": 32, "U8": 8, "F8_E4M3": 8, "I64": 64}
-    for name, text in tensors.items():
-        dtype, _, shape = text.partition(" ")
-        sizes = [int(size) for size in shape.split("x") if size]
-        elements = 1
-        for size in sizes:
-            elements *= size
-        end = start + elements * bits[dtype] // 8
-        entries[name] = {"dtype": dtype, "shape": sizes, "data_offsets": [start, end]}
-        start = end
-    return entries
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_members(case: dict[str, Any]) -> None:
-    document = case["document"] if "document" in case else tensor_entries(case["tensors"])
+    document = case["document"] if "document" in case else header(**case["tensors"])
     if "config" in case:
         document = {"header": document, "config": case["config"]}
     shown = paramcount.count(document, **case.get("options", {}))
@@ -89,13 +74,13 @@ def test_versions() -> None:
     assert by == {"paramcount": by["contract"], "contract": by["contract"], "framework": FRAMEWORKS["keras"]}
     config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"]}
     assert as_json(report(config))["counted_by"]["framework"] == f"transformers {load_index().version}"
-    assert as_json(report(tensor_entries({"w": "F32 3"})))["counted_by"]["framework"] is None
+    assert as_json(report(header(w="F32 3")))["counted_by"]["framework"] is None
     assert as_json(ALL["wide"])["counted_by"]["framework"] is None
 
 
 def test_the_record_of_a_table() -> None:
     assert record(report(model(dense("a")))) == ("Parameters", "12", "48 B as F32 (assumed)")
-    heading, number, note = record(report(tensor_entries({"q.qweight": "I32 8x32", "q.scales": "F16 2x32"})))
+    heading, number, note = record(report(header(q__qweight="I32 8x32", q__scales="F16 2x32")))
     assert (heading, number) == ("Parameters", "unknown")
     assert note.endswith("; 1.12 KiB as I32, F16")
 

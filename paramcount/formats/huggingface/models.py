@@ -12,7 +12,8 @@ from paramcount.formats.huggingface.blueprints import Blueprint
 from paramcount.formats.huggingface.configs import ABSENT, ConfigFields
 from paramcount.formats.huggingface.expressions import Expression
 from paramcount.formats.huggingface.plans import Plan, plan
-from paramcount.formats.huggingface.warnings import ModelNotes, describe, find_expert_fields
+from paramcount.formats.huggingface.routing import find_expert_fields
+from paramcount.formats.huggingface.warnings import ModelNotes, describe
 from paramcount.model.cache import Cache, fingerprint
 from paramcount.model.layers import Layer
 

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from paramcount.formats.huggingface.blocks import Builder, CountedWeight
 from paramcount.formats.huggingface.blueprints import load_index
-from paramcount.formats.huggingface.expressions import Scope
 from paramcount.formats.huggingface.purposes import FUSED
+from paramcount.formats.huggingface.routing import count_visited_experts
 from paramcount.formats.named_tensors.packed.quantization import find_quantization
 from paramcount.model.report import ReportWarning, WeightRoles
-
-_EXPERTS_PER_TOKEN_FIELDS = (
-    "num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_top_k", "top_k_experts", "moe_k", "top_k",
-    "num_selected_experts", "router_top_k", "experts_per_token", "expert_top_k", "num_experts_per_layer",
-)  # fmt: skip
-"""The fields that say how many experts a token visits; authors of models have no common name for it."""
-
-_EXPERTS_PER_TOKEN = {"switch_transformers": 1, "nllb-moe": 2}
-"""The number of experts that a token visits, by model type: the router's code says so, and no field does
-(SwitchTransformersTop1Router, NllbMoeTop2Router)."""
 
 _UNBUILT_LAYER_FIELDS = ("num_nextn_predict_layers", "mtp_num_hidden_layers")
 """The fields that count multi-token-prediction layers: checkpoints hold them, and the class does not build them."""
@@ -57,13 +47,14 @@ def describe(builder: Builder, model_type: str) -> ModelNotes:
             has_fused = has_fused or weight.purpose.expert_axis == FUSED
     if not experts:
         return ModelNotes(WeightRoles(inputs, heads) if inputs else None, (), has_fused)
-    visited = _find_experts_per_token(builder.scope) or _EXPERTS_PER_TOKEN.get(model_type)
+    visited = count_visited_experts(builder.scope, model_type)
     inactive = _count_inactive(visited, experts)
     warnings: tuple[ReportWarning, ...] = ()
     if inactive is None:
         detail = "a mixture of experts, but no field says how many a token visits"
         warnings = (ReportWarning("active_unknown", "", detail),)
-    return ModelNotes(WeightRoles(inputs, heads, inactive), warnings, has_fused)
+    unknown = "" if warnings == () else warnings[0].detail
+    return ModelNotes(WeightRoles(inputs, heads, inactive, unknown), warnings, has_fused)
 
 
 def _count_experts(weight: CountedWeight, builder: Builder) -> int:
@@ -81,25 +72,6 @@ def _count_inactive(visited: int | None, experts: list[tuple[int, int]]) -> int 
     if visited is None or any(not 0 < visited <= expert_count for _, expert_count in experts):
         return None
     return sum(size // expert_count * (expert_count - visited) for size, expert_count in experts)
-
-
-def find_expert_fields(paths: Iterable[str]) -> list[str]:
-    """Those of some fields that may say how many experts a token visits."""
-    return [path for path in paths if path.rpartition(".")[2] in _EXPERTS_PER_TOKEN_FIELDS]
-
-
-def _find_experts_per_token(fields: Scope) -> int | None:
-    """The number of experts that a token visits, where the config states one number and not several."""
-    stated = [(path.rpartition(".")[2], fields[path]) for path in find_expert_fields(fields)]
-    for name in _EXPERTS_PER_TOKEN_FIELDS:
-        values = {value for stated_name, value in stated if stated_name == name and _is_integer(value)}
-        if len(values) == 1:
-            return int(values.pop())
-    return None
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def warn_of_release(payload: Mapping[str, Any], name: str) -> tuple[ReportWarning, ...]:

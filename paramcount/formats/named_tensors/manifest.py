@@ -20,6 +20,7 @@ from paramcount.formats.named_tensors.checkpoint import (
 from paramcount.formats.named_tensors.packed import unpack, unpack_parameters
 from paramcount.formats.named_tensors.packed.quantization import NO_QUANTIZATION
 from paramcount.formats.named_tensors.partitions import warn_of_false_ties, warn_of_parts
+from paramcount.formats.named_tensors.roles import find_roles
 from paramcount.formats.named_tensors.tree import build_tree
 from paramcount.model.document import Document
 from paramcount.model.dtypes import DTYPE_NAMES, DTYPES
@@ -107,7 +108,9 @@ def tensors(payload: Mapping[str, Any]) -> Document:
     flags = (flags_warning(list(named.values())),) if is_state_dict else ()
     warnings = (*flags, *unpacked.warnings, *warn_of_parts(named, kinds), *warn_of_false_ties(named, kinds))
     convention: Convention = "stored" if is_state_dict else "torch"
-    return Document(build_tree(unpacked.tensors), convention, "torch", warnings=warnings, rules="")
+    root = build_tree(unpacked.tensors)
+    roles = find_roles(unpacked.tensors, root)
+    return Document(root, convention, "torch", warnings=warnings, roles=roles, rules="")
 
 
 def _tensor(name: str, entry: Mapping[str, Any], member: str) -> Tensor:

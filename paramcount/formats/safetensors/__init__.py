@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from paramcount.formats.huggingface.routing import read_visited_experts
 from paramcount.formats.named_tensors.checkpoint import Bytes, count_elements, flags_warning
 from paramcount.formats.named_tensors.packed import unpack
 from paramcount.formats.named_tensors.packed.quantization import Quantization
 from paramcount.formats.named_tensors.partitions import warn_of_parts, warn_of_rank_files
 from paramcount.formats.named_tensors.shards import explain_index, warn_of_index, warn_of_missing_shards
+from paramcount.formats.named_tensors.roles import find_roles
 from paramcount.formats.named_tensors.tree import build_tree
 from paramcount.formats.safetensors.header import METADATA, Header, check_length, header_json, parse_valid
+from paramcount.formats.safetensors.hub import count_as_hub
 from paramcount.formats.safetensors.problems import explain
 from paramcount.formats.signatures import file_kind
 from paramcount.model.document import Document
@@ -149,7 +153,19 @@ def _combine(checkpoint: _Checkpoint) -> Document:
         *unpacked.warnings,
         flags_warning(stored),
     ]
-    return Document(build_tree({**unpacked.tensors, **aliases}), "stored", warnings=tuple(warnings))
+    root = build_tree({**unpacked.tensors, **aliases})
+    roles = find_roles(unpacked.tensors, root, lambda: read_visited_experts(checkpoint.config))
+    by_file = [header.tensors for header in headers.values()]
+    count = partial(count_as_hub, by_file, checkpoint.config, _read_declared_total(checkpoint))
+    return Document(root, "stored", warnings=tuple(warnings), roles=roles, count_as_hub=count)
+
+
+def _read_declared_total(checkpoint: _Checkpoint) -> Any:
+    """Return the total that a checkpoint declares of itself where the Hub reads it: its index, or its only file."""
+    if checkpoint.index is not None:
+        return checkpoint.index.get("metadata", {}).get("total_parameters")
+    headers = [*checkpoint.headers.values()]
+    return headers[0].metadata.get("total_parameters") if len(headers) == 1 else None
 
 
 def _declared_totals(
