@@ -62,7 +62,7 @@ def _read_first_bytes(data: Any, read: Callable[[bytes | mmap, bool], T]) -> T:
         except Incomplete as error:
             if len(part) == len(data):
                 raise
-            needed = max(error.needs["last"] + 1, 2 * len(part), _FIRST_BYTES)
+            needed = max(error.needs["last"] + 1, 2 * len(part))
             available = data.head(needed)
             part = available if len(available) > len(part) else data.read_at(0, needed, "its pickle")
 
