@@ -227,7 +227,8 @@ def explain_document(value: Any) -> str:
     kinds = _TEXTS if isinstance(value, str) else _FILES if isinstance(value, Bytes) else _VALUES
     start: Any = value
     if isinstance(value, PartialFile):
-        if not (start := value.head(_START)):
+        start = value.head(_START)
+        if not start and value.size:
             return ""
     elif isinstance(value, (str, *Bytes)):
         start = value[:_START] if isinstance(value, str) else bytes(value[:_START])

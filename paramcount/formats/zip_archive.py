@@ -7,6 +7,7 @@ parts of an archive contradict each other, readers see different members: such a
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from mmap import mmap
 from struct import Struct
 from struct import error as StructError  # noqa: N812 # it is a class
@@ -35,7 +36,7 @@ _MANY = _MANY_16, _MANY_16, _MANY_32, _MANY_32
 _END = Struct("<4s4H2LH")
 _LOCATOR = Struct("<4sLQL")
 _END_64 = Struct("<4sQ2H2L4Q")
-_ENTRY = Struct("<4s4B4HL2L5H2L")
+_ENTRY = Struct("<4s4x2H8x2L3H8xL")
 _LOCAL = Struct("<4s2B4HL2L2H")
 _MAX_TAIL_BYTES = _END.size + 2**16
 """The directory's end lies within so many last bytes: a comment may follow it."""
@@ -80,30 +81,35 @@ class Archive:
         if count > MAX_ENTRIES:
             raise TooLarge(f"is a zip archive of {count:,} members, where {MAX_ENTRIES:,} are the most")
         self.directory = first
+        names = self._read_names(raw, count)
+        if len(self.entries) < count:
+            name = next(name for name, times in Counter(names).items() if times > 1)
+            raise BadArchive(f'is a zip archive that holds "{name[:100]}" twice')
+
+    def _read_names(self, raw: bytes, count: int) -> list[str]:
+        """Read the directory's entries, and return their names. Raises BadArchive."""
+        names: list[str] = []
         position = 0
         unpack, size, entries = _ENTRY.unpack_from, _ENTRY.size, self.entries
         try:
             for _ in range(count):
                 fields = unpack(raw, position)
-                name_length, extra_length, comment_length = fields[12], fields[13], fields[14]
-                position += size
-                entry = Entry(
-                    raw[position : position + name_length].decode(errors="replace"),
-                    fields[5], fields[6], fields[10], fields[11], fields[18],
-                )  # fmt: skip
+                start = position + size
+                end = start + fields[5]
+                position = end + fields[6] + fields[7]
+                name = raw[start:end].decode(errors="replace")
                 if fields[0] != b"PK\1\2":
                     raise BadArchive("is a zip archive whose directory is broken")
-                position += name_length
-                if _MANY_32 in entry[3:]:
-                    entry = _read_large(entry, raw[position : position + extra_length])
-                position += extra_length + comment_length
-                if entry.name in entries:
-                    raise BadArchive(f'is a zip archive that holds "{entry.name[:100]}" twice')
-                entries[entry.name] = entry
+                entry = Entry._make((name, *fields[1:5], fields[8]))
+                if _MANY_32 in entry:
+                    entry = _read_large(entry, raw[end : end + fields[6]])
+                entries[name] = entry
+                names.append(name)
         except StructError:
             raise BadArchive("is a zip archive whose directory is broken") from None
         if position != len(raw):
             raise BadArchive("is a zip archive whose directory holds more than it says")
+        return names
 
     def locate(self, name: str) -> int:
         """Return where a member's data start, by its local header, which must agree. Raises BadArchive."""

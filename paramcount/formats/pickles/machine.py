@@ -27,10 +27,15 @@ _BATCH_OPERATIONS = 4096
 """The number of operations between two looks at the limits."""
 
 _BINPUT, _BINGET, _LONG_BINPUT, _BININT1, _MARK = b"qhrK("
+_TWICE = b"("
 _unpack_u32 = Struct("<I").unpack_from
 
 Build = Callable[[Any], Any]
 """The result of a known function for its arguments. Raises InvalidDocument."""
+
+
+Shortcut = Callable[["Machine", int], int]
+"""Interpret at once what begins with two marks at a position, and return the position after it; 0 to leave it."""
 
 
 class BadPickle(InvalidDocument):
@@ -64,6 +69,7 @@ class Machine:
         self.memo: dict[int, Any] = {}
         self.globals: dict[tuple[str, str], Global] = {}
         self.values = charged  # lists, dicts, tuples and objects that were made
+        self.shortcut: Shortcut | None = None
         self._max_values = min(MAX_VALUES, budget.max_values())
 
     def load(self) -> Any:
@@ -89,28 +95,38 @@ class Machine:
     def _run(self, operations: int) -> None:
         """Interpret so many operations. Raises Stop at the end of the pickle."""
         data, stack, memo, marks, handlers = self.data, self.stack, self.memo, self.marks, HANDLERS
-        position = self.position
-        for _ in range(operations):
+        position, shortcut = self.position, self.shortcut
+        try:
+            for _ in range(operations):
+                opcode = data[position]
+                if opcode == _LONG_BINPUT:
+                    (index,) = _unpack_u32(data, position + 1)
+                    memo[index] = stack[-1]
+                    position += 5
+                elif opcode == _BINGET:
+                    stack.append(memo[data[position + 1]])
+                    position += 2
+                elif opcode == _BINPUT:
+                    memo[data[position + 1]] = stack[-1]
+                    position += 2
+                elif opcode == _BININT1:
+                    stack.append(data[position + 1])
+                    position += 2
+                elif opcode != _MARK:
+                    self.position = position
+                    position = handlers[opcode](self, position + 1)
+                elif (
+                    shortcut is not None
+                    and data[position + 1 : position + 2] == _TWICE
+                    and (end := shortcut(self, position))
+                ):
+                    position = end
+                else:
+                    marks.append(len(stack))
+                    position += 1
+        except (IndexError, KeyError, StructError):
             self.position = position
-            opcode = data[position]
-            position += 1
-            if opcode == _BINPUT:
-                memo[data[position]] = stack[-1]
-                position += 1
-            elif opcode == _BINGET:
-                stack.append(memo[data[position]])
-                position += 1
-            elif opcode == _LONG_BINPUT:
-                (index,) = _unpack_u32(data, position)
-                memo[index] = stack[-1]
-                position += 4
-            elif opcode == _BININT1:
-                stack.append(data[position])
-                position += 1
-            elif opcode == _MARK:
-                marks.append(len(stack))
-            else:
-                position = handlers[opcode](self, position)
+            raise
         self.position = position
 
     def _check_limits(self) -> None:

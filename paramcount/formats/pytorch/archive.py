@@ -11,10 +11,10 @@ from paramcount.formats.partial_file import PartialFile
 from paramcount.formats.pickles.machine import BadPickle, Machine
 from paramcount.formats.pickles.objects import Global
 from paramcount.formats.pytorch import rebuild
-from paramcount.formats.pytorch.tensors import Storage
+from paramcount.formats.pytorch.records import RecordReader
+from paramcount.formats.pytorch.tensors import Storage, storage_bytes
 from paramcount.formats.signatures import file_kind
 from paramcount.formats.zip_archive import Archive, BadArchive, has_directory, read_local
-from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import Incomplete, InvalidDocument, TooLarge
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ def _read_first_bytes(data: Any, read: Callable[[bytes | mmap, bool], T]) -> T:
         except Incomplete as error:
             if len(part) == len(data):
                 raise
-            needed = max(error.needs["last"] + 1, 2 * len(part), _FIRST_BYTES)
+            needed = max(error.needs["last"] + 1, 2 * len(part))
             available = data.head(needed)
             part = available if len(available) > len(part) else data.read_at(0, needed, "its pickle")
 
@@ -138,13 +138,15 @@ class _Loader:
     def machine(self, data: bytes | mmap, position: int = 0, *, is_whole: bool = True) -> Machine:
         """Return a machine for a pickle of the file."""
         builds = rebuild.builds_with(self.load_nested)
-        return Machine(data, position, builds=builds, load_persistent=self.load_storage, is_whole=is_whole)
+        machine = Machine(data, position, builds=builds, load_persistent=self.load_storage, is_whole=is_whole)
+        machine.shortcut = RecordReader(self.storages)
+        return machine
 
     def load_storage(self, value: Any) -> Any:
         """Return what a persistent id refers to."""
         storage = rebuild.load_persistent(value)
         if isinstance(storage, Storage):
-            size = storage.size * int(DTYPES[storage.dtype or "U8"]) // 8
+            size = storage_bytes(storage.dtype, storage.size)
             self.storages[storage.identity] = max(size, self.storages.get(storage.identity, 0))
         return storage
 

@@ -135,6 +135,19 @@ def _array_of_buffer(args: Any) -> Array:
     return array
 
 
+def _bytes_of_text(args: Any) -> bytes:
+    """The bytes that protocol 2 writes as a text."""
+    text, encoding = args
+    if encoding not in ("latin1", "latin-1"):
+        raise ValueError
+    raw: bytes = text.encode("latin-1")
+    return raw
+
+
+def _no_bytes(_: Any) -> bytes:
+    return b""
+
+
 def _object(args: Any) -> Instance:
     """An object of a class, as protocols 0 and 1 make it."""
     kind, *more = args
@@ -179,6 +192,9 @@ REBUILDS: Mapping[str, Callable[[Any], Any]] = {
     "copyreg._reconstructor": _object,
     "copyreg.__newobj__": _object,
     "torch.fx.graph_module.reduce_graph_module": _graph_module,
+    "_codecs.encode": _bytes_of_text,
+    "builtins.bytes": _no_bytes,
+    "__builtin__.bytes": _no_bytes,
     "numpy.dtype": _numpy_dtype,
     "numpy.core.multiarray._reconstruct": _array,
     "numpy._core.multiarray._reconstruct": _array,

@@ -24,6 +24,8 @@ STORAGE_DTYPES: Mapping[str, str] = {
 }  # fmt: skip
 """Dtypes by torch's classes of storages; an untyped one is of bytes."""
 
+_BITS = {dtype: int(DTYPES[dtype or "U8"]) for dtype in STORAGE_DTYPES.values()}
+
 _PACKED_STORAGES = ("QU4X2", "QU2X4")
 """The dtypes whose storages count bytes."""
 
@@ -37,6 +39,11 @@ class Storage:
         self.dtype, self.identity, self.size, self.start = dtype, identity, size, start
 
 
+def storage_bytes(dtype: str, size: int) -> int:
+    """Return the bytes of a storage of so many elements."""
+    return size * _BITS[dtype] // 8
+
+
 class PickledTensor:
     """A tensor or an array. Names are tied where `identity` is equal; None: where they are one object."""
 
@@ -47,8 +54,8 @@ class PickledTensor:
         shape: tuple[int, ...],
         dtype: str,
         identity: object = None,
-        *,
         requires_grad: bool = False,
+        *,
         is_parameter: bool = False,
     ) -> None:
         self.shape, self.dtype, self.identity = shape, dtype, identity

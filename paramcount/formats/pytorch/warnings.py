@@ -18,7 +18,7 @@ _KNOWN_GLOBAL = re.compile(
     r"torch\.(?:\w+Storage|storage\.\w+Storage|Tensor|device|dtype|[bcfhilqsdu]\w*\d\w*|bool|half|float|double|short|int|long)"
     r"|torch\.nn\.modules\.\w+\.[A-Z]\w*|torch\.nn\.parameter\.\w+|torch\.serialization\._get_layout"
     r"|torch\.storage\._load_from_bytes|torch\.jit\._pickle\.\w+|torch\.distributed\.(?:checkpoint|_shard)\.[\w.]+|torch\.(?:cuda\.)?\w+Storage|numpy\.ndarray|numpy\._?core\.multiarray\.scalar"
-    r"|_codecs\.encode|__torch__\..*|copy_?reg\._reconstructor|(?:builtins|__builtin__)\.(?:object|int|float|str|list|dict)",
+    r"|__torch__\..*|copy_?reg\._reconstructor|(?:builtins|__builtin__)\.(?:object|int|float|str|list|dict)",
     re.ASCII,
 )
 """Names that every file of tensors or of torch's own modules has."""
@@ -69,6 +69,9 @@ def warn_of_contents(contents: Contents, tensors: Mapping[str, Tensor]) -> Itera
 
 def _warn_of_copies(tensors: Mapping[str, Tensor]) -> Iterator[ReportWarning]:
     """Warn of averaged copies of a model beside it."""
+    groups = {name.partition(".")[0] for name in tensors}
+    if not any(map(_COPY.search, groups)):
+        return
     sizes: dict[str, int] = {}
     for name, tensor in tensors.items():
         group = name.partition(".")[0]
