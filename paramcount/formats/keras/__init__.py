@@ -108,7 +108,7 @@ def parse(raw: bytes) -> Document:
 
 @reader("keras", claims=_claims, schema=KerasLayer, example=_EXAMPLE, media="application/octet-stream", parse=parse)
 def keras(payload: Any) -> Document:
-    """A Keras model, Keras 3 or 2: its JSON, Functional or Sequential, nested, shared, frozen; or its .keras or .h5 file.
+    """A Keras model, Keras 3 or 2: its JSON, Functional or Sequential, nested, shared, frozen; or a .keras or .h5 file.
 
     A file of weights alone is counted by what it stores: every element, by its path.
 

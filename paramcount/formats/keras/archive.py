@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from math import isfinite
 from struct import unpack
@@ -36,10 +38,10 @@ def read_config(raw: Any) -> bytes:
 
 def find_weights(raw: Any) -> tuple[Any, int, int] | None:
     """Return bytes, the position of a .keras file's weights in them, and their length; None if it has none to read."""
-    with ZipFile(raw if hasattr(raw, "seekable") else BytesIO(raw)) as archive:
+    with _open(raw) as archive:
         if _WEIGHTS not in archive.NameToInfo:
             return None
-        member = archive.NameToInfo[_WEIGHTS]
+        member = archive.getinfo(_WEIGHTS)
         if member.compress_type == ZIP_STORED:
             header = member.header_offset
             name_length, extra_length = unpack("<26x2H", raw[header : header + 30])
@@ -51,17 +53,23 @@ def find_weights(raw: Any) -> tuple[Any, int, int] | None:
 
 
 def _read_member(raw: Any) -> bytes:
+    with _open(raw) as archive, archive.open("config.json") as member:
+        config = member.read(MAX_CONFIG_BYTES + 1)
+    if len(config) > MAX_CONFIG_BYTES:
+        raise TooLarge(f"holds a config.json of more than {MAX_CONFIG_BYTES:,} bytes")
+    return config
+
+
+@contextmanager
+def _open(raw: Any) -> Iterator[ZipFile]:
+    """Open an archive. Raises InvalidDocument, also for what is read of it."""
     try:
-        file = raw if hasattr(raw, "seekable") else BytesIO(raw)
-        with ZipFile(file) as archive, archive.open("config.json") as member:
-            config = member.read(MAX_CONFIG_BYTES + 1)
+        with ZipFile(raw if hasattr(raw, "seekable") else BytesIO(raw)) as archive:
+            yield archive
     except KeyError:
         raise InvalidDocument("is a zip archive without a config.json: no .keras file") from None
     except (BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, NotImplementedError) as error:
         raise InvalidDocument(f"is no zip archive that can be read: {str(error)[:100]}") from None
-    if len(config) > MAX_CONFIG_BYTES:
-        raise TooLarge(f"holds a config.json of more than {MAX_CONFIG_BYTES:,} bytes")
-    return config
 
 
 def may_be_archive(raw: Any) -> bool:

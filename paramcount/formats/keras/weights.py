@@ -27,18 +27,15 @@ _LEGACY_OWNERS = {"optimizer_weights": _OPTIMIZER}
 """The owners of weights by the first group of their path in a file that `layer_names` orders."""
 
 _BESIDE_MODEL = {
-    _OPTIMIZER: (
-        "optimizer_state",
-        "the file holds {:,} elements of the optimizer's state, which are not in the total",
-    ),
-    _METRICS: ("metrics_state", "the file holds {:,} elements of metrics, which are not in the total"),
+    _OPTIMIZER: ("optimizer", "holds {:,} elements of an optimizer's state in {:,} tensors, not counted"),
+    _METRICS: ("other_tensors", "holds {:,} elements of metrics in {:,} tensors, not counted"),
     _COPY: (
         "stored_twice",
-        "SpectralNormalization stores the kernel of its layer, too: {:,} elements, not in the total",
+        "holds the kernel of SpectralNormalization's layer twice: {:,} elements in {:,} tensors, not counted",
     ),
     _REPEATED: (
         "repeated_layer",
-        "{:,} elements have names and values of another layer: taken for one layer in several models, and counted once",
+        "holds {:,} elements in {:,} tensors that repeat a layer, as one in two models is stored; they are not counted",
     ),
 }
 """The warnings about weights that are not the model's, by their owner."""
@@ -95,7 +92,7 @@ class StoredWeights(NamedTuple):
         for owner, weights in self.others.items():
             code, detail = _BESIDE_MODEL[owner]
             size = sum(prod(weight.shape) for weight in weights)
-            yield ReportWarning(code, "", detail.format(size), exact=owner != _REPEATED)
+            yield ReportWarning(code, "", detail.format(size, len(weights)), exact=owner != _REPEATED)
 
     def count_layers_once(self) -> StoredWeights:
         """Return the weights with those apart that tf.keras repeats: it stores a layer with each model that has it.
