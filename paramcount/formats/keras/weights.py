@@ -41,7 +41,7 @@ _BESIDE_MODEL = {
 """The warnings about weights that are not the model's, by their owner."""
 
 _LORA = "lora_"
-"""The beginning of the names of LoRA's matrices, which Keras stores merged with the kernel."""
+"""The beginning of the names of LoRA's matrices: a .keras file has them merged with the kernel, an .h5 file apart."""
 
 _MAX_LISTED_SHAPES = 5
 
@@ -130,12 +130,14 @@ class StoredWeights(NamedTuple):
     def warn_of_differences(self, root: Row) -> tuple[ReportWarning, ...]:
         """Return a warning where the file does not hold the weights that the model has, as counted by its config."""
         counted: Counter[tuple[int, ...]] = Counter()
+        lora: Counter[tuple[int, ...]] = Counter()
         for row, copies in root.walk():
             for tensor in row.tensors:
-                if not tensor.tied_to and not tensor.name.rpartition(".")[2].startswith(_LORA):
-                    counted[tensor.shape] += copies
+                if not tensor.tied_to:
+                    is_lora = tensor.name.rpartition(".")[2].startswith(_LORA)
+                    (lora if is_lora else counted)[tensor.shape] += copies
         stored = Counter(weight.shape for weight in self.model)
-        if counted == stored:
+        if stored in (counted, counted + lora):
             return ()
         detail = (
             f"the file's weights are not those of its config, which is counted: {_describe(counted - stored)} "
