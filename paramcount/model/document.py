@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from paramcount.model.layers import Layer
-from paramcount.model.report import ReportWarning, Row, WeightRoles
-from paramcount.model.report import HubCount, ReportWarning, WeightRoles
+from paramcount.model.report import HubCount, ReportWarning, Row, WeightRoles
 from paramcount.model.tensors import Convention, Output, Totals
 
 

@@ -14,6 +14,7 @@ ORACLES = (
     "keras_layers",
     "keras_models",
     "keras_sharing",
+    "keras_files",
     "torch_layers",
     "torch_models",
     "torch_texts",

@@ -22,6 +22,7 @@ from keras import layers
 
 IS_KERAS_3 = keras.__version__.startswith("3")
 
+MAX_SHARD_BYTES = 160
 TARGET = Path(__file__).parents[2] / "tests/formats/keras/files.json"
 
 
@@ -70,6 +71,7 @@ def _models() -> Iterator[tuple[str, Any, str]]:
     yield f"{generation} layers", _many_layers(), "m.h5 latest"
     yield f"{generation} layers", _many_layers(), "m.h5 ordered"
     if IS_KERAS_3:
+        yield f"{generation} classifier", _classifier(optimizer=""), "m.weights.json"
         yield f"{generation} lora", _lora(), "m.keras"
         yield f"{generation} lora", _lora(), "m.weights.h5"
         yield f"{generation} bfloat16", _classifier(frozen=False, optimizer="", dtype="bfloat16"), "m.keras"
@@ -78,6 +80,9 @@ def _models() -> Iterator[tuple[str, Any, str]]:
 def _write(model: Any, file: str, folder: Path) -> Path:
     name, _, form = file.partition(" ")
     path = folder / name
+    if name.endswith(".json"):
+        model.save_weights(str(path), max_shard_size=MAX_SHARD_BYTES / 2**30)
+        return path
     (model.save_weights if form == "weights" or "weights" in name else model.save)(str(path))
     if form in ("latest", "ordered"):
         options = {"libver": "latest"} if form == "latest" else {"track_order": True}
@@ -111,13 +116,21 @@ def _count(model: Any, path: Path, file: str) -> dict[str, Any]:
     }
 
 
+def _pack(path: Path) -> str:
+    return base64.b64encode(zlib.compress(path.read_bytes(), 9)).decode()
+
+
 def main() -> None:
     examples = json.loads(TARGET.read_text()) if TARGET.exists() else {}
     for name, model, file in _models():
         with tempfile.TemporaryDirectory() as folder:
             path = _write(model, file, Path(folder))
-            data = base64.b64encode(zlib.compress(path.read_bytes(), 9)).decode()
-            examples[f"{name} {file}"] = _count(model, path, file) | {"zlib": data}
+            example = examples[f"{name} {file}"] = _count(model, path, file)
+            if path.suffix == ".json":
+                example["index"] = json.loads(path.read_text())
+                example["shards"] = {shard.name: _pack(shard) for shard in sorted(Path(folder).glob("*.h5"))}
+            else:
+                example["zlib"] = _pack(path)
     TARGET.write_text(json.dumps(dict(sorted(examples.items())), indent=1) + "\n")
 
 

@@ -2,8 +2,8 @@
 
     python -m tools.oracle.keras_files --count 40 --seed 1
 
-Random models of keras_models are saved as .keras, .h5 and .weights.h5; h5py writes each HDF5 file again in another of
-its forms. Needs Keras 3 with a backend (KERAS_BACKEND), and h5py.
+Random models of keras_models, with Keras 3, or models of keras_2, with tf.keras 2.15, are saved as .keras, .h5 and
+.weights.h5, and by tf.keras as older files of weights; h5py writes each file again in another form of HDF5.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
@@ -26,8 +26,8 @@ import numpy as np
 import paramcount
 from paramcount.model.errors import Problems
 from paramcount.schema.registry import load_plugins
-from tools.oracle.keras_models import Maker
 
+IS_KERAS_3 = keras.__version__.startswith("3")
 OPTIMIZERS = ("sgd", "adam", "rmsprop", "nadam", None, None)
 
 FORMS: tuple[dict[str, Any], ...] = (
@@ -71,11 +71,10 @@ def _copy(old: Any, new: Any, form: dict[str, Any], *, track_order: bool, many_a
 
 def write_files(model: Any, folder: Path, choose: random.Random) -> Iterator[tuple[Path, str]]:
     """Yield the files of a model, and how each was written."""
-    for name in ("m.keras", "m.h5", "m.weights.h5"):
-        path = folder / name
-        (model.save_weights if "weights" in name else model.save)(path)
+    for name in ("m.keras", "m.h5", "m.weights.h5", *(() if IS_KERAS_3 else ("weights.h5",))):
+        path, again = folder / name, folder / f"again.{name}"
+        (model.save_weights if "weights" in name else model.save)(str(path))
         yield path, name
-        again = folder / f"again.{name.partition('.')[2]}"
         if name != "m.keras":
             yield again, f"{name} {rewrite(path, again, choose)}"
         else:
@@ -103,10 +102,10 @@ def difference(path: Path, model: Any) -> str:
     """Return where our count of a file and Keras' own differ; raises what Keras raises."""
     if "weights" in path.name:
         _load_weights(model, path)
-        weights = {id(weight): weight for weight in model.weights if "lora_" not in weight.path}
+        weights = {id(weight): weight for weight in model.weights if "lora_" not in weight.name}
         expected = {"total": sum(int(np.prod(weight.shape)) for weight in weights.values())}
     else:
-        model = keras.models.load_model(path)
+        model = keras.models.load_model(str(path))
         expected = {
             "total": model.count_params(),
             "trainable": sum(int(np.prod(weight.shape)) for weight in model.trainable_weights),
@@ -122,9 +121,24 @@ def difference(path: Path, model: Any) -> str:
 
 
 def _load_weights(model: Any, path: Path) -> None:
-    copy = path.with_name("copy.weights.h5")
+    copy = path.with_name("copy.weights.h5" if "m.weights" in path.name else "copy.h5")
     copy.write_bytes(path.read_bytes())
-    model.load_weights(copy)
+    model.load_weights(str(copy))
+
+
+def makers(first: int, count: int) -> Iterator[tuple[int, Callable[[], Any]]]:
+    """Yield numbers, and what makes a model of each."""
+    if IS_KERAS_3:
+        from tools.oracle.keras_models import Maker  # noqa: PLC0415 # needs Keras 3
+
+        for seed in range(first, first + count):
+            yield seed, Maker(seed).model
+    else:
+        from tools.oracle.keras_2 import samples  # noqa: PLC0415 # needs tf.keras
+
+        chosen = random.Random(first).sample(list(samples()), count)
+        for number, sample in enumerate(chosen, first):
+            yield number, sample.make
 
 
 def main() -> int:
@@ -135,12 +149,12 @@ def main() -> int:
     warnings.simplefilter("ignore")
     load_plugins()
     results: Counter[str] = Counter()
-    for seed in range(chosen.seed, chosen.seed + chosen.count):
+    for seed, make in makers(chosen.seed, chosen.count):
         keras.backend.clear_session()
         choose = random.Random(seed)
         try:
-            model = Maker(seed).model()
-        except (ValueError, TypeError):  # not every random model is possible
+            model = make()
+        except Exception:  # noqa: BLE001  not every model is possible
             results["impossible"] += 1
             continue
         if optimizer := choose.choice(OPTIMIZERS):

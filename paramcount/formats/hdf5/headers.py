@@ -49,7 +49,7 @@ def read_messages(storage: Storage, address: int) -> list[Message]:
     if prefix[:4] == b"OHDR":
         return _read_version_2(storage, address, prefix)
     if prefix[0] != 1:
-        raise InvalidDocument(f"has no object header at byte {address:,}, where it states one", code="structure")
+        raise InvalidDocument(f"states an object header at byte {address:,}, where there is none", code="structure")
     length = int.from_bytes(prefix[8:12], "little")
     messages: list[Message] = []
     pending = [(address + _PREFIX_BYTES, length)]

@@ -79,7 +79,7 @@ class FractalHeap:
         self._huge_objects: dict[int, tuple[int, int]] | None = None
         raw = check(storage.read(address, _FRACTAL_HEADER_BYTES, what), what)
         if raw[:4] != b"FRHP":
-            raise InvalidDocument(f"has no {what} at byte {address:,}, where it states one", code="structure")
+            raise InvalidDocument(f"states {what} at byte {address:,}, where there is none", code="structure")
         cursor = Cursor(raw, what, 5)
         _, filters, _, max_object = cursor.number(2), cursor.number(2), cursor.number(1), cursor.number(4)
         if filters:

@@ -32,7 +32,7 @@ def walk_records(storage: Storage, address: int, min_bytes: int) -> Iterator[byt
     """Yield the records of a B-tree of version 2, each of at least so many bytes."""
     raw = check(storage.read(address, 38, _WHAT), _WHAT)
     if raw[:4] != b"BTHD":
-        raise InvalidDocument(f"has no B-tree at byte {address:,}, where it states one", code="structure")
+        raise InvalidDocument(f"states a B-tree at byte {address:,}, where there is none", code="structure")
     cursor = Cursor(raw, _WHAT, 6)
     node_bytes, record_bytes, depth = cursor.number(4), cursor.number(2), cursor.number(2)
     cursor.take(2)

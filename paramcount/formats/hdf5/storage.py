@@ -6,6 +6,7 @@ from mmap import mmap
 from struct import Struct, unpack_from
 from typing import Any
 
+from paramcount.formats.hdf5.checksum import check
 from paramcount.formats.partial_file import PartialFile
 from paramcount.model.errors import Incomplete, InvalidDocument, TooLarge
 
@@ -77,7 +78,7 @@ class Storage:
         if version < 2:
             base, _, end, _, _, root = unpack_from("<6Q", self._superblock(fields, 48))
         else:
-            base, _, end, root = unpack_from("<4Q", self._superblock(fields, 32))
+            base, _, end, root = unpack_from("<4Q", check(self._superblock(0, fields + 36), "a superblock"), fields)
         if base:
             raise InvalidDocument("has its addresses relative to another place than its beginning", code="address")
         self._check_size(end, "its content")
@@ -127,5 +128,5 @@ def read_structure(storage: Storage, address: int, length: int, signature: bytes
     """Return a cursor after the signature and the version of a structure of so many bytes."""
     raw = storage.read(address, length, what)
     if raw[:4] != signature:
-        raise InvalidDocument(f"has no {what} at byte {address:,}, where it states one", code="structure")
+        raise InvalidDocument(f"states {what} at byte {address:,}, where there is none", code="structure")
     return Cursor(raw, what, 5)

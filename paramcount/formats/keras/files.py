@@ -35,19 +35,20 @@ def read_hdf5(data: Any, parse: Callable[[bytes], Document]) -> Document:
 
 def hold_against_archive(document: Document, data: Any) -> Document:
     """Return the config of a .keras file, with warnings about the weights that the file has. Raises Incomplete."""
-    section = find_weights(data)
-    return document if section is None else _hold_against(document, lambda: open_root(*section))
+    return _hold_against(document, lambda: open_root(*section) if (section := find_weights(data)) else None)
 
 
-def _hold_against(document: Document, open_file: Callable[[], Group]) -> Document:
+def _hold_against(document: Document, open_file: Callable[[], Group | None]) -> Document:
     """Return a config, with warnings where the stored weights are not those that it has. Raises Incomplete."""
     try:
-        weights = read_weights(open_file().members())
+        root = open_file()
+        weights = read_weights(root.members() if root else ())
     except Incomplete:
         raise
     except ArchitectureError as error:
         detail = f"the weights are not held against the config, since the file {error.detail}"
-        return document._replace(warnings=(*document.warnings, ReportWarning("weights_not_read", "", detail, False)))
+        unread = ReportWarning("weights_not_read", "", detail, exact=False)
+        return document._replace(warnings=(*document.warnings, unread))
     return document._replace(
         warnings=(*document.warnings, *weights.warn_of_others()),
         warnings_from_totals=None if weights.have_optimizer else document.warnings_from_totals,

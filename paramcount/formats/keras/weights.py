@@ -27,24 +27,21 @@ _LEGACY_OWNERS = {"optimizer_weights": _OPTIMIZER}
 """The owners of weights by the first group of their path in a file that `layer_names` orders."""
 
 _BESIDE_MODEL = {
-    _OPTIMIZER: (
-        "optimizer_state",
-        "the file holds {:,} elements of the optimizer's state, which are not in the total",
-    ),
-    _METRICS: ("metrics_state", "the file holds {:,} elements of metrics, which are not in the total"),
+    _OPTIMIZER: ("optimizer", "holds {:,} elements of an optimizer's state in {:,} tensors, not counted"),
+    _METRICS: ("other_tensors", "holds {:,} elements of metrics in {:,} tensors, not counted"),
     _COPY: (
         "stored_twice",
-        "SpectralNormalization stores the kernel of its layer, too: {:,} elements, not in the total",
+        "holds the kernel of SpectralNormalization's layer twice: {:,} elements in {:,} tensors, not counted",
     ),
     _REPEATED: (
         "repeated_layer",
-        "{:,} elements have names and values of another layer: taken for one layer in several models, and counted once",
+        "holds {:,} elements in {:,} tensors that repeat a layer, as one in two models is stored; they are not counted",
     ),
 }
 """The warnings about weights that are not the model's, by their owner."""
 
 _LORA = "lora_"
-"""The beginning of the names of LoRA's matrices, which Keras stores merged with the kernel."""
+"""The beginning of the names of LoRA's matrices: a .keras file has them merged with the kernel, an .h5 file apart."""
 
 _MAX_LISTED_SHAPES = 5
 
@@ -95,7 +92,7 @@ class StoredWeights(NamedTuple):
         for owner, weights in self.others.items():
             code, detail = _BESIDE_MODEL[owner]
             size = sum(prod(weight.shape) for weight in weights)
-            yield ReportWarning(code, "", detail.format(size), exact=owner != _REPEATED)
+            yield ReportWarning(code, "", detail.format(size, len(weights)), exact=owner != _REPEATED)
 
     def count_layers_once(self) -> StoredWeights:
         """Return the weights with those apart that tf.keras repeats: it stores a layer with each model that has it.
@@ -133,12 +130,14 @@ class StoredWeights(NamedTuple):
     def warn_of_differences(self, root: Row) -> tuple[ReportWarning, ...]:
         """Return a warning where the file does not hold the weights that the model has, as counted by its config."""
         counted: Counter[tuple[int, ...]] = Counter()
+        lora: Counter[tuple[int, ...]] = Counter()
         for row, copies in root.walk():
             for tensor in row.tensors:
-                if not tensor.tied_to and not tensor.name.rpartition(".")[2].startswith(_LORA):
-                    counted[tensor.shape] += copies
+                if not tensor.tied_to:
+                    is_lora = tensor.name.rpartition(".")[2].startswith(_LORA)
+                    (lora if is_lora else counted)[tensor.shape] += copies
         stored = Counter(weight.shape for weight in self.model)
-        if counted == stored:
+        if stored in (counted, counted + lora):
             return ()
         detail = (
             f"the file's weights are not those of its config, which is counted: {_describe(counted - stored)} "

@@ -97,24 +97,19 @@ def _read_index(folder: Folder, name: str) -> Checkpoint | None:
     named = _FILE.fullmatch(file) if file else None
     if not match or not named:
         return None
-    files = _weight_map(folder, name)
+    files = _listed_files(folder, name)
     variant = match["variant"] or named["variant"] or ""
-    return Checkpoint(named["stem"], variant, named["extension"], tuple(sorted(set(files.values()))), name)
+    return Checkpoint(named["stem"], variant, named["extension"], tuple(sorted(files)), name)
 
 
-def _weight_map(folder: Folder, name: str) -> dict[str, str]:
-    """Return the file of each tensor that an index lists; Keras lists several for a layer. Raises InvalidDocument."""
+def _listed_files(folder: Folder, name: str) -> set[str]:
+    """Return the files that an index lists; Keras lists several for a layer. Raises InvalidDocument."""
     index = folder.read_json(name)
     files = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(files, dict):
         raise InvalidDocument("is no index of a checkpoint: it has no weight_map", folder.pointer(name), "required")
-    pairs = [
-        (tensor, file)
-        for tensor, value in files.items()
-        for file in (value if isinstance(value, list) else [value])
-        if isinstance(file, str)
-    ]
-    return dict(pairs)
+    listed = [file for value in files.values() for file in (value if isinstance(value, list) else [value])]
+    return {file for file in listed if isinstance(file, str)}
 
 
 def read_checkpoint(folder: Folder, checkpoint: Checkpoint, config: Mapping[str, Any]) -> Document:

@@ -12,8 +12,8 @@ from paramcount.formats.named_tensors.checkpoint import Bytes, count_elements, f
 from paramcount.formats.named_tensors.packed import unpack
 from paramcount.formats.named_tensors.packed.quantization import Quantization
 from paramcount.formats.named_tensors.partitions import warn_of_parts, warn_of_rank_files
-from paramcount.formats.named_tensors.shards import explain_index, warn_of_index, warn_of_missing_shards
 from paramcount.formats.named_tensors.roles import find_roles
+from paramcount.formats.named_tensors.shards import explain_index, warn_of_index, warn_of_missing_shards
 from paramcount.formats.named_tensors.tree import build_tree
 from paramcount.formats.safetensors.header import METADATA, Header, check_length, header_json, parse_valid
 from paramcount.formats.safetensors.hub import count_as_hub

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import zlib
+from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
@@ -22,8 +22,12 @@ from paramcount.schema.registry import FORMATS
 EXAMPLES: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("files.json").read_text())
 
 
+def unpack(data: str) -> bytes:
+    return zlib.decompress(b64decode(data))
+
+
 def content(name: str) -> bytes:
-    return zlib.decompress(base64.b64decode(EXAMPLES[name]["zlib"]))
+    return unpack(EXAMPLES[name]["zlib"])
 
 
 def report_of(data: Any) -> Report:
@@ -58,7 +62,9 @@ def test_whole_models(name: str) -> None:
     assert sum(sizes.values()) == example["total"]
 
 
-@pytest.mark.parametrize("name", [name for name, example in EXAMPLES.items() if "trainable" not in example])
+@pytest.mark.parametrize(
+    "name", [name for name, example in EXAMPLES.items() if "trainable" not in example and "zlib" in example]
+)
 def test_weights_alone(name: str) -> None:
     report, example = report_of(content(name)), EXAMPLES[name]
     total = sum(report.root.totals[:3])
@@ -71,12 +77,23 @@ def test_weights_alone(name: str) -> None:
     assert ("repeated_layer" in warnings_of(report)) is (name == "keras-2 shared m.h5 weights")
 
 
+def test_weights_in_several_files() -> None:
+    example = EXAMPLES["keras-3 classifier m.weights.json"]
+    assert len(example["shards"]) > 1
+    shards = {name: {"base64": b64encode(unpack(data)).decode()} for name, data in example["shards"].items()}
+    files = {"m.weights.json": example["index"], **shards}
+    report = count(read({"files": files}, FORMATS["repository"]))
+    assert sum(report.root.totals[:3]) == example["total"]
+    del files["m_00001.weights.h5"]
+    assert "missing_shard" in warnings_of(count(read({"files": files}, FORMATS["repository"])))
+
+
 def test_what_is_stored_beside_the_model() -> None:
     """Adam of 3 trainable tensors of 28 elements keeps 2 × 28, the iteration, and Keras 3 the learning rate, too."""
     for name, optimizer in (("keras-3 classifier m.h5", 58), ("keras-3 classifier m.keras", 58)):
-        assert f" {optimizer} elements" in warnings_of(report_of(content(name)))["optimizer_state"]
-    assert " 57 elements" in warnings_of(report_of(content("keras-2 classifier m.keras")))["optimizer_state"]
-    assert " 4 elements" in warnings_of(report_of(content("keras-2 classifier m.keras")))["metrics_state"]  # loss, mae
+        assert f" {optimizer} elements" in warnings_of(report_of(content(name)))["optimizer"]
+    assert " 57 elements" in warnings_of(report_of(content("keras-2 classifier m.keras")))["optimizer"]
+    assert " 4 elements" in warnings_of(report_of(content("keras-2 classifier m.keras")))["other_tensors"]  # loss, mae
     assert " 48 elements" in warnings_of(report_of(content("keras-3 series m.keras")))["stored_twice"]  # 2 × 6 × 4
 
 
