@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl
 from marshmallow import Schema, fields
 
 from paramcount.counting.freezing import Rule
-from paramcount.model.errors import InvalidDocument, raise_problems, token
+from paramcount.counting.globs import GlobSet
+from paramcount.model.errors import InvalidDocument, Problems, TooLarge, raise_problems, token
 from paramcount.requests.envelope import CountRequest, load_options
 from paramcount.requests.schemas import CountOptions, Envelope
 from paramcount.schema.components import json_schema
@@ -111,3 +112,19 @@ def _parse_value(field: fields.Field[Any] | None, text: str) -> Any:
     if isinstance(field, fields.Integer) and re.fullmatch("[0-9]{1,20}", text):
         return int(text)
     return {"true": True, "false": False}.get(text, text) if isinstance(field, fields.Boolean) else text
+
+
+def name_filter(query: Query, option: str) -> Callable[[str], bool]:
+    """Return whether a name matches the glob in an option, in any case; without one every name does.
+
+    Raises Problems.
+    """
+    glob = query.members.get(option)
+    if glob is None:
+        return lambda _: True
+    try:
+        globs = GlobSet([glob.lower()])
+    except TooLarge as error:
+        error.pointer = token(option)
+        raise Problems([error]) from None
+    return lambda name: bool(globs.match(name.lower()))
