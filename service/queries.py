@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from copy import copy
 from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, missing
 
 from paramcount.counting.freezing import Rule
 from paramcount.counting.globs import GlobSet
@@ -39,6 +40,17 @@ class CountQuery(DocumentQuery):
     """Options of counting what the body holds, whatever it is."""
 
     format = fields.String(metadata=Envelope._declared_fields["format"].metadata)  # noqa: SLF001
+
+
+def _drop_defaults(schema: type[Schema]) -> None:
+    """Take the defaults out of options that an envelope may state, too: clients would send them against it."""
+    declared: dict[str, fields.Field[Any]] = schema._declared_fields  # noqa: SLF001
+    for name, field in declared.items():
+        declared[name] = copy(field)
+        declared[name].load_default = missing
+
+
+_drop_defaults(CountQuery)
 
 
 class CountForm(CountQuery):

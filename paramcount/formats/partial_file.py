@@ -117,7 +117,7 @@ class PartialFile(RawIOBase):
         ]
 
     @property
-    def was_asked_for(self) -> bool:
+    def has_middle(self) -> bool:
         """True where more than both ends are there: its reader asked for more before."""
         return len(self._parts) > 2
 
