@@ -12,10 +12,10 @@ from paramcount.schema.registry import load_plugins
 from service import problems, response_cache
 from service.middleware import access, proxy, request_log, slots, tracing
 from service.operations import declared_operations
-from service.routes import batch, compare, count, documents, export, formats, layers, models, pages, service
+from service.routes import batch, codes, compare, count, documents, export, formats, layers, models, pages, service
 from service.settings import Settings
 
-ROUTES = (count, export, compare, batch, documents, layers, models, formats, pages, service)
+ROUTES = (count, export, compare, batch, documents, layers, models, formats, codes, pages, service)
 """The modules of routes, in the contract's order."""
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from copy import copy
 from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, missing
 
 from paramcount.counting.freezing import Rule
-from paramcount.model.errors import InvalidDocument, raise_problems, token
+from paramcount.counting.globs import GlobSet
+from paramcount.model.errors import InvalidDocument, Problems, TooLarge, raise_problems, token
 from paramcount.requests.envelope import CountRequest, load_options
 from paramcount.requests.schemas import CountOptions, Envelope
 from paramcount.schema.components import json_schema
@@ -38,6 +40,17 @@ class CountQuery(DocumentQuery):
     """Options of counting what the body holds, whatever it is."""
 
     format = fields.String(metadata=Envelope._declared_fields["format"].metadata)  # noqa: SLF001
+
+
+def _drop_defaults(schema: type[Schema]) -> None:
+    """Take the defaults out of options that an envelope may state, too: clients would send them against it."""
+    declared: dict[str, fields.Field[Any]] = schema._declared_fields  # noqa: SLF001
+    for name, field in declared.items():
+        declared[name] = copy(field)
+        declared[name].load_default = missing
+
+
+_drop_defaults(CountQuery)
 
 
 class CountForm(CountQuery):
@@ -111,3 +124,19 @@ def _parse_value(field: fields.Field[Any] | None, text: str) -> Any:
     if isinstance(field, fields.Integer) and re.fullmatch("[0-9]{1,20}", text):
         return int(text)
     return {"true": True, "false": False}.get(text, text) if isinstance(field, fields.Boolean) else text
+
+
+def name_filter(query: Query, option: str) -> Callable[[str], bool]:
+    """Return whether a name matches the glob in an option, in any case; without one every name does.
+
+    Raises Problems.
+    """
+    glob = query.members.get(option)
+    if glob is None:
+        return lambda _: True
+    try:
+        globs = GlobSet([glob.lower()])
+    except TooLarge as error:
+        error.pointer = token(option)
+        raise Problems([error]) from None
+    return lambda name: bool(globs.match(name.lower()))

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from marshmallow import fields, validate
 
 from paramcount.analysis.conventions import DEFINITIONS, ITEM_KINDS
+from paramcount.model.codes import ERROR_CODES, WARNING_CODES
 from paramcount.rendering.fields import FREEZE_CAUSES, TOTALS
 from paramcount.requests.schemas import CONVENTIONS, Strict
+
+
+def open_enum(values: Iterable[str]) -> dict[str, Any]:
+    """Return the JSON Schema of a text that is one of these, or one that a plug-in or a later release adds."""
+    return {"anyOf": [{"type": "string", "enum": list(values)}, {"type": "string"}]}
 
 
 class Totals(Strict):
@@ -87,7 +96,9 @@ class Row(Strict):
 class Warning(Strict):  # noqa: A001
     """A fact that a reader of the report must know."""
 
-    code = fields.String(required=True)
+    code = fields.String(
+        required=True, metadata={"description": "Its page is `/problems/{code}`.", **open_enum(WARNING_CODES)}
+    )
     path = fields.String(required=True)
     detail = fields.String(required=True)
 
@@ -273,7 +284,8 @@ class Error(Strict):
             "example": "/architecture/layers/3/units",
         },
     )
-    code = fields.String(required=True, metadata={"example": "minimum"})
+    code = fields.String(required=True, metadata={"example": "minimum", **open_enum(ERROR_CODES)})
+    type = fields.String(metadata={"description": "Address of the page of the code.", "example": "/problems/minimum"})
     detail = fields.String(required=True, metadata={"example": "must be at least 1"})
     needs = fields.Nested(Needs, metadata={"description": "Present if the code is `incomplete`."})
 

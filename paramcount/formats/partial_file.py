@@ -116,10 +116,15 @@ class PartialFile(RawIOBase):
             for first in (0, self.size - READ_AHEAD_BYTES)
         ]
 
+    @property
+    def has_middle(self) -> bool:
+        """True where more than both ends are there: its reader asked for more before."""
+        return len(self._parts) > 2
+
     def complete_all(self, what: str) -> None:
         """Ask for all bytes that are not there: their reader needs small parts everywhere. Raises Incomplete."""
-        for first, _ in self.gaps(0, self.size)[:1]:
-            self.complete(first, self.size, what)
+        if gaps := self.gaps(0, self.size):
+            raise Incomplete(gaps[0][0], gaps[-1][1], what, self.name)
 
     def seekable(self) -> bool:
         return True

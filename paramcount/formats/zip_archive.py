@@ -246,7 +246,9 @@ def holds(data: Any, name: bytes, *, whole: bool = True) -> bool:
     if has_directory(data):
         try:
             _, _, part = _read_directory(data)
-        except (InvalidDocument, TooLarge):
+        except (InvalidDocument, TooLarge) as error:
+            if isinstance(error, Incomplete) and isinstance(data, PartialFile):
+                raise  # the directory decides what the archive is
             return False
         signature, header_size, length_at = b"PK\1\2", _ENTRY.size, 28
     else:

@@ -61,5 +61,5 @@ DTYPE_NAMES: Mapping[str, str] = {
     "complex128": "C128",
 }
 
-DTYPE_CHOICES = (*sorted(DTYPES), *DTYPE_NAMES)
-"""The names that options take: ours, and those of frameworks."""
+DTYPE_CHOICES = (*sorted(DTYPES), *(name for name in DTYPE_NAMES if name.upper() not in DTYPES))
+"""The names that options take: ours, and those of frameworks; generated clients have them in upper case."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from http import HTTPStatus  # only for the titles of statuses
 from typing import Any
 
+from paramcount.model.codes import PAGES
 from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, Problems
 
 INVALID_PAYLOAD_STATUS = 422
@@ -26,7 +27,12 @@ def members(status: int, detail: str, errors: Iterable[ArchitectureError] = ()) 
 
 
 def _error(error: ArchitectureError) -> dict[str, Any]:
-    members = {"pointer": error.pointer, "code": error.code, "detail": error.detail}
+    members = {
+        "pointer": error.pointer,
+        "code": error.code,
+        "type": f"{PAGES}/{error.code}",
+        "detail": error.detail,
+    }
     return members if error.needs is None else members | {"needs": error.needs}
 
 

@@ -13,10 +13,17 @@ from paramcount.requests.schemas import Strict
 from paramcount.schema.registry import FORMATS, Format
 from service.middleware.proxy import cacheable
 from service.operations import json_response, operation
+from service.queries import Query
 from service.responses import respond_json
 from service.routes.layers import describe_source
 
 blueprint = Blueprint("formats", __name__)
+
+
+class FormatsQuery(Strict):
+    """Options of the list of formats."""
+
+    media_type = fields.String(metadata={"description": "Media type of documents.", "example": "text/plain"})
 
 
 class FormatDetail(Strict):
@@ -43,11 +50,13 @@ class FormatList(Strict):
     "formats",
     summary="The formats, with an example each",
     tag="registry",
+    query=FormatsQuery,
     response=json_response(FormatList, "The registered formats."),
 )
 @cacheable
-def list_formats() -> Response:
-    return respond_json({"formats": list(map(_describe, FORMATS.values()))})
+def list_formats(query: Query) -> Response:
+    media, formats = query.members.get("media_type"), map(_describe, FORMATS.values())
+    return respond_json({"formats": [each for each in formats if media is None or media in each["media_types"]]})
 
 
 def _describe(document_format: Format) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response
-from marshmallow import fields
+from marshmallow import fields, validate
 
 from paramcount.model.errors import ArchitectureError, UnknownLayer
 from paramcount.requests.schemas import Strict
@@ -14,9 +14,20 @@ from paramcount.schema.registry import LAYERS, LayerType, resolve
 from service.middleware.proxy import cacheable
 from service.operations import json_response, operation
 from service.problems import HTTPProblem, end_sentence
+from service.queries import Query, name_filter
 from service.responses import respond_json
 
 blueprint = Blueprint("layers", __name__)
+
+
+class LayersQuery(Strict):
+    """Options of the list of layer types."""
+
+    type = fields.String(
+        validate=validate.Length(1, 200),
+        metadata={"description": "Glob over the types, with or without the framework.", "example": "*norm*"},
+    )
+    framework = fields.String(metadata={"description": "What is before the dot of a type.", "example": "keras"})
 
 
 class LayerSummary(Strict):
@@ -48,11 +59,18 @@ class LayerList(Strict):
     "layers",
     summary="The layer types",
     tag="registry",
+    query=LayersQuery,
     response=json_response(LayerList, "The registered layer types."),
 )
 @cacheable
-def list_layers() -> Response:
-    summaries = [_summarize(layer_type) for layer_type in LAYERS.values()]
+def list_layers(query: Query) -> Response:
+    matches, framework = name_filter(query, "type"), query.members.get("framework")
+    summaries = [
+        _summarize(layer_type)
+        for layer_type in LAYERS.values()
+        if (matches(layer_type.name) or matches(layer_type.name.partition(".")[2]))
+        and framework in (None, layer_type.name.partition(".")[0])
+    ]
     return respond_json({"layers": summaries})
 
 

@@ -5,16 +5,28 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from flask import Blueprint, Response
-from marshmallow import fields
+from marshmallow import fields, validate
 
 from paramcount.formats.huggingface import catalogue
 from paramcount.model.errors import UnknownLayer
 from paramcount.requests.schemas import Strict
+from service.middleware.proxy import cacheable
 from service.operations import json_response, operation
 from service.problems import HTTPProblem, end_sentence
+from service.queries import Query, name_filter
 from service.responses import respond_json
 
 blueprint = Blueprint("models", __name__)
+
+
+class ModelsQuery(Strict):
+    """Options of the list of classes."""
+
+    name = fields.String(
+        validate=validate.Length(1, 200),
+        metadata={"description": "Glob over the names of the classes.", "example": "*ForCausalLM"},
+    )
+    model_type = fields.String(metadata={"description": "Value of `model_type` in a config.", "example": "llama"})
 
 
 class ModelSummary(Strict):
@@ -83,10 +95,20 @@ class ModelDetail(Strict):
     "models",
     summary="The classes of transformers",
     tag="registry",
+    query=ModelsQuery,
     response=json_response(ModelList, "The classes that can be counted, and those that are refused."),
 )
-def list_models() -> Response:
-    return respond_json(catalogue.list_models())
+@cacheable
+def list_models(query: Query) -> Response:
+    listing, matches = catalogue.list_models(), name_filter(query, "name")
+    model_type = query.members.get("model_type")
+    listing["models"] = [
+        model
+        for model in listing["models"]
+        if matches(model["name"]) and (model_type is None or model_type in model["model_types"])
+    ]
+    listing["refused"] = [refused for refused in listing["refused"] if matches(refused["name"]) and model_type is None]
+    return respond_json(listing)
 
 
 @operation(
@@ -101,6 +123,7 @@ def list_models() -> Response:
     response=json_response(ModelDetail, "The class."),
     problems=(HTTPStatus.NOT_FOUND,),
 )
+@cacheable
 def show_model(name: str) -> Response:
     try:
         return respond_json(catalogue.describe_model(name))

@@ -50,6 +50,7 @@ def test_plugins_are_in_the_contract(client: FlaskClient) -> None:
         {
             "pointer": "/architecture/layers/0/rank",
             "code": "invalid_config",
+            "type": "/problems/invalid_config",
             "detail": "must be at most 6 to save anything",
         }
     ]

@@ -14,7 +14,7 @@ from service.queries import CountQuery, DocumentQuery, parse_query
 from tests.service.contract import MODEL, assert_problem, dense
 
 VARIABLES = {"<kind>": "Dense", "<path:name>": "start.js", "<registry>": "mlflow"}
-NAMES = {"/v1/count/<name>": "native", "/v1/models/<name>": "LlamaForCausalLM"}
+NAMES = {"/v1/count/<name>": "native", "/v1/models/<name>": "LlamaForCausalLM", "/problems/<code>": "required"}
 
 
 def test_every_route_refuses_what_it_does_not_declare(client: FlaskClient) -> None:

@@ -1,4 +1,4 @@
-// Counts a model through a client whose types are generated from the contract.
+// Counts a model, and a file of one, through a client whose types are generated from the contract.
 import createClient from "openapi-fetch";
 import type { paths } from "./schema";
 
@@ -7,4 +7,15 @@ const architecture = { framework: "keras", input_shape: [3], layers: [{ type: "D
 const { data, error } = await client.POST("/v1/count", { body: { architecture } });
 if (error || typeof data === "string") throw new Error(JSON.stringify(error));
 const rows: string[] = data.layers.map((row) => row.explanation);
-console.log(data.totals.trainable, rows.join());
+
+const file = new File([JSON.stringify(architecture)], "model.json", { type: "application/json" });
+const uploaded = await client.POST("/v1/count", {
+  body: { file: file as unknown as string },
+  bodySerializer: (body) => {
+    const form = new FormData();
+    for (const [name, value] of Object.entries(body ?? {})) form.append(name, value as Blob | string);
+    return form;
+  },
+});
+if (uploaded.error || typeof uploaded.data === "string") throw new Error(JSON.stringify(uploaded.error));
+console.log(uploaded.data.totals.trainable, rows.join());

@@ -54,6 +54,8 @@ class Storage:
         if self._block:
             first = address - address % self._block
             last = min(-(-end // self._block) * self._block, self._start + self.size)
+            if self._data.has_middle and self._data.gaps(first, last):
+                self._data.complete_all(what)  # what is read next is anywhere in it
             block: bytes = self._data.read_at(first, last - first, what)
             return block[address - first : end - first]
         return bytes(self._data[address:end])
