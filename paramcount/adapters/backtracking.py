@@ -36,10 +36,13 @@ class BacktrackingPattern:
     def __init__(self, text: str) -> None:
         self._compiled = re.compile(text)
         self._tree, self._size = parser.parse(text), len(text)
+        self._steps: dict[int, int] = {}  # by the length of a name
 
     def fullmatch(self, text: str, max_steps: int) -> tuple[re.Match[str] | None, int]:
         """Return the match of all of a text, and the steps that this takes at most. Raises TooManySteps."""
-        steps = self._size + _sequence(self._tree, len(text)).steps // RE_STEPS_PER_STEP
+        if (steps := self._steps.get(len(text), 0)) == 0:
+            steps = self._size + _sequence(self._tree, len(text)).steps // RE_STEPS_PER_STEP
+            self._steps[len(text)] = steps
         if steps > max_steps:
             raise TooManySteps
         return self._compiled.fullmatch(text), steps

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from time import monotonic
 from typing import Any
 
 from paramcount.adapters.base_model import BaseModel
 from paramcount.adapters.configs import list_saved_modules
-from paramcount.adapters.layer_edits import count_weights, drop_weightless_children, make_trainable_copy, unfreeze
+from paramcount.adapters.layer_edits import (
+    count_weights,
+    drop_weightless_children,
+    holds_ties,
+    make_trainable_copy,
+    unfreeze,
+)
 from paramcount.adapters.matchers import Endings, IndexUse, Names, Overrides, TargetMatcher
 from paramcount.adapters.modules import Module, mask_indices
 from paramcount.adapters.patterns import Pattern
@@ -16,7 +22,7 @@ from paramcount.adapters.registry import Method
 from paramcount.adapters.targets import ListedModule, Targets, find_default, find_targets
 from paramcount.adapters.tied_modules import find_token_indices, tie_modules
 from paramcount.model import block_ranges
-from paramcount.model.budget import Limits
+from paramcount.model.budget import Limits, scale_to_request
 from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, InvalidDocument, Problems, TooLarge
 from paramcount.model.layers import Layer
 from paramcount.model.report import ReportWarning
@@ -24,6 +30,9 @@ from paramcount.model.tensors import Tensor
 
 DEFAULT_RANK = 8
 """The r of a LORA that states none."""
+
+_MIN_VISITS, _VISITS_PER_BYTE = 25_000, 50
+"""The modules that are looked at: copies of blocks one by one, where they are told apart."""
 
 _LORAS = frozenset(("LORA", "ADALORA", "RANDLORA"))
 _MAMBAS = frozenset(("falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"))
@@ -44,7 +53,9 @@ class Injection:
         self.config, self.method, self.base, self.root, self.limits = tied.members, method, base, root, limits
         self.warnings: list[ReportWarning] = []
         self._deadline, self._visited = limits.deadline, 0
+        self._max_visits = scale_to_request(limits.max_layers, _MIN_VISITS, _VISITS_PER_BYTE)
         self._problems: dict[tuple[str, str], ArchitectureError] = {}
+        self._match_numbers: dict[tuple[Hashable, ...], int] = {}
         self._adapted_modules = 0
         self._trainable_ties: set[str] = set()  # tensors that train because a tensor tied to them does
         self._matched_token_modules: set[str] = set()
@@ -114,8 +125,8 @@ class Injection:
     def _count_visit(self) -> None:
         """Count one more layer that is looked at. Raises TooLarge past the limits."""
         self._visited += 1
-        if self._visited > self.limits.max_layers:
-            raise TooLarge(f"is held against more than {self.limits.max_layers:,} modules")
+        if self._visited > self._max_visits:
+            raise TooLarge(f"is held against more than {self._max_visits:,} modules")
         if self._visited % 64 == 0 and monotonic() > self._deadline:
             raise TooLarge(f"takes more than the {self.limits.max_seconds} seconds that one request may take")
 
@@ -166,15 +177,36 @@ class Injection:
                 injected = self._inject(child, prefix + child.name, inside, bias)
                 children.append(injected._replace(name=child.name, repeat=child.repeat))
                 continue
-            copies: dict[Layer, list[int]] = {}  # equal blocks -> their indices
+            groups: dict[int, list[str]] = {}  # copies in which the adapter matches the same
             for name in self._list_copies(child):
+                groups.setdefault(self._number_matches(child, prefix + name), []).append(name)
+            copies: dict[Layer, list[int]] = {}  # equal blocks -> their indices
+            for name, *others in groups.values():
                 injected = self._inject(child, prefix + name, inside, bias)._replace(name="", repeat=1)
-                copies.setdefault(injected, []).append(int(name))
+                copies.setdefault(injected, []).extend(map(int, (name, *others)))
             children += [
-                block._replace(name=block_ranges.format(indices), repeat=len(indices))
+                block._replace(name=block_ranges.format(sorted(indices)), repeat=len(indices))
                 for block, indices in copies.items()
             ]
         return tuple(children)
+
+    def _number_matches(self, layer: Layer, path: str) -> int:
+        """Return a number of what the adapter matches in the layer at `path`: copies of one number stay equal."""
+        self._count_visit()
+        is_target = self._tied_targets.matches(path) or self._targets.matches(path)
+        is_saved, is_tied = self._saved.matches(path), self._tied_saved.matches(path)
+        matches: list[Hashable] = [is_target, is_saved, is_tied, self.base.kinds.get(path)]
+        matches += [name for name in self._tokens if path.endswith(name)]
+        if (is_saved or is_tied or self.method.copies_to) and holds_ties(layer):
+            matches.append(path)  # the copy that trains has ties to its own tensors
+        if is_target:
+            matches += [overrides.get(path) for overrides in self._overrides.values()]
+            matches.append(self._feedforward is not None and self._feedforward.matches(path))
+        for parameter in self._match_parameters(layer, path):
+            matches += (parameter.name, self._overrides["r"].get(f"{path}.{parameter.name}"))
+        for child in layer.children:
+            matches += [self._number_matches(child, f"{path}.{name}") for name in self._list_copies(child)]
+        return self._match_numbers.setdefault(tuple(matches), len(self._match_numbers))
 
     def _inject(self, layer: Layer, path: str, inside: str, bias: str) -> Layer:
         """Return the layer at `path` with the adapter in it; `inside` is the path of the wrapper around it, if any."""

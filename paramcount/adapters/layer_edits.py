@@ -47,3 +47,8 @@ def _holds_weight(layer: Layer) -> bool:
 def count_weights(tensors: Iterable[Tensor]) -> int:
     """Return the number of elements of all tensors that are no buffers."""
     return sum(tensor.size for tensor in tensors if tensor.role == "weight")
+
+
+def holds_ties(layer: Layer) -> bool:
+    """Return whether a tensor in a layer is tied to another."""
+    return any(tensor.tied_to for tensor in layer.tensors) or any(map(holds_ties, layer.children))

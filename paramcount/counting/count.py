@@ -17,7 +17,7 @@ from paramcount.counting.sharing import COPY, SharedObjects, SharedTensors, inva
 from paramcount.counting.tensor_totals import NO_TENSORS, TensorSummarizer
 from paramcount.counting.unknown_outputs import Origin, UnknownOutputs, name_origin
 from paramcount.model import block_ranges
-from paramcount.model.budget import Limits, PathBudget
+from paramcount.model.budget import MIN_TENSORS, TENSORS_PER_BYTE, Limits, PathBudget, scale_to_request
 from paramcount.model.document import FRAMEWORKS, Document
 from paramcount.model.errors import ArchitectureError, InvalidGraph, Problems, ShapeMismatch, TooLarge, raise_problems
 from paramcount.model.layers import Call, Layer
@@ -128,6 +128,7 @@ class _Walk:
         self.depth = 0  # of the layer at hand
         self.visited = 0  # layers
         self.tensor_count = 0
+        self.max_tensors = scale_to_request(limits.max_tensors, MIN_TENSORS, TENSORS_PER_BYTE)
         self.next_check = self._find_next_check()
         self.shared: list[SharedTensors] = []
         self.objects = SharedObjects()
@@ -356,8 +357,9 @@ class _Walk:
     def _add(self, summary: TensorSummary, layer: Layer, copies: int) -> None:
         """Add a layer's own tensors to the sums by dtype, and check their number."""
         self.tensor_count += len(summary.tensors)
-        if self.tensor_count > (max_tensors := self.limits.max_tensors):
-            self._stop(layer, f"is where the {max_tensors:,} tensors that one request may hold are exceeded")
+        if self.tensor_count > self.max_tensors:
+            which = "one request" if self.max_tensors == self.limits.max_tensors else "a request of this length"
+            self._stop(layer, f"is where the {self.max_tensors:,} tensors that {which} may hold are exceeded")
         for dtype, size in summary.weights.items():
             self.weights[dtype] = self.weights.get(dtype, 0) + size * copies
         for dtype, size in summary.buffers.items():

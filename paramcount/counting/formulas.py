@@ -11,7 +11,7 @@ from traceback import format_exception_only
 from typing import Any
 
 from paramcount.counting.graph import flatten
-from paramcount.model.budget import ComputationEnded
+from paramcount.model.budget import MIN_TENSORS, TENSORS_PER_BYTE, ComputationEnded, Limits, scale_to_request
 from paramcount.model.dtypes import DTYPES
 from paramcount.model.errors import ArchitectureError, FaultyFormula, Problems, TooLarge
 from paramcount.model.tensors import Formula, Output, Tensor
@@ -54,9 +54,12 @@ def run_formula(
 
 
 def _run(formula: Formula) -> tuple[tuple[Tensor, ...], Output]:
-    """Run a formula to its end."""
+    """Run a formula to its end. Raises TooLarge."""
     returned: list[Output] = []
-    tensors = tuple(_collect(formula, returned))
+    max_tensors = scale_to_request(Limits.max_tensors, MIN_TENSORS, TENSORS_PER_BYTE)
+    tensors = tuple(islice(_collect(formula, returned), max_tensors + 1))
+    if len(tensors) > max_tensors:
+        raise TooLarge(f"has more than the {max_tensors:,} tensors that a request of this length may make")
     return tensors, returned[0]
 
 

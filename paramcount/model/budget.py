@@ -13,8 +13,13 @@ from paramcount.model.errors import TooLarge
 MAX_PATH_CHARS = 32 * 2**20
 """The most characters of all paths of one document; 250,000 layers with paths of 100 characters have fewer."""
 
+MIN_TENSORS, TENSORS_PER_BYTE = 5_000, 20
+"""The tensors that a request may make: so many, and more for each of its bytes. No model's config makes as many."""
+
 _max_values: ContextVar[int] = ContextVar("max_values", default=sys.maxsize)
 _deadline: ContextVar[float] = ContextVar("deadline", default=inf)
+
+_request_bytes: ContextVar[float] = ContextVar("request_bytes", default=inf)
 
 # Each value comes first in its list or object, or after a comma; a module of a text has brackets and a line.
 _MARKS = b",", b"[", b"{", b"("
@@ -71,6 +76,16 @@ class PathBudget:
         self._left -= len(path) * count
         if self._left < 0:
             raise TooLarge(f"has paths of layers that hold more than {MAX_PATH_CHARS:,} characters together")
+
+
+def scale_to_request(most: int, least: int, per_byte: int) -> int:
+    """Return a limit for what small numbers can make many of: it grows with the length of the request, up to `most`."""
+    return int(min(most, least + per_byte * _request_bytes.get()))
+
+
+def set_request_bytes(length: int) -> None:
+    """State the length of the request of this context; in the library and on the command line there is none."""
+    _request_bytes.set(length)
 
 
 def set_max_values(number: int) -> None:

@@ -15,7 +15,7 @@ from paramcount.analysis.training_memory import count_training_memory
 from paramcount.counting.count import Options, count
 from paramcount.formats.detect import detect, read
 from paramcount.formats.source import NotJSON, Source
-from paramcount.model.budget import Limits
+from paramcount.model.budget import TENSORS_PER_BYTE, Limits, scale_to_request
 from paramcount.model.document import Document
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, prefix_pointers
 from paramcount.model.report import Report
@@ -25,6 +25,9 @@ from paramcount.rendering.page import as_page
 from paramcount.rendering.text import WIDTH
 from paramcount.requests.envelope import CountRequest, check_rules
 from paramcount.schema.registry import Format
+
+_MIN_LISTED_TENSORS = 2_000
+"""The tensors that an answer lists, beside those for each byte of the request."""
 
 Step = Callable[[str], AbstractContextManager[Any]]
 """Returns the context of a step, such as a span of a trace, by the step's name."""
@@ -146,7 +149,13 @@ def render(report: Report, request: CountRequest, limits: Limits, media: str, co
 
 
 def check_rows(report: Report, request: CountRequest, limits: Limits) -> None:
-    """Refuse more rows than one answer holds. Raises Problems."""
+    """Refuse more rows or tensors than one answer holds. Raises Problems."""
     if request.detail != "totals" and report.row_count > limits.max_rows:
         detail = f"has {report.row_count:,} rows, more than {limits.max_rows:,}: ask with detail=totals"
         raise Problems([TooLarge(detail)])
+    if request.detail == "tensors":
+        max_tensors = scale_to_request(limits.max_tensors, _MIN_LISTED_TENSORS, TENSORS_PER_BYTE)
+        count = sum(len(row.tensors) for row, _ in report.root.walk())
+        if count > max_tensors:
+            detail = f"has {count:,} tensors, more than the {max_tensors:,} that the answer to a request of this length"
+            raise Problems([TooLarge(f"{detail} lists: ask with detail=layers")])

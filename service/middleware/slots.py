@@ -94,6 +94,7 @@ def acquire_slot(settings: Settings, body_bytes: int) -> None:
         gc.disable()  # it would look for garbage in all that a large body makes, in vain: a quarter of the time
         cleanups.append(gc.enable)
     budget.start_deadline(deadline - monotonic())
+    budget.set_request_bytes(body_bytes)
     cleanups.append(slots.watchdog.end)
     slots.watchdog.begin(deadline)
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 from math import isqrt
 
 from paramcount import Dim, Flag, Int, Tensor
+from paramcount.adapters.methods.widths import require_divisible_width
 from paramcount.adapters.registry import TargetModule, Tensors, method
 
 
@@ -36,6 +37,7 @@ def lokr(
 ) -> Tensors:
     """w1 ⊗ w2, both or the larger one of low rank (tuners/lokr/layer.py)."""
     out, width, *kernel = module.weight
+    require_divisible_width(module, max(out, width))
     in_m, in_n = factorize(width, decompose_factor)
     out_l, out_k = factorize(out, decompose_factor)
     if not (decompose_both and r < max(out_l, in_m) / 2):

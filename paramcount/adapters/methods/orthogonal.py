@@ -6,11 +6,9 @@ from functools import lru_cache
 from math import isqrt
 
 from paramcount import Dim, Flag, Size, Tensor, Text, require
+from paramcount.adapters.methods.widths import require_divisible_width
 from paramcount.adapters.registry import TargetModule, Tensors, method
 from paramcount.schema.signature import MAX_DIMENSION
-
-MAX_WIDTH = 2**32
-"""The most features whose divisors are looked for; it takes time with their square root."""
 
 
 def _rotated_features(module: TargetModule, max_groups: int = 1) -> int:
@@ -29,9 +27,7 @@ def oft(module: TargetModule, oft_block_size: Size, r: Size = 0, block_share: Fl
     require((r == 0) != (oft_block_size == 0), "or oft_block_size must be 0, and not both", "r")
     require(not module.dilated, f"hits {module.path}, whose kernel is dilated", "target_modules")
     width = module.out_features if module.kind == "Embedding" else _rotated_features(module, MAX_DIMENSION)
-    require(
-        width <= MAX_WIDTH, f"hits {module.path}, with more than {MAX_WIDTH:,} features to rotate", "target_modules"
-    )
+    require_divisible_width(module, width)
     if r == 0:
         size = _nearest_divisor(width, oft_block_size)
         r = width // size

@@ -17,7 +17,7 @@ from paramcount.formats.torch.parametrized import parametrize
 from paramcount.formats.torch.text import Module
 from paramcount.formats.torch.weightless import may_print
 from paramcount.model import block_ranges
-from paramcount.model.budget import Limits, PathBudget
+from paramcount.model.budget import MIN_TENSORS, TENSORS_PER_BYTE, Limits, PathBudget, scale_to_request
 from paramcount.model.errors import ArchitectureError, InvalidDocument, TooLarge
 from paramcount.model.layers import Layer
 from paramcount.model.report import ReportWarning
@@ -29,7 +29,6 @@ _NUMBERED = frozenset(("Sequential", "ModuleList"))
 _MAX_NAMED_CLASSES = 20
 """The most classes that one warning names."""
 _MAX_ARGUMENTS_CHARS = 10_000
-_MAX_TENSORS = Limits.max_tensors
 """The most tensors that the reader makes of formulas: as many as are counted by default."""
 
 
@@ -44,6 +43,7 @@ class TorchReader:
         self._lacks_biases = any(map(forms.is_without_bias, modules))
         self.problems: list[ArchitectureError] = []
         self._tensor_count = 0
+        self._max_tensors = scale_to_request(Limits.max_tensors, MIN_TENSORS, TENSORS_PER_BYTE)
         self._paths = PathBudget()
         self._deadline = Limits().deadline
 
@@ -141,8 +141,8 @@ class TorchReader:
             self.problems.append(InvalidDocument(f"line {module.line}: {argument} {error.detail}", code=error.code))
             return ()
         self._tensor_count += len(tensors)
-        if self._tensor_count > _MAX_TENSORS:
-            raise TooLarge(f"line {module.line}: is where a text holds more than {_MAX_TENSORS:,} tensors")
+        if self._tensor_count > self._max_tensors:
+            raise TooLarge(f"line {module.line}: is where a text holds more than {self._max_tensors:,} tensors")
         return tuple(tensor for tensor in tensors if tensor.name.partition(".")[0] not in children)
 
     def _parametrized_layer(self, layer: Layer, module: Module, path: str, kind: LayerType) -> Layer:
