@@ -171,9 +171,10 @@ Paramcount.Picture = (() => {
     const left = x + (split && !all && split < 14 ? split : 0) + 5;
     const baseline = y + Math.min(height / 2 + 4, 18);
     const nameWidth = name.length * LETTER;
+    const spoken = `${room > 2 ? name : ""} ${figures} (${name === box.name ? "" : `${box.name}, `}${number(box.total)} parameters, ${percent}, ${trains})`.trim();
     const onHatch = byTrains && !all; // letters on hatching have a plate behind them
     return html`<g id=${id} role="treeitem" class=${`box${active ? " active" : ""}${marked ? " marked" : ""}`}
-        aria-level=${item.level + 1} aria-selected=${active} aria-label=${`${box.name}: ${number(box.total)} parameters, ${percent}, ${trains}`}
+        aria-level=${item.level + 1} aria-selected=${active} aria-label=${spoken}
         onClick=${() => onPick(item)}>
       <title>${`${box.name}\n${number(box.total)} parameters, ${percent}\n${trains}`}</title>
       ${byTrains
