@@ -5,7 +5,7 @@ Paramcount.Table = (() => {
 
   const ROW = 30; // pixels, as in the style sheet
   const BEYOND = 16; // rows drawn above and below those in sight
-  const SLOTS = 128; // elements that show one row after the other
+  const STEP = 4; // rows to scroll before others are drawn: a few at a time, so that no frame is late
   const OPEN_ROWS = 200; // a tree of up to so many rows begins unfolded
 
   const COLUMNS = [
@@ -86,7 +86,7 @@ Paramcount.Table = (() => {
       const element = scroller.current;
       const measure = () => setView((old) => {
         const now = {top: element.scrollTop, height: element.clientHeight};
-        const isDrawn = Math.abs(now.top - old.top) < (BEYOND - 2) * ROW && now.height === old.height;
+        const isDrawn = Math.abs(now.top - old.top) < STEP * ROW && now.height === old.height;
         return isDrawn ? old : now;
       });
       const observer = new ResizeObserver(measure);
@@ -155,12 +155,13 @@ Paramcount.Table = (() => {
     const act = useRef(null); // the same for all rows, so that a row is drawn again only if it changes
     act.current = {go, toggle, onTrain};
     const drawn = useRef(new Map());
+    const slots = Math.ceil(view.height / ROW) + 2 * BEYOND + 1; // elements, each of which shows one row after the other
     const drawRow = (node, index) => {
       const props = {id: `${id}-${index}`, node, at: index, active: index === at, isOpen: Boolean(query) || open.has(node.path), whole: tree.root, canTrain: Boolean(onTrain), act};
-      const old = drawn.current.get(index % SLOTS);
+      const old = drawn.current.get(index % slots);
       if (old && Object.keys(props).every((name) => props[name] === old.props[name])) return old.row;
-      const row = html`<${Row} key=${index % SLOTS} ...${props} />`;
-      drawn.current.set(index % SLOTS, {props, row});
+      const row = html`<${Row} key=${index % slots} ...${props} />`;
+      drawn.current.set(index % slots, {props, row});
       return row;
     };
     const foldable = useMemo(() => tree.nodes.filter((node) => node.children.length), [tree]);
