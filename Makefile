@@ -9,7 +9,7 @@ BLUEPRINTS := .venv-blueprints
 BENCH := .venv-bench
 PINS := tools/pins.txt
 
-.PHONY: run test check lint format openapi release oracle oracle-keras-2 clients image image-test faults gateway manifests fuzz hostile soak bench blueprints blueprints-check clean
+.PHONY: run test check lint format openapi release oracle oracle-keras-2 clients image image-test faults gateway manifests browser fuzz hostile soak bench blueprints blueprints-check clean
 
 run: $(VENV)/.run  ## serve on http://127.0.0.1:8000
 	@$(BIN)/paramcount serve
@@ -71,6 +71,9 @@ faults: $(VENV)/.dev  ## load while instances restart and workers die
 
 gateway: $(VENV)/.dev  ## try the example configurations with real nginx and Traefik
 	$(BIN)/python -m tools.gateway
+
+browser: $(VENV)/.dev  ## try the page in Chromium, with axe-core
+	$(BIN)/python -m tools.browser
 
 blueprints: $(BLUEPRINTS)/.done  ## compile what changed of transformers' classes, and print how the data changed
 	$(BLUEPRINTS)/bin/python -m tools.blueprints

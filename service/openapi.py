@@ -35,7 +35,7 @@ _COMMON_PROBLEMS = frozenset((HTTPStatus.UNPROCESSABLE_ENTITY,))
 """The statuses of every operation: an unknown query parameter is refused everywhere."""
 
 _GUARDED_PROBLEMS = frozenset((HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE))
-"""The statuses of every operation but the probes; public ones need no token."""
+"""The statuses of every operation but the probes."""
 
 
 def build_document(app: Flask) -> dict[str, Any]:
@@ -91,8 +91,6 @@ def _describe(operation: Operation) -> dict[str, Any]:
         described["requestBody"] = {"required": True, "content": operation.request}
     described["responses"] = {"200": operation.response}
     guarded = frozenset() if operation.probe else _GUARDED_PROBLEMS
-    if operation.public:
-        guarded = guarded - {HTTPStatus.UNAUTHORIZED}
     for status in sorted(_COMMON_PROBLEMS | guarded | {*operation.problems}):
         described["responses"][str(int(status))] = {
             "description": _PROBLEMS[status],

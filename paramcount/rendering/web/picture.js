@@ -173,17 +173,17 @@ Paramcount.Picture = (() => {
     const nameWidth = name.length * LETTER;
     const onHatch = byTrains && !all; // letters on hatching have a plate behind them
     return html`<g id=${id} role="treeitem" class=${`box${active ? " active" : ""}${marked ? " marked" : ""}`}
-        aria-level=${item.level + 1} aria-selected=${active} aria-label=${`${box.name}: ${number(box.total)} parameters, ${percent}, ${trains}`}
+        aria-level=${item.level + 1} aria-selected=${active}
         onClick=${() => onPick(item)}>
-      <title>${`${box.name}\n${number(box.total)} parameters, ${percent}\n${trains}`}</title>
+      <title>${`${box.name}: ${number(box.total)} parameters, ${percent}, ${trains}`}</title>
       ${byTrains
         ? html`${split > 0 && html`<rect class="trains" x=${x} y=${y} width=${split} height=${height} />`}
             ${!all && html`<rect fill=${hatch} x=${x + split} y=${y} width=${width - split} height=${height} />`}`
         : html`<rect class=${colorClass(kind)} x=${x} y=${y} width=${width} height=${height} />`}
       ${onHatch && room > 2 && left + nameWidth > x + split && html`<rect class="plate" x=${left - 2} y=${baseline - 12} width=${nameWidth + 4} height="16" rx="2" />`}
       ${onHatch && figures && width - split > 2 * LETTER && html`<rect class="plate" x=${x + width - figures.length * LETTER - 8} y=${baseline - 12} width=${figures.length * LETTER + 6} height="16" rx="2" />`}
-      ${room > 2 && html`<text x=${left} y=${baseline}>${name}</text>`}
-      ${figures && html`<text class="count" x=${x + width - 5} y=${baseline}>${figures}</text>`}
+      ${room > 2 && html`<text aria-hidden="true" x=${left} y=${baseline}>${name}</text>`}
+      ${figures && html`<text aria-hidden="true" class="count" x=${x + width - 5} y=${baseline}>${figures}</text>`}
       <rect class="edge" x=${x} y=${y} width=${width} height=${height} />
     </g>`;
   }

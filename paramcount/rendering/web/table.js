@@ -4,7 +4,8 @@ Paramcount.Table = (() => {
   const {html, useEffect, useLayoutEffect, useMemo, useRef, useState, number, share, shape} = Paramcount;
 
   const ROW = 30; // pixels, as in the style sheet
-  const BEYOND = 12; // rows drawn above and below those in sight
+  const BEYOND = 16; // rows drawn above and below those in sight
+  const STEP = 4; // rows to scroll before others are drawn: a few at a time, so that no frame is late
   const OPEN_ROWS = 200; // a tree of up to so many rows begins unfolded
 
   const COLUMNS = [
@@ -48,14 +49,14 @@ Paramcount.Table = (() => {
     return rows;
   }
 
-  function Row({id, node, at, active, isOpen, whole, onToggle, onPick, onTrain}) {
+  function Row({id, node, at, active, isOpen, whole, canTrain, act}) {
     const style = {transform: `translateY(${at * ROW}px)`};
     const frozen = node.trainable === 0 && node.total > 0;
-    const train = onTrain && node.total > 0;
+    const train = canTrain && node.total > 0;
     return html`<div id=${id} role="row" class=${`row${active ? " active" : ""}`} style=${style} aria-level=${node.level + 1}
-        aria-rowindex=${at + 2} aria-selected=${active} aria-expanded=${node.children.length ? isOpen : null} onClick=${() => onPick(at)}>
+        aria-rowindex=${at + 2} aria-selected=${active} aria-expanded=${node.children.length ? isOpen : null} onClick=${() => act.current.go(at)}>
       <span role="gridcell" class="layer" style=${{paddingLeft: `${Math.min(node.level, 20) * 14}px`}} title=${node.path}>
-        <span class=${node.children.length ? "fold" : "fold none"} onClick=${(event) => { event.stopPropagation(); onPick(at); onToggle(node); }}
+        <span class=${node.children.length ? "fold" : "fold none"} onClick=${(event) => { event.stopPropagation(); act.current.go(at); act.current.toggle(node); }}
           aria-hidden="true">${node.children.length ? (isOpen ? "▾" : "▸") : ""}</span>
         <span class="name">${node.name}</span>${node.row.repeat > 1 && html`<span class="copies">×${number(node.row.repeat)}</span>`}</span>
       <span role="gridcell" class="type" title=${node.type}>${node.type}</span>
@@ -63,7 +64,7 @@ Paramcount.Table = (() => {
       <span role="gridcell" class="total">${number(node.total)}</span>
       <span role="gridcell" class="share">${share(node.total, whole.total)}</span>
       <span role="gridcell" class=${`trainable${frozen ? " none" : ""}`}>${number(node.trainable)}${train && html`<button type="button" tabindex="-1"
-        aria-label=${`${frozen ? "Train" : "Freeze"} ${node.path}`} onClick=${(event) => { event.stopPropagation(); onTrain(node, frozen); }}>${frozen ? "train" : "freeze"}</button>`}</span>
+        aria-label=${`${frozen ? "Train" : "Freeze"} ${node.path}`} onClick=${(event) => { event.stopPropagation(); act.current.onTrain(node, frozen); }}>${frozen ? "train" : "freeze"}</button>`}</span>
     </div>`;
   }
 
@@ -85,8 +86,8 @@ Paramcount.Table = (() => {
       const element = scroller.current;
       const measure = () => setView((old) => {
         const now = {top: element.scrollTop, height: element.clientHeight};
-        const moved = Math.floor(now.top / ROW) !== Math.floor(old.top / ROW) || now.height !== old.height;
-        return moved ? now : old;
+        const isDrawn = Math.abs(now.top - old.top) < STEP * ROW && now.height === old.height;
+        return isDrawn ? old : now;
       });
       const observer = new ResizeObserver(measure);
       observer.observe(element);
@@ -151,6 +152,18 @@ Paramcount.Table = (() => {
     };
     const first = Math.max(0, Math.floor(view.top / ROW) - BEYOND);
     const last = Math.min(rows.length, Math.ceil((view.top + view.height) / ROW) + BEYOND);
+    const act = useRef(null); // the same for all rows, so that a row is drawn again only if it changes
+    act.current = {go, toggle, onTrain};
+    const drawn = useRef(new Map());
+    const slots = Math.ceil(view.height / ROW) + 2 * BEYOND + 1; // elements, each of which shows one row after the other
+    const drawRow = (node, index) => {
+      const props = {id: `${id}-${index}`, node, at: index, active: index === at, isOpen: Boolean(query) || open.has(node.path), whole: tree.root, canTrain: Boolean(onTrain), act};
+      const old = drawn.current.get(index % slots);
+      if (old && Object.keys(props).every((name) => props[name] === old.props[name])) return old.row;
+      const row = html`<${Row} key=${index % slots} ...${props} />`;
+      drawn.current.set(index % slots, {props, row});
+      return row;
+    };
     const foldable = useMemo(() => tree.nodes.filter((node) => node.children.length), [tree]);
     return html`<div class=${onTrain ? "layers what-if" : "layers"}>
       <div class="tools">
@@ -165,9 +178,7 @@ Paramcount.Table = (() => {
           aria-sort=${order.column === column.name ? (Boolean(column.down) !== order.reverse ? "descending" : "ascending") : null}>${column.sort
             ? html`<button type="button" onClick=${() => sortBy(column)}>${column.title}${order.column === column.name ? (Boolean(column.down) !== order.reverse ? " ▾" : " ▴") : ""}</button>`
             : column.title}</span>`)}</div>
-        <div role="rowgroup" class="rows" style=${{height: `${rows.length * ROW}px`}}>${rows.slice(first, last).map((node, offset) => html`<${Row} key=${node.index}
-          id=${`${id}-${first + offset}`} node=${node} at=${first + offset} active=${first + offset === at} isOpen=${Boolean(query) || open.has(node.path)}
-          whole=${tree.root} onToggle=${toggle} onPick=${go} onTrain=${onTrain} />`)}</div>
+        <div role="rowgroup" class="rows" style=${{height: `${rows.length * ROW}px`}}>${rows.slice(first, last).map((node, offset) => drawRow(node, first + offset))}</div>
       </div>
     </div>`;
   }

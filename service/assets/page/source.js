@@ -1,9 +1,8 @@
 // A model as it is dropped or pasted, and how it is sent: of a large file only the bytes that the service asks for.
 "use strict";
 Object.assign(Paramcount, (() => {
-  const WHOLE_BYTES = 256 * 1024; // a file up to this size is sent whole
-  const HEAD_BYTES = 64 * 1024; // the first bytes of a larger one
-  const TEXT = /\.(json|txt|ya?ml|md|prototxt)$/i; // these have no heads: always sent whole
+  const WHOLE_BYTES = 64 * 1024; // a file up to this size is sent whole; of a larger one first its size alone
+  const TEXT = /\.(json|txt)$/i; // these have no parts: they are sent whole
   const MAX_ROUNDS = 40;
   const MAX_FILES = 1000;
 
@@ -21,7 +20,7 @@ Object.assign(Paramcount, (() => {
     constructor(file) {
       this.size = file.size;
       this.parts = [];
-      this.add(0, (file.size <= WHOLE_BYTES || TEXT.test(file.name) ? file.size : HEAD_BYTES) - 1);
+      if (file.size <= WHOLE_BYTES || TEXT.test(file.name)) this.add(0, file.size - 1);
     }
 
     /** Add a range; false if all of it is there. */
@@ -64,6 +63,7 @@ Object.assign(Paramcount, (() => {
       for (const {path, file, ranges} of this.files) {
         const head = `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="${quote(path)}"\r\nContent-Type: application/octet-stream\r\n`;
         if (ranges.length === file.size) pieces.push(`${head}\r\n`, file, "\r\n");
+        else if (!ranges.length) pieces.push(`${head}Content-Range: bytes */${file.size}\r\n\r\n\r\n`);
         else for (const {first, last} of ranges.parts) pieces.push(`${head}Content-Range: bytes ${first}-${last}/${file.size}\r\n\r\n`, file.slice(first, last + 1), "\r\n");
       }
       pieces.push(`--${boundary}--\r\n`);
