@@ -7,9 +7,13 @@ ORACLE := .venv-oracle
 ORACLE_KERAS_2 := .venv-oracle-keras-2
 BLUEPRINTS := .venv-blueprints
 BENCH := .venv-bench
-PINS := tools/pins.txt
+PINS := tools/pins
+INSTALL_PINS = @$(BIN)/pip install --quiet --require-hashes --requirement $(PINS)/build.txt --requirement
+INSTALL_SELF = @$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+# The pins' versions without their hashes, for packages that have none beside them
+VERSIONS = sed -n 's/^\([[:alnum:]._-]*==[^ ;]*\).*/\1/p' $(PINS)/dev.txt > $(@D)/versions.txt
 
-.PHONY: run test check lint format openapi release oracle oracle-keras-2 clients image image-test faults gateway manifests browser fuzz hostile soak bench blueprints blueprints-check clean
+.PHONY: run test check lint format openapi release oracle oracle-keras-2 clients image image-test pins sbom audit faults gateway manifests browser fuzz hostile soak bench blueprints blueprints-check clean
 
 run: $(VENV)/.run  ## serve on http://127.0.0.1:8000
 	@$(BIN)/paramcount serve
@@ -45,7 +49,7 @@ oracle-keras-2: $(ORACLE_KERAS_2)/.done  ## compare small models of tf.keras 2.1
 	TF_CPP_MIN_LOG_LEVEL=3 $(ORACLE_KERAS_2)/bin/python -m tools.oracle.keras_2
 
 fuzz: $(ORACLE)/.done  ## ten minutes of bytes that no reader has seen before
-	$(ORACLE)/bin/pip install --quiet --constraint $(PINS) atheris
+	$(ORACLE)/bin/pip install --quiet --constraint $(ORACLE)/versions.txt atheris
 	$(ORACLE)/bin/python -m tools.fuzz --seconds 600
 
 hostile: $(VENV)/.dev  ## a live service: whatever the contract allows and forbids, and hostile requests by seed
@@ -62,6 +66,15 @@ image: $(VENV)/.dev  ## build the container image, without a daemon
 
 image-test: $(VENV)/.dev  ## build it, and try what it claims
 	$(BIN)/python -m tools.image test
+
+pins: $(VENV)/.dev  ## renew the pins: what pyproject.toml asks for, with the hash of every file
+	$(BIN)/python -m tools.supply pins
+
+sbom: $(VENV)/.dev  ## write the bill of materials of the image, as CycloneDX
+	$(BIN)/python -m tools.supply sbom
+
+audit: $(VENV)/.dev  ## look for known vulnerabilities of the pins
+	$(BIN)/python -m tools.supply audit
 
 manifests: $(VENV)/.dev  ## check k8s/ by schema, by checkov and by value; try the alerts
 	$(BIN)/python -m tools.manifests
@@ -90,20 +103,23 @@ clean:
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run: pyproject.toml | $(BIN)/python
+$(VENV)/.run: pyproject.toml $(PINS)/build.txt $(PINS)/run.txt | $(BIN)/python
 	@echo "Installing Paramcount into $(VENV) (once, about a minute) ..."
-	@$(BIN)/pip install --quiet --constraint $(PINS) --editable .
+	$(INSTALL_PINS) $(PINS)/run.txt
+	$(INSTALL_SELF)
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml $(PINS) | $(BIN)/python
+$(VENV)/.dev: pyproject.toml $(PINS)/build.txt $(PINS)/dev.txt | $(BIN)/python
 	@echo "Installing Paramcount and the tools of its development into $(VENV) (once, some minutes) ..."
-	@$(BIN)/pip install --quiet --constraint $(PINS) --editable '.[dev]'
+	$(INSTALL_PINS) $(PINS)/dev.txt
+	$(INSTALL_SELF)
 	@touch $@ $(VENV)/.run
 
 $(ORACLE)/.done: pyproject.toml tools/oracle/requirements.txt
 	$(PYTHON) -m venv $(ORACLE)
+	@$(VERSIONS)
 	$(ORACLE)/bin/pip install --quiet torch==2.13.0
-	$(ORACLE)/bin/pip install --quiet --constraint $(PINS) --requirement tools/oracle/requirements.txt --editable .
+	$(ORACLE)/bin/pip install --quiet --constraint $(ORACLE)/versions.txt --requirement tools/oracle/requirements.txt --editable .
 	$(ORACLE)/bin/pip install --quiet --no-deps torchvision==0.28.0 timm==1.0.31  # their needs would bring another torch
 	@touch $@
 
@@ -114,13 +130,15 @@ $(ORACLE_KERAS_2)/.done: pyproject.toml tools/oracle/keras_2_requirements.txt
 
 $(BLUEPRINTS)/.done: tools/blueprints/requirements.txt
 	$(PYTHON) -m venv $(BLUEPRINTS)
+	@$(VERSIONS)
 	$(BLUEPRINTS)/bin/pip install --quiet torch==2.13.0
-	$(BLUEPRINTS)/bin/pip install --quiet --constraint $(PINS) --requirement tools/blueprints/requirements.txt --editable .
+	$(BLUEPRINTS)/bin/pip install --quiet --constraint $(BLUEPRINTS)/versions.txt --requirement tools/blueprints/requirements.txt --editable .
 	$(BLUEPRINTS)/bin/pip install --quiet --no-deps torchvision==0.28.0 timm==1.0.31
 	@touch $@
 
 $(BENCH)/.done: pyproject.toml benchmarks/requirements.txt
 	$(PYTHON) -m venv $(BENCH)
+	@$(VERSIONS)
 	$(BENCH)/bin/pip install --quiet torch==2.13.0
-	$(BENCH)/bin/pip install --quiet --constraint $(PINS) --requirement benchmarks/requirements.txt --editable .
+	$(BENCH)/bin/pip install --quiet --constraint $(BENCH)/versions.txt --requirement benchmarks/requirements.txt --editable .
 	@touch $@

@@ -77,7 +77,7 @@ def _pip_settings() -> Path:
     settings = configparser.RawConfigParser()
     for section, name, value in re.findall(r"^(\S+?)\.([\w-]+)='(.*)'$", listed, re.MULTILINE):
         table = "global" if section == ":env:" else section
-        if name != "cert":  # the certificates come in at their usual place
+        if name not in ("cert", "constraint"):  # files of this machine; the certificates come in at their usual place
             settings.read_dict({table: {name: value.replace("\\n", "\n")}})
     file = STORE / "pip.conf"
     file.touch(mode=0o600)

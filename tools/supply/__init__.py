@@ -1,0 +1,1 @@
+"""Supply of packages: pins with hashes, a bill of materials, known vulnerabilities."""
