@@ -13,14 +13,18 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from time import monotonic
-from typing import Any, TypeVar
+from operator import itemgetter
+from time import monotonic, sleep
+from typing import Any, ClassVar, TypeVar
 
 from gunicorn.http.body import LengthReader
 from gunicorn.workers import gthread
 
 CLOSING_SECONDS = 1.0
 """The time that a client has to read the last answer, before its connection is closed."""
+
+PATIENCE_SECONDS = 1.0
+"""The time that a client may keep a worker waiting that has no slot left for others."""
 
 MAX_GATHERED_BYTES = 16 * 1024
 """Requests up to this size are gathered, and headers of longer ones; the thread that answers reads the rest."""
@@ -57,6 +61,7 @@ class Connection(socket.socket):
     """A client's socket on which a thread waits for `max_seconds` in all, and longer only while bytes move."""
 
     max_seconds: float = 20.0  # the setting; the same for all
+    waiting: ClassVar[dict[Connection, float]] = {}  # those on which a thread waits, and since when
 
     def __init__(self, accepted: socket.socket) -> None:
         """Take the place of an accepted socket."""
@@ -64,14 +69,33 @@ class Connection(socket.socket):
         super().__init__(family, kind, protocol, accepted.detach())
         super().setblocking(False)
         self.received = b""  # of a request that is gathered
-        self.renew()
+        self.begin()
 
     def setblocking(self, flag: bool) -> None:
         """Ignore what gunicorn asks for before and after each request: only `_wait_for` waits."""
 
+    def begin(self) -> None:
+        """Begin a request: the client has all its time."""
+        self.is_batch = False  # one counts as a request for as long as it is open
+        self.renew()
+
     def renew(self) -> None:
         """Give the client all its time again."""
         self._seconds_left = self.max_seconds
+
+    @classmethod
+    def end_longest_wait(cls) -> bool:
+        """Close the connection whose client kept the service waiting longest, for a second or more; not of a batch."""
+        now = monotonic()
+        waits = [(cls.max_seconds - client._seconds_left + now - since, client)  # noqa: SLF001
+                 for client, since in cls.waiting.copy().items() if not client.is_batch]  # fmt: skip
+        seconds, slowest = max(waits, key=itemgetter(0), default=(0.0, None))
+        if slowest is None:
+            return False
+        sleep(max(0.0, PATIENCE_SECONDS - seconds))
+        with suppress(OSError):
+            slowest.shutdown(socket.SHUT_RDWR)
+        return True
 
     def limit(self, seconds: float) -> None:
         """Leave the client only so much time."""
@@ -100,13 +124,14 @@ class Connection(socket.socket):
                 left = left[sent:]
 
     def _wait_for(self, operation: Callable[..., T], data: Any, flags: int) -> T:
-        began = monotonic()
+        began = self.waiting[self] = monotonic()
         self.settimeout(max(0.001, self._seconds_left))
         try:
             return operation(data, flags)
         except TimeoutError:
             raise OutOfTime from None
         finally:
+            del self.waiting[self]
             self._seconds_left -= monotonic() - began
             self.settimeout(0)
 
@@ -221,7 +246,7 @@ class Worker(gthread.ThreadWorker):
             conn.init()
             conn.parser.unreader.buf.write(client.received)
             client.received = b""
-            client.renew()
+            client.begin()
         return super().handle(conn)
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:

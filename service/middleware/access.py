@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from flask import Flask, Request, Response
 
 from paramcount.requests.settings import InvalidSetting
+from service.connections import PATIENCE_SECONDS, Connection
 from service.context import current_request, current_state
 from service.middleware.in_flight import in_flight
 from service.middleware.slots import make_slots
@@ -93,7 +94,7 @@ class _Room:
     def enter(self, request: Request) -> Response | None:
         """Give the request a slot; return the problem where there is none."""
         try:
-            slot = self._slots.get_nowait()
+            slot = self._take()
         except Empty:
             detail = f"{self._number} requests are being answered by this worker: try again."
             return make_problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
@@ -101,6 +102,15 @@ class _Room:
         state.slot = slot
         in_flight.begin(slot, state.request_id, request.url_rule.rule if request.url_rule else "none")
         return None
+
+    def _take(self) -> int:
+        """Return a free slot; one that a slow client holds is made free. Raises Empty."""
+        try:
+            return self._slots.get_nowait()
+        except Empty:
+            if not Connection.end_longest_wait():
+                raise
+            return self._slots.get(timeout=PATIENCE_SECONDS)
 
     def stay(self, response: Response) -> Response:
         """Let gunicorn release the slot when the response is sent, if it streams or a client may read it slowly."""

@@ -52,6 +52,8 @@ def post_batch() -> Response:
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         raise HTTPProblem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A batch is streamed: send it without a content coding.")
     requests.negotiate_media_type(request, (NDJSON,))
+    if isinstance(connection := request.environ.get("gunicorn.socket"), Connection):
+        connection.is_batch = True
     return Response(stream_with_context(_answer_lines()), content_type=NDJSON)
 
 

@@ -238,6 +238,17 @@ def test_open_batches_count_as_requests(instance: Instance) -> None:
     assert requests.get(f"{instance.url}/v1/formats", timeout=5).ok
 
 
+def test_a_slow_client_gives_its_slot_to_others(instance: Instance) -> None:
+    held = hold(instance, COUNT.replace(b" 100", b" 100000"), 8)
+    time.sleep(0.3)
+    began = time.monotonic()
+    for _ in range(3):
+        assert requests.post(f"{instance.url}/v1/count/native", json=DENSE, timeout=10).ok
+    assert time.monotonic() - began < MAX_SECONDS
+    for connection in held:
+        connection.close()
+
+
 def read_until(connection: socket.socket, is_complete: Callable[[bytes], bool]) -> bytes:
     received = b""
     connection.settimeout(10)
