@@ -13,7 +13,7 @@ INSTALL_SELF = @$(BIN)/pip install --quiet --no-deps --no-build-isolation --edit
 # The pins' versions without their hashes, for packages that have none beside them
 VERSIONS = sed -n 's/^\([[:alnum:]._-]*==[^ ;]*\).*/\1/p' $(PINS)/dev.txt > $(@D)/versions.txt
 
-.PHONY: run test check lint format openapi release oracle oracle-keras-2 clients image image-test pins sbom audit faults gateway manifests browser fuzz hostile soak bench blueprints blueprints-check clean
+.PHONY: run test check lint format openapi release oracle oracle-keras-2 clients image image-test pins sbom audit faults attacks gateway manifests browser fuzz hostile soak bench blueprints blueprints-check clean
 
 run: $(VENV)/.run  ## serve on http://127.0.0.1:8000
 	@$(BIN)/paramcount serve
@@ -81,6 +81,9 @@ manifests: $(VENV)/.dev  ## check k8s/ by schema, by checkov and by value; try t
 
 faults: $(VENV)/.dev  ## load while instances restart and workers die
 	$(BIN)/python -m tools.faults
+
+attacks: $(VENV)/.dev  ## ten minutes of attacks, good requests and restarts; SECONDS=60 for less
+	$(BIN)/python -m tools.attacks --seconds $(or $(SECONDS),600)
 
 gateway: $(VENV)/.dev  ## try the example configurations with real nginx and Traefik
 	$(BIN)/python -m tools.gateway

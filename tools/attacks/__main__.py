@@ -1,0 +1,195 @@
+"""Attacks, good requests and restarts mixed: `python -m tools.attacks --seconds 600`.
+
+Two instances run behind haproxy, which good requests go through; attacks go straight to the instances.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import quantiles
+
+import requests
+
+from tools.attacks.aimed import aimed_requests
+from tools.attacks.stalls import hold_connections, start
+from tools.faults.haproxy import haproxy
+from tools.faults.load import model
+from tools.fuzz.answers import Answer, send
+from tools.fuzz.requests import JSON, Request, stream
+from tools.install import debian
+from tools.instance import Instance, children_of
+
+_EXAMPLE = Path(__file__).parents[2] / "examples/resnet50-keras.json"
+_MAX_SECONDS = 20
+_SECONDS_PER_RESTART = 60
+_REST_SECONDS = 60
+_MAX_TURNED_AWAY = 0.01
+_PODS_LIMIT_MB = 2 * 3 * 1024
+"""The limits of memory that k8s/ gives to two pods."""
+
+
+class _Good:
+    """Clients that count models through the proxy, at a steady rate, and remember every answer."""
+
+    def __init__(self, port: int, clients: int = 2, rate: float = 10) -> None:
+        self.answers: list[Answer] = []
+        self._port, self._pause, self._over = port, clients / rate, threading.Event()
+        self._numbers = itertools.count()
+        self._bodies = itertools.cycle([("native", model(50)), ("keras", _EXAMPLE.read_bytes())])
+        self._threads = [start(self._run) for _ in range(clients)]
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            kind, body = next(self._bodies)
+            media = f"{JSON}; number={next(self._numbers)}"  # so that no answer is cached
+            request = Request("good", "POST", f"/v1/count/{kind}", {"Host": "x", "Content-Type": media}, body)
+            answer = send(self._port, request, 60)
+            self.answers.append(answer)
+            self._over.wait(max(0.0, self._pause - answer.seconds))
+
+    def stop(self) -> list[Answer]:
+        """Wait for the clients; return the answers."""
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+        return self.answers
+
+
+class _Attack:
+    """Clients that attack the instances until it is over, and what they and the probes saw."""
+
+    def __init__(self, instances: Sequence[Instance], seconds: float) -> None:
+        self.statuses: Counter[int] = Counter()
+        self.slowest: dict[str, float] = {}
+        self.slowest_probe, self.failed_probes, self.peak_mb = 0.0, 0, 0.0
+        self._instances, self._until = instances, time.monotonic() + seconds
+        self._restarting: Instance | None = None
+
+    def is_over(self) -> bool:
+        return time.monotonic() > self._until
+
+    def run(self, proxy_restart: object) -> int:
+        """Attack, probe and restart; returns how many restarts there were."""
+        threads = [start(self._send_all, instance, seed) for seed, instance in enumerate(self._instances)]
+        threads += [start(hold_connections, instance.port, self.is_over) for instance in self._instances]
+        threads.append(start(self._probe))
+        restarts = 0
+        for instance in itertools.cycle(self._instances):
+            pause = time.monotonic() + _SECONDS_PER_RESTART
+            while time.monotonic() < pause and not self.is_over():
+                time.sleep(0.5)
+            if self.is_over():
+                break
+            self._restarting = instance
+            proxy_restart(instance)  # type: ignore[operator]
+            self._restarting, restarts = None, restarts + 1
+        for thread in threads:
+            thread.join()
+        return restarts
+
+    def _send_all(self, instance: Instance, seed: int) -> None:
+        for request in _mix(seed):
+            if self.is_over():
+                return
+            answer = send(instance.port, request, 2 * _MAX_SECONDS)
+            if self._restarting is not instance:
+                self.statuses[answer.status] += 1
+                self.slowest[request.kind] = max(self.slowest.get(request.kind, 0.0), answer.seconds)
+
+    def _probe(self) -> None:
+        while not self.is_over():
+            self.peak_mb = max(self.peak_mb, megabytes(self._instances))
+            for instance in self._instances:
+                began = time.monotonic()
+                try:
+                    is_well = requests.get(f"{instance.management_url}/readyz", timeout=5).ok
+                except requests.RequestException:
+                    is_well = False
+                if self._restarting is None:
+                    self.slowest_probe = max(self.slowest_probe, time.monotonic() - began)
+                    self.failed_probes += not is_well
+            time.sleep(0.2)
+
+
+def _mix(seed: int) -> Iterator[Request]:
+    """Yield an aimed request, then a hostile one."""
+    hostile = itertools.chain.from_iterable(stream(number, 600) for number in itertools.count(seed))
+    for aimed, other in zip(aimed_requests(seed * 1_000_000), hostile, strict=False):
+        yield aimed
+        yield other
+
+
+def megabytes(instances: Sequence[Instance]) -> float:
+    """Return the memory of all processes of the instances in MB, what they share counted once (PSS)."""
+    total = 0
+    for instance in instances:
+        for process in (instance.master, *children_of(instance.master)):
+            try:
+                lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+            except OSError:
+                continue
+            total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total / 1024
+
+
+def _p99(answers: Sequence[Answer]) -> float:
+    return quantiles([answer.seconds for answer in answers], n=100)[98] * 1000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns how many faults were found."""
+    parser = argparse.ArgumentParser("python -m tools.attacks", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=600)
+    options = parser.parse_args(arguments)
+    if not debian("haproxy"):
+        return 1
+    os.environ["PATH"] += ":/usr/sbin"
+    faults: list[str] = []
+    with Instance(1) as one, Instance(1) as other, haproxy(one, other) as proxy:
+        instances = one, other
+        good = _Good(proxy.port)
+        time.sleep(max(20, options.seconds / 10))
+        calm, rest_mb = good.stop(), megabytes(instances)
+        good, attack = _Good(proxy.port), _Attack(instances, options.seconds)
+        restarts = attack.run(proxy.restart)
+        attacked = good.stop()
+        time.sleep(_REST_SECONDS)
+        after_mb = megabytes(instances)
+        log = one.log_text + other.log_text
+    lost = [answer for answer in attacked if answer.status not in (200, 503)]
+    turned_away = sum(answer.status == 503 for answer in attacked)  # to try again, as the answer says
+    usual, under = _p99(calm), _p99(attacked)
+    faults += [f"lost: {answer.status} {answer.body[:200]!r}" for answer in lost[:20]]
+    if turned_away > _MAX_TURNED_AWAY * len(attacked):
+        faults.append(f"{turned_away} of {len(attacked)} good requests were turned away")
+    if under > 3 * usual:
+        faults.append(f"the 99th percentile of good requests is {under / usual:.1f} times the usual one")
+    if attack.peak_mb > _PODS_LIMIT_MB:
+        faults.append("the pods' memory is above their limit")
+    if any(500 <= status != 503 for status in attack.statuses):
+        faults.append("an internal error")
+    slowest = sorted(attack.slowest.items(), key=lambda item: -item[1])[:8]
+    sys.stdout.write(
+        f"good requests: {len(calm)} alone, p99 {usual:.0f} ms; {len(attacked)} under attack, p99 {under:.0f} ms, "
+        f"{len(lost)} lost, {turned_away} turned away; {restarts} restarts\n"
+        f"attacks: {dict(sorted(attack.statuses.items()))}; the slowest: "
+        f"{', '.join(f'{kind} {seconds:.1f} s' for kind, seconds in slowest)}\n"
+        f"probes: the slowest {attack.slowest_probe * 1000:.0f} ms, {attack.failed_probes} failed\n"
+        f"memory of both instances, all processes: {rest_mb:.0f} MB at rest, {attack.peak_mb:.0f} MB at most, "
+        f"{after_mb:.0f} MB a minute later; {log.count('ended while it answered')} requests lost with a worker\n"
+    )
+    sys.stdout.write("".join(f"FAULT {fault}\n" for fault in faults))
+    sys.stdout.write(f"{len(faults)} faults\n")
+    return len(faults)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
