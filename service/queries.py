@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from marshmallow import Schema, fields
 
 from paramcount.counting.freezing import Rule
+from paramcount.model.cache import cache_by_text
 from paramcount.model.errors import InvalidDocument, raise_problems, token
 from paramcount.requests.envelope import CountRequest, load_options
 from paramcount.requests.schemas import CountOptions, Envelope
@@ -48,7 +49,7 @@ class Query:
         return load_options(self.members, self.rules)
 
 
-@lru_cache(maxsize=256)
+@cache_by_text(256)
 def parse_query(query: str, schema: type[Schema]) -> Query:
     """Parse a query string that `schema` declares. Raises Problems."""
     declared, validator = _compile(schema)

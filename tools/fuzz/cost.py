@@ -35,7 +35,7 @@ MIN_BYTES, MAX_BYTES = 100, 100_000
 MAX_SECONDS_PER_BYTE = 0.001
 MAX_MEMORY_PER_BYTE = 20_000
 MAX_ANSWER_PER_BYTE = 1_000
-_FREE_SECONDS, _FREE_BYTES = 0.05, 8 * 2**20
+_FREE_SECONDS, _FREE_BYTES = 0.02, 4 * 2**20
 """Seconds and bytes that a request of any length may take: the first of a class loads its blueprint."""
 
 _KEPT = 12
