@@ -13,7 +13,7 @@ INSTALL_SELF = @$(BIN)/pip install --quiet --no-deps --no-build-isolation --edit
 # The pins' versions without their hashes, for packages that have none beside them
 VERSIONS = sed -n 's/^\([[:alnum:]._-]*==[^ ;]*\).*/\1/p' $(PINS)/dev.txt > $(@D)/versions.txt
 
-.PHONY: run test check lint format openapi release oracle oracle-keras-2 clients image image-test pins sbom audit faults attacks gateway manifests browser fuzz hostile soak bench blueprints blueprints-check clean
+.PHONY: run test check lint format openapi release oracle oracle-keras-2 clients image image-test pins sbom audit faults attacks gateway manifests browser fuzz hostile cost unique soak bench blueprints blueprints-check clean
 
 run: $(VENV)/.run  ## serve on http://127.0.0.1:8000
 	@$(BIN)/paramcount serve
@@ -54,6 +54,12 @@ fuzz: $(ORACLE)/.done  ## ten minutes of bytes that no reader has seen before
 
 hostile: $(VENV)/.dev  ## a live service: whatever the contract allows and forbids, and hostile requests by seed
 	$(BIN)/python -m tools.fuzz.contract --seed $${SEED:-0}
+
+cost: $(VENV)/.dev  ## two minutes of search for requests that cost much for each byte; SECONDS_OF_COST=3600 for an hour
+	$(BIN)/python -m tools.fuzz.cost --seconds $${SECONDS_OF_COST:-120} --seed $${SEED:-1}
+
+unique: $(VENV)/.dev  ## ten minutes of good requests that never repeat: no worker above 80 MB
+	$(BIN)/python -m tools.fuzz.soak --unique --seconds $${SECONDS_OF_SOAK:-600}
 
 soak: $(VENV)/.dev  ## ten minutes of good and hostile requests: no worker may grow
 	$(BIN)/python -m tools.fuzz.soak

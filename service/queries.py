@@ -13,6 +13,7 @@ from marshmallow import Schema, fields, missing
 
 from paramcount.counting.freezing import Rule
 from paramcount.counting.globs import GlobSet
+from paramcount.model.cache import cache_by_text
 from paramcount.model.errors import InvalidDocument, Problems, TooLarge, raise_problems, token
 from paramcount.requests.envelope import CountRequest, load_options
 from paramcount.requests.schemas import CountOptions, Envelope
@@ -90,7 +91,7 @@ class Query:
         return load_options(self.members, self.rules)
 
 
-@lru_cache(maxsize=256)
+@cache_by_text(256)
 def parse_query(query: str, schema: type[Schema]) -> Query:
     """Parse a query string that `schema` declares. Raises Problems."""
     return parse_options(parse_qsl(query, keep_blank_values=True, errors="replace"), schema)

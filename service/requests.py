@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import lru_cache
 from http import HTTPStatus
 
 from flask import Request
@@ -11,6 +10,7 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
 from paramcount.formats.source import Source
+from paramcount.model.cache import cache_by_text
 from paramcount.rendering import JSON
 from paramcount.schema.registry import Format
 from service.body import read_body
@@ -70,7 +70,7 @@ def prefers(http_request: Request, media: str, other: str) -> bool:
     return _best_match(http_request.environ.get("HTTP_ACCEPT", "*/*"), (other, media)) == media
 
 
-@lru_cache(maxsize=256)
+@cache_by_text(256)
 def _best_match(accept: str, media_types: tuple[str, ...]) -> str | None:
     """Parse an Accept header and choose; clients send the same few headers."""
     return parse_accept_header(accept, MIMEAccept).best_match(media_types)

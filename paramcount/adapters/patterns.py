@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 import warnings
 from contextvars import ContextVar
-from functools import lru_cache
 from typing import Any
 
 import re2
 
 from paramcount.adapters.backtracking import BacktrackingPattern
 from paramcount.adapters.position_sets import NotRegular, PositionPattern, TooManySteps
+from paramcount.model.cache import cache_by_text
 from paramcount.model.errors import InvalidDocument
 
 MAX_PATTERN_CHARS = 10_000
@@ -106,7 +106,7 @@ class Pattern:
         return _PLAIN_NAME.fullmatch(self.text) is not None
 
 
-@lru_cache(maxsize=64)
+@cache_by_text(32)
 def _compile(text: str, is_prefix: bool, captures: bool) -> Any:
     """Return the compiled expression, or a string that says why there is none."""
     if len(text) > MAX_PATTERN_CHARS:

@@ -46,6 +46,9 @@ _BYTES_PER_TENSOR = 1_500
 _MAX_CACHED_TENSORS = 100
 """The most tensors of a result that is cached."""
 
+_MAX_KEY_SHAPES = 16
+"""The most inputs of a call whose shapes are a key by themselves; those of more are encoded, and may be too long."""
+
 _RESULTS: Cache[LayerResult] = Cache(
     max_weight=8 * 2**20,
     weigh=lambda result: MAX_KEY_BYTES // 4 + _BYTES_PER_TENSOR * len(result.tensors),
@@ -104,7 +107,7 @@ class LayerEvaluator:
         if layer.cache_key and not kwargs and len(args) == 1:
             if type(args[0]) is tuple:
                 return layer.cache_key, args[0]
-            if _are_shapes(args[0]):
+            if _are_shapes(args[0]) and len(args[0]) <= _MAX_KEY_SHAPES:
                 return layer.cache_key, "list", *args[0]
         return encode_key((self.document.framework, layer.type, layer.config, args, kwargs))
 

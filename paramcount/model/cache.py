@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from functools import lru_cache, wraps
 from hashlib import blake2b
 from typing import Any, Generic, TypeVar
 
@@ -17,6 +18,18 @@ MAX_KEY_BYTES = 4096
 
 MAX_FINGERPRINT_BYTES = 65_536
 """The longest encoded data that gets a fingerprint."""
+
+
+def cache_by_text(max_entries: int) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Cache what a function returns by its arguments; where the first, a text, is long, compute it each time."""
+
+    def decorate(function: Callable[..., T]) -> Callable[..., T]:
+        cached = lru_cache(max_entries)(function)
+        return wraps(function)(
+            lambda text, *args: cached(text, *args) if len(text) <= MAX_KEY_BYTES // 4 else function(text, *args)
+        )
+
+    return decorate
 
 
 def encode_key(content: Any, max_bytes: int = MAX_KEY_BYTES) -> bytes | None:
@@ -77,6 +90,9 @@ class Cache(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def __iter__(self) -> Iterator[Hashable]:
+        return iter(self._values)
 
     def get(self, key: Hashable) -> T | None:
         """Return the value of `key`, or None."""

@@ -19,7 +19,7 @@ _GRACE_SECONDS = 0.5
 
 _STATM = Path("/proc/self/statm")
 
-_MANY_BYTES = 64 * 2**20
+_MANY_BYTES = 16 * 2**20
 
 _malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)
 

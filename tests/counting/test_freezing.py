@@ -218,7 +218,9 @@ def test_positions_are_bounded() -> None:
 def test_rules_that_match_nothing_cost_no_more_for_their_number() -> None:
     block = {"type": "Block", "name": "0-9999", "repeat": 10_000, "layers": [{"type": "Dense", "units": 3}]}
     document = read({"framework": "keras", "input_shape": [3], "layers": [block]}, FORMATS["native"])
-    report = count(document, options(*((f"first:{number}:nobody", False) for number in range(100))), Limits())
+    report = count(
+        document, options(*((f"first:{number}:nobody", False) for number in range(100))), Limits(max_seconds=1_000)
+    )
     assert [warning.code for warning in report.warnings] == ["unused_rule"] * 100
 
 

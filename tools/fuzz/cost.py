@@ -35,8 +35,11 @@ MIN_BYTES, MAX_BYTES = 100, 100_000
 MAX_SECONDS_PER_BYTE = 0.001
 MAX_MEMORY_PER_BYTE = 20_000
 MAX_ANSWER_PER_BYTE = 1_000
-_FREE_SECONDS, _FREE_BYTES = 0.05, 8 * 2**20
+_FREE_SECONDS, _FREE_BYTES = 0.02, 4 * 2**20
 """Seconds and bytes that a request of any length may take: the first of a class loads its blueprint."""
+
+_MAX_GROWTH, _MIN_COMPARED_SECONDS = 3.0, 0.1
+"""A value twice as long may make a request so many times as dear, where it takes long enough to be measured."""
 
 _KEPT = 12
 """The dearest requests of each kind that are altered further."""
@@ -87,15 +90,20 @@ class Cost(NamedTuple):
 
 def measure(client: FlaskClient, probe: Probe) -> Cost:
     """Ask the service in this process, and measure what that took."""
-    media, body = probe.body()
-    headers = {"Content-Type": media, "Accept": probe.accept if probe.route.startswith("count") else "*/*"}
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")  # the highest memory is from now on
     before, began = _memory("VmRSS"), time.thread_time()
-    response = client.post(probe.url, data=body, headers=headers)
-    answer = len(response.data)
+    length, status, answer = ask(client, probe)
     seconds = time.thread_time() - began
-    return Cost(len(body) + len(probe.url), response.status_code, seconds, _memory("VmHWM") - before, answer)
+    return Cost(length, status, seconds, _memory("VmHWM") - before, answer)
+
+
+def ask(client: FlaskClient, probe: Probe) -> tuple[int, int, int]:
+    """Ask the service in this process; return the lengths of the request, the status, and the length of the answer."""
+    media, body = probe.body()
+    headers = {"Content-Type": media, "Accept": probe.accept if probe.route.startswith("count") else "*/*"}
+    response = client.post(probe.url, data=body, headers=headers)
+    return len(body) + len(probe.url), response.status_code, len(response.data)
 
 
 def _memory(field: str) -> int:
@@ -175,6 +183,38 @@ def _alter_container(random: Random, value: Any, others: Sequence[Probe]) -> Any
     return dict(items) | {f"{name}{next(numbers)}": deepcopy(item) for _ in range(times - 1) for name, item in items}
 
 
+def _enlarge(holder: Any, number: int, *, times: int) -> None:
+    """Make the value of that number in a holder many times as long; a list gets copies under names of their own."""
+    member = list(_members(holder))[number]
+    value = member.value
+    if isinstance(value, str):
+        member.put(value + "a" * 32 * times)
+    elif isinstance(value, list):
+        member.put([_rename(deepcopy(item), copy) if copy else item for copy in range(times) for item in value])
+    elif isinstance(value, dict):
+        copies = {f"{name}{copy or ''}": deepcopy(item) for copy in range(times) for name, item in value.items()}
+        member.put(copies)
+
+
+def pair(random: Random, probe: Probe) -> Probe:
+    """Return a request with one value made large, and another one repeated."""
+    holder = [deepcopy(probe.data)]
+    for times in random.sample((300, 100, 20), 2):
+        _enlarge(holder, random.randrange(len(list(_members(holder)))), times=times)
+    return probe._replace(data=holder[0])
+
+
+def double(random: Random, probe: Probe) -> tuple[Probe, Probe]:
+    """Return a request with one value many times as long, and with the same value twice as long as that."""
+    number = random.randrange(len(list(_members([probe.data]))))
+    enlarged = []
+    for times in (100, 200):
+        holder = [deepcopy(probe.data)]
+        _enlarge(holder, number, times=times)
+        enlarged.append(probe._replace(data=holder[0]))
+    return enlarged[0], enlarged[1]
+
+
 def _rename(item: Any, number: int) -> Any:
     """Return a copy of an item of a list under a name of its own."""
     if isinstance(item, dict):
@@ -200,7 +240,7 @@ class Search:
         until = time.monotonic() + seconds
         probes = list(seeds())
         for probe in probes:
-            measure(self._client, probe)  # what is loaded once is not its cost
+            ask(self._client, probe)  # what is loaded once is not its cost
         gc.freeze()  # it would be looked through before each request
         self._random.shuffle(probes)
         for probe in probes:
@@ -209,27 +249,51 @@ class Search:
         while time.monotonic() < until:
             kept = self.kept[self._random.choice(kinds)]
             _, _, probe, _ = self._random.choice(kept)
-            self._try(alter(self._random, probe, probes))
+            turn = self._random.random()
+            if turn < 0.2:
+                self._try(pair(self._random, self._random.choice(probes)))
+            elif turn < 0.4:
+                self._compare(*double(self._random, self._random.choice(probes)))
+            else:
+                self._try(alter(self._random, probe, probes))
 
-    def _try(self, probe: Probe) -> None:
+    def _compare(self, half: Probe, whole: Probe) -> None:
+        """Try two requests, of which one is as long as the other twice: it must not cost more than twice as much."""
+        costs = self._try(half), self._try(whole)
+        if costs[0] is None or costs[1] is None or costs[1].seconds < _MIN_COMPARED_SECONDS:
+            return
+        if costs[1].seconds > _MAX_GROWTH * costs[0].seconds and costs[0].status == costs[1].status:
+            again = [
+                min(cost.seconds, measure(self._client, each).seconds)
+                for cost, each in zip(costs, (half, whole), strict=True)
+            ]
+            if again[1] > _MAX_GROWTH * again[0]:
+                self._report(costs[1], whole, f"after {again[0]:.2f} s for half of it: ")
+
+    def _report(self, cost: Cost, probe: Probe, remark: str = "") -> None:
+        self.dear.append((cost, probe))
+        sys.stdout.write(f"{cost} {remark}{probe.kind} {probe.url[:100]}\n")
+        sys.stdout.flush()
+
+    def _try(self, probe: Probe) -> Cost | None:
+        """Measure a request; None where it is too long, or already too dear."""
         try:
             length = len(probe.body()[1]) + len(probe.url)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, NotPacked):  # no such file can be
-            return
+            return None
         if length > MAX_BYTES or len(probe.url) > 8_000:
-            return
+            return None
         cost = measure(self._client, probe)
         self.tried += 1
         if cost.status >= 500 or cost.fitness > 1:
             cost = min(cost, measure(self._client, probe), key=lambda each: each.fitness)
         if cost.status >= 500 or cost.fitness > 1:
-            self.dear.append((cost, probe))
-            sys.stdout.write(f"{cost} {probe.kind} {probe.url[:100]}\n")
-            sys.stdout.flush()
-            return
+            self._report(cost, probe)
+            return None
         kept = self.kept.setdefault(probe.kind, [])
         entry = (_rank(cost), next(self._numbers), probe, cost)
         (heapq.heappush if len(kept) < _KEPT else heapq.heappushpop)(kept, entry)
+        return cost
 
 
 def _rank(cost: Cost) -> float:

@@ -1,6 +1,6 @@
-"""Good and hostile requests in turn, for minutes: no worker ends, and none grows.
+"""Good and hostile requests in turn, or good ones that never repeat, for minutes: no worker ends, and none grows.
 
-python -m tools.fuzz.soak --seconds 600
+python -m tools.fuzz.soak --seconds 600 [--unique]
 """
 
 from __future__ import annotations
@@ -21,12 +21,16 @@ import orjson
 import requests
 
 from paramcount.schema.registry import FORMATS
+from tools.fuzz import unique
 from tools.fuzz.answers import Judge, send
 from tools.fuzz.contract import MAX_SECONDS, list_mistakes
 from tools.fuzz.requests import JSON, NDJSON, Request, stream
 from tools.instance import Instance
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
+_MAX_UNIQUE_MB = 80.0
+"""The most MB of a worker among requests that never repeat: its caches are full then."""
+
 _MAX_GROWTH_MB = 3.0
 """The most MB that a worker may hold more in the last quarter of the time than in the one before."""
 
@@ -35,11 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m tools.fuzz.soak", description=__doc__)
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--rate", type=float, default=15, help="requests a second")
+    parser.add_argument("--unique", action="store_true", help="requests that never repeat")
     options = parser.parse_args(arguments)
     with Instance(workers=2, settings={"PARAMCOUNT_LOG_FORMAT": "json"}) as instance:
         judge = Judge(requests.get(f"{instance.url}/openapi.json", timeout=10).json(), 2 * MAX_SECONDS)
         before = instance.workers
-        soak = _Soak(instance, judge, options.seconds, options.rate)
+        requests_to_send = unique.stream(int(time.time())) if options.unique else _mix()
+        soak = _Soak(instance, judge, options.seconds, options.rate, requests_to_send)
         samples = soak.run()
         faults = [*soak.faults, *list_mistakes(instance.log_text)]
         if instance.workers != before:
@@ -49,7 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sizes = [median(sample[worker] for sample in quarter) for quarter in quarters]
         listed = ", ".join(f"{size:.1f}" for size in sizes)
         sys.stdout.write(f"worker {worker}: MB of PSS, the median of each quarter: {listed}\n")
-        if sizes[3] - sizes[2] > _MAX_GROWTH_MB:
+        if options.unique and max(sizes) > _MAX_UNIQUE_MB:
+            faults.append(f"worker {worker} holds more than {_MAX_UNIQUE_MB:.0f} MB")
+        if not options.unique and sizes[3] - sizes[2] > _MAX_GROWTH_MB:
             faults.append(f"worker {worker} grows")
     sys.stdout.write("".join(f"FAULT {fault}\n" for fault in faults))
     sys.stdout.write(
@@ -60,12 +68,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Soak:
-    def __init__(self, instance: Instance, judge: Judge, seconds: float, rate: float) -> None:
+    def __init__(
+        self, instance: Instance, judge: Judge, seconds: float, rate: float, requests_to_send: Iterator[Request]
+    ) -> None:
         self.statuses: Counter[int] = Counter()
         self.faults: list[str] = []
         self._instance, self._judge, self._seconds, self._pause = instance, judge, seconds, 1 / rate
         self._until = time.monotonic() + seconds
-        self._next, self._lock = _mix(), threading.Lock()
+        self._next, self._lock = requests_to_send, threading.Lock()
 
     def run(self) -> list[list[float]]:
         """Ask until the time is over; the workers' memory in MB, every two seconds."""

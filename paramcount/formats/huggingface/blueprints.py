@@ -130,7 +130,7 @@ def load_family(model_type: str) -> Family:
     return parse_family(model_type, load_record(model_type))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def load_blueprint(model_type: str, name: str) -> Blueprint:
     """Load the blueprint of a class that the index lists."""
     record = load_record(model_type)

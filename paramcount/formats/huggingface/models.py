@@ -57,7 +57,7 @@ def build_model(blueprint: Blueprint, dtype: str, payload: Mapping[str, Any]) ->
     return model
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def compile_blueprint(blueprint: Blueprint) -> CompiledBlueprint:
     """Compile a blueprint, once: its serial stands for it in the keys of cached models."""
     expressions = [*blueprint.stated_assumptions, *blueprint.derived_assumptions]

@@ -37,7 +37,7 @@ def fit_blueprint(blueprint: Blueprint, payload: Mapping[str, Any]) -> Blueprint
     return compose(blueprint, find_submodels(payload, blueprint)) if blueprint.submodel_slots else blueprint
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)
 def compose(blueprint: Blueprint, submodels: Submodels) -> Blueprint:
     """The blueprint with submodels in their slots; it takes 4 ms or so to make."""
     for path, model_type in submodels:
