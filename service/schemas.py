@@ -216,6 +216,29 @@ class Parameters(Strict):
     )  # type: ignore[assignment]  # a field is no attribute of the schema
 
 
+class FileDigest(Strict):
+    """Digest of one file, or of the ranges of it that were read."""
+
+    name = fields.String()
+    sha256 = fields.String(required=True, metadata={"description": "Of these ranges, one after the other."})
+    size = fields.Integer(required=True)
+    ranges = fields.List(
+        fields.List(fields.Integer()), required=True, metadata={"description": "First bytes and ends of ranges."}
+    )
+
+
+class Digest(Strict):
+    """Digest of what was counted: a document, or files."""
+
+    sha256 = fields.String(
+        required=True,
+        metadata={"description": "Of the document; of several files, of their digests as sha256sum lists them."},
+    )
+    size = fields.Integer()
+    ranges = fields.List(fields.List(fields.Integer()))
+    files = fields.List(fields.Nested(FileDigest))
+
+
 class CountedBy(Strict):
     """The versions of what counted: a stored report is verified by asking again."""
 
@@ -226,6 +249,7 @@ class CountedBy(Strict):
         allow_none=True,
         metadata={"description": "Whose rules were used; null for tensors as they are.", "example": "keras 3.15.1"},
     )
+    digest = fields.Nested(Digest, metadata={"description": "Present if the request asks for `digest`."})
 
 
 class Report(Strict):

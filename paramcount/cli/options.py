@@ -20,7 +20,18 @@ from paramcount.rendering.json import DETAILS
 from paramcount.requests.envelope import CountRequest, load_options
 from paramcount.requests.schemas import CONVENTIONS, REMOTE_CODE_CHOICES, UNKNOWN_CHOICES
 
-_MEMBERS = ("views", "convention", "dtype", "unknown", "remote_code", "detail", "depth", "optimizer", "precision")
+_MEMBERS = (
+    "views",
+    "convention",
+    "dtype",
+    "unknown",
+    "remote_code",
+    "detail",
+    "depth",
+    "optimizer",
+    "precision",
+    "digest",
+)
 """The options that are members of an envelope, by the same names."""
 
 LINES = (".ndjson", ".jsonl")
@@ -113,6 +124,9 @@ def add_detail(parser: Parser) -> None:
         action="store_true",
         default=None,
         help="tell also how other conventions count it, and what makes the difference",
+    )
+    group.add_argument(
+        "--digest", action="store_true", default=None, help="add to `counted_by` the SHA-256 of what was counted (JSON)"
     )
     group.add_argument(
         "--optimizer", choices=sorted(OPTIMIZERS), help="tell also the bytes that training with it takes"

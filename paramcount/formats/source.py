@@ -132,6 +132,11 @@ class Source:
         return self._raw
 
     @property
+    def is_decoded(self) -> bool:
+        """False where only the bytes of a document were needed so far."""
+        return self._value is not _MISSING
+
+    @property
     def value(self) -> Any:
         """The decoded document. Raises NotJSON, or Problems where an object has a name twice."""
         if self._value is _MISSING:

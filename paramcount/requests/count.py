@@ -14,6 +14,7 @@ from paramcount.analysis.conventions import count_by_view
 from paramcount.analysis.training_memory import count_training_memory
 from paramcount.counting.count import Options, count
 from paramcount.formats.detect import detect, read
+from paramcount.formats.digests import digest
 from paramcount.formats.source import NotJSON, Source
 from paramcount.model.budget import TENSORS_PER_BYTE, Limits, scale_to_request
 from paramcount.model.document import Document
@@ -47,7 +48,8 @@ def count_document(
         with step("adapt"):
             document = _adapt(document, request, limits)
     with step("count"):
-        return count(document, options, limits)
+        report = count(document, options, limits)
+    return report._replace(digest=digest(source)) if request.digest else report
 
 
 def _adapt(document: Document, request: CountRequest, limits: Limits) -> Document:

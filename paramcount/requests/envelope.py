@@ -45,6 +45,7 @@ class CountRequest(NamedTuple):
     views: bool
     optimizer: str | None
     precision: Precision
+    digest: bool
     pointer: str = ""  # to the document, in what was sent
 
 
@@ -269,6 +270,7 @@ def _make_request(
         views=loaded["views"],
         optimizer=loaded.get("optimizer"),
         precision=loaded["precision"],
+        digest=loaded["digest"],
         pointer=pointer,
     )
 

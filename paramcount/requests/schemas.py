@@ -96,6 +96,10 @@ class CountOptions(Options):
         validate=validate.OneOf(PRECISIONS),
         metadata={"description": "of that training: all in fp32, all in bf16, or mixed with master weights"},
     )
+    digest = fields.Boolean(
+        load_default=False,
+        metadata={"description": "adds to `counted_by` the SHA-256 of what was counted"},
+    )
 
 
 def _globs(verb: str) -> fields.List[str]:

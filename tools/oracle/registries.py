@@ -6,6 +6,7 @@ They need an environment of their own: pip install --requirement tools/oracle/re
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -72,8 +73,64 @@ def cyclonedx(export: Any) -> None:
         assert JsonStrictValidator(version).validate_str(json.dumps(document)) is not None
 
 
+def spdx(export: Any) -> None:
+    """SPDX' own bindings, made of its SHACL model, take an AIPackage with them in a document, and refuse another."""
+    import json  # noqa: PLC0415
+
+    from spdx_python_model.bindings import v3_0_1  # noqa: PLC0415
+
+    creation = {"@id": "_:creation", "type": "CreationInfo", "specVersion": "3.0.1", "created": "2026-01-01T00:00:00Z",
+                "createdBy": ["https://example.com/agent"]}  # fmt: skip
+    agent = {"type": "Agent", "spdxId": "https://example.com/agent", "creationInfo": "_:creation", "name": "agent"}
+    package = {"type": "ai_AIPackage", "spdxId": "https://example.com/model", "creationInfo": "_:creation",
+               "name": "model"}  # fmt: skip
+    for members, is_valid in ((export, True), ({"ai_parameters": "one"}, False)):
+        graph = {
+            "@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld",
+            "@graph": [creation, agent, package | members],
+        }
+        objects = v3_0_1.SHACLObjectSet()
+        try:
+            v3_0_1.JSONLDDeserializer().deserialize_data(json.loads(json.dumps(graph)), objects)
+        except (KeyError, TypeError, ValueError):
+            assert not is_valid
+        else:
+            assert is_valid
+            (read,) = objects.foreach_type(v3_0_1.ai_AIPackage)
+            assert {entry.key: entry.value for entry in read.ai_hyperparameter} == {
+                entry["key"]: entry["value"] for entry in export["ai_hyperparameter"]
+            }
+
+
+def modelpack(export: Any) -> None:
+    """The members of ModelPack's schema/config-schema.json (model-spec), which no registry has as a package."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
+
+    names = ("architecture", "format", "paramSize", "precision", "quantization")
+    schema = {"type": "object", "properties": {name: {"type": "string"} for name in names},
+              "additionalProperties": False}  # fmt: skip
+    Draft202012Validator(schema).validate(export["config"])
+    size = export["config"].get("paramSize", "1.0B")
+    assert re.fullmatch(r"\d+(\.\d)?[QTBMK]", size), size
+
+
+def modelcard(export: Any) -> None:
+    """huggingface_hub writes a card of it, and reads the same from the card."""
+    from huggingface_hub import ModelCard, ModelCardData  # noqa: PLC0415
+
+    card = ModelCard(f"---\n{ModelCardData(**export).to_yaml()}\n---\n")
+    assert {name: card.data.to_dict()[name] for name in export} == export
+
+
+def eu(export: Any) -> None:
+    """The form wants at least two significant figures: "e.g. 7.3*10^10 parameters"."""
+    size = export["total_model_size"] or "10 parameters"
+    assert re.fullmatch(r"(\d{1,2}|\d\.\d\*10\^\d+) parameters", size), size
+
+
 CLIENTS: dict[str, Callable[[Any], None]] = {
     "huggingface": huggingface, "mlflow": mlflow, "wandb": wandb, "kubeflow": kubeflow, "cyclonedx": cyclonedx,
+    "spdx": spdx, "modelpack": modelpack, "modelcard": modelcard, "eu": eu,
 }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -10,6 +12,7 @@ from flask.testing import FlaskClient
 
 from paramcount.rendering import LINE, MEDIA_TYPES
 from tests.builders.adapters import LLAMA
+from tests.builders.safetensors import in_bytes
 from tests.service.contract import ADAPTER, ADAPTER_SIZE, MODEL, assert_conforms, assert_problem, dense
 
 
@@ -238,3 +241,22 @@ def test_options_of_an_envelope_and_of_a_query(
     assert report["totals"]["trainable"] == trainable
     assert bool(report["layers"]) == ("detail" not in members)
     assert ("views" in report) == ("views" in members)
+
+
+def test_a_digest(client: FlaskClient) -> None:
+    body = json.dumps(MODEL).encode()
+    expected = {"sha256": sha256(body).hexdigest()}
+    plain = client.post("/v1/count/native", data=body, content_type="application/json").json
+    assert "digest" not in plain["counted_by"]
+    for path, data in (
+        ("/v1/count/native?digest=true", body),
+        ("/v1/count?digest=true", body),
+        ("/v1/count", b'{"architecture": %b, "digest": true}' % body),
+    ):
+        answer = client.post(path, data=data, content_type="application/json").json
+        assert_conforms("Report", answer)
+        assert answer["counted_by"]["digest"] == expected
+    header = in_bytes({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}})
+    answer = client.post("/v1/count/safetensors?digest=true", data=header, content_type="application/octet-stream").json
+    assert_conforms("Report", answer)
+    assert answer["counted_by"]["digest"]["ranges"] == [[0, len(header)]]
