@@ -59,6 +59,14 @@ def _sparse(args: Any) -> PickledTensor:
     return PickledTensor(read_shape(size), values.dtype, identity)
 
 
+def _ragged(args: Any) -> PickledTensor:
+    """A nested tensor has the elements of its buffer; it has no one shape."""
+    data = args[0]["values"] if isinstance(args[0], dict) else args[0]
+    if not isinstance(data, PickledTensor):
+        raise TypeError
+    return PickledTensor(data.shape, data.dtype, data.identity, data.requires_grad)
+
+
 def _meta(args: Any) -> PickledTensor:
     dtype, size, _, requires_grad = args
     return PickledTensor(read_shape(size), read_dtype(dtype), requires_grad=requires_grad is True)
@@ -167,6 +175,8 @@ REBUILDS: Mapping[str, Callable[[Any], Any]] = {
     "torch._utils._rebuild_qtensor": _qtensor,
     "torch._utils._rebuild_sparse_tensor": _sparse,
     "torch._utils._rebuild_sparse_csr_tensor": _sparse,
+    "torch._utils._rebuild_nested_tensor": _ragged,
+    "torch.nested._internal.nested_tensor._rebuild_njt": _ragged,
     "torch._utils._rebuild_meta_tensor_no_storage": _meta,
     "torch._utils._rebuild_wrapper_subclass": _wrapper,
     "torch._utils._rebuild_device_tensor_from_numpy": _of_data,

@@ -130,6 +130,10 @@ NUMPY = Call(
             {"t": ((3, 4), "F32", "")},
         ),
         ({"model": {"n": NUMPY}}, {"model.n": ((2, 3), "F32", "")}),
+        (
+            {"n": Call("torch._utils _rebuild_nested_tensor", (tensor("0", 18), B, B, B))},
+            {"n": ((18,), "F32", "")},
+        ),
     ],
 )
 def test_tensors(value: Any, expected: dict[str, Any]) -> None:
@@ -184,6 +188,12 @@ def test_modules(value: Any, totals: tuple[int, int, int]) -> None:
         tensors = report.root.totals
         assert (tensors.trainable, tensors.frozen, tensors.buffers) == totals
         assert (report.convention, report.exact) == ("torch", True)
+
+
+def test_weights_in_objects_of_compiled_classes_are_not_seen() -> None:
+    packed = Call("torch ScriptObject", (), (tensor("0", 3, 4, kind="QInt8"), B), b"\x81")
+    report = report_of(archive(module("torch.ao.nn.quantized Linear", _packed_params=packed)))
+    assert (report.root.totals.trainable, report.exact) == (0, False)
 
 
 def test_rows_have_the_classes_of_modules() -> None:
