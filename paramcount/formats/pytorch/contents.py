@@ -133,7 +133,8 @@ def read_pickled_module(value: Instance) -> ModuleParts | None:
     packed = {
         name: part for name, part in attributes.items() if isinstance(part, Instance) and part.class_name == _COMPILED
     }
-    return ModuleParts(value.class_name, *tables, packed=packed)
+    parameters, buffers, modules = tables
+    return ModuleParts(value.class_name, parameters, buffers, modules, packed)
 
 
 class _Finder:
