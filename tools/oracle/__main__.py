@@ -19,6 +19,8 @@ ORACLES = (
     "torch_models",
     "torch_texts",
     "files_real",
+    "files_pickled",
+    "files_exported",
     "adapters",
     "adapter_classes",
 )

@@ -150,7 +150,7 @@ def save(value: Any, path: Path, rng: random.Random) -> None:
 
 def _key(tensor: Any) -> object:
     """Identity of a tensor: storage, offset, shape and strides; of an empty one the object."""
-    if not tensor.numel():
+    if not tensor.numel() or tensor.is_meta:
         return id(tensor)
     return tensor.untyped_storage().data_ptr(), tensor.storage_offset(), tuple(tensor.shape), tensor.stride()
 
@@ -166,15 +166,8 @@ def _names(value: Any, prefix: str) -> tuple[Named, Named]:
     return {prefix + name: item for name, item in value.items() if isinstance(item, torch.Tensor)}, {}
 
 
-def _expect(loaded: Any, path: str) -> tuple[dict[str, Any], dict[str, int]]:
-    value = loaded
-    for part in path.split(".") if path else ():
-        value = value[int(part)] if isinstance(value, list) else value[part]
-    parameters, buffers = _names(value, f"{path}." if path else "")
-    flags = isinstance(value, nn.Module) or any(isinstance(item, nn.Parameter) for item in parameters.values())
-    if flags and not isinstance(value, nn.Module):
-        buffers = {name: item for name, item in parameters.items() if not isinstance(item, nn.Parameter)}
-        parameters = {name: item for name, item in parameters.items() if name not in buffers}
+def count_distinct(parameters: Named, buffers: Named) -> dict[str, int]:
+    """Elements that train, that do not, and of buffers, each tensor once."""
     totals = {"trainable": 0, "frozen": 0, "buffers": 0}
     seen: set[object] = set()
     for role, named in (("", parameters), ("buffers", buffers)):
@@ -182,32 +175,35 @@ def _expect(loaded: Any, path: str) -> tuple[dict[str, Any], dict[str, int]]:
             if _key(item) not in seen:
                 seen.add(_key(item))
                 totals[role or ("trainable" if item.requires_grad else "frozen")] += item.numel()
-    both = {**buffers, **parameters}
-    shapes = {name: (tuple(t.shape), DTYPE_NAMES[str(t.dtype).removeprefix("torch.")]) for name, t in both.items()}
-    return shapes, totals if flags else {"total": sum(totals.values())}
+    return totals
+
+
+def compare_module(parameters: Named, buffers: Named, file: Path, *, flags: bool = True) -> tuple[bool, object]:
+    """Compare what torch has with what we read: names, shapes, dtypes, totals."""
+    named = {**buffers, **parameters}
+    shapes = {name: (tuple(t.shape), DTYPE_NAMES[str(t.dtype).removeprefix("torch.")]) for name, t in named.items()}
+    report = of_path(file)
+    if report is None:
+        return not shapes, "refused"
+    actual = {name: (tensor.shape, tensor.dtype) for name, tensor in tensors(report).items()}
+    wanted = count_distinct(parameters, buffers)
+    counts = {name: getattr(report.root.totals, name) for name in wanted}
+    agree = counts == wanted if flags else sum(counts.values()) == sum(wanted.values())
+    return actual == shapes and agree and report.exact, (wanted, counts, actual.items() ^ shapes.items())
 
 
 def check(kind: str, value: Any, path: str, file: Path, rng: random.Random) -> Check:
     """Save an object, read it, and compare with what torch loads."""
     save(value, file, rng)
-    loaded = (
-        pickle.loads(file.read_bytes())
-        if file.read_bytes()[:2] == b"\x80" + file.read_bytes()[1:2] and not _is_torch(file)
-        else torch.load(file, weights_only=False)
-    )
-    shapes, totals = _expect(loaded, path)
-    report = of_path(file)
-    if report is None:
-        return kind, not shapes, "refused"
-    actual = {name: (tensor.shape, tensor.dtype) for name, tensor in tensors(report).items()}
-    root = report.root.totals
-    counts = {"trainable": root.trainable, "frozen": root.frozen, "buffers": root.buffers}
-    counts = counts if "total" not in totals else {"total": sum(counts.values())}
-    return (
-        kind,
-        actual == shapes and counts == totals and report.exact,
-        (totals, counts, actual.items() ^ shapes.items()),
-    )
+    loaded = torch.load(file, weights_only=False) if _is_torch(file) else pickle.loads(file.read_bytes())
+    for part in path.split(".") if path else ():
+        loaded = loaded[int(part)] if isinstance(loaded, list) else loaded[part]
+    parameters, buffers = _names(loaded, f"{path}." if path else "")
+    flags = isinstance(loaded, nn.Module) or any(isinstance(item, nn.Parameter) for item in parameters.values())
+    if not isinstance(loaded, nn.Module):
+        buffers = {name: item for name, item in parameters.items() if flags and not isinstance(item, nn.Parameter)}
+        parameters = {name: item for name, item in parameters.items() if name not in buffers}
+    return kind, *compare_module(parameters, buffers, file, flags=flags)
 
 
 def _is_torch(file: Path) -> bool:

@@ -186,7 +186,7 @@ class Machine:
                 raise self.bad(f"calls {kind.path[:100]} with what are no arguments")
             try:
                 return build(args)
-            except (TypeError, ValueError, IndexError, AttributeError, OverflowError):
+            except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, StopIteration):
                 raise self.bad(f"calls {kind.path[:100]} with arguments that it does not take") from None
         return Instance(kind, args)
 

@@ -42,6 +42,8 @@ _NUMBER_WORDS = frozenset(
 
 _WORD = re.compile(r"[a-z]+")
 _MAX_KEY_CHARS = 100
+_COMPILED = "ScriptObject"
+
 _FIRST_VALUES = 64
 """The values of a dict that are looked at to tell what it holds."""
 
@@ -55,6 +57,7 @@ class ModuleParts(NamedTuple):
     parameters: Mapping[Any, Any]
     buffers: Mapping[Any, Any]
     modules: Mapping[Any, Any]
+    packed: Mapping[Any, Any] = {}  # objects of compiled classes, as quantised layers have for their weights
 
 
 class ModelTensor(NamedTuple):
@@ -127,7 +130,11 @@ def read_pickled_module(value: Instance) -> ModuleParts | None:
     tables = [part.entries if isinstance(part, Instance) and part.entries is not None else part for part in parts]
     if not all(isinstance(table, dict) for table in tables):
         raise InvalidDocument(f"holds a module {value.class_name[:100]} without tables of its tensors", code="module")
-    return ModuleParts(value.class_name, *tables)
+    packed = {
+        name: part for name, part in attributes.items() if isinstance(part, Instance) and part.class_name == _COMPILED
+    }
+    parameters, buffers, modules = tables
+    return ModuleParts(value.class_name, parameters, buffers, modules, packed)
 
 
 class _Finder:
@@ -214,6 +221,7 @@ class _Finder:
         tables: tuple[tuple[Role, Mapping[Any, Any]], ...] = (("weight", parts.parameters), ("buffer", parts.buffers))
         for role, table in tables:
             yield from self._visit_values(visit, ((str(name), value) for name, value in table.items()), "object", role)
+        yield from self._visit_values(visit, ((str(name), value) for name, value in parts.packed.items()), "object")
         yield from self._visit_values(visit, ((str(name), value) for name, value in parts.modules.items()), "model")
 
     def _take(self, tensor: PickledTensor, path: str, visit: _Visit, kind: Kind, role: Role) -> None:

@@ -55,8 +55,17 @@ def _sparse(args: Any) -> PickledTensor:
     tensors = [part for part in data if isinstance(part, PickledTensor)]
     size = next(part for part in reversed(data) if isinstance(part, tuple | list))
     values = tensors[-1]
-    identity = tuple(id(tensor) if tensor.identity is None else tensor.identity for tensor in tensors)
-    return PickledTensor(read_shape(size), values.dtype, identity)
+    parts = tuple(tensor.identity for tensor in tensors)
+    is_flat = all(isinstance(part, tuple) and isinstance(part[-1], str) for part in parts)  # of strided tensors
+    return PickledTensor(read_shape(size), values.dtype, parts if is_flat else None)
+
+
+def _ragged_tensor(args: Any) -> PickledTensor:
+    """A nested tensor has the elements of its buffer; it has no one shape."""
+    data = args[0]["values"] if isinstance(args[0], dict) else args[0]
+    if not isinstance(data, PickledTensor):
+        raise TypeError
+    return PickledTensor(data.shape, data.dtype, data.identity, data.requires_grad)
 
 
 def _meta(args: Any) -> PickledTensor:
@@ -167,6 +176,8 @@ REBUILDS: Mapping[str, Callable[[Any], Any]] = {
     "torch._utils._rebuild_qtensor": _qtensor,
     "torch._utils._rebuild_sparse_tensor": _sparse,
     "torch._utils._rebuild_sparse_csr_tensor": _sparse,
+    "torch._utils._rebuild_nested_tensor": _ragged_tensor,
+    "torch.nested._internal.nested_tensor._rebuild_njt": _ragged_tensor,
     "torch._utils._rebuild_meta_tensor_no_storage": _meta,
     "torch._utils._rebuild_wrapper_subclass": _wrapper,
     "torch._utils._rebuild_device_tensor_from_numpy": _of_data,

@@ -57,7 +57,7 @@ class RecordReader:
             return 0
         if (match := _match_record(machine.data, position, machine.end)) is None:
             return 0
-        word, kind, key, first, place, length, offset, size, stride, gradient, hooks, last = match.groups()
+        word, kind, key, first, device, length, offset, size, stride, gradient, hooks, last = match.groups()
         if (layout := self._layouts.get((size, stride), _UNREAD)) is _UNREAD:
             layout = self._layouts[size, stride] = _read_layout(size, stride)
         storage_type, put = memo.get(kind[0]), int.from_bytes(first, "little")
@@ -77,7 +77,7 @@ class RecordReader:
             return 0
         sizes, strides, _ = layout
         text, no_hooks, is_trainable = key.decode(), dict[Any, Any](), gradient == b"\x88"
-        identifier = (_WORD, storage_type, text, memo[place[0]], count)
+        identifier = (_WORD, storage_type, text, memo[device[0]], count)
         storage = Storage(dtype, text, count)
         self.storages[text] = max(storage_bytes(dtype, count), self.storages.get(text, 0))
         tensor = PickledTensor(sizes, dtype, (text, start, sizes, strides, dtype), is_trainable)

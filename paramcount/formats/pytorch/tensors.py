@@ -91,6 +91,8 @@ class Array(PickledTensor):
     def set_state(self, state: Any) -> None:
         """Take the state that ndarray.__setstate__ takes: version, shape, dtype, order, data."""
         _, shape, dtype, *_ = state
+        if not isinstance(dtype, Dtype):
+            raise TypeError
         self.shape, self.dtype = read_shape(shape), dtype.name
 
 

@@ -69,14 +69,14 @@ def warn_of_contents(contents: Contents, tensors: Mapping[str, Tensor]) -> Itera
 
 def _warn_of_copies(tensors: Mapping[str, Tensor]) -> Iterator[ReportWarning]:
     """Warn of averaged copies of a model beside it."""
-    groups = {name.partition(".")[0] for name in tensors}
+    groups = {name.partition(".")[0] for name in tensors if "." in name}
     if not any(map(_COPY.search, groups)):
         return
     sizes: dict[str, int] = {}
     for name, tensor in tensors.items():
         group = name.partition(".")[0]
         sizes[group] = sizes.get(group, 0) + (0 if tensor.tied_to else tensor.size)
-    copies = {group: size for group, size in sizes.items() if _COPY.search(group) and size}
+    copies = {group: size for group, size in sizes.items() if group in groups and _COPY.search(group) and size}
     if copies and len(copies) < len(sizes):
         listed = ", ".join(f"{group[:100]} ({size:,} elements)" for group, size in list(copies.items())[:5])
         rest = sum(size for group, size in sizes.items() if group not in copies)

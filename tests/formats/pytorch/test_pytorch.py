@@ -130,6 +130,10 @@ NUMPY = Call(
             {"t": ((3, 4), "F32", "")},
         ),
         ({"model": {"n": NUMPY}}, {"model.n": ((2, 3), "F32", "")}),
+        (
+            {"n": Call("torch._utils _rebuild_nested_tensor", (tensor("0", 18), B, B, B))},
+            {"n": ((18,), "F32", "")},
+        ),
     ],
 )
 def test_tensors(value: Any, expected: dict[str, Any]) -> None:
@@ -184,6 +188,12 @@ def test_modules(value: Any, totals: tuple[int, int, int]) -> None:
         tensors = report.root.totals
         assert (tensors.trainable, tensors.frozen, tensors.buffers) == totals
         assert (report.convention, report.exact) == ("torch", True)
+
+
+def test_weights_in_objects_of_compiled_classes_are_not_seen() -> None:
+    packed = Call("torch ScriptObject", (), (tensor("0", 3, 4, kind="QInt8"), B), b"\x81")
+    report = report_of(archive(module("torch.ao.nn.quantized Linear", _packed_params=packed)))
+    assert (report.root.totals.trainable, report.exact) == (0, False)
 
 
 def test_rows_have_the_classes_of_modules() -> None:
@@ -367,6 +377,12 @@ BAD_STORAGE = Persistent(("storage", "FloatStorage", "0", "cpu", 4))
         ({"w": Call("torch._utils _rebuild_tensor_v2", (BAD_STORAGE, 0, (4,), (1,), False, HOOKS))}, "without a type"),
         ({"w": Persistent("storage")}, "no storage of torch"),
         (module(parameters=3), "without tables of its tensors"),
+        ({"w": Call(SPARSE, (3, (W,)))}, "arguments that it does not take"),
+        (
+            {"w": Call("numpy._core.multiarray _reconstruct", (), (1, (2,), Call("my dtype"), False, b""))},
+            "an array a state",
+        ),
+        ({"w": Call("torch._utils _rebuild_nested_tensor", ({},))}, "arguments that it does not take"),
         ({"a": {"b": W}, "a.b": B}, 'two tensors of the name "a.b"'),
     ],
 )
@@ -386,6 +402,14 @@ def test_circles_are_refused() -> None:
         with pytest.raises(Problems) as refused:
             report_of(archive(value))
         assert detail in refused.value.problems[0].detail
+
+
+def test_nothing_nested_is_hashed() -> None:
+    """A sparse tensor in a sparse tensor twice, 40 levels deep: its parts have 2^40 paths."""
+    part: Any = W
+    for _ in range(40):
+        part = Call(SPARSE, (0, (part, part, Call("torch Size", ((3, 4),)))))
+    assert report_of(archive({"w": part})).root.totals.trainable == 12
 
 
 def _flip(raw: bytes, name: bytes, offset: int, value: int) -> bytes:
