@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -30,7 +31,9 @@ def read_hdf5(data: Any, parse: Callable[[bytes], Document]) -> Document:
     config = root.attributes.get(_CONFIG)
     if not isinstance(config, str):
         return _read_weights_alone(root)
-    return _hold_against(parse(_make_envelope(config, root.attributes.get(_VERSION))), lambda: root)
+    version = root.attributes.get(_VERSION)
+    is_keras_1 = not isinstance(version, str) or version.startswith("1.")  # as Keras takes a file without it, too
+    return _hold_against(parse(_make_envelope(config, version)), lambda: root, by_shape=not is_keras_1)
 
 
 def hold_against_archive(document: Document, data: Any) -> Document:
@@ -38,7 +41,7 @@ def hold_against_archive(document: Document, data: Any) -> Document:
     return _hold_against(document, lambda: open_root(*section) if (section := find_weights(data)) else None)
 
 
-def _hold_against(document: Document, open_file: Callable[[], Group | None]) -> Document:
+def _hold_against(document: Document, open_file: Callable[[], Group | None], *, by_shape: bool = True) -> Document:
     """Return a config, with warnings where the stored weights are not those that it has. Raises Incomplete."""
     try:
         root = open_file()
@@ -52,7 +55,7 @@ def _hold_against(document: Document, open_file: Callable[[], Group | None]) -> 
     return document._replace(
         warnings=(*document.warnings, *weights.warn_of_others()),
         warnings_from_totals=None if weights.have_optimizer else document.warnings_from_totals,
-        warnings_from_rows=weights.warn_of_differences if weights.model else None,
+        warnings_from_rows=partial(weights.warn_of_differences, by_shape=by_shape) if weights.model else None,
     )
 
 

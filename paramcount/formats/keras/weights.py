@@ -127,8 +127,11 @@ class StoredWeights(NamedTuple):
         """Return the groups as layers, the model's weights as their tensors."""
         return _build("", self.model, 0)
 
-    def warn_of_differences(self, root: Row) -> tuple[ReportWarning, ...]:
-        """Return a warning where the file does not hold the weights that the model has, as counted by its config."""
+    def warn_of_differences(self, root: Row, *, by_shape: bool = True) -> tuple[ReportWarning, ...]:
+        """Return a warning where the file does not hold the weights that the model has, as counted by its config.
+
+        Without `by_shape`, it must hold as many elements: Keras 1 wrote a recurrent layer's weights gate by gate.
+        """
         counted: Counter[tuple[int, ...]] = Counter()
         lora: Counter[tuple[int, ...]] = Counter()
         for row, copies in root.walk():
@@ -137,13 +140,17 @@ class StoredWeights(NamedTuple):
                     is_lora = tensor.name.rpartition(".")[2].startswith(_LORA)
                     (lora if is_lora else counted)[tensor.shape] += copies
         stored = Counter(weight.shape for weight in self.model)
-        if stored in (counted, counted + lora):
+        if stored in (counted, counted + lora) or (not by_shape and _count(stored) == _count(counted)):
             return ()
         detail = (
             f"the file's weights are not those of its config, which is counted: {_describe(counted - stored)} "
             f"are in the config alone, {_describe(stored - counted)} in the file alone"
         )
         return (ReportWarning("weights_differ", "", detail, exact=False),)
+
+
+def _count(shapes: Counter[tuple[int, ...]]) -> int:
+    return sum(prod(shape) * count for shape, count in shapes.items())
 
 
 def _describe(shapes: Counter[tuple[int, ...]]) -> str:
