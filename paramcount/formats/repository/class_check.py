@@ -19,6 +19,9 @@ from paramcount.model.tensors import Tensor
 _MAX_PREFIXES = 3
 """The most prefixes of names that are tried."""
 
+_MAX_TRIED_NAMES = 500
+"""The most names by which a prefix is tried."""
+
 _LEGACY_LEAVES = {"gamma": "weight", "beta": "bias"}
 """The names that transformers' layer norms had in TensorFlow, which it still reads."""
 
@@ -72,8 +75,9 @@ def _sum_weights(tensors: Iterable[Tensor]) -> int:
 def _match(tensors: Mapping[str, Tensor], root: Layer) -> _Loaded:
     """Return the tensors with the roles and ties that the class gives them."""
     tree = _ClassTree()
+    some = list(tensors)[:: len(tensors) // _MAX_TRIED_NAMES + 1]
     rename = max(
-        _renames(tensors, root), key=lambda each: sum(tree.find(root, each(name)) is not None for name in tensors)
+        _renames(tensors, root), key=lambda each: sum(tree.find(root, each(name)) is not None for name in some)
     )
     loaded: dict[str, Tensor] = {}
     owners: dict[str, str] = {}  # the first name of each tied tensor, by the path of its owner in the class

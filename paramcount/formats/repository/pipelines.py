@@ -20,7 +20,8 @@ PIPELINE, MODULES = "model_index.json", "modules.json"
 _MAX_COMPONENTS = 200
 
 _WITHOUT_PARAMETERS = re.compile(
-    r"\w*(?:Scheduler|Tokenizer|TokenizerFast|Processor|ProcessorFast|FeatureExtractor|Pooling|Normalize|Dropout|BoW)",
+    r"\w*(?:Scheduler|Tokenizer|TokenizerFast|Processor|ProcessorFast|FeatureExtractor)"
+    r"|(?:|Splade|Token)Pooling|Normalize|Dropout|BoW|LogitScore|MultiVectorMask",
     re.ASCII,
 )
 """The classes of components that have no parameters."""

@@ -142,6 +142,12 @@ INEXACT: list[tuple[str, dict[str, Any], str, int]] = [
     ("a component", {"model_index.json": PIPELINE, "vae/model.safetensors": weights(W6)}, "missing_component", 6),
     ("other weights", {"config.json": BERT, "model.safetensors": weights(W6)}, "differs_from_config", 6),
     (
+        "weights of a pooling that has some",
+        {"modules.json": [{"path": "1_P", "type": "sentence_transformers.models.WeightedLayerPooling"}]},
+        "missing_component",
+        0,
+    ),
+    (
         "a module",
         {"modules.json": MODULES, "config.json": BERT, "model.safetensors": weights(bert())},
         "missing_component",
@@ -185,6 +191,8 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("no files", {"files": {}}, "/architecture/files"),
     ("a path out of the folder", {"files": {"../w.safetensors": weights(W6)}}, "/architecture/files/..~1w.safetensors"),
     ("an absolute path", {"files": {"/w.safetensors": weights(W6)}}, "/architecture/files/~1w.safetensors"),
+    ("too many files", {"files": {f"{n}.json": 0 for n in range(10_001)}}, "/architecture/files"),
+    ("a deep path", {"files": {"a/" * 40 + "b": 0}}, "/architecture/files"),
     ("no base64", {"files": {"m.safetensors": {"base64": "?"}}}, "/architecture/files/m.safetensors/base64"),
     ("no file", {"files": {"m.safetensors": 7}}, "/architecture/files/m.safetensors"),
     ("two models", {"files": {"a.safetensors": weights(W6), "b.safetensors": weights(W9)}}, "/architecture/files"),
