@@ -41,6 +41,8 @@ def check_class(document: Document, model: Document, class_name: str) -> Documen
     if any(tensor.logical_size is not None for tensor in tensors.values()):
         return document  # packed weights have other names and shapes than the class
     expected = totals.trainable + totals.frozen
+    if not totals.frozen and expected == _sum_weights(tensors.values()):
+        return document._replace(roles=model.roles)
     loaded = _match(tensors, model.root)
     present = sum(tensor.size for name, tensor in loaded.tensors.items() if _is_counted(tensor, name, loaded))
     total = _sum_weights(loaded.tensors.values())

@@ -19,7 +19,7 @@ HEADER, BASE64 = "safetensors_header", "base64"
 """The members of an object that stands for a file of weights: the JSON of its header, or its bytes."""
 
 MAX_FILES = 10_000
-MAX_PATH_CHARACTERS, MAX_FOLDERS_IN_A_PATH = 1000, 32
+MAX_NAME_CHARACTERS, MAX_FOLDERS_IN_A_PATH = 255, 32
 
 
 class Folder:
@@ -39,7 +39,7 @@ class Folder:
         problems: list[ArchitectureError] = []
         for path, content in files.items():
             *parents, name = parts = path.split("/")
-            if len(path) > MAX_PATH_CHARACTERS or len(parents) > MAX_FOLDERS_IN_A_PATH:
+            if len(parents) > MAX_FOLDERS_IN_A_PATH or max(map(len, parts)) > MAX_NAME_CHARACTERS:
                 problems.append(TooLarge(f"holds a path that is too long: {path[:100]}", "/files"))
                 continue
             if any(part in ("", ".", "..") for part in parts) or "\\" in path:
