@@ -243,3 +243,15 @@ def test_rows_of_components() -> None:
     assert [(row.name, row.type) for row in report.root.children] == [
         ("0", "Transformer"), ("1", "Pooling"), ("2", "Dense"), ("3", "Normalize")
     ]  # fmt: skip
+
+
+def test_ties_are_within_a_component() -> None:
+    files = {
+        "model_index.json": {"text": ["transformers", "GPT2LMHeadModel"]},
+        "text/config.json": GPT2,
+        "text/model.safetensors": weights(WITH_TIED_HEAD),
+    }
+    report = count_files(files)
+    assert total(report) == GPT2_SIZE
+    ties = {tensor.tied_to for row, _ in report.root.walk() for tensor in row.tensors if tensor.tied_to}
+    assert ties == {"text.transformer.wte.weight"}
