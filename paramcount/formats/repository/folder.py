@@ -66,7 +66,7 @@ class Folder:
     def read_json(self, name: str) -> Any:
         """Return the value of a file of JSON; None where there is none. Raises InvalidDocument."""
         content = self.files.get(name)
-        if not isinstance(content, Bytes) and not _is_base64(content):
+        if not is_file(content):
             return content
         data = self.read_bytes(name)
         with locate_file(self.path + name):
@@ -121,6 +121,11 @@ class Folder:
             folder = pending.pop()
             yield folder
             pending += folder.folders.values()
+
+
+def is_file(content: Any) -> bool:
+    """Return whether a content is a file's bytes, or an object of them, and not the value of JSON."""
+    return isinstance(content, Bytes) or _is_base64(content)
 
 
 def _is_base64(content: Any) -> bool:

@@ -125,6 +125,7 @@ EXACT: list[tuple[str, dict[str, Any], int]] = [
     ),
     ("adapter alone", {"adapter_config.json": LORA, "adapter_model.safetensors": weights(W6)}, 6),
     ("adapter with its base", {"adapter_config.json": LORA, "config.json": BERT}, BERT_SIZE + LORA_SIZE),
+    ("a document in bytes", {"m.json": {"base64": b64encode(b'{"parameters": {"w": {"shape": [7]}}}').decode()}}, 7),
     ("a document beside others", {"model.json": {"parameters": {"w": {"shape": [7]}}}, "notes.json": {"a": 1}}, 7),
 ]  # fmt: skip
 
@@ -191,6 +192,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("no files", {"files": {}}, "/architecture/files"),
     ("a path out of the folder", {"files": {"../w.safetensors": weights(W6)}}, "/architecture/files/..~1w.safetensors"),
     ("an absolute path", {"files": {"/w.safetensors": weights(W6)}}, "/architecture/files/~1w.safetensors"),
+    ("a repository in itself", {"files": {"a.json": {"files": {"config.json": BERT}}}}, "/architecture/files"),
     ("too many files", {"files": {f"{n}.json": 0 for n in range(10_001)}}, "/architecture/files"),
     ("a deep path", {"files": {"a/" * 40 + "b": 0}}, "/architecture/files"),
     ("no base64", {"files": {"m.safetensors": {"base64": "?"}}}, "/architecture/files/m.safetensors/base64"),
