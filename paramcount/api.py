@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from paramcount.analysis import compare as analysis
 from paramcount.counting.freezing import Rule
-from paramcount.formats.files import is_address, open_source, recognize
-from paramcount.formats.source import Source
+from paramcount.formats.files import is_address, open_source
+from paramcount.formats.source import Source, recognize
 from paramcount.live_models import describe, is_model
 from paramcount.model import report
 from paramcount.model.budget import Limits

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from flask import Request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, State
 
 from paramcount.formats.partial_file import MAX_FILE_BYTES, PartialFile
 from paramcount.formats.source import NotJSON, decode
@@ -27,13 +27,15 @@ from service.problems import HTTPProblem
 
 MULTIPART = "multipart/form-data"
 
-MAX_PARTS = 5_000
+MAX_PARTS, MAX_PART_HEADER_BYTES = 5_000, 16 * 1024
 
 ARCHITECTURE = "architecture"
 """The field that holds a document: JSON, or a text."""
 
 JSON_FIELDS = ("adapter", "base", "trainable")
 """The fields that hold JSON."""
+
+_BLANK_LINE = re.compile(rb"\r\n\r\n|\r\r|\n\n")
 
 _CONTENT_RANGE = re.compile(r"bytes (?:([0-9]{1,18})-([0-9]{1,18})|\*)/([0-9]{1,18})", re.ASCII)
 
@@ -122,6 +124,8 @@ def _split(raw: bytes, boundary: str) -> Iterator[Part]:
         if not boundary:
             raise ValueError("its content type states no boundary")  # noqa: TRY301 # answered as the decoder's
         while not isinstance(event := decoder.next_event(), Epilogue):
+            if decoder.state is State.PART and not _BLANK_LINE.search(decoder.buffer, 0, MAX_PART_HEADER_BYTES):
+                raise ValueError(f"a part has no header of at most {MAX_PART_HEADER_BYTES:,} bytes")  # noqa: TRY301
             if isinstance(event, Field | File):
                 start = event
             elif isinstance(event, Data) and start is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import re
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Sequence
 from errno import ENOENT
 from mmap import ACCESS_READ, mmap
@@ -15,7 +14,7 @@ from typing import Any, BinaryIO
 from paramcount.formats.repository.checkpoints import is_relevant
 from paramcount.formats.safetensors.header import decode_file
 from paramcount.formats.signatures import file_kind
-from paramcount.formats.source import Source
+from paramcount.formats.source import Source, recognize
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, token
 
 MAX_DOCUMENT_BYTES = 512 * 1024 * 1024
@@ -25,8 +24,6 @@ _INDEXES = (".safetensors.index.json", ".bin.index.json")
 _SHARD = re.compile(r"-\d+-of-\d+\.(safetensors|gguf|bin)$", re.ASCII)
 _DISTRIBUTED = ".metadata"
 """The file of a distributed checkpoint of torch that has all shapes."""
-
-_BYTE_ORDER_MARKS = ((BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16"))
 
 
 def is_address(text: str) -> bool:
@@ -67,22 +64,6 @@ def read_stream(file: BinaryIO) -> Source:
     if len(raw) > MAX_DOCUMENT_BYTES:
         raise Problems([TooLarge(f"is longer than {MAX_DOCUMENT_BYTES:,} bytes: name the file instead")])
     return recognize(raw)
-
-
-def recognize(raw: bytes) -> Source:
-    """Bytes as JSON where they begin as such, else as text where they are UTF-8 or marked UTF-16, else as a file's."""
-    for mark, encoding in _BYTE_ORDER_MARKS:
-        if raw.startswith(mark) and b"\0\0" not in raw[:10]:  # as PowerShell writes what is redirected
-            raw = raw.decode(encoding, "replace").encode(errors="replace")
-    if raw.lstrip(b" \t\r\n")[:1] in (b"{", b"[", b'"'):
-        try:
-            return Source.from_json(raw)
-        except ValueError:
-            pass
-    try:
-        return Source("text", value=raw.decode())
-    except UnicodeDecodeError:
-        return Source.of(raw)
 
 
 def open_content(name: str, content: Any) -> Source:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import ItemsView, Mapping, ValuesView
 from mmap import mmap
 from typing import Any, Literal
@@ -16,6 +17,8 @@ from paramcount.model.errors import InvalidDocument
 
 Bytes = (bytes, bytearray, memoryview, mmap, PartialFile)
 """The types that may hold a file's bytes."""
+
+_BYTE_ORDER_MARKS = ((BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16"))
 
 _MISSING: Any = object()
 
@@ -152,3 +155,19 @@ class Source:
             except (ValueError, RecursionError):  # no object, or no JSON
                 pass
         return self.value
+
+
+def recognize(raw: bytes) -> Source:
+    """Bytes as JSON where they begin as such, else as text where they are UTF-8 or marked UTF-16, else as a file's."""
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if raw.startswith(mark) and b"\0\0" not in raw[:10]:  # as PowerShell writes what is redirected
+            raw = raw.decode(encoding, "replace").encode(errors="replace")
+    if raw.lstrip(b" \t\r\n")[:1] in (b"{", b"[", b'"'):
+        try:
+            return Source.from_json(raw)
+        except ValueError:
+            pass
+    try:
+        return Source("text", value=raw.decode())
+    except UnicodeDecodeError:
+        return Source.of(raw)

@@ -12,8 +12,9 @@ import pytest
 
 from paramcount.counting.count import count
 from paramcount.formats.detect import detect, read
-from paramcount.formats.files import open_source, recognize
+from paramcount.formats.files import open_source
 from paramcount.formats.keras.archive import read_config
+from paramcount.formats.source import recognize
 from paramcount.model.errors import Problems
 from paramcount.model.report import Report
 from tests.builders.gguf import Writer

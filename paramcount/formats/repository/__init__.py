@@ -9,10 +9,11 @@ from typing import Any
 from paramcount.formats.detect import detect, read
 from paramcount.formats.repository.adapters import is_adapter, read_adapter
 from paramcount.formats.repository.checkpoints import uncounted_files
-from paramcount.formats.repository.folder import Folder, locate_file
+from paramcount.formats.repository.folder import Folder, is_file, locate_file
 from paramcount.formats.repository.models import Model
 from paramcount.formats.repository.pipelines import MODULES, PIPELINE, Composition, read_modules, read_pipeline
-from paramcount.formats.source import Source
+from paramcount.formats.source import Bytes, Source, recognize
+from paramcount.model import budget
 from paramcount.model.document import Document
 from paramcount.model.errors import InvalidDocument, UnknownFormat
 from paramcount.model.report import ReportWarning
@@ -85,13 +86,14 @@ def _read_only_document(root: Folder) -> Document:
     """Return the document of the only file that is one. Raises Problems."""
     documents = []
     for name, content in root.files.items():
-        source = Source.of(
-            content if not isinstance(content, dict) or "base64" not in content else root.read_bytes(name)
-        )
-        try:
-            documents.append((name, source, detect(source)))
-        except (UnknownFormat, ValueError):
-            continue
+        data = root.read_bytes(name) if is_file(content) else content
+        with locate_file(root.path + name):
+            source = _recognize(bytes(data[:])) if isinstance(data, Bytes) else Source.of(data)
+            try:
+                documents.append((name, source, detect(source)))
+            except (UnknownFormat, ValueError):
+                continue
+    documents = [each for each in documents if each[2].name != "repository"]
     if len(documents) != 1:
         what = (
             "no model" if not documents else f"several models ({', '.join(name for name, _, _ in documents[:5])[:200]})"
@@ -100,6 +102,14 @@ def _read_only_document(root: Folder) -> Document:
     (name, source, document_format) = documents[0]
     with locate_file(root.path + name):
         return read(source, document_format)
+
+
+def _recognize(raw: bytes) -> Source:
+    """Return what a file holds, if it is not too much to be decoded. Raises TooLarge."""
+    source = recognize(raw)
+    if source.kind != "file":
+        budget.check_values(raw, text=source.kind == "text")
+    return source
 
 
 def _warn_of_uncounted(root: Folder, composition: Composition) -> Document:

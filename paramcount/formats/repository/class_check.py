@@ -19,6 +19,9 @@ from paramcount.model.tensors import Tensor
 _MAX_PREFIXES = 3
 """The most prefixes of names that are tried."""
 
+_MAX_TRIED_NAMES = 500
+"""The most names by which a prefix is tried."""
+
 _LEGACY_LEAVES = {"gamma": "weight", "beta": "bias"}
 """The names that transformers' layer norms had in TensorFlow, which it still reads."""
 
@@ -38,6 +41,8 @@ def check_class(document: Document, model: Document, class_name: str) -> Documen
     if any(tensor.logical_size is not None for tensor in tensors.values()):
         return document  # packed weights have other names and shapes than the class
     expected = totals.trainable + totals.frozen
+    if not totals.frozen and expected == _sum_weights(tensors.values()):
+        return document._replace(roles=model.roles)
     loaded = _match(tensors, model.root)
     present = sum(tensor.size for name, tensor in loaded.tensors.items() if _is_counted(tensor, name, loaded))
     total = _sum_weights(loaded.tensors.values())
@@ -72,8 +77,9 @@ def _sum_weights(tensors: Iterable[Tensor]) -> int:
 def _match(tensors: Mapping[str, Tensor], root: Layer) -> _Loaded:
     """Return the tensors with the roles and ties that the class gives them."""
     tree = _ClassTree()
+    some = list(tensors)[:: len(tensors) // _MAX_TRIED_NAMES + 1]
     rename = max(
-        _renames(tensors, root), key=lambda each: sum(tree.find(root, each(name)) is not None for name in tensors)
+        _renames(tensors, root), key=lambda each: sum(tree.find(root, each(name)) is not None for name in some)
     )
     loaded: dict[str, Tensor] = {}
     owners: dict[str, str] = {}  # the first name of each tied tensor, by the path of its owner in the class

@@ -13,12 +13,13 @@ from paramcount.formats.safetensors.header import decode_file
 from paramcount.formats.signatures import file_kind
 from paramcount.formats.source import NotJSON, Source, decode
 from paramcount.model import budget
-from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, token
+from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, raise_problems, token
 
 HEADER, BASE64 = "safetensors_header", "base64"
 """The members of an object that stands for a file of weights: the JSON of its header, or its bytes."""
 
-MAX_PATH_CHARACTERS = 1000
+MAX_FILES = 10_000
+MAX_NAME_CHARACTERS, MAX_FOLDERS_IN_A_PATH = 255, 32
 
 
 class Folder:
@@ -32,19 +33,23 @@ class Folder:
     @classmethod
     def of(cls, files: Mapping[str, Any]) -> Folder:
         """Return the folder of files by relative path. Raises Problems."""
+        if len(files) > MAX_FILES:
+            raise Problems([TooLarge(f"holds {len(files):,} files, where {MAX_FILES:,} are the most", "/files")])
         root = cls()
         problems: list[ArchitectureError] = []
         for path, content in files.items():
             *parents, name = parts = path.split("/")
-            if any(part in ("", ".", "..") for part in parts) or "\\" in path or len(path) > MAX_PATH_CHARACTERS:
+            if len(parents) > MAX_FOLDERS_IN_A_PATH or max(map(len, parts)) > MAX_NAME_CHARACTERS:
+                problems.append(TooLarge(f"holds a path that is too long: {path[:100]}", "/files"))
+                continue
+            if any(part in ("", ".", "..") for part in parts) or "\\" in path:
                 problems.append(InvalidDocument("must be a relative path, with / between its parts", pointer(path)))
                 continue
             folder = root
             for parent in parents:
                 folder = folder.folders.setdefault(parent, cls(f"{folder.path}{parent}/"))
             folder.files[name] = content
-        if problems:
-            raise Problems(problems)
+        raise_problems(problems)
         return root
 
     def find(self, path: str) -> Folder | None:
@@ -61,7 +66,7 @@ class Folder:
     def read_json(self, name: str) -> Any:
         """Return the value of a file of JSON; None where there is none. Raises InvalidDocument."""
         content = self.files.get(name)
-        if not isinstance(content, Bytes) and not _is_base64(content):
+        if not is_file(content):
             return content
         data = self.read_bytes(name)
         with locate_file(self.path + name):
@@ -116,6 +121,11 @@ class Folder:
             folder = pending.pop()
             yield folder
             pending += folder.folders.values()
+
+
+def is_file(content: Any) -> bool:
+    """Return whether a content is a file's bytes, or an object of them, and not the value of JSON."""
+    return isinstance(content, Bytes) or _is_base64(content)
 
 
 def _is_base64(content: Any) -> bool:

@@ -55,7 +55,7 @@ class Model:
 
     def _load(self, document: Document) -> Document:
         """Return the document of weights as the class of the config loads them."""
-        if "_class_name" in self.config:
+        if "_class_name" in self.config or "architecture" in self.config:
             tensors = {
                 name: tensor._replace(role="buffer") if is_stored_buffer(name, self.class_name) else tensor
                 for name, tensor in list_tensors(document.root).items()

@@ -125,6 +125,7 @@ EXACT: list[tuple[str, dict[str, Any], int]] = [
     ),
     ("adapter alone", {"adapter_config.json": LORA, "adapter_model.safetensors": weights(W6)}, 6),
     ("adapter with its base", {"adapter_config.json": LORA, "config.json": BERT}, BERT_SIZE + LORA_SIZE),
+    ("a document in bytes", {"m.json": {"base64": b64encode(b'{"parameters": {"w": {"shape": [7]}}}').decode()}}, 7),
     ("a document beside others", {"model.json": {"parameters": {"w": {"shape": [7]}}}, "notes.json": {"a": 1}}, 7),
 ]  # fmt: skip
 
@@ -141,6 +142,12 @@ INEXACT: list[tuple[str, dict[str, Any], str, int]] = [
     ("a shard", {INDEX_FILE: INDEX, FIRST_SHARD: weights(W6)}, "missing_shard", 6),
     ("a component", {"model_index.json": PIPELINE, "vae/model.safetensors": weights(W6)}, "missing_component", 6),
     ("other weights", {"config.json": BERT, "model.safetensors": weights(W6)}, "differs_from_config", 6),
+    (
+        "weights of a pooling that has some",
+        {"modules.json": [{"path": "1_P", "type": "sentence_transformers.models.WeightedLayerPooling"}]},
+        "missing_component",
+        0,
+    ),
     (
         "a module",
         {"modules.json": MODULES, "config.json": BERT, "model.safetensors": weights(bert())},
@@ -185,6 +192,9 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("no files", {"files": {}}, "/architecture/files"),
     ("a path out of the folder", {"files": {"../w.safetensors": weights(W6)}}, "/architecture/files/..~1w.safetensors"),
     ("an absolute path", {"files": {"/w.safetensors": weights(W6)}}, "/architecture/files/~1w.safetensors"),
+    ("a repository in itself", {"files": {"a.json": {"files": {"config.json": BERT}}}}, "/architecture/files"),
+    ("too many files", {"files": {f"{n}.json": 0 for n in range(10_001)}}, "/architecture/files"),
+    ("a deep path", {"files": {"a/" * 40 + "b": 0}}, "/architecture/files"),
     ("no base64", {"files": {"m.safetensors": {"base64": "?"}}}, "/architecture/files/m.safetensors/base64"),
     ("no file", {"files": {"m.safetensors": 7}}, "/architecture/files/m.safetensors"),
     ("two models", {"files": {"a.safetensors": weights(W6), "b.safetensors": weights(W9)}}, "/architecture/files"),
@@ -235,3 +245,15 @@ def test_rows_of_components() -> None:
     assert [(row.name, row.type) for row in report.root.children] == [
         ("0", "Transformer"), ("1", "Pooling"), ("2", "Dense"), ("3", "Normalize")
     ]  # fmt: skip
+
+
+def test_ties_are_within_a_component() -> None:
+    files = {
+        "model_index.json": {"text": ["transformers", "GPT2LMHeadModel"]},
+        "text/config.json": GPT2,
+        "text/model.safetensors": weights(WITH_TIED_HEAD),
+    }
+    report = count_files(files)
+    assert total(report) == GPT2_SIZE
+    ties = {tensor.tied_to for row, _ in report.root.walk() for tensor in row.tensors if tensor.tied_to}
+    assert ties == {"text.transformer.wte.weight"}

@@ -169,6 +169,7 @@ REFUSED: list[tuple[str, bytes, str, str, int, str]] = [
     ("no boundary", b"x", "multipart/form-data", "", 400, ""),
     ("no form", b"x", FORM, "", 400, ""),
     ("a part that does not end", b'--B\r\nContent-Disposition: form-data; name="a"\r\n\r\nx', FORM, "", 400, ""),
+    ("a long header of a part", b"--B\r\n" + b"a: b\r\n" * 5_000 + b"\r\nx\r\n--B--\r\n", FORM, "", 400, ""),
     ("a part without a name", b"--B\r\nX: y\r\n\r\nx\r\n--B--\r\n", FORM, "", 400, ""),
     ("a file twice", form(("m", WEIGHTS, ""), ("m", WEIGHTS, "")), FORM, "", 422, "/m/Content-Range"),
     ("no range", form(("m", WEIGHTS, "0-3")), FORM, "", 422, "/m/Content-Range"),
