@@ -37,7 +37,7 @@ class Checked(NamedTuple):
     wrong: str  # the first config that it counts otherwise than the framework, and how; empty: none
 
     def __str__(self) -> str:
-        counted = f"{self.counted} configs in the transformers convention, {self.refused} refused"
+        counted = f"{self.counted} configs counted as transformers does, {self.refused} refused"
         return f"WRONG: {self.wrong} ({counted} before)" if self.wrong else counted
 
 

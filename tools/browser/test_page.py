@@ -258,7 +258,7 @@ def test_it_is_saved_and_copied(open_page: Open, service: Instance) -> None:
         expect(page.locator("pre")).to_contain_text(f"{service.url}/v1/count")
 
 
-def test_the_saved_page_stands_alone(open_page: Open, service: Instance, tmp_path: Path) -> None:
+def test_the_saved_page_needs_no_service(open_page: Open, service: Instance, tmp_path: Path) -> None:
     file = tmp_path / "report.html"
     answer = requests.post(f"{service.url}/v1/count", json=MODEL, headers={"Accept": "text/html"}, timeout=60)
     file.write_bytes(answer.content)

@@ -67,7 +67,7 @@ class Model:
         try:
             model = self._read_config()
         except Problems:
-            return document  # its class is an unknown member: the weights say all
+            return document  # its class is not known here: the weights say all
         return check_class(document, model, self.class_name)
 
     def _read_config(self) -> Document:
