@@ -57,7 +57,9 @@ def log_internal_error(error: Exception) -> dict[str, Any]:
     request = current_request()
     request_id = current_state().get("request_id")
     logger.error("unexpected error in %s %s, request %s", request.method, request.path, request_id, exc_info=error)
-    return members(HTTPStatus.INTERNAL_SERVER_ERROR, "This is our mistake, not yours; it is logged.")
+    return members(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error. The log has it under the X-Request-ID of this answer."
+    )
 
 
 def log_faulty_formulas(problems: Problems) -> None:
@@ -74,7 +76,7 @@ def _handle_http_exception(error: HTTPException) -> Response:
     request, detail, headers = current_request(), error.description or "", {}
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         headers["Allow"] = ", ".join(sorted(error.valid_methods))
-        detail = f"{request.method} is not for {request.path}: use {headers['Allow']}."
+        detail = f"{request.method} is not allowed on {request.path}: use {headers['Allow']}."
     elif error.code == HTTPStatus.NOT_FOUND:
         detail = f"There is nothing at {request.path}: see / for what there is."
     return make_problem(error.code, detail, headers)

@@ -30,7 +30,7 @@ _COLORS = (
     (re.compile(r".*: removed [\d,]+"), _RED),
     (re.compile(r"Frozen    |.*: frozen [\d,]+"), _CYAN),
     (re.compile(r"[a-z_]+: "), _YELLOW),
-    (re.compile(r"Total  |Parameters  |.*, counted as \w+ does\)"), _BOLD),
+    (re.compile(r"Total  |Parameters  |.*, in the \w+ convention\)"), _BOLD),
 )
 
 

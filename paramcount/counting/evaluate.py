@@ -142,7 +142,7 @@ class LayerEvaluator:
             return resolve(layer.type, self.document.framework, advise=self._unknown == "refuse")
         except ArchitectureError as error:
             if isinstance(error, UnknownLayer) and self._unknown == "report":
-                detail = f'"{layer.type[:100]}" is no known layer; its parameters are not in the totals'
+                detail = f'"{layer.type[:100]}" is an unknown layer type; its parameters are not in the totals'
                 self.warnings.append(ReportWarning("unknown_layer", path, detail, exact=False))
             else:
                 self.add_problem(error, layer.pointer + self.document.type_pointer)

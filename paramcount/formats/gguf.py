@@ -89,7 +89,9 @@ def _claims(payload: Any) -> bool:
     media="application/octet-stream",
 )
 def gguf(payload: Any) -> Document:
-    """A GGUF file (version 2 or 3, either byte order), of which the first bytes, up to the tensors' data, are enough.
+    """A GGUF file of version 2 or 3, or its first bytes up to the tensors' data.
+
+    Either byte order.
     A model that is split: its files by name, in a Python mapping.
 
     Elements are counted, not blocks. Shapes are as torch has them: the reverse of GGUF's order.

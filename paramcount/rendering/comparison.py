@@ -167,7 +167,7 @@ def _sides(comparison: Comparison, names: Names) -> list[str]:
 
 def _heading(comparison: Comparison, names: Names) -> list[str]:
     before, after = map(printable, _sides(comparison, names))
-    return [f"Before: {before}", f"After:  {after}", f"Both are counted as {comparison.convention} does."]
+    return [f"Before: {before}", f"After:  {after}", f"Both are counted in the {comparison.convention} convention."]
 
 
 def _guess(change: Change) -> str:

@@ -37,7 +37,7 @@ def as_html(report: Report, max_rows: int = MAX_ROWS) -> str:
     """
     exact = "" if report.exact else ", NOT EXACT: see below"
     name = report.root.name or "model"
-    caption = _text(f"{name} ({report.format}, counted as {report.convention} does{exact})")
+    caption = _text(f"{name} ({report.format}, in the {report.convention} convention{exact})")
     headings = "".join(f'<th style="text-align: left">{heading}</th>' for heading in HEADINGS)
     warnings = "".join(
         f"<li>{_text(': '.join(filter(None, (warning.code, warning.path, warning.detail))))}</li>"

@@ -49,7 +49,7 @@ def as_svg(report: Report, depth: int = NO_LIMIT) -> str:
     name = escape_xml(clip_name(report.root.name, 60)) or "model"
     share = f" ({escape_xml(percentage(totals['trainable'], totals['total']))})" if totals["frozen"] else ""
     numbers = f"{totals['total']:,} parameters: {totals['trainable']:,} train{share}, {totals['frozen']:,} frozen"
-    about = f"{escape_xml(report.format)}, counted as {report.convention} does" + (
+    about = f"{escape_xml(report.format)}, in the {report.convention} convention" + (
         "" if report.exact else "; NOT EXACT"
     )
     icicle = Icicle(report, depth)

@@ -89,7 +89,7 @@ def as_text(report: Report, depth: int = NO_LIMIT, columns: int = WIDTH) -> str:
     if inexact(report) == ["buffers"]:
         exact = ", but for the number of buffers: see below"
     name = clip(printable(report.root.name) or "model", columns, columns // 2)
-    heading = f"{name} ({report.format}, counted as {report.convention} does{exact})"
+    heading = f"{name} ({report.format}, in the {report.convention} convention{exact})"
     frozen = FrozenElements(report)
     table = _draw_table(list(_lines(report, frozen, depth)), columns) if depth > 0 else ()
     roles = (f"{name:10}{count:>20,}  {note}" for name, count, note in role_lines(report))

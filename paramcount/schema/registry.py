@@ -213,7 +213,7 @@ def resolve(name: str, framework: str, *, advise: bool = True) -> LayerType:
     bare = [full.partition(".")[2] for full in visible]
     nearest = did_you_mean(name, [*bare, *visible])
     advice = f"{nearest} A" if nearest else ": a"
-    detail = f'"{name[:100]}" is no known layer{advice} plug-in can add it, and unknown=report leaves it out'
+    detail = f'"{name[:100]}" is an unknown layer type{advice} plug-in can add it, and unknown=report leaves it out'
     raise UnknownLayer(detail, name)
 
 

@@ -71,7 +71,7 @@ class Validator:
         subschema = self._subschema(error.schema_path[:-1])
         if keyword in ("additionalProperties", "unevaluatedProperties"):
             for name in kind["unexpected"]:
-                detail = f"is not known here{did_you_mean(name, subschema.get('properties', ()))}"
+                detail = f"is an unknown member{did_you_mean(name, subschema.get('properties', ()))}"
                 yield self._error(detail, pointer + token(name), "unknown_member")
         elif keyword == "required":
             yield self._error("is required", pointer + token(kind["property"]), "required")

@@ -36,7 +36,7 @@ _BUFFER_BYTES = 64 * 1024
     blueprint.post,
     "/v1/batch",
     "batch",
-    summary="Count many documents: an envelope or a document a line, with an `id` if you like",
+    summary="Count many models: one envelope or document per line (NDJSON)",
     tag="count",
     request={NDJSON: {"schema": {}}},  # any line is answered
     response={

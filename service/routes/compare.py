@@ -99,7 +99,7 @@ class ComparisonReport(Strict):
     blueprint.post,
     "/v1/compare",
     "compare",
-    summary="Compare two documents of any formats",
+    summary="Compare two models, whatever their formats",
     tag="count",
     request={JSON: {"schema": Comparison}},
     response=json_response(

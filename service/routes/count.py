@@ -55,7 +55,7 @@ BODY = {"anyOf": [Envelope, _DOCUMENT]}
     blueprint.post,
     "/v1/count",
     "count",
-    summary="Count a document of any format",
+    summary="Count a model, whatever its format",
     tag="count",
     request={
         JSON: {"schema": BODY, "example": _EXAMPLE},

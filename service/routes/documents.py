@@ -54,7 +54,7 @@ def _describe_body(document_format: Format) -> dict[str, Any]:
     blueprint.post,
     "/v1/count/<name>",
     "count_document",
-    summary="Count a document of one format",
+    summary="Count a model of one format",
     tag="count",
     query=DocumentQuery,
     response=REPORT,

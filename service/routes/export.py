@@ -26,7 +26,7 @@ def _for_each_registry(declared: Operation) -> Iterator[Operation]:
         yield declared._replace(
             path=f"/v1/export/{registry}",
             name=f"export_{registry}",
-            summary=f"Count a document, and answer as {registry} takes it",
+            summary=f"Count a model for {registry}",
             response=json_response({"type": "object"}, (export.__doc__ or "").partition("\n")[0]),
         )
 
@@ -35,7 +35,7 @@ def _for_each_registry(declared: Operation) -> Iterator[Operation]:
     blueprint.post,
     "/v1/export/<registry>",
     "export",
-    summary="Count a document, and answer as a registry takes it",
+    summary="Count a model for a registry",
     tag="count",
     request={JSON: {"schema": BODY}},
     response=json_response({"type": "object"}, "The report as the registry takes it."),

@@ -48,7 +48,7 @@ class FormatList(Strict):
     blueprint.get,
     "/v1/formats",
     "formats",
-    summary="The formats, with an example each",
+    summary="The formats, with an example of each",
     tag="registry",
     query=FormatsQuery,
     response=json_response(FormatList, "The registered formats."),

@@ -115,7 +115,7 @@ def list_models(query: Query) -> Response:
     blueprint.get,
     "/v1/models/<name>",
     "model",
-    summary="One class of transformers, with the fields that size it",
+    summary="One class of transformers, with the fields of its config that change its size",
     tag="registry",
     parameters=(
         {"in": "path", "name": "name", "required": True, "schema": {"type": "string"}, "example": "LlamaForCausalLM"},

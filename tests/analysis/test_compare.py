@@ -232,7 +232,7 @@ def test_json_and_text() -> None:
     assert as_text(comparison).splitlines() == [
         "Before: model (native)",
         "After:  model (native)",
-        "Both are counted as keras does.",
+        "Both are counted in the keras convention.",
         "",
         "b → c: renamed 15, matched by shape and order",
         "d: added 8",
@@ -252,7 +252,7 @@ def test_warnings_are_in_the_text() -> None:
     payload = {"framework": "keras", "input_shape": [3], "layers": layers}
     inexact = count(read(payload, detect(payload)), Options(unknown="report"))
     comparison = compare(keras(dense("a")), inexact)
-    warning = 'after: m: "Mystery" is no known layer; its parameters are not in the totals'
+    warning = 'after: m: "Mystery" is an unknown layer type; its parameters are not in the totals'
     assert as_text(comparison).splitlines()[-1] == f"NOT EXACT, {warning}"
     assert f"- `{warning}`" in as_markdown(comparison).splitlines()
 

@@ -78,7 +78,7 @@ def test_text_and_csv(run: Run, lines: str, tmp_path: Path) -> None:
     ran = run("batch", "--as", "text", lines, str(weights))
     assert ran.status == 2
     assert len(ran.out.splitlines()) == 4
-    assert f'{lines}:4#/architecture/layers/0/type: "Dens" is no known layer' in ran.err
+    assert f'{lines}:4#/architecture/layers/0/type: "Dens" is an unknown layer type' in ran.err
     rows = list(csv.DictReader(io.StringIO(run("batch", "--as", "csv", lines, str(weights)).out)))
     assert [row["total"] for row in rows] == ["16", "", "", "16", "6"]
     assert "not JSON" in rows[1]["problem"]

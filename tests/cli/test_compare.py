@@ -23,7 +23,7 @@ def test_the_sides_are_named(run: Run, model: str) -> None:
     assert lines[:5] == [
         f"Before: {model}: model (native)",
         f"After:  {model}: model (native)",
-        "Both are counted as keras does.",
+        "Both are counted in the keras convention.",
         "",
         "No difference.",
     ]

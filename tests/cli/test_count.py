@@ -90,7 +90,7 @@ def test_a_huge_file_is_read_no_further_than_its_header(tmp_path: Path, run: Run
     [
         (
             '{"input_shape": [3], "layers": [{"type": "Dens"}]}',
-            '#/layers/0/type: "Dens" is no known layer; did you mean',
+            '#/layers/0/type: "Dens" is an unknown layer type; did you mean',
         ),
         ("just words", "in no format"),
         ("{}", "is empty"),
@@ -159,7 +159,7 @@ def test_checks_of_an_inexact_count(run: Run) -> None:
     document = json.dumps({"framework": "keras", "input_shape": [3], "layers": layers}).encode()
     ran = run("count", "-", "--unknown", "report", "--exact", stdin=document)
     assert ran.status == 1
-    assert '"Mystery" is no known layer' in ran.err
+    assert '"Mystery" is an unknown layer type' in ran.err
     ran = run("count", "-", "--unknown", "report", "--max-total", "1M", stdin=document)
     assert ran.status == 0
     assert "only what could be seen" in ran.err

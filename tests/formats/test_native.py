@@ -229,4 +229,4 @@ def test_arguments_of_another_framework_are_refused() -> None:
         "/layers/0/out_features",
     }
     (problem,) = problems(DENSE, framework="torch")
-    assert '"Dense" is no known layer' in problem[1]
+    assert '"Dense" is an unknown layer type' in problem[1]

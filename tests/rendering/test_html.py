@@ -120,7 +120,7 @@ def test_long_names_are_cut() -> None:
 def test_warnings_are_shown() -> None:
     html = as_html(ALL["inexact"])
     assert "NOT EXACT: see below)</caption>" in html
-    assert "<li>unknown_layer: m: &quot;Mystery&quot; is no known layer" in html
+    assert "<li>unknown_layer: m: &quot;Mystery&quot; is an unknown layer type" in html
     assert "<ul>" not in as_html(keras_resnet())
 
 

@@ -146,7 +146,7 @@ def test_buffers_that_are_not_in_the_total_stand_beside_it() -> None:
 
 def test_what_is_not_exact_has_a_name() -> None:
     hidden = count(read("CrossEntropyLoss()", FORMATS["torch"]))
-    assert text_lines(hidden)[0].endswith("(torch, counted as torch does, but for the number of buffers: see below)")
+    assert text_lines(hidden)[0].endswith("(torch, in the torch convention, but for the number of buffers: see below)")
     assert (as_json(hidden)["exact"], as_json(hidden)["inexact"]) == (True, ["buffers"])
     assert "**Not exact** (buffers): see" in RENDERERS["text/markdown"](hidden, "layers", 1)
     assert as_json(ALL["inexact"])["inexact"] == ["total", "trainable", "frozen", "buffers", "bytes"]
@@ -227,7 +227,7 @@ def test_shapes(output: Any, text: str) -> None:
 
 def test_totals_of_text() -> None:
     lines = text_lines(keras_resnet(("*", False), ("predictions", True)))
-    assert lines[0] == "resnet50 (keras, counted as keras does)"
+    assert lines[0] == "resnet50 (keras, in the keras convention)"
     assert "Total               25,636,712" in lines
     assert "Frozen              23,587,712  23,534,592 by rule 0 (*), 53,120 by design" in lines
     assert text_lines(ALL["inexact"])[0].endswith("NOT EXACT: see below)")

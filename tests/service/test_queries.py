@@ -31,11 +31,11 @@ def test_every_route_refuses_what_it_does_not_declare(client: FlaskClient) -> No
     [
         ("/v1/count?detial=x", "/detial", 'did you mean "detail"?'),
         ("/v1/count?fre=*", "/fre", 'did you mean "freeze"?'),
-        ("/v1/count?adapter=x", "/adapter", "is not known here"),
-        ("/v1/count/native?format=keras", "/format", "is not known here"),
-        ("/v1/compare?detail=totals", "/detail", "is not known here"),
-        ("/v1/batch?detail=totals", "/detail", "is not known here"),
-        ("/v1/export/mlflow?freeze=*", "/freeze", "is not known here"),
+        ("/v1/count?adapter=x", "/adapter", "is an unknown member"),
+        ("/v1/count/native?format=keras", "/format", "is an unknown member"),
+        ("/v1/compare?detail=totals", "/detail", "is an unknown member"),
+        ("/v1/batch?detail=totals", "/detail", "is an unknown member"),
+        ("/v1/export/mlflow?freeze=*", "/freeze", "is an unknown member"),
     ],
 )
 def test_parameters_that_a_route_does_not_have(client: FlaskClient, path: str, pointer: str, detail: str) -> None:

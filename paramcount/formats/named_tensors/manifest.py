@@ -93,8 +93,10 @@ def _claims(payload: Any) -> bool:
 
 @reader("tensors", claims=_claims, schema=TensorsDocument, example=_EXAMPLE)
 def tensors(payload: Mapping[str, Any]) -> Document:
-    """The parameters and buffers of a PyTorch model by name, with shape, dtype and requires_grad: exact, where no
-    weight is packed or partitioned."""
+    """The parameters and buffers of a PyTorch model by name, with shape, dtype and requires_grad.
+
+    Exact where no weight is packed or partitioned.
+    """
     if not isinstance(payload, Mapping) or ("parameters" in payload) == ("state_dict" in payload):
         raise InvalidDocument('must be an object with either "parameters" or a "state_dict"')
     if "state_dict" in payload and "buffers" in payload:

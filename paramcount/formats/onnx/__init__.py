@@ -38,7 +38,9 @@ def _claims(payload: Any) -> bool:
     media="application/octet-stream",
 )
 def onnx(payload: Any) -> Document:
-    """An ONNX model: the elements of all initializers, those of subgraphs included. Data in other files is not needed.
+    """An ONNX model: the elements of all initializers, those of subgraphs included.
+
+    Data in other files is not needed.
 
     ONNX has no mark for what trains: an initializer is likely a weight or a buffer by the operators that use it.
     """

@@ -45,8 +45,9 @@ def _claims(payload: Any) -> bool:
 
 @reader("pytorch", claims=_claims, schema=None, example=_EXAMPLE, media="application/octet-stream")
 def pytorch(payload: Any) -> Document:
-    """A file of torch.save (.pt, .pth, .bin, .ckpt), or its first bytes up to the end of the pickle in it, which is
-    interpreted and never executed. A state dict, a training checkpoint or a whole model.
+    """A file of torch.save (.pt, .pth, .bin, .ckpt): its pickle is interpreted and never executed.
+
+    A state dict, a training checkpoint or a whole model. The first bytes, up to the end of the pickle, are enough.
 
     A checkpoint in several files: in a Python mapping, `{"shards": {name: file}, "index": ...}`."""
     if is_sharded(payload):

@@ -41,7 +41,9 @@ def _claims(payload: Any) -> bool:
 
 @reader("repository", claims=_claims, schema=None, example=_EXAMPLE)
 def repository(payload: Any) -> Document:
-    """The files of a folder by relative path, `{"files": {path: ...}}`: of a file of JSON its value, of any other
+    """The files of a folder by relative path: a model, a pipeline, or an adapter.
+
+    `{"files": {path: ...}}`: of a file of JSON its value, of any other
     `{"base64": ...}`, and of safetensors `{"safetensors_header": {...}}` as well; `base` is the config of the model
     that an adapter is for.
 
@@ -62,7 +64,7 @@ def _open_root(payload: Any) -> Folder:
     if unknown := payload.keys() - _MEMBERS:
         name = min(map(str, unknown))
         raise InvalidDocument(
-            'is not known here: a repository has "files" and "base"', f"/{name[:100]}", "unknown_member"
+            'is an unknown member: a repository has "files" and "base"', f"/{name[:100]}", "unknown_member"
         )
     root = Folder.of(payload["files"])
     while not root.files and len(root.folders) == 1:

@@ -57,8 +57,9 @@ def _holds_headers(payload: Mapping[str, Any]) -> bool:
 
 @reader("safetensors", claims=_claims, schema=None, example=_EXAMPLE, media="application/octet-stream")
 def safetensors(payload: Any) -> Document:
-    """A file's header as JSON, or the file's first bytes, of which the header's are enough; or
-    `{"index": ..., "shards": {file: header}}` or `{"header": ...}`, each with the model's `config` if wanted.
+    """A safetensors file, its first bytes up to the header's end, or its header as JSON.
+
+    Or `{"index": ..., "shards": {file: header}}` or `{"header": ...}`, each with the model's `config` if wanted.
 
     Every element of the file is counted, as it is stored: one of a packed 4-bit format holds several parameters.
     """

@@ -48,7 +48,10 @@ def _claims(payload: Any) -> bool:
 
 @reader("torch", claims=_claims, schema=None, example=_EXAMPLE, media="text/plain")
 def torch(payload: str) -> Document:
-    """The text of `print(model)`. Classes whose parameters it does not show make the count inexact, with a warning."""
+    """The text of PyTorch's `print(model)`.
+
+    Classes whose parameters it does not show make the count inexact, with a warning.
+    """
     if not isinstance(payload, str):
         raise InvalidDocument("must be the text of print(model)")
     root = parse_module(payload)

@@ -6,14 +6,6 @@ var Paramcount = (() => {
 
   const number = (value) => String(value).replace(/\B(?=(\d{3})+$)/g, ","); // ten times as fast as toLocaleString
 
-  const UNITS = [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "K"]];
-
-  /** 8,030,261,248 in short: 8.03B. */
-  function short(value) {
-    const [size, unit] = UNITS.find(([size]) => value >= size) ?? [1, ""];
-    return size === 1 ? String(value) : `${(value / size).toPrecision(3).replace(/\.?0+$/, (end) => end.startsWith(".") ? "" : end)}${unit}`;
-  }
-
   function bytes(value) {
     const units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
     let unit = 0;
@@ -92,5 +84,5 @@ var Paramcount = (() => {
     return {root, nodes, byPath: new Map(nodes.map((node) => [node.path, node]).reverse())};
   }
 
-  return {html, useEffect, useLayoutEffect, useMemo, useRef, useState, number, short, bytes, share, printable, shape, readTree};
+  return {html, useEffect, useLayoutEffect, useMemo, useRef, useState, number, bytes, share, printable, shape, readTree};
 })();

@@ -1,7 +1,7 @@
 // A report, and a comparison, as a person reads them. Needs no service: a page that stands alone shows the same.
 "use strict";
 Object.assign(Paramcount, (() => {
-  const {html, useMemo, useState, number, short, bytes, share, printable, shape, readTree, Picture, Table} = Paramcount;
+  const {html, useMemo, useState, number, bytes, share, printable, shape, readTree, Picture, Table} = Paramcount;
 
   const REASONS = {
     rule: (reason) => `a rule (${printable(reason.match ?? "")})`,
@@ -10,20 +10,24 @@ Object.assign(Paramcount, (() => {
     design: () => "the layer's design: statistics and constants that no optimizer changes",
   };
 
-  /** The number of record of a report, and of its totals where it has none. */
-  function recordOf(report) {
-    const {totals, parameters} = report;
-    const total = parameters?.total ?? totals.total;
-    return {total, text: parameters?.text ?? short(total), size: parameters?.bytes_text ?? bytes(totals.bytes),
-      dtype: parameters?.dtype ?? Object.keys(report.by_dtype).join(", "), isAssumed: Boolean(parameters?.dtype_assumed)};
+  /** The number of record of a report in words; the number of its elements where that is not known. */
+  function describeRecord({parameters, totals}) {
+    const {total, text, bytes_text: size, dtype, dtype_assumed: isAssumed, unknown} = parameters;
+    const known = total !== null;
+    return {
+      total: known ? total : totals.total,
+      text: !known ? "unknown" : total < 1e6 ? number(total) : text,
+      number: known ? number(total) : `${number(totals.total)} elements; the number of parameters is not known: ${unknown.total}`,
+      size: dtype ? `${size} in ${dtype}${isAssumed ? " (assumed)" : ""}` : size,
+    };
   }
 
   function Summary({report}) {
-    const record = recordOf(report);
+    const record = describeRecord(report);
     const inexact = report.inexact.filter((name) => name !== "buffers").length > 0;
     return html`<section class="summary" aria-label="Number of parameters">
-      <p class="record"><strong data-total=${record.total}>${record.total < 1e6 ? number(record.total) : record.text}</strong> ${inexact ? "parameters, not exact" : "parameters"}</p>
-      <p>${number(record.total)} · ${record.size}${record.dtype && ` in ${record.dtype}`}${record.isAssumed ? " (assumed)" : ""} · ${report.format}, counted as ${report.convention} does</p>
+      <p class="record"><strong data-total=${record.total}>${record.text}</strong> ${inexact ? "parameters, not exact" : "parameters"}</p>
+      <p>${record.number} · ${record.size} · ${report.format}, in the ${report.convention} convention</p>
     </section>`;
   }
 
@@ -110,7 +114,7 @@ Object.assign(Paramcount, (() => {
         <${Table} key=${tree.nodes.length} tree=${tree} selected=${selected} onSelect=${select} onTrain=${onTrain} title=${`Layers of ${title}`} />
         <${Explanation} node=${selected} report=${report} layer=${layer} />
       </div>
-      ${report.counted_by && html`<p class="source">Counted by paramcount ${report.counted_by.paramcount}${report.counted_by.framework && `, by the rules of ${report.counted_by.framework}`}.</p>`}
+      <p class="source">Counted by paramcount ${report.counted_by.paramcount}${report.counted_by.framework ? `, by the rules of ${report.counted_by.framework}` : ""}.</p>
     </article>`;
   }
 
@@ -128,7 +132,7 @@ Object.assign(Paramcount, (() => {
     const [shown, setShown] = useState(200);
     return html`<article class="report comparison" aria-label="Comparison">
       <h2>${sides.map(([, side]) => printable(side.name) || "model").join(" → ")}</h2>
-      <p>${sides.map(([name, side]) => `${name}: ${printable(side.name) || "model"} (${side.format})`).join(". ")}. Both are counted as ${comparison.convention} does.</p>
+      <p>${sides.map(([name, side]) => `${name}: ${printable(side.name) || "model"} (${side.format})`).join(". ")}. Both are counted in the ${comparison.convention} convention.</p>
       <table class="totals"><thead><tr><td></td>${["Before", "After", "Difference"].map((name) => html`<th class="figure">${name}</th>`)}</tr></thead>
         <tbody>${TOTALS.map((name) => html`<tr><th scope="row">${name}</th><td class="figure">${number(comparison.before.totals[name])}</td>
           <td class="figure">${number(comparison.after.totals[name])}</td><td class="figure">${signed(comparison.difference[name])}</td></tr>`)}</tbody></table>

@@ -26,7 +26,7 @@
     };
     return html`<section class="input" aria-label=${title}>
       <div class=${over ? "drop over" : "drop"} onDragOver=${(event) => { event.preventDefault(); setOver(true); }} onDragLeave=${() => setOver(false)} onDrop=${drop}>
-        <p><strong>${title}: drop a file or a folder here</strong><br />Keras (.keras, .json), PyTorch (.pt, print(model)), Hugging Face (config.json, a folder), .safetensors, .gguf, .onnx.
+        <p><strong>${title}: drop a file or a folder here</strong><br />Keras (.keras, .h5, .json), PyTorch (.pt, .bin, print(model)), Hugging Face (config.json, a folder), .safetensors, .gguf, .onnx.
           <br />Of a file of weights only the parts that describe it leave your machine.</p>
         <div class="buttons"><${FileButton} text="Choose files" onChange=${choose} /><${FileButton} text="Choose a folder" onChange=${choose} folder /></div>
       </div>
@@ -35,7 +35,7 @@
           onKeyDown=${(event) => (event.ctrlKey || event.metaKey) && event.key === "Enter" && text.trim() && onSource(new TextSource(text))}></textarea></label>
       <div class="buttons"><button type="button" class="primary" disabled=${!text.trim()} onClick=${() => onSource(new TextSource(text))}>Count</button>
         ${examples.length > 0 && html`<span>or try an example:</span>`}
-        ${examples.map(({format, source}) => html`<button type="button" onClick=${() => onSource(source())}>${format}</button>`)}</div>
+        ${examples.map(({format, doc, source}) => html`<button type="button" title=${doc} onClick=${() => onSource(source())}>${format}</button>`)}</div>
     </section>`;
   }
 
@@ -259,7 +259,7 @@
 
     const describe = async (node) => {
       setLayer(null);
-      if (!node.type) return;
+      if (!node.type || node.children.length) return; // no formula counts what holds others
       try {
         const dialect = node.type.includes(".") ? "" : answer.report.convention === "torch" ? "torch." : "keras.";
         setLayer(await (await request(`v1/layers/${encodeURIComponent(dialect + node.type)}`, {token})).json());
@@ -272,7 +272,7 @@
       setLayer(null);
       setSource(taken);
     };
-    const examples = useMemo(() => formats.map(({format, example}) => ({format, source: () => {
+    const examples = useMemo(() => formats.map(({format, doc, example}) => ({format, doc: doc.split("\n\n")[0], source: () => {
       if (example?.base64) return new FileSource([{path: `example.${format}`, file: new File([Uint8Array.from(atob(example.base64), (sign) => sign.charCodeAt(0))], `example.${format}`)}]);
       return new TextSource(typeof example === "string" ? example : JSON.stringify(example, null, 1), `the example of ${format}`);
     }})), [formats]);

@@ -310,7 +310,7 @@ def test_writer(payload: Document, generation: int) -> None:
             "/config/0/config/layers",
             "must be a list of at least one layer",
         ),
-        (merge("cosh"), "/config/0/class_name", '"Merge" is no known layer'),
+        (merge("cosh"), "/config/0/class_name", '"Merge" is an unknown layer type'),
         (
             {"class_name": "Sequential", "config": [{"class_name": "Merge"}, old("Dense", units=3)]},
             "/config/0/config",
