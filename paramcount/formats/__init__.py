@@ -1,6 +1,18 @@
 """The formats: importing this registers them."""
 
-from paramcount.formats import gguf, huggingface, keras, native, onnx, pt2, pytorch, repository, safetensors, torch
+from paramcount.formats import (
+    gguf,
+    huggingface,
+    keras,
+    native,
+    onnx,
+    params_json,
+    pt2,
+    pytorch,
+    repository,
+    safetensors,
+    torch,
+)
 from paramcount.formats.named_tensors import manifest as tensors
 
 __all__ = [
@@ -9,6 +21,7 @@ __all__ = [
     "keras",
     "native",
     "onnx",
+    "params_json",
     "pt2",
     "pytorch",
     "repository",

@@ -175,11 +175,6 @@ _VALUES = [
         f"send the header of its safetensors file; or {_TORCH_TENSORS}",
     ),
     Unsupported(
-        _has("dim", "n_layers"),
-        "is a params.json of Llama or Mistral, which is not counted yet",
-        "send the config.json of transformers, or the header of its safetensors file",
-    ),
-    Unsupported(
         lambda value: _has("truncation", "model")(value) or _has("tokenizer_class")(value),
         "is the file of a tokenizer",
         "send the model's config.json",

@@ -92,7 +92,6 @@ ZIP = b"PK\3\4" + bytes(26)
         ({"peft_type": "LORA", "r": 8}, "the config of an adapter"),
         ({"_class_name": "UNet2DConditionModel"}, "a config of diffusers"),
         ({"architecture": "resnet50", "pretrained_cfg": {}}, "a config of timm"),
-        ({"dim": 4096, "n_layers": 32}, "a params.json"),
         ({"version": "1.0", "truncation": None, "model": {}}, "the file of a tokenizer"),
         ({"hidden_size": 768, "num_hidden_layers": 12}, "a config of transformers without its model_type"),
         ({"model_type": None, "hidden_size": 768, "num_hidden_layers": 12}, "without its model_type"),
