@@ -90,8 +90,6 @@ ZIP = b"PK\3\4" + bytes(26)
         ({"type": "Dense", "units": 3}, "one layer"),
         ({"metadata": {}, "weight_map": {"a": "model-00001-of-00002.safetensors"}}, "the index of a checkpoint"),
         ({"peft_type": "LORA", "r": 8}, "the config of an adapter"),
-        ({"_class_name": "UNet2DConditionModel"}, "a config of diffusers"),
-        ({"architecture": "resnet50", "pretrained_cfg": {}}, "a config of timm"),
         ({"version": "1.0", "truncation": None, "model": {}}, "the file of a tokenizer"),
         ({"hidden_size": 768, "num_hidden_layers": 12}, "a config of transformers without its model_type"),
         ({"model_type": None, "hidden_size": 768, "num_hidden_layers": 12}, "without its model_type"),
