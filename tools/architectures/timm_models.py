@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tools.architectures.building import Builds, build, skip_initialisation, torch
+from tools.architectures.building import Builds, Built, build, skip_initialisation, torch
 from tools.architectures.fitting import LARGE, LARGER
 
 import timm  # isort: skip # after what makes torchvision's operators
@@ -40,19 +40,37 @@ def family(name: str) -> str:
 
 
 def learn(name: str) -> Builds:
-    """An architecture with its defaults, with other numbers of classes and channels, and with each global_pool."""
-    builds = {
-        "C": build(timm.create_model, name),
-        "A": build(timm.create_model, name, **LARGE),
-        "B": build(timm.create_model, name, **LARGER),
-        "Z": build(timm.create_model, name, **_NO_CLASSES),
-    }
+    """An architecture with numbers of classes and channels that are primes, without classes, with each global_pool."""
+    first = build(timm.create_model, name, **LARGE)
+    if family(name) == "vision_transformer" and not isinstance(first, str) and first[1][""] == "VisionTransformer":
+        return _learn_vision_transformer(name, first)
+    builds = {"A": first, "B": build(timm.create_model, name, **LARGER)}
+    builds["Z"] = build(timm.create_model, name, **_NO_CLASSES)
     for pool in POOLS:
         pooled = builds[f"A:{pool}"] = build(timm.create_model, name, global_pool=pool, **LARGE)
-        if pooled == builds["A"]:
+        if pooled == first:
             builds[f"Z:{pool}"] = builds["Z"]
         elif not isinstance(pooled, str):
             builds[f"Z:{pool}"] = build(timm.create_model, name, global_pool=pool, **_NO_CLASSES)
+    return builds
+
+
+def _learn_vision_transformer(name: str, first: Built) -> Builds:
+    """The same with half of the builds: half of all architectures are of this class.
+
+    Its num_classes decides about `head` alone, avg, max and avgmax decide alike, and so do token, which needs a class
+    token, and no pool (timm.models.vision_transformer.VisionTransformer). 57 architectures were built in full as well.
+    """
+    builds: Builds = {"A": first, "B": build(timm.create_model, name, **LARGER)}
+    for pool in ("", "avg", "map"):
+        builds[f"A:{pool}"] = build(timm.create_model, name, global_pool=pool, **LARGE)
+    builds["A:max"] = builds["A:avgmax"] = builds["A:avg"]
+    if "cls_token" in first[0]:
+        builds["A:token"] = builds["A:"]
+    for key, built in list(builds.items()):
+        if key[0] == "A" and not isinstance(built, str):
+            tensors = {tensor: what for tensor, what in built[0].items() if not tensor.startswith("head.")}
+            builds[f"Z{key[1:]}"] = tensors, built[1]
     return builds
 
 

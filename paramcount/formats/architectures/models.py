@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from paramcount.formats.architectures.tables import ARGUMENTS, Architecture, Entry, apply, load_family, load_index
-from paramcount.model.cache import Cache, fingerprint
+from paramcount.formats.built_models import get_or_build
 from paramcount.model.document import Document
 from paramcount.model.errors import (
     ArchitectureError,
@@ -21,24 +21,11 @@ from paramcount.model.report import ReportWarning
 from paramcount.schema.signature import is_dimension
 from paramcount.schema.validator import format_value
 
-MAX_CACHED_LAYERS = 20_000
-"""The most layers of all cached models together."""
-
 SIZES = ("num_classes", "in_chans")
 """The arguments that size tensors."""
 
 Pointers = Mapping[str, str]
 """The pointer to each argument in the document."""
-
-
-class BuiltModel(NamedTuple):
-    """The layers of a model, and where counting keeps its result."""
-
-    root: Layer
-    counts: dict[Any, Any]
-
-
-_MODELS: Cache[BuiltModel] = Cache(MAX_CACHED_LAYERS, lambda model: _count_layers(model.root))
 
 
 def find(library: str, name: str, pointer: str) -> Entry:
@@ -55,24 +42,18 @@ def find(library: str, name: str, pointer: str) -> Entry:
 
 def build_document(library: str, name: str, entry: Entry, arguments: Mapping[str, Any], pointers: Pointers) -> Document:
     """The model of an architecture with arguments, each of which is there. Raises Problems."""
-    version = load_index(library).version
-    model = _build(library, name, entry, arguments, pointers)
-    warnings = (ReportWarning("verified", "", f"{name} of {library} {version}"),)
+
+    def build() -> Layer:
+        raise_problems(_check_sizes(arguments, pointers))
+        family = load_family(library, entry.family)
+        architecture = family.architecture(name)
+        tokens = _choose(architecture, arguments, entry.defaults, pointers)
+        sizes = {size: arguments[size] for size in SIZES if size in arguments}
+        return family.build(architecture.kind, tokens, sizes)._replace(name=name)
+
+    model = get_or_build(library, (name, sorted(arguments.items())), build)
+    warnings = (ReportWarning("verified", "", f"{name} of {library} {load_index(library).version}"),)
     return Document(model.root, "torch", "torch", warnings=warnings, counts=model.counts)
-
-
-def _build(library: str, name: str, entry: Entry, arguments: Mapping[str, Any], pointers: Pointers) -> BuiltModel:
-    key = fingerprint((library, name, sorted(arguments.items())))
-    if key is not None and (model := _MODELS.get(key)) is not None:
-        return model
-    raise_problems(_check_sizes(arguments, pointers))
-    modules = load_family(library, entry.family)
-    architecture = modules.architecture(name)
-    tokens = _choose(architecture, arguments, entry.defaults, pointers)
-    sizes = {size: arguments[size] for size in SIZES if size in arguments}
-    model = BuiltModel(modules.build(architecture.kind, tokens, sizes)._replace(name=name), {})
-    _MODELS.put(key, model)
-    return model
 
 
 def _check_sizes(arguments: Mapping[str, Any], pointers: Pointers) -> Iterator[ArchitectureError]:
@@ -125,7 +106,3 @@ def _write(value: Any) -> str:
     if isinstance(value, list):
         return str(value[0]) if len(set(map(str, value))) == 1 else "x".join(map(str, value))
     return str(value)
-
-
-def _count_layers(layer: Layer) -> int:
-    return 1 + sum(map(_count_layers, layer.children))

@@ -50,6 +50,6 @@ def diffusers(payload: Mapping[str, Any]) -> Document:
         return read_safety_checker(payload)
     if "_class_name" not in payload:
         raise InvalidDocument('must have a "_class_name"', "", "required")
-    root = build_component(payload["_class_name"], payload, "/_class_name")
+    root, counts = build_component(payload["_class_name"], payload, "/_class_name")
     detail = f"{root.type or root.name} of diffusers {load_index(LIBRARY).version}"
-    return Document(root, "torch", "torch", warnings=(ReportWarning("verified", "", detail),))
+    return Document(root, "torch", "torch", warnings=(ReportWarning("verified", "", detail),), counts=counts)

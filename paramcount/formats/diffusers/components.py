@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+from paramcount.formats.built_models import BuiltModel, get_or_build
 from paramcount.formats.diffusers.autoencoders import build_autoencoder
 from paramcount.formats.diffusers.unets import build_condition, build_controlnet, build_plain
 from paramcount.formats.huggingface.blueprints import load_blueprint, load_index
@@ -26,18 +28,19 @@ _REMAPPED = {"ada_norm_zero": "DiTTransformer2DModel", "ada_norm_single": "PixAr
 """The classes that a Transformer2DModel is loaded as, by its norm_type (models.model_loading_utils)."""
 
 
-def build_component(name: str, config: Mapping[str, Any], pointer: str) -> Layer:
+def build_component(name: str, config: Mapping[str, Any], pointer: str) -> BuiltModel:
     """The model that a class builds of a config; `pointer` is that of its name. Raises ArchitectureError, Problems."""
     if name == "Transformer2DModel" and isinstance(config.get("norm_type"), str):
         name = _REMAPPED.get(config["norm_type"], name)
     if name in BUILDERS:
-        return BUILDERS[name](config)
+        return get_or_build(name, config, partial(BUILDERS[name], config))
     index = load_index(LIBRARY)
     if name not in index.classes:
         raise UnknownLayer(_explain(name), name, pointer)
     used_defaults = config.get("_use_default_values") or ()
     stated = {key: value for key, value in config.items() if key[:1] != "_" and key not in used_defaults}
-    return build_model(load_blueprint(name, name, LIBRARY), "", stated).root
+    model = build_model(load_blueprint(name, name, LIBRARY), "", stated)
+    return BuiltModel(model.root, model.counts)
 
 
 def _explain(name: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from marshmallow import INCLUDE, Schema, fields, validate
 
+from paramcount.formats.built_models import get_or_build
 from paramcount.formats.open_clip.configs import TextConfig, VisionConfig, check
 from paramcount.formats.open_clip.towers import build_decoder, build_text, build_vision
 from paramcount.formats.repository.folder import locate_problems
@@ -69,9 +71,9 @@ def open_clip(payload: Mapping[str, Any]) -> Document:
     config = payload["model_cfg"]
     with locate_problems("/model_cfg"):
         raise_problems(_find_problems(config))
-        root = _build(config)
-    warnings = (ReportWarning("verified", "", f"{root.type} of open_clip {VERSION}"),)
-    return Document(root, "torch", "torch", warnings=warnings)
+        model = get_or_build("open_clip", config, partial(_build, config))
+    warnings = (ReportWarning("verified", "", f"{model.root.type} of open_clip {VERSION}"),)
+    return Document(model.root, "torch", "torch", warnings=warnings, counts=model.counts)
 
 
 def _find_problems(config: Mapping[str, Any]) -> Iterator[ArchitectureError]:
