@@ -40,6 +40,6 @@ def test_limit(client: FlaskClient) -> None:
     assert (answer.status_code, len(answer.json["models"])) == (200, 3)
 
 
-@pytest.mark.parametrize("query", ["library=tim", "limit=0", "limit=x", "q=" + "a" * 201, "name=resnet"])
+@pytest.mark.parametrize("query", ["library=tim", "limit=0", "limit=x", "q=" + "a" * 201, "names=resnet"])
 def test_refused(client: FlaskClient, query: str) -> None:
     assert_problem(client.get(f"/v1/models?{query}"), 422)
