@@ -29,7 +29,7 @@ from paramcount.rendering.fields import TOTALS, printable
 from paramcount.rendering.problem import payload_problem
 from paramcount.requests.batch import answer_line, long_line_problem, read_lines
 from paramcount.requests.count import count_request, to_json
-from paramcount.requests.envelope import CountRequest, load_envelope
+from paramcount.requests.envelope import CountRequest, is_envelope, load_envelope
 
 _RECORD = ("parameters", "text", "trainable_percent", "stored", "active", "embedding", "bytes_text", "dtype")
 """The members of `parameters`; the first is its total."""
@@ -132,8 +132,9 @@ class _Batch:
 
     def _envelope(self, members: Any) -> dict[str, Any]:
         """Return the report of an envelope or a document. Raises Problems or NotJSON."""
-        is_envelope = isinstance(members, dict) and "architecture" in members
-        request = load_envelope(self.defaults | members) if is_envelope else load_envelope(members, self.defaults)
+        request = (
+            load_envelope(self.defaults | members) if is_envelope(members) else load_envelope(members, self.defaults)
+        )
         return self._to_json(count_request(request, self.limits), request)
 
     def _file(self, location: dict[str, Any], name: str) -> _Answer:

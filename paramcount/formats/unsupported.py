@@ -142,7 +142,7 @@ _VALUES = [
     Unsupported(
         lambda value: _is_list_of_layers(value) and "path" in value[0],
         "is the modules.json of sentence-transformers",
-        "send the config.json of its transformer",
+        'send {"modules.json": this, "config.json": ..., "1_Pooling/config.json": ...}: the files by their paths',
     ),
     Unsupported(
         _is_list_of_layers,
@@ -163,21 +163,6 @@ _VALUES = [
         lambda value: _has("peft_type")(value) and "model_type" not in value,
         "is the config of an adapter",
         'send its base model as "architecture" and this as "adapter"',
-    ),
-    Unsupported(
-        _has("_class_name"),
-        "is a config of diffusers, which is not counted yet",
-        "send the header of the component's safetensors file",
-    ),
-    Unsupported(
-        _has("architecture", "pretrained_cfg"),
-        "is a config of timm, which is not counted yet",
-        f"send the header of its safetensors file; or {_TORCH_TENSORS}",
-    ),
-    Unsupported(
-        _has("dim", "n_layers"),
-        "is a params.json of Llama or Mistral, which is not counted yet",
-        "send the config.json of transformers, or the header of its safetensors file",
     ),
     Unsupported(
         lambda value: _has("truncation", "model")(value) or _has("tokenizer_class")(value),

@@ -13,6 +13,7 @@ from paramcount.analysis.training_memory import Precision
 from paramcount.counting.count import Options
 from paramcount.counting.freezing import Rule, find_rule_problem
 from paramcount.formats import unique_names
+from paramcount.formats.claims import is_timm_config
 from paramcount.formats.detect import detect
 from paramcount.formats.source import Source, decode_unambiguous, parse_members, syntax_error
 from paramcount.formats.unsupported import explain_document
@@ -128,7 +129,7 @@ def load_envelope(
     Problems or NotJSON.
     """
     members = split_members(body) if isinstance(body, bytes) else body
-    if isinstance(members, dict) and "architecture" in members:
+    if is_envelope(members):
         if isinstance(body, bytes):
             _check_unique(body, members)
         members, source = _take_document(members)
@@ -141,6 +142,11 @@ def load_envelope(
     if rules:
         request = request._replace(options=request.options._replace(rules=(*request.options.rules, *rules)))
     return request
+
+
+def is_envelope(members: Any) -> bool:
+    """Return whether members are of an envelope; a config of timm names its architecture too."""
+    return isinstance(members, dict) and "architecture" in members and not is_timm_config(members)
 
 
 def _add_options(members: Any, options: Mapping[str, Any]) -> Any:
@@ -210,7 +216,7 @@ def load_options(
 
 def _take_document(members: Any) -> tuple[Any, Source | None]:
     """Return the members of an envelope without its document, decoded; and the document."""
-    if not isinstance(members, dict) or "architecture" not in members:
+    if not is_envelope(members):
         return _decode_members(members), None
     document = members["architecture"]
     is_raw = isinstance(document, msgspec.Raw)

@@ -1,4 +1,4 @@
-"""GET /v1/models: the classes of transformers whose config.json can be counted."""
+"""GET /v1/models: the models and classes that can be counted of a name or a config, of all libraries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from http import HTTPStatus
 from flask import Blueprint, Response
 from marshmallow import fields, validate
 
-from paramcount.formats.huggingface import catalogue
+from paramcount.formats import catalogue
+from paramcount.formats.huggingface.catalogue import describe_model
 from paramcount.model.errors import UnknownLayer
 from paramcount.requests.schemas import Strict
 from service.middleware.proxy import cacheable
@@ -19,38 +20,56 @@ from service.responses import respond_json
 blueprint = Blueprint("models", __name__)
 
 
-class ModelsQuery(Strict):
-    """Options of the list of classes."""
-
-    name = fields.String(
-        validate=validate.Length(1, 200),
-        metadata={"description": "Glob over the names of the classes.", "example": "*ForCausalLM"},
-    )
-    model_type = fields.String(metadata={"description": "Value of `model_type` in a config.", "example": "llama"})
+_LIBRARY = fields.String(required=True, metadata={"example": "transformers"})
 
 
 class ModelSummary(Strict):
-    """A class of transformers whose config.json can be counted."""
+    """A model, or a class whose config can be counted."""
 
     name = fields.String(required=True, metadata={"example": "LlamaForCausalLM"})
     model_types = fields.List(
         fields.String(), required=True, metadata={"description": "Values of `model_type` in the configs of this class."}
     )
+    library = _LIBRARY
 
 
 class RefusedModel(Strict):
-    """A class of transformers that has no verified blueprint."""
+    """A model or a class that was not verified."""
 
     name = fields.String(required=True)
     reason = fields.String(required=True)
+    library = _LIBRARY
+
+
+class LibraryVersion(Strict):
+    """A library, and its release that the counts follow."""
+
+    name = fields.String(required=True)
+    version = fields.String(required=True)
+
+
+class ModelQuery(Strict):
+    """A search of the models. Without `q` and `library`, the classes of transformers are listed."""
+
+    name = fields.String(
+        validate=validate.Length(1, 200),
+        metadata={"description": "Glob over the names of the models.", "example": "*ForCausalLM"},
+    )
+    model_type = fields.String(metadata={"description": "Value of `model_type` in a config.", "example": "llama"})
+    q = fields.String(validate=validate.Length(max=200), metadata={"description": "Words that the name holds."})
+    library = fields.String(validate=validate.OneOf(tuple(catalogue.list_versions())))
+    limit = fields.Integer(
+        strict=True, validate=validate.Range(1, 10_000), metadata={"description": "The most models of either list."}
+    )
 
 
 class ModelList(Strict):
-    """The classes of transformers."""
+    """The models that can be counted, and those that are refused."""
 
     transformers = fields.String(
         required=True, metadata={"description": "Version of transformers that the counts follow."}
     )
+    libraries = fields.List(fields.Nested(LibraryVersion), required=True)
     models = fields.List(fields.Nested(ModelSummary), required=True)
     refused = fields.List(fields.Nested(RefusedModel), required=True)
 
@@ -93,21 +112,23 @@ class ModelDetail(Strict):
     blueprint.get,
     "/v1/models",
     "models",
-    summary="The classes of transformers",
+    summary="The models of all libraries",
     tag="registry",
-    query=ModelsQuery,
-    response=json_response(ModelList, "The classes that can be counted, and those that are refused."),
+    query=ModelQuery,
+    response=json_response(ModelList, "The models that can be counted, and those that are refused."),
 )
 @cacheable
 def list_models(query: Query) -> Response:
-    listing, matches = catalogue.list_models(), name_filter(query, "name")
-    model_type = query.members.get("model_type")
+    members, matches = query.members, name_filter(query, "name")
+    listing = catalogue.search(members.get("q", ""), members.get("library", ""))
+    model_type, limit = members.get("model_type"), members.get("limit")
     listing["models"] = [
         model
         for model in listing["models"]
         if matches(model["name"]) and (model_type is None or model_type in model["model_types"])
-    ]
-    listing["refused"] = [refused for refused in listing["refused"] if matches(refused["name"]) and model_type is None]
+    ][:limit]
+    refused = [refused for refused in listing["refused"] if matches(refused["name"]) and model_type is None]
+    listing["refused"] = refused[:limit]
     return respond_json(listing)
 
 
@@ -126,6 +147,6 @@ def list_models(query: Query) -> Response:
 @cacheable
 def show_model(name: str) -> Response:
     try:
-        return respond_json(catalogue.describe_model(name))
+        return respond_json(describe_model(name))
     except UnknownLayer as error:
         raise HTTPProblem(HTTPStatus.NOT_FOUND, end_sentence(error.detail)) from None

@@ -1,4 +1,7 @@
-"""python -m tools.blueprints: compile what changed, write the data, print how the data changed."""
+"""python -m tools.blueprints: compile what changed, write the data, print how the data changed.
+
+BLUEPRINTS_LIBRARY=diffusers compiles the components of diffusers instead of transformers' classes.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from tools.blueprints.backbones import find_slots
 from tools.blueprints.checking import check, sample
 from tools.blueprints.files import read_families
 from tools.blueprints.forms import find_forms
-from tools.blueprints.framework import pairs
+from tools.blueprints.framework import LIBRARY, pairs
 from tools.blueprints.overrides import LEARNED, OVERRIDES
 from tools.blueprints.overrides.proving import check_override
 from tools.blueprints.pins import find_pins
@@ -24,8 +27,10 @@ from tools.blueprints.releases import compare_release
 from tools.blueprints.results import Result
 from tools.blueprints.store import Cache, compile_into, write_results
 
-_DATA = Path(__file__).parents[2] / "paramcount/formats/huggingface/data"
-_CACHE = Path(__file__).parents[2] / ".blueprints_cache"
+_ROOT = Path(__file__).parents[2]
+_FOLDERS = {"transformers": "huggingface", "diffusers": "diffusers"}
+_DATA = _ROOT / f"paramcount/formats/{_FOLDERS[LIBRARY]}/data"
+_CACHE = _ROOT / (".blueprints_cache" if LIBRARY == "transformers" else f".blueprints_cache_{LIBRARY}")
 _TYPES_AT_ONCE = 40
 
 
@@ -118,17 +123,17 @@ def _find(
     find: Callable[[Blueprint], Any],
 ) -> None:
     """Look for a member of the records of the classes that ship, but for those that were looked into already."""
-    shipped = set(iterate_classes())
+    shipped = set(iterate_classes(LIBRARY))
     for model_type, name in wanted:
         if (model_type, name) in shipped and cache.get_member(model_type, name, member) is None:
-            content = find(load_blueprint(model_type, name))
+            content = find(load_blueprint(model_type, name, LIBRARY))
             cache.put_member(model_type, name, member, content)
             print(f"{model_type} {name}: {content}", flush=True)
 
 
 def _check(wanted: list[tuple[str, str]], options: argparse.Namespace) -> int:
     """The gate of a release: what ships is what transformers builds, and what every override was made for."""
-    shipped = set(iterate_classes())
+    shipped = set(iterate_classes(LIBRARY))
     chosen = [pair for pair in wanted if pair in shipped] if options.names else sample(options.check, options.seed)
     wrong = 0
     for model_type, name in chosen:

@@ -12,6 +12,7 @@ from paramcount.formats.huggingface.expressions import parse
 from tools.blueprints import gate
 from tools.blueprints.drawing import Drawer
 from tools.blueprints.explorer import Explorer
+from tools.blueprints.framework import LIBRARY
 from tools.blueprints.phases import BuiltTensor
 from tools.blueprints.probing import probes
 from tools.blueprints.rates import find_mistaken, find_unvaried, sizing
@@ -43,12 +44,12 @@ class Checked(NamedTuple):
 
 def sample(number: int, seed: int) -> list[tuple[str, str]]:
     """Some of the classes that ship."""
-    return random.Random(seed).sample(sorted(iterate_classes()), number)
+    return random.Random(seed).sample(sorted(iterate_classes(LIBRARY)), number)
 
 
 def check(model_type: str, name: str, seconds: float, seed: int) -> Checked:
     """Ask the gate about a shipped class: of its own config, and of random ones. Raises CannotBuild."""
-    shipped = load_blueprint(model_type, name)
+    shipped = load_blueprint(model_type, name, LIBRARY)
     explorer = Explorer(model_type, name, seconds, seed=seed)
     start = payload(explorer.fields, explorer.start)
     truth = explorer.plain(explorer.start)

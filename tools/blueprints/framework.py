@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from tools import operators  # noqa: F401
+from tools.blueprints.library import LIBRARY
 
 os.environ.update(TRANSFORMERS_VERBOSITY="critical", HF_HUB_OFFLINE="1")
 warnings.filterwarnings("ignore")
@@ -26,7 +27,17 @@ torch.set_num_threads(1)
 logging.disable(logging.CRITICAL)
 VERSION = str(transformers.__version__)
 CONFIG_TYPES = frozenset(configuration_auto.CONFIG_MAPPING_NAMES)
-__all__ = ["VERSION", "base_classes", "config_class", "limit", "model_class", "pairs", "torch"]
+__all__ = [
+    "LIBRARY",
+    "VERSION",
+    "base_classes",
+    "config_class",
+    "limit",
+    "model_class",
+    "pairs",
+    "torch",
+    "unreachable_classes",
+]
 
 
 def _leave(tensor: Any = None, *_: Any, **named: Any) -> Any:
@@ -217,3 +228,14 @@ def model_class(model_type: str, name: str) -> Any:
         return getattr(importlib.import_module(f"transformers.models.{module}"), name)
     except AttributeError:
         return getattr(transformers, name)
+
+
+if LIBRARY == "diffusers":
+    from tools.blueprints.diffusers_classes import (
+        VERSION,
+        base_classes,
+        config_class,
+        model_class,
+        pairs,
+        unreachable_classes,
+    )

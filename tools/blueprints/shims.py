@@ -10,7 +10,7 @@ from typing import Any
 
 from transformers import modeling_utils
 
-from tools.blueprints.framework import torch
+from tools.blueprints.framework import LIBRARY, torch
 from tools.blueprints.symbolic import CURRENT, SymbolicFloat, SymbolicInt, SymbolicList, made, plain, symbolic, term_of
 
 _Number = SymbolicInt | SymbolicFloat
@@ -201,15 +201,16 @@ _BUILTINS = {
 }  # fmt: skip
 _MATH = _Math()
 _patched: set[str] = set()
+_PARTS = ("modeling_", "configuration_")
 
 
 def patch_modules() -> None:
     """Give the modelling and configuration modules that are loaded the builtins above."""
     for name, module in list(sys.modules.items()):
-        if module is None or name in _patched or not name.startswith("transformers.models."):
+        if module is None or name in _patched or not name.startswith(f"{LIBRARY}.models."):
             continue
         _patched.add(name)
-        if ".auto" in name or not any(part in name for part in ("modeling_", "configuration_")):
+        if LIBRARY == "transformers" and (".auto" in name or not any(part in name for part in _PARTS)):
             continue
         for builtin, symbolic_builtin in _BUILTINS.items():
             module.__dict__.setdefault(builtin, symbolic_builtin)

@@ -23,7 +23,7 @@ from tools.blueprints.files import (
     read_learned,
     write,
 )
-from tools.blueprints.framework import VERSION, base_classes, config_class, pairs, unreachable_classes
+from tools.blueprints.framework import LIBRARY, VERSION, base_classes, config_class, pairs, unreachable_classes
 from tools.blueprints.overrides import LEARNED, OVERRIDES
 from tools.blueprints.overrides.changes import StaleOverride, apply
 from tools.blueprints.overrides.proving import disprove
@@ -217,9 +217,9 @@ def _index(results: list[Result], shipped: Families, before: Record, cache: Cach
     refused |= {name: reason for name, reason in before["refused"].items() if name in refused}
     refused |= {result.name: result.reason for result in results if result.record is None}
     renewed = {result.model_type for result in results}
-    later = {"later": before["later"]} if before.get("transformers") == VERSION and "later" in before else {}
+    later = {"later": before["later"]} if before.get(LIBRARY) == VERSION and "later" in before else {}
     return {
-        "transformers": VERSION,
+        LIBRARY: VERSION,
         **later,
         "classes": classes,
         "bases": {kind: name for kind, name in sorted(base_classes().items()) if name in classes or name in refused},

@@ -8,6 +8,7 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, fields, validate
 
+from paramcount.formats.claims import is_named_model, is_params_json, is_safety_checker
 from paramcount.formats.huggingface.blueprints import load_blueprint, load_index
 from paramcount.formats.huggingface.classes import Choice, choose_base, choose_class
 from paramcount.formats.huggingface.configs import resolve_fields
@@ -55,6 +56,9 @@ def _claims(payload: Any) -> bool:
         and "layers" not in payload
         and "class_name" not in payload
         and "general.architecture" not in payload
+        and not is_params_json(payload)
+        and not is_safety_checker(payload)
+        and not is_named_model(payload)
     )
 
 

@@ -99,7 +99,7 @@ class Family:
 class Index(NamedTuple):
     """The classes and their model types, the base class of each model type, and why a class has no blueprint."""
 
-    version: str  # of transformers
+    version: str  # of the library
     classes: Mapping[str, list[str]]
     bases: Mapping[str, str]
     refused: Mapping[str, str]
@@ -107,21 +107,27 @@ class Index(NamedTuple):
     changed: frozenset[str]  # the classes that it builds otherwise
 
 
-_DATA = files("paramcount.formats.huggingface") / "data"
+TRANSFORMERS = "transformers"
+
+_DATA = {
+    TRANSFORMERS: files("paramcount.formats") / "huggingface/data",
+    "diffusers": files("paramcount.formats") / "diffusers/data",
+}
+"""The blueprints of each library. In diffusers a class is the only one of its model type, whose name it has."""
 
 
-@lru_cache(maxsize=1)
-def load_index() -> Index:
+@lru_cache(maxsize=2)
+def load_index(library: str = TRANSFORMERS) -> Index:
     """Load the index of all classes; it takes 1.5 ms, and every config needs it."""
-    record = orjson.loads((_DATA / "index.json").read_bytes())
-    version, later = record["transformers"], record.get("later", {})
-    compared, changed = later.get("transformers", version), frozenset(later.get("changed", ()))
+    record = orjson.loads((_DATA[library] / "index.json").read_bytes())
+    version, later = record[library], record.get("later", {})
+    compared, changed = later.get(library, version), frozenset(later.get("changed", ()))
     return Index(version, record["classes"], record["bases"], record["refused"], compared, changed)
 
 
-def load_record(model_type: str) -> Mapping[str, Any]:
+def load_record(model_type: str, library: str = TRANSFORMERS) -> Mapping[str, Any]:
     """Load what `data/` says of a model type: its config class, and under "classes" the record of each class."""
-    record: Mapping[str, Any] = orjson.loads((_DATA / f"{model_type}.json").read_bytes())
+    record: Mapping[str, Any] = orjson.loads((_DATA[library] / f"{model_type}.json").read_bytes())
     return record
 
 
@@ -131,15 +137,15 @@ def load_family(model_type: str) -> Family:
 
 
 @lru_cache(maxsize=64)
-def load_blueprint(model_type: str, name: str) -> Blueprint:
+def load_blueprint(model_type: str, name: str, library: str = TRANSFORMERS) -> Blueprint:
     """Load the blueprint of a class that the index lists."""
-    record = load_record(model_type)
+    record = load_record(model_type, library)
     return parse_blueprint(parse_family(model_type, record), name, record["classes"][name])
 
 
-def iterate_classes() -> Iterator[tuple[str, str]]:
+def iterate_classes(library: str = TRANSFORMERS) -> Iterator[tuple[str, str]]:
     """Yield (model type, class) for every class and each model type that it accepts."""
-    for name, model_types in load_index().classes.items():
+    for name, model_types in load_index(library).classes.items():
         for model_type in model_types:
             yield model_type, name
 

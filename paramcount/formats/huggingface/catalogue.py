@@ -10,16 +10,6 @@ from paramcount.formats.huggingface.configs import DERIVED, LABELS, describe_kin
 from paramcount.model.errors import UnknownLayer, did_you_mean
 
 
-def list_models() -> dict[str, Any]:
-    """Every class that has a blueprint, and those that have none, with the reason."""
-    index = load_index()
-    return {
-        "transformers": index.version,
-        "models": [{"name": name, "model_types": types} for name, types in index.classes.items()],
-        "refused": [{"name": name, "reason": reason} for name, reason in index.refused.items()],
-    }
-
-
 def describe_model(name: str) -> dict[str, Any]:
     """One class, with its config for each model type that it accepts. Raises UnknownLayer."""
     index = load_index()

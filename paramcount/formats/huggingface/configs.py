@@ -318,7 +318,7 @@ def describe_kinds(kinds: str) -> str:
 
 
 def _unverified_error(detail: str, pointer: str) -> ArchitectureError:
-    return InvalidConfig(f"was verified against transformers only for {detail}", pointer, "unverified")
+    return InvalidConfig(f"was verified only for {detail}", pointer, "unverified")
 
 
 def _find_exceeded_bound(value: Any) -> str:

@@ -9,14 +9,21 @@ from typing import NamedTuple
 
 from paramcount.formats.named_tensors.checkpoint import flags_warning
 from paramcount.formats.named_tensors.tree import list_tensors
-from paramcount.formats.repository.folder import Folder
+from paramcount.formats.repository.folder import Folder, locate_file
 from paramcount.formats.repository.models import AUTO_MODEL, Model
+from paramcount.formats.sentence_transformers import ENCODERS, check_transformer, read_module
+from paramcount.formats.sentence_transformers.modules import MODULES as MODULE_CLASSES
 from paramcount.model.document import Document
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, raise_problems, token
 from paramcount.model.layers import Layer
 from paramcount.model.report import ReportWarning
 
 PIPELINE, MODULES = "model_index.json", "modules.json"
+
+TRANSFORMERS = ("Transformer", "MLMTransformer")
+"""The modules of sentence-transformers that are a model of transformers."""
+
+_SETTINGS = "sentence_bert_config.json"
 
 _MAX_COMPONENTS = 200
 
@@ -27,9 +34,6 @@ _WITHOUT_PARAMETERS = re.compile(
 )
 """The classes of components that have no parameters."""
 
-_ENCODERS = {"t5": "T5EncoderModel", "mt5": "MT5EncoderModel", "umt5": "UMT5EncoderModel"}
-"""The classes that sentence-transformers loads in place of the base class, by model_type."""
-
 
 class Component(NamedTuple):
     """A part of a repository: its name there, its class, and its folder, if that is there."""
@@ -39,6 +43,7 @@ class Component(NamedTuple):
     folder: Folder | None
     loads: str = ""  # the class of transformers that its config is loaded as
     pointer: str = ""
+    is_module: bool = False  # of sentence-transformers
 
 
 class Composition(NamedTuple):
@@ -86,7 +91,7 @@ def read_modules(root: Folder) -> Composition:
             paths.add(path)
             folder, class_name = root.find(path), kind.rpartition(".")[2]
             components.append(
-                Component(str(position), class_name, folder, _transformer_class(folder, class_name), pointer)
+                Component(str(position), class_name, folder, _transformer_class(folder, class_name), pointer, True)
             )
     raise_problems(problems)
     return _compose(components, "SentenceTransformer")
@@ -96,11 +101,11 @@ def _transformer_class(folder: Folder | None, class_name: str) -> str:
     """Return the class that a Transformer module loads its config as; '' for that of the config."""
     if class_name != "Transformer" or folder is None:
         return ""
-    task = folder.read_object("sentence_bert_config.json").get("transformer_task", "feature-extraction")
+    task = folder.read_object(_SETTINGS).get("transformer_task", "feature-extraction")
     model_type = folder.read_object("config.json").get("model_type")
     if task != "feature-extraction" or not isinstance(model_type, str):
         return ""
-    return _ENCODERS.get(model_type) or AUTO_MODEL
+    return ENCODERS.get(model_type) or AUTO_MODEL
 
 
 def _compose(components: Sequence[Component], title: str) -> Composition:
@@ -134,10 +139,27 @@ def _read_component(component: Component, paths: set[str]) -> Document | None:
     if component.folder is None:
         return None
     model = Model(component.folder, component.loads)
+    if not model.checkpoints and component.is_module:
+        if component.class_name in TRANSFORMERS:
+            _check_transformer(component.folder)
+        elif component.class_name in MODULE_CLASSES:
+            return _read_module(component.class_name, component.folder)
     if not model.checkpoints and _WITHOUT_PARAMETERS.fullmatch(component.class_name):
         return None
     paths |= model.counted_paths
     return model.read()
+
+
+def _read_module(class_name: str, folder: Folder) -> Document:
+    """Return the document of a module of sentence-transformers, of its config. Raises ArchitectureError."""
+    file = MODULE_CLASSES[class_name].config_file
+    with locate_file(folder.path + file):
+        return read_module(class_name, folder.read_object(file))
+
+
+def _check_transformer(folder: Folder) -> None:
+    with locate_file(f"{folder.path}config.json"):
+        check_transformer(folder.read_object("config.json"), folder.read_object(_SETTINGS))
 
 
 def _warn_of_absence(component: Component) -> Iterator[ReportWarning]:

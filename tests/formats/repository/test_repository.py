@@ -98,7 +98,7 @@ EXACT: list[tuple[str, dict[str, Any], int]] = [
     (
         "positions that diffusers stores as a buffer",
         {
-            "config.json": {"_class_name": "SD3Transformer2DModel"},
+            "config.json": {"_class_name": "SomeTransformer2DModel"},
             "diffusion_pytorch_model.safetensors": weights(header(pos_embed__pos_embed="F32 1x9x4", w="F32 5")),
         },
         5,
@@ -106,7 +106,7 @@ EXACT: list[tuple[str, dict[str, Any], int]] = [
     (
         "positions that AuraFlow trains",
         {
-            "config.json": {"_class_name": "AuraFlowTransformer2DModel"},
+            "config.json": {"_class_name": "AuraFlowSomeModel"},
             "diffusion_pytorch_model.safetensors": weights(header(pos_embed__pos_embed="F32 1x9x4", w="F32 5")),
         },
         41,

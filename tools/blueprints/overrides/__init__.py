@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from tools.blueprints.library import LIBRARY
 from tools.blueprints.overrides import (
     dpt,
     embedding_gemma2_text,
@@ -21,7 +22,7 @@ from tools.blueprints.overrides import (
 )
 from tools.blueprints.overrides.changes import Override
 
-OVERRIDES: Mapping[str, Override] = {
+_OF_TRANSFORMERS: Mapping[str, Override] = {
     "dpt": dpt.OVERRIDE,
     "embedding_gemma2_text": embedding_gemma2_text.OVERRIDE,
     "gemma4": gemma4.OVERRIDE,
@@ -38,5 +39,7 @@ OVERRIDES: Mapping[str, Override] = {
     **vision_features.OVERRIDES,
 }
 
-LEARNED = Path(__file__).parent / "learned"
+OVERRIDES: Mapping[str, Override] = _OF_TRANSFORMERS if LIBRARY == "transformers" else {}
+
+LEARNED = Path(__file__).parent / ("learned" if LIBRARY == "transformers" else f"learned_{LIBRARY}")
 """The compiler's last records of these model types, in the form of the shipped data. It writes these files."""

@@ -1,0 +1,1 @@
+"""Models that a library builds of a name and a few arguments: what it builds, from tables."""

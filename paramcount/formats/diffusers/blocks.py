@@ -1,0 +1,113 @@
+"""The blocks of UNets and of autoencoders. Source: diffusers.models.unets.unet_2d_blocks, resnet, attention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from paramcount.formats.parts import Tensors, assemble, convolution, linear, norm, repeat
+from paramcount.model.errors import InvalidDocument
+from paramcount.model.layers import Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """The settings that all blocks of a model share."""
+
+    groups: int
+    time_width: int | None = None  # of the embedding of time; None: the blocks take none
+    scale_shift: bool = False
+    linear_projection: bool = False
+
+    def group_norm(self, name: str, width: int, groups: int | None = None) -> Tensors:
+        if width % (groups or self.groups):
+            detail = f"must divide every width: {width} channels are not so many groups"
+            raise InvalidDocument(detail, "/norm_num_groups")
+        yield from norm(name, width)
+
+    def resnet(self, inputs: int, outputs: int) -> Tensors:
+        """ResnetBlock2D."""
+        yield from self.group_norm("norm1", inputs)
+        yield from convolution("conv1", inputs, outputs, (3, 3))
+        if self.time_width is not None:
+            yield from linear("time_emb_proj", self.time_width, (1 + self.scale_shift) * outputs)
+        yield from self.group_norm("norm2", outputs)
+        yield from convolution("conv2", outputs, outputs, (3, 3))
+        if inputs != outputs:
+            yield from convolution("conv_shortcut", inputs, outputs, (1, 1))
+
+    def resnets(self, widths: Iterable[tuple[int, int]]) -> Layer:
+        """A list of them, each from one width to another; those that are equal are one."""
+        return modules("resnets", "ResnetBlock2D", [tuple(self.resnet(*pair)) for pair in widths])
+
+    def attention(self, width: int, head_width: int, groups: int | None = None, *, grouped: bool = True) -> Tensors:
+        """Attention over the pixels."""
+        if head_width < 1 or width < head_width:
+            raise InvalidDocument(f"must be at most {width}", "/attention_head_dim")
+        inner = width // head_width * head_width
+        if grouped:
+            yield from self.group_norm("group_norm", width, groups)
+        for name in ("to_q", "to_k", "to_v"):
+            yield from linear(name, width, inner)
+        yield from linear("to_out.0", inner, width)
+
+    def transformer(self, width: int, heads: int, layers: int, context: int, *, only_cross: bool = False) -> Layer:
+        """Transformer2DModel, of blocks that attend to themselves and to a context."""
+        if width < heads:
+            raise InvalidDocument(f"must be at most {width}", "/attention_head_dim")
+        inner = width // heads * heads
+        kernel = () if self.linear_projection else (1, 1)
+
+        def around() -> Tensors:
+            yield from self.group_norm("norm", width)
+            yield from convolution("proj_in", width, inner, kernel)
+            yield from convolution("proj_out", inner, width, kernel)
+
+        block = assemble("", "BasicTransformerBlock", _transformer_block(inner, context, only_cross=only_cross))
+        return assemble("", "Transformer2DModel", around(), repeat("transformer_blocks", layers, block))
+
+
+def _transformer_block(width: int, context: int, *, only_cross: bool) -> Tensors:
+    """BasicTransformerBlock with layer norms and a gated feed-forward layer."""
+    for number, keys in ((1, context if only_cross else width), (2, context)):
+        yield from norm(f"norm{number}", width)
+        yield from linear(f"attn{number}.to_q", width, width, bias=False)
+        yield from linear(f"attn{number}.to_k", keys, width, bias=False)
+        yield from linear(f"attn{number}.to_v", keys, width, bias=False)
+        yield from linear(f"attn{number}.to_out.0", width, width)
+    yield from norm("norm3", width)
+    yield from linear("ff.net.0.proj", width, 8 * width)
+    yield from linear("ff.net.2", 4 * width, width)
+
+
+def modules(name: str, kind: str, contents: list[tuple[object, ...]]) -> Layer:
+    """A list of modules, each of its tensors."""
+    return stack(name, [assemble("", kind, tensors) for tensors in contents])  # type: ignore[arg-type]
+
+
+def stack(name: str, layers: list[Layer]) -> Layer:
+    """A list of layers; equal neighbours are one."""
+    return Layer(name, "ModuleList", children=tuple(_number(layers)))
+
+
+def _number(layers: list[Layer]) -> Iterator[Layer]:
+    start = 0
+    for position in range(1, len(layers) + 1):
+        if position == len(layers) or layers[position] != layers[start]:
+            last = position - 1
+            name = str(start) if last == start else f"{start}-{last}"
+            yield layers[start]._replace(name=name, repeat=position - start)
+            start = position
+
+
+def resampler(name: str, width: int) -> Layer:
+    """The convolution that halves or doubles the height and the width."""
+    return stack(name, [assemble("", "Conv2d", convolution("conv", width, width, (3, 3)))])
+
+
+def time_embedding(name: str, inputs: int, width: int, condition: int | None = None) -> Tensors:
+    """TimestepEmbedding."""
+    yield from linear(f"{name}.linear_1", inputs, width)
+    if condition is not None:
+        yield from linear(f"{name}.cond_proj", condition, inputs, bias=False)
+    yield from linear(f"{name}.linear_2", width, width)

@@ -1,0 +1,125 @@
+"""Components: UNets and autoencoders with few channels, worked out by hand; and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from paramcount.counting.count import count
+from paramcount.formats.detect import detect, read
+from paramcount.model.errors import Problems
+from paramcount.schema.registry import FORMATS
+
+VAE = {
+    "_class_name": "AutoencoderKL",
+    "_diffusers_version": "0.42.1",
+    "block_out_channels": [4],
+    "down_block_types": ["DownEncoderBlock2D"],
+    "up_block_types": ["UpDecoderBlock2D"],
+    "norm_num_groups": 2,
+    "latent_channels": 1,
+}
+UNET = {
+    "_class_name": "UNet2DConditionModel",
+    "block_out_channels": [4],
+    "down_block_types": ["DownBlock2D"],
+    "up_block_types": ["UpBlock2D"],
+    "norm_num_groups": 2,
+    "layers_per_block": 1,
+    "mid_block_type": None,
+    "in_channels": 1,
+    "out_channels": 1,
+    "cross_attention_dim": 3,
+    "attention_head_dim": 2,
+}
+
+
+def conv(inputs: int, outputs: int, kernel: int = 3) -> int:
+    return inputs * outputs * kernel * kernel + outputs
+
+
+def resnet(inputs: int, outputs: int, time: int = 0) -> int:
+    shortcut = conv(inputs, outputs, 1) if inputs != outputs else 0
+    projection = time * outputs + outputs if time else 0
+    return 2 * inputs + conv(inputs, outputs) + projection + 2 * outputs + conv(outputs, outputs) + shortcut
+
+
+ATTENTION = 8 + 4 * 20  # over 4 channels: a norm, and four layers of 4·4 + 4
+# Each half: convolutions in and out, a norm, attention between two resnets, and the block's own one or two.
+ENCODER = conv(3, 4) + conv(4, 2) + 8 + 2 * resnet(4, 4) + ATTENTION + resnet(4, 4)
+DECODER = conv(1, 4) + conv(4, 3) + 8 + 2 * resnet(4, 4) + ATTENTION + 2 * resnet(4, 4)
+QUANT = conv(2, 2, 1) + conv(1, 1, 1)
+# The embedding of time: 4·16 + 16 and 16·16 + 16. The way up takes what the way down keeps: 8 channels.
+TIME = 80 + 272
+BASE = conv(1, 4) + TIME + resnet(4, 4, 16) + 2 * resnet(8, 4, 16) + 8 + conv(4, 1)
+# A norm, projections in and out of 4·4 + 4, three norms, attention of 4·16 + 4, attention to 3, a gated layer.
+TRANSFORMER = 8 + 40 + 24 + 68 + (2 * 16 + 2 * 12 + 4) + (4 * 32 + 32) + (16 * 4 + 4)
+
+
+@pytest.mark.parametrize(
+    ("config", "total"),
+    [
+        (VAE, ENCODER + DECODER + QUANT),
+        (VAE | {"use_quant_conv": False, "use_post_quant_conv": False}, ENCODER + DECODER),
+        (VAE | {"mid_block_add_attention": False}, ENCODER + DECODER + QUANT - 2 * ATTENTION),
+        (VAE | {"layers_per_block": 2}, ENCODER + DECODER + QUANT + 2 * resnet(4, 4)),
+        (VAE | {"layers_per_block": 2, "_use_default_values": ["layers_per_block"]}, ENCODER + DECODER + QUANT),
+        (VAE | {"sample_size": 64, "scaling_factor": 0.1, "force_upcast": False}, ENCODER + DECODER + QUANT),
+        (UNET, BASE),
+        (UNET | {"conv_in_kernel": 1}, BASE - 4 * 8),
+        (UNET | {"num_class_embeds": 5}, BASE + 5 * 16),
+        (UNET | {"class_embed_type": "timestep"}, BASE + TIME),
+        (UNET | {"addition_embed_type": "text_time", "projection_class_embeddings_input_dim": 10}, BASE + 176 + 272),
+        (UNET | {"mid_block_type": "UNetMidBlock2D"}, BASE + resnet(4, 4, 16)),
+        (UNET | {"mid_block_type": "UNetMidBlock2DCrossAttn"}, BASE + 2 * resnet(4, 4, 16) + TRANSFORMER),
+        (UNET | {"down_block_types": ["CrossAttnDownBlock2D"]}, BASE + TRANSFORMER),
+        (UNET | {"down_block_types": ["CrossAttnDownBlock2D"], "only_cross_attention": True}, BASE + TRANSFORMER - 8),
+        (UNET | {"down_block_types": ["AttnDownBlock2D"]}, BASE + ATTENTION),
+    ],
+)
+def test_counted(config: dict[str, Any], total: int) -> None:
+    assert detect(config).name == "diffusers"
+    report = count(read(config, FORMATS["diffusers"]))
+    assert (report.root.totals.trainable, report.exact) == (total, True)
+
+
+def test_stable_diffusion() -> None:
+    """The numbers of the models of Stable Diffusion 1, which diffusers reports: 859,520,964 and 83,653,863."""
+    unet = {"_class_name": "UNet2DConditionModel", "cross_attention_dim": 768}
+    assert count(read(unet, FORMATS["diffusers"])).root.totals.trainable == 859520964
+    widths = {"block_out_channels": [128, 256, 512, 512], "layers_per_block": 2}
+    kinds = {"down_block_types": ["DownEncoderBlock2D"] * 4, "up_block_types": ["UpDecoderBlock2D"] * 4}
+    vae = {"_class_name": "AutoencoderKL", **widths, **kinds}
+    assert count(read(vae, FORMATS["diffusers"])).root.totals.trainable == 83653863
+
+
+@pytest.mark.parametrize(
+    ("config", "pointer"),
+    [
+        ({"_class_name": "UNet2DConditionModle"}, "/_class_name"),
+        ({"_class_name": "DDIMScheduler"}, "/_class_name"),
+        ({"_class_name": 3}, "/_class_name"),
+        (VAE | {"block_out_channels": 4}, "/block_out_channels"),
+        (VAE | {"block_out_channels": [4, 4.0]}, "/block_out_channels/1"),
+        (VAE | {"block_out_channels": [4, 8]}, "/down_block_types"),
+        (VAE | {"block_out_channels": [4] * 1000}, "/block_out_channels"),
+        (VAE | {"norm_num_groups": 3}, "/norm_num_groups"),
+        (VAE | {"layers_per_block": 2**40}, "/layers_per_block"),
+        (VAE | {"use_quant_conv": 1}, "/use_quant_conv"),
+        (VAE | {"up_block_types": ["AttnUpDecoderBlock2D"]}, "/up_block_types/0"),
+        (UNET | {"down_block_types": ["KDownBlock2D"]}, "/down_block_types/0"),
+        (UNET | {"dual_cross_attention": True}, "/dual_cross_attention"),
+        (UNET | {"attention_type": "gated"}, "/attention_type"),
+        (UNET | {"encoder_hid_dim": 8}, "/encoder_hid_dim"),
+        (UNET | {"addition_embed_type": "text"}, "/addition_embed_type"),
+        (UNET | {"only_cross_attention": [1]}, "/only_cross_attention"),
+        (UNET | {"layers_per_block": [1, 2]}, "/layers_per_block"),
+        (UNET | {"class_embed_type": "projection"}, "/projection_class_embeddings_input_dim"),
+        (UNET | {"_class_name": "ControlNetModel"}, "/mid_block_type"),
+    ],
+)
+def test_refused(config: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(Problems) as refused:
+        read(config, FORMATS["diffusers"])
+    assert pointer in [problem.pointer for problem in refused.value.problems]

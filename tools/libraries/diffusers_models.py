@@ -1,0 +1,94 @@
+"""python -m tools.libraries.diffusers_models: the components that are built by hand, of random configs."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections import Counter
+from functools import partial
+from typing import Any
+
+from tools.architectures.comparing import BOTH, EQUAL, compare
+
+import diffusers  # isort: skip # after what makes torchvision's operators
+
+from paramcount.formats.diffusers.components import BUILDERS
+
+RANDOM = 60
+
+
+def main() -> int:
+    """Exit status 1 where a config is counted otherwise than diffusers builds it."""
+    chance = random.Random(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    counts: Counter[str] = Counter()
+    for name in BUILDERS:
+        for config in [{}, *(_draw(name, chance) for _ in range(RANDOM))]:
+            create = partial(getattr(diffusers, name).from_config, config)
+            outcome = compare(create, partial(BUILDERS[name], config))
+            counts[outcome.partition(":")[0]] += 1
+            if outcome not in (EQUAL, BOTH):
+                print(f"{name}: {outcome} {json.dumps(config)}", flush=True)
+    print(f"diffusers {diffusers.__version__}: {dict(counts)}")
+    return int(counts["WRONG"] > 0)
+
+
+def _draw(name: str, chance: random.Random) -> dict[str, Any]:
+    """A random small component."""
+    count = chance.choice([1, 2, 3, 4])
+    groups = chance.choice([2, 4, 8])
+    widths = [groups * chance.choice([1, 2, 3, 4]) for _ in range(count)]
+    config: dict[str, Any] = {
+        "block_out_channels": widths, "norm_num_groups": groups, "layers_per_block": chance.choice([1, 2, 3]),
+        "in_channels": chance.choice([1, 3, 4, 9]), "out_channels": chance.choice([1, 3, 4]),
+    }  # fmt: skip
+    if name == "AutoencoderKL":
+        config |= {"down_block_types": ["DownEncoderBlock2D"] * count, "up_block_types": ["UpDecoderBlock2D"] * count}
+        config |= {"latent_channels": chance.choice([1, 4, 16])}
+        flags = ("use_quant_conv", "use_post_quant_conv", "mid_block_add_attention")
+        return config | {flag: False for flag in flags if chance.random() < 0.3}
+    kinds = ["", "Attn"] if name == "UNet2DModel" else ["", "CrossAttn", "CrossAttn", "Attn"]
+    config["down_block_types"] = [f"{chance.choice(kinds)}DownBlock2D" for _ in range(count)]
+    config["up_block_types"] = [f"{chance.choice(kinds)}UpBlock2D" for _ in range(count)]
+    _draw_options(config, name, count, chance)
+    return config
+
+
+def _draw_options(config: dict[str, Any], name: str, count: int, chance: random.Random) -> None:
+    """Add options, each with some chance."""
+    plain = name == "UNet2DModel"
+    options: dict[str, list[Any]] = {
+        "attention_head_dim": [1, 2, 4, None] if plain else [1, 2, 4, [chance.choice([1, 2]) for _ in range(count)]],
+        "resnet_time_scale_shift": ["scale_shift"], "time_embedding_dim": [12], "num_class_embeds": [5],
+        "class_embed_type": ["timestep", "identity"],
+    }  # fmt: skip
+    if plain:
+        options |= {"mid_block_type": [None], "add_attention": [False], "attn_norm_num_groups": [2, 1],
+                    "time_embedding_type": ["fourier", "learned"], "num_train_timesteps": [7]}  # fmt: skip
+    else:
+        options |= {
+            "cross_attention_dim": [6, [chance.choice([4, 6]) for _ in range(count)]],
+            "transformer_layers_per_block": [2, [chance.choice([1, 2]) for _ in range(count)]],
+            "use_linear_projection": [True], "only_cross_attention": [True, [True] * count],
+            "layers_per_block": [[chance.choice([1, 2]) for _ in range(count)]], "conv_in_kernel": [1, 5],
+            "conv_out_kernel": [1], "time_cond_proj_dim": [6], "mid_block_type": ["UNetMidBlock2D", None],
+            "projection_class_embeddings_input_dim": [10], "addition_time_embed_dim": [4],
+        }  # fmt: skip
+        if chance.random() < 0.3:
+            config |= {"addition_embed_type": "text_time", "addition_time_embed_dim": 4}
+            config["projection_class_embeddings_input_dim"] = 10
+        options["class_embed_type"] += ["projection", "simple_projection"]
+    if name == "ControlNetModel":
+        options |= {"conditioning_embedding_out_channels": [[4, 6], [3]], "conditioning_channels": [1]}
+        for absent in ("layers_per_block",):
+            options.pop(absent)
+        options["cross_attention_dim"] = [6]
+    if not plain and "cross_attention_dim" not in config:
+        config["cross_attention_dim"] = 6
+    for option, values in options.items():
+        if chance.random() < 0.25:
+            config[option] = chance.choice(values)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
