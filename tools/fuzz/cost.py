@@ -262,8 +262,9 @@ class Search:
 
     def _compare(self, half: Probe, whole: Probe) -> None:
         """Try two requests, of which one is as long as the other twice: it must not cost more than twice as much."""
-        costs = self._try(half), self._try(whole)
-        if costs[0] is None or costs[1] is None or costs[1].seconds < _MIN_COMPARED_SECONDS:
+        tried = self._try(half), self._try(whole)
+        costs = [cost for cost in tried if cost is not None]
+        if len(costs) < len(tried) or costs[1].seconds < _MIN_COMPARED_SECONDS:
             return
         if costs[1].seconds > _MAX_GROWTH * costs[0].seconds and costs[0].status == costs[1].status:
             again = [
