@@ -143,6 +143,6 @@ def test_no_key_is_longer_than_4_kib() -> None:
             answer(encode_json({"architecture": document}))
     adapter = {"peft_type": "LORA", "target_modules": f"(?!{long[:1500]}).*q_proj"}
     answer(encode_json({"architecture": LLAMA, "adapter": adapter}))
-    keys = [key for cache in find_caches(Cache) for key in cache]
+    keys: list[Any] = [key for cache in find_caches(Cache) for key in cache]
     assert keys
     assert max(len(marshal.dumps(key)) for key in keys) < 4_200  # of marshal

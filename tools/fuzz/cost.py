@@ -38,6 +38,9 @@ MAX_ANSWER_PER_BYTE = 1_000
 _FREE_SECONDS, _FREE_BYTES = 0.02, 4 * 2**20
 """Seconds and bytes that a request of any length may take: the first of a class loads its blueprint."""
 
+_COMMON_SECONDS, _COMMON_BYTES = 0.005, 100_000
+"""Seconds and bytes that every request takes: without them, the shortest would seem the dearest."""
+
 _MAX_GROWTH, _MIN_COMPARED_SECONDS = 3.0, 0.1
 """A value twice as long may make a request so many times as dear, where it takes long enough to be measured."""
 
@@ -259,8 +262,9 @@ class Search:
 
     def _compare(self, half: Probe, whole: Probe) -> None:
         """Try two requests, of which one is as long as the other twice: it must not cost more than twice as much."""
-        costs = self._try(half), self._try(whole)
-        if costs[0] is None or costs[1] is None or costs[1].seconds < _MIN_COMPARED_SECONDS:
+        tried = self._try(half), self._try(whole)
+        costs = [cost for cost in tried if cost is not None]
+        if len(costs) < len(tried) or costs[1].seconds < _MIN_COMPARED_SECONDS:
             return
         if costs[1].seconds > _MAX_GROWTH * costs[0].seconds and costs[0].status == costs[1].status:
             again = [
@@ -297,12 +301,12 @@ class Search:
 
 
 def _rank(cost: Cost) -> float:
-    """Return the cost of a byte, also of requests that cost little: the search climbs it."""
+    """Return what a request costs beyond any other of its length, for a byte: the search climbs it."""
     length = max(cost.length, MIN_BYTES)
     return max(
-        cost.seconds / (length * MAX_SECONDS_PER_BYTE),
-        cost.memory / (length * MAX_MEMORY_PER_BYTE),
-        cost.answer / (length * MAX_ANSWER_PER_BYTE),
+        (cost.seconds - _COMMON_SECONDS) / (length * MAX_SECONDS_PER_BYTE),
+        (cost.memory - _COMMON_BYTES) / (length * MAX_MEMORY_PER_BYTE),
+        (cost.answer - _COMMON_BYTES) / (length * MAX_ANSWER_PER_BYTE),
     )
 
 

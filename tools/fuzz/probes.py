@@ -91,6 +91,11 @@ def _write_onnx(data: Any) -> bytes:
     return onnx.model(*nodes, *tensors)
 
 
+def _write_bytes(data: Any) -> bytes:
+    """Return the bytes that a text stands for, one a character."""
+    return str(data).encode("latin-1", "replace")
+
+
 def _write_file(data: Any) -> bytes:
     header = _write_json(data)
     return len(header).to_bytes(8, "little") + header
@@ -154,8 +159,13 @@ _TARGETS: tuple[Any, ...] = (
 def seeds() -> Iterator[Probe]:
     """Yield a small request of each kind."""
     for name, document_format in FORMATS.items():
-        if f"count/{name}" not in WRITERS or name == "safetensors":
-            yield Probe(name, f"count/{name}", deepcopy(document_format.example))
+        route, example = f"count/{name}", deepcopy(document_format.example)
+        if isinstance(example, bytes):
+            WRITERS.setdefault(route, ("application/octet-stream", _write_bytes))
+        if route not in WRITERS or name == "safetensors":
+            yield Probe(name, route, example)
+        elif WRITERS[route][1] is _write_bytes:
+            yield Probe(name, route, example.decode("latin-1"))
     yield Probe("torch text", "count/torch", _PRINTED)
     yield Probe("torch in JSON", "count", {"architecture": _write_printed(_PRINTED).decode(), "format": "torch"})
     yield Probe("gguf", "count/gguf", {
