@@ -97,30 +97,18 @@ def _register_sized(code: bytes, layout: str, convert: Callable[[bytes], Any]) -
     _opcode(code, size)(push)
 
 
-def _decode(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogatepass")
-
-
-def _integer(raw: bytes) -> int:
-    return int.from_bytes(raw, "little", signed=True)
-
-
-def _latin(raw: bytes) -> str:
-    return raw.decode("latin-1")
-
-
 for _code, _layout, _convert in (
-    (b"X", "<I", _decode),
-    (b"\x8c", "<B", _decode),
-    (b"\x8d", "<Q", _decode),
-    (b"T", "<i", _latin),  # text of Python 2
-    (b"U", "<B", _latin),
+    (b"X", "<I", lambda raw: raw.decode("utf-8", "surrogatepass")),
+    (b"\x8c", "<B", lambda raw: raw.decode("utf-8", "surrogatepass")),
+    (b"\x8d", "<Q", lambda raw: raw.decode("utf-8", "surrogatepass")),
+    (b"T", "<i", lambda raw: raw.decode("latin-1")),  # text of Python 2
+    (b"U", "<B", lambda raw: raw.decode("latin-1")),
     (b"B", "<I", bytes),
     (b"C", "<B", bytes),
     (b"\x8e", "<Q", bytes),
     (b"\x96", "<Q", bytes),
-    (b"\x8a", "<B", _integer),
-    (b"\x8b", "<i", _integer),
+    (b"\x8a", "<B", lambda raw: int.from_bytes(raw, "little", signed=True)),
+    (b"\x8b", "<i", lambda raw: int.from_bytes(raw, "little", signed=True)),
 ):
     _register_sized(_code, _layout, _convert)
 
@@ -163,7 +151,7 @@ def _long(raw: bytes) -> int:
 def _unquote(raw: bytes) -> str:
     if len(raw) < 2 or raw[:1] != raw[-1:] or raw[:1] not in (b"'", b'"'):
         raise ValueError
-    return _latin(escape_decode(raw[1:-1])[0])
+    return escape_decode(raw[1:-1])[0].decode("latin-1")
 
 
 for _code, _from_line in (
@@ -254,7 +242,7 @@ def _duplicate(machine: Machine, position: int) -> int:
     return position
 
 
-@_opcode(b"t")
+@_opcode(b"t\x91")  # a frozenset is a tuple here
 def _tuple(machine: Machine, position: int) -> int:
     machine.values += 1
     machine.stack.append(tuple(machine.pop_mark()))
@@ -296,11 +284,6 @@ def _list(machine: Machine, position: int) -> int:
     machine.values += 1
     machine.stack.append(machine.pop_mark())
     return position
-
-
-@_opcode(b"\x91")
-def _frozenset(machine: Machine, position: int) -> int:
-    return _tuple(machine, position)
 
 
 @_opcode(b"d")
@@ -402,18 +385,15 @@ def _build(machine: Machine, position: int) -> int:
 @_opcode(b"P")
 def _persistent(machine: Machine, position: int) -> int:
     raw, position = _read_line(machine, position)
-    _push_persistent(machine, raw.decode(errors="replace"))
-    return position
+    machine.stack.append(raw.decode(errors="replace"))
+    return _binary_persistent(machine, position)
 
 
 @_opcode(b"Q")
 def _binary_persistent(machine: Machine, position: int) -> int:
-    _push_persistent(machine, machine.stack.pop())
-    return position
-
-
-def _push_persistent(machine: Machine, value: Any) -> None:
+    value = machine.stack.pop()
     if machine.load_persistent is None:
         raise machine.bad("refers to data outside it, which a plain pickle has none of")
     machine.values += 1
     machine.stack.append(machine.load_persistent(value))
+    return position

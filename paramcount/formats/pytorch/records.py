@@ -20,7 +20,7 @@ _WORD = "storage"
 _INTEGER = rb"(?:K.|M..|J....)"
 _SIZES = rb"((?:" + _INTEGER + rb"){1,3}[\x85-\x87]|\((?:" + _INTEGER + rb"){4,8}t)"
 _match_record = re.compile(
-    rb"\(\(h(.)h(.)X.\0\0\0(\d{1,9})r(....)h(.)(" + _INTEGER + rb")tr....Q"  # the storage's persistent id
+    rb"\(\(h(.)h(.)X(.)\0\0\0(\d{1,9})r(....)h(.)(" + _INTEGER + rb")tr....Q"  # the storage's persistent id
     rb"(" + _INTEGER + rb")" + _SIZES + rb"r...." + _SIZES + rb"r....([\x88\x89])h(.)\)Rr....tr....Rr(....)",
     re.DOTALL,
 ).match
@@ -57,7 +57,7 @@ class RecordReader:
             return 0
         if (match := _match_record(machine.data, position, machine.end)) is None:
             return 0
-        word, kind, key, first, device, length, offset, size, stride, gradient, hooks, last = match.groups()
+        word, kind, key_length, key, first, device, length, offset, size, stride, gradient, hooks, last = match.groups()
         if (layout := self._layouts.get((size, stride), _UNREAD)) is _UNREAD:
             layout = self._layouts[size, stride] = _read_layout(size, stride)
         storage_type, put = memo.get(kind[0]), int.from_bytes(first, "little")
@@ -66,6 +66,7 @@ class RecordReader:
         count, start = int.from_bytes(length[1:], "little"), int.from_bytes(offset[1:], "little")
         if (
             layout is None
+            or key_length[0] != len(key)
             or not dtype
             or start + layout.last >= count
             or count | start >= 2**31  # negative
