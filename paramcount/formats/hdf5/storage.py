@@ -51,13 +51,12 @@ class Storage:
             raise InvalidDocument(detail, code="address")
         self.charge(length)
         address, end = address + self._start, end + self._start
-        if self._block:
+        if self._block and self._data.gaps(address, end):
             first = address - address % self._block
             last = min(-(-end // self._block) * self._block, self._start + self.size)
             if self._data.has_middle and self._data.gaps(first, last):
                 self._data.complete_all(what)  # what is read next is anywhere in it
-            block: bytes = self._data.read_at(first, last - first, what)
-            return block[address - first : end - first]
+            self._data.read_at(first, last - first, what)
         return bytes(self._data[address:end])
 
     def charge(self, length: int) -> None:

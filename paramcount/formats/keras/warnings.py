@@ -64,7 +64,7 @@ def trains_inside(config: Mapping[str, Any]) -> bool:
 def _trains(layer: Mapping[str, Any]) -> bool:
     """Return whether a serialized layer trains, or one inside it, which its own flag does not reach."""
     config = layer["config"]
-    if layer.get("class_name") in COMPOSITES or _find_inner_layers(config):
+    if str(layer.get("class_name")) in COMPOSITES or _find_inner_layers(config):
         return trains_inside(config)
     return config.get("trainable") is not False
 
