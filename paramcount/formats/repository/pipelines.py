@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from operator import is_
 from typing import NamedTuple
 
+from paramcount.formats.composition import nest
 from paramcount.formats.named_tensors.checkpoint import flags_warning
 from paramcount.formats.named_tensors.tree import list_tensors
 from paramcount.formats.repository.folder import Folder, locate_file
@@ -125,8 +125,7 @@ def _compose(components: Sequence[Component], title: str) -> Composition:
             problems += error.problems
         else:
             layer = document.root if document else Layer("", "")
-            nested = _move_ties(layer, f"{component.name}.", {})
-            children.append(nested._replace(name=component.name, type=component.class_name))
+            children.append(nest(layer, component.name)._replace(name=component.name, type=component.class_name))
             remarks = document.warnings if document else _warn_of_absence(component)
             warnings += [_below(component.name, warning) for warning in remarks]
     raise_problems(problems)
@@ -167,20 +166,6 @@ def _warn_of_absence(component: Component) -> Iterator[ReportWarning]:
     if not _WITHOUT_PARAMETERS.fullmatch(component.class_name):
         detail = f"{component.class_name[:100]}: neither its weights nor its config are here, so it is not counted"
         yield ReportWarning("missing_component", "", detail, exact=False)
-
-
-def _move_ties(layer: Layer, prefix: str, moved: dict[int, Layer]) -> Layer:
-    """Return a model's layer within a larger model: the paths that its tensors are tied to have a prefix there."""
-    if (known := moved.get(id(layer))) is None:
-        tensors = layer.tensors
-        if any(tensor.tied_to for tensor in tensors):
-            tensors = tuple(
-                [tensor._replace(tied_to=prefix + tensor.tied_to) if tensor.tied_to else tensor for tensor in tensors]
-            )
-        children = tuple([_move_ties(child, prefix, moved) for child in layer.children])
-        is_same = tensors is layer.tensors and all(map(is_, children, layer.children))
-        known = moved[id(layer)] = layer if is_same else layer._replace(tensors=tensors, children=children)
-    return known
 
 
 def _below(name: str, warning: ReportWarning) -> ReportWarning:
