@@ -84,6 +84,23 @@ def test_counted(config: dict[str, Any], total: int) -> None:
     assert (report.root.totals.trainable, report.exact) == (total, True)
 
 
+WAN = {"_class_name": "WanTransformer3DModel"}
+
+
+@pytest.mark.parametrize(
+    ("config", "total"),
+    [
+        (WAN, 14288491584),
+        (WAN | {"num_attention_heads": 12, "ffn_dim": 8960, "num_layers": 30}, 1418996800),
+        ({"_class_name": "AutoencoderKLWan"}, 126892531),
+        ({"_class_name": "AutoencoderKLCogVideoX"}, 215583907),
+    ],
+)
+def test_video(config: dict[str, Any], total: int) -> None:
+    """The numbers that diffusers reports."""
+    assert count(read(config, FORMATS["diffusers"])).root.totals.trainable == total
+
+
 def test_stable_diffusion() -> None:
     """The numbers of the models of Stable Diffusion 1, which diffusers reports: 859,520,964 and 83,653,863."""
     unet = {"_class_name": "UNet2DConditionModel", "cross_attention_dim": 768}
@@ -117,6 +134,12 @@ def test_stable_diffusion() -> None:
         (UNET | {"layers_per_block": [1, 2]}, "/layers_per_block"),
         (UNET | {"class_embed_type": "projection"}, "/projection_class_embeddings_input_dim"),
         (UNET | {"_class_name": "ControlNetModel"}, "/mid_block_type"),
+        (WAN | {"attention_head_dim": 3}, "/attention_head_dim"),
+        (WAN | {"patch_size": 2.5}, "/patch_size"),
+        (WAN | {"num_layers": -1}, "/num_layers"),
+        ({"_class_name": "AutoencoderKLWan", "attn_scales": [0.5]}, "/attn_scales"),
+        ({"_class_name": "AutoencoderKLWan", "is_residual": True, "dim_mult": [1, 4]}, "/temperal_downsample"),
+        ({"_class_name": "AutoencoderKLWan", "is_residual": True, "dim_mult": [1, 1, 1, 3]}, "/dim_mult"),
     ],
 )
 def test_refused(config: dict[str, Any], pointer: str) -> None:
