@@ -37,6 +37,8 @@ def _draw(name: str, chance: random.Random) -> dict[str, Any]:
     """A random small component."""
     if name == "WanTransformer3DModel":
         return _draw_wan(chance)
+    if name == "SD3Transformer2DModel":
+        return _draw_sd3(chance)
     if name == "AutoencoderKLWan":
         return _draw_wan_autoencoder(chance)
     count = chance.choice([1, 2, 3, 4])
@@ -59,6 +61,18 @@ def _draw(name: str, chance: random.Random) -> dict[str, Any]:
     config["up_block_types"] = [f"{chance.choice(prefixes)}UpBlock2D" for _ in range(count)]
     _draw_options(config, name, count, chance)
     return config
+
+
+def _draw_sd3(chance: random.Random) -> dict[str, Any]:
+    heads, head = chance.choice([1, 2, 4]), chance.choice([8, 16])
+    return {
+        "num_attention_heads": heads, "attention_head_dim": head, "caption_projection_dim": heads * head,
+        "patch_size": chance.choice([1, 2]), "in_channels": chance.choice([4, 16]),
+        "num_layers": chance.choice([1, 2, 4]),
+        "joint_attention_dim": 10, "pooled_projection_dim": 12, "out_channels": chance.choice([4, 8, None]),
+        "dual_attention_layers": chance.choice([[], [0], [0, 1], [1, 3], [7]]), "sample_size": 16,
+        "qk_norm": chance.choice([None, "rms_norm"]), "pos_embed_max_size": chance.choice([24, 32]),
+    }  # fmt: skip
 
 
 def _draw_wan(chance: random.Random) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from paramcount.formats.built_models import BuiltModel, get_or_build
 from paramcount.formats.diffusers.autoencoders import build_autoencoder
+from paramcount.formats.diffusers.sd3 import build_sd3
 from paramcount.formats.diffusers.unets import build_condition, build_controlnet, build_plain
 from paramcount.formats.diffusers.video import build_cogvideox_autoencoder, build_wan, build_wan_autoencoder
 from paramcount.formats.huggingface.blueprints import load_blueprint, load_index
@@ -22,6 +23,7 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
     "AutoencoderKLCogVideoX": build_cogvideox_autoencoder,
     "AutoencoderKLWan": build_wan_autoencoder,
     "ControlNetModel": build_controlnet,
+    "SD3Transformer2DModel": build_sd3,
     "UNet2DConditionModel": build_condition,
     "UNet2DModel": build_plain,
     "WanTransformer3DModel": build_wan,
