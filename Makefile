@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 ORACLE := .venv-oracle
 ORACLE_KERAS_2 := .venv-oracle-keras-2
 BLUEPRINTS := .venv-blueprints
+LIBRARIES := .venv-libraries
 BENCH := .venv-bench
 PINS := tools/pins
 INSTALL_PINS = @$(BIN)/pip install --quiet --require-hashes --requirement $(PINS)/build.txt --requirement
@@ -13,7 +14,7 @@ INSTALL_SELF = @$(BIN)/pip install --quiet --no-deps --no-build-isolation --edit
 # The pins' versions without their hashes, for packages that have none beside them
 VERSIONS = sed -n 's/^\([[:alnum:]._-]*==[^ ;]*\).*/\1/p' $(PINS)/dev.txt > $(@D)/versions.txt
 
-.PHONY: run test check lint format openapi release oracle oracle-keras-2 clients image image-test pins sbom audit faults attacks gateway manifests browser fuzz hostile cost unique soak bench blueprints blueprints-check clean
+.PHONY: run test check lint format openapi release oracle oracle-keras-2 clients image image-test pins sbom audit faults attacks gateway manifests browser fuzz hostile cost unique soak bench blueprints blueprints-check architectures architectures-check libraries-check clean
 
 run: $(VENV)/.run  ## serve on http://127.0.0.1:8000
 	@$(BIN)/paramcount serve
@@ -103,11 +104,24 @@ blueprints: $(BLUEPRINTS)/.done  ## compile what changed of transformers' classe
 blueprints-check: $(BLUEPRINTS)/.done  ## hold two dozen shipped blueprints against transformers, on configs never seen before
 	$(BLUEPRINTS)/bin/python -m tools.blueprints --check --seconds 5 --seed $${SEED:-$$(date +%Y%m%d)}
 
+architectures: $(ORACLE)/.done  ## build every model of timm and torchvision (half an hour), write the tables
+	$(ORACLE)/bin/python -m tools.architectures torchvision
+	$(ORACLE)/bin/python -m tools.architectures timm
+
+architectures-check: $(ORACLE)/.done  ## hold some models of the tables against timm and torchvision
+	$(ORACLE)/bin/python -m tools.architectures torchvision --check 24 --seed $${SEED:-1}
+	$(ORACLE)/bin/python -m tools.architectures timm --check 24 --seed $${SEED:-1}
+
+libraries-check: $(LIBRARIES)/.done  ## hold random configs against diffusers, open_clip and sentence-transformers
+	$(LIBRARIES)/bin/python -m tools.libraries.diffusers_models $${SEED:-1}
+	$(LIBRARIES)/bin/python -m tools.libraries.open_clip_models $${SEED:-1}
+	$(LIBRARIES)/bin/python -m tools.libraries.sentence_modules $${SEED:-1}
+
 bench: $(BENCH)/.done  ## measure against the floor and the peers, and renew docs/performance.md
 	$(BENCH)/bin/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) $(ORACLE) $(ORACLE_KERAS_2) $(BLUEPRINTS) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(ORACLE) $(ORACLE_KERAS_2) $(BLUEPRINTS) $(LIBRARIES) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -130,6 +144,13 @@ $(ORACLE)/.done: pyproject.toml tools/oracle/requirements.txt
 	$(ORACLE)/bin/pip install --quiet torch==2.13.0
 	$(ORACLE)/bin/pip install --quiet --constraint $(ORACLE)/versions.txt --requirement tools/oracle/requirements.txt --editable .
 	$(ORACLE)/bin/pip install --quiet --no-deps torchvision==0.28.0 timm==1.0.31  # their needs would bring another torch
+	@touch $@
+
+$(LIBRARIES)/.done: pyproject.toml tools/libraries/requirements.txt
+	$(PYTHON) -m venv $(LIBRARIES)
+	@$(VERSIONS)
+	$(LIBRARIES)/bin/pip install --quiet torch==2.13.0
+	$(LIBRARIES)/bin/pip install --quiet --constraint $(LIBRARIES)/versions.txt --requirement tools/libraries/requirements.txt --editable .
 	@touch $@
 
 $(ORACLE_KERAS_2)/.done: pyproject.toml tools/oracle/keras_2_requirements.txt

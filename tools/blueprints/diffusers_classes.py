@@ -13,6 +13,8 @@ import huggingface_hub.dataclasses
 from diffusers import ModelMixin
 from transformers.configuration_utils import PreTrainedConfig
 
+from paramcount.formats.diffusers.components import BUILDERS
+
 VERSION = str(diffusers.__version__)
 _NO_DEFAULT = inspect.Parameter.empty
 
@@ -35,8 +37,8 @@ def _classes() -> dict[str, Any]:
 
 
 def pairs() -> list[tuple[str, str]]:
-    """Every (model type, class): a class of diffusers has a config of its own."""
-    return [(name, name) for name in _classes()]
+    """Every (model type, class) that is not built by hand: a class of diffusers has a config of its own."""
+    return [(name, name) for name in _classes() if name not in BUILDERS]
 
 
 def base_classes() -> dict[str, str]:

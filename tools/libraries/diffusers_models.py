@@ -22,7 +22,7 @@ def main() -> int:
     """Exit status 1 where a config is counted otherwise than diffusers builds it."""
     chance = random.Random(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
     counts: Counter[str] = Counter()
-    for name in BUILDERS:
+    for name in sys.argv[2:] or BUILDERS:
         for config in [{}, *(_draw(name, chance) for _ in range(RANDOM))]:
             create = partial(getattr(diffusers, name).from_config, config)
             outcome = compare(create, partial(BUILDERS[name], config))
@@ -35,6 +35,12 @@ def main() -> int:
 
 def _draw(name: str, chance: random.Random) -> dict[str, Any]:
     """A random small component."""
+    if name == "WanTransformer3DModel":
+        return _draw_wan(chance)
+    if name == "SD3Transformer2DModel":
+        return _draw_sd3(chance)
+    if name == "AutoencoderKLWan":
+        return _draw_wan_autoencoder(chance)
     count = chance.choice([1, 2, 3, 4])
     groups = chance.choice([2, 4, 8])
     widths = [groups * chance.choice([1, 2, 3, 4]) for _ in range(count)]
@@ -42,16 +48,54 @@ def _draw(name: str, chance: random.Random) -> dict[str, Any]:
         "block_out_channels": widths, "norm_num_groups": groups, "layers_per_block": chance.choice([1, 2, 3]),
         "in_channels": chance.choice([1, 3, 4, 9]), "out_channels": chance.choice([1, 3, 4]),
     }  # fmt: skip
-    if name == "AutoencoderKL":
-        config |= {"down_block_types": ["DownEncoderBlock2D"] * count, "up_block_types": ["UpDecoderBlock2D"] * count}
+    if name.startswith("AutoencoderKL"):
+        kinds = ("DownEncoderBlock2D", "UpDecoderBlock2D")
+        if name == "AutoencoderKLCogVideoX":
+            kinds = ("CogVideoXDownBlock3D", "CogVideoXUpBlock3D")
+        config |= {"down_block_types": [kinds[0]] * count, "up_block_types": [kinds[1]] * count}
         config |= {"latent_channels": chance.choice([1, 4, 16])}
         flags = ("use_quant_conv", "use_post_quant_conv", "mid_block_add_attention")
-        return config | {flag: False for flag in flags if chance.random() < 0.3}
-    kinds = ["", "Attn"] if name == "UNet2DModel" else ["", "CrossAttn", "CrossAttn", "Attn"]
-    config["down_block_types"] = [f"{chance.choice(kinds)}DownBlock2D" for _ in range(count)]
-    config["up_block_types"] = [f"{chance.choice(kinds)}UpBlock2D" for _ in range(count)]
+        return config | {flag: chance.random() < 0.5 for flag in flags if chance.random() < 0.5}
+    prefixes = ["", "Attn"] if name == "UNet2DModel" else ["", "CrossAttn", "CrossAttn", "Attn"]
+    config["down_block_types"] = [f"{chance.choice(prefixes)}DownBlock2D" for _ in range(count)]
+    config["up_block_types"] = [f"{chance.choice(prefixes)}UpBlock2D" for _ in range(count)]
     _draw_options(config, name, count, chance)
     return config
+
+
+def _draw_sd3(chance: random.Random) -> dict[str, Any]:
+    heads, head = chance.choice([1, 2, 4]), chance.choice([8, 16])
+    return {
+        "num_attention_heads": heads, "attention_head_dim": head, "caption_projection_dim": heads * head,
+        "patch_size": chance.choice([1, 2]), "in_channels": chance.choice([4, 16]),
+        "num_layers": chance.choice([1, 2, 4]),
+        "joint_attention_dim": 10, "pooled_projection_dim": 12, "out_channels": chance.choice([4, 8, None]),
+        "dual_attention_layers": chance.choice([[], [0], [0, 1], [1, 3], [7]]), "sample_size": 16,
+        "qk_norm": chance.choice([None, "rms_norm"]), "pos_embed_max_size": chance.choice([24, 32]),
+    }  # fmt: skip
+
+
+def _draw_wan(chance: random.Random) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "num_attention_heads": chance.choice([1, 2, 3]), "attention_head_dim": chance.choice([12, 24, 20]),
+        "in_channels": chance.choice([4, 16, 36]), "out_channels": chance.choice([4, 16, None]),
+        "text_dim": 10, "freq_dim": chance.choice([8, 32]), "ffn_dim": chance.choice([6, 48]),
+        "num_layers": chance.choice([1, 2, 5]), "patch_size": chance.choice([[1, 2, 2], [1, 1, 1], [2, 2, 1]]),
+    }  # fmt: skip
+    options = {"cross_attn_norm": False, "image_dim": 9, "added_kv_proj_dim": 7, "pos_embed_seq_len": 5}
+    return config | {name: value for name, value in options.items() if chance.random() < 0.4}
+
+
+def _draw_wan_autoencoder(chance: random.Random) -> dict[str, Any]:
+    count = chance.choice([2, 3, 4])
+    config: dict[str, Any] = {
+        "base_dim": chance.choice([4, 8, 6]), "z_dim": chance.choice([2, 16]),
+        "num_res_blocks": chance.choice([1, 2, 3]),
+        "dim_mult": [chance.choice([1, 2, 4]) for _ in range(count)],
+        "temperal_downsample": [chance.random() < 0.5 for _ in range(count - 1)], "is_residual": chance.random() < 0.4,
+        "in_channels": chance.choice([3, 12]), "out_channels": chance.choice([3, 12]),
+    }  # fmt: skip
+    return config | ({"decoder_base_dim": chance.choice([4, 12])} if chance.random() < 0.3 else {})
 
 
 def _draw_options(config: dict[str, Any], name: str, count: int, chance: random.Random) -> None:

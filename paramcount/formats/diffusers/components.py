@@ -8,7 +8,9 @@ from typing import Any
 
 from paramcount.formats.built_models import BuiltModel, get_or_build
 from paramcount.formats.diffusers.autoencoders import build_autoencoder
+from paramcount.formats.diffusers.sd3 import build_sd3
 from paramcount.formats.diffusers.unets import build_condition, build_controlnet, build_plain
+from paramcount.formats.diffusers.video import build_cogvideox_autoencoder, build_wan, build_wan_autoencoder
 from paramcount.formats.huggingface.blueprints import load_blueprint, load_index
 from paramcount.formats.huggingface.models import build_model
 from paramcount.model.errors import UnknownLayer, did_you_mean
@@ -18,11 +20,15 @@ LIBRARY = "diffusers"
 
 BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
     "AutoencoderKL": build_autoencoder,
+    "AutoencoderKLCogVideoX": build_cogvideox_autoencoder,
+    "AutoencoderKLWan": build_wan_autoencoder,
     "ControlNetModel": build_controlnet,
+    "SD3Transformer2DModel": build_sd3,
     "UNet2DConditionModel": build_condition,
     "UNet2DModel": build_plain,
+    "WanTransformer3DModel": build_wan,
 }
-"""The classes whose lists of blocks the compiler of blueprints does not follow."""
+"""The classes that the compiler of blueprints does not follow: most have lists of blocks."""
 
 _REMAPPED = {"ada_norm_zero": "DiTTransformer2DModel", "ada_norm_single": "PixArtTransformer2DModel"}
 """The classes that a Transformer2DModel is loaded as, by its norm_type (models.model_loading_utils)."""

@@ -84,6 +84,36 @@ def test_counted(config: dict[str, Any], total: int) -> None:
     assert (report.root.totals.trainable, report.exact) == (total, True)
 
 
+SD3 = {"_class_name": "SD3Transformer2DModel", "num_attention_heads": 1, "attention_head_dim": 4, "num_layers": 2,
+       "caption_projection_dim": 4, "joint_attention_dim": 3, "pooled_projection_dim": 5, "in_channels": 1,
+       "out_channels": 1, "patch_size": 1, "pos_embed_max_size": 8}  # fmt: skip
+# Layers of 4·4 + 4: patches of 8; of time 4·256 + 4 and 20, of text 24 and 20, 16, at the end 40 and 5.
+SD3_AROUND = 8 + 1028 + 20 + 24 + 20 + 16 + 40 + 5
+# A block: modulations of 6·20 each, eight layers of 20 for attention, twice an MLP of 80 and 68; the last has less.
+SD3_BLOCK, SD3_LAST = 240 + 160 + 2 * 148, 120 + 40 + 140 + 148
+WAN = {"_class_name": "WanTransformer3DModel"}
+
+
+@pytest.mark.parametrize(
+    ("config", "total"),
+    [
+        (SD3, SD3_AROUND + SD3_BLOCK + SD3_LAST),
+        (SD3 | {"dual_attention_layers": [0, 9]}, SD3_AROUND + SD3_BLOCK + SD3_LAST + 60 + 80),
+        (
+            SD3 | {"dual_attention_layers": [1], "qk_norm": "rms_norm"},
+            SD3_AROUND + SD3_BLOCK + SD3_LAST + 60 + 80 + 2 * 16 + 8,
+        ),
+        (WAN, 14288491584),
+        (WAN | {"num_attention_heads": 12, "ffn_dim": 8960, "num_layers": 30}, 1418996800),
+        ({"_class_name": "AutoencoderKLWan"}, 126892531),
+        ({"_class_name": "AutoencoderKLCogVideoX"}, 215583907),
+    ],
+)
+def test_transformers_and_video(config: dict[str, Any], total: int) -> None:
+    """Worked out above, or the numbers that diffusers reports."""
+    assert count(read(config, FORMATS["diffusers"])).root.totals.trainable == total
+
+
 def test_stable_diffusion() -> None:
     """The numbers of the models of Stable Diffusion 1, which diffusers reports: 859,520,964 and 83,653,863."""
     unet = {"_class_name": "UNet2DConditionModel", "cross_attention_dim": 768}
@@ -117,6 +147,16 @@ def test_stable_diffusion() -> None:
         (UNET | {"layers_per_block": [1, 2]}, "/layers_per_block"),
         (UNET | {"class_embed_type": "projection"}, "/projection_class_embeddings_input_dim"),
         (UNET | {"_class_name": "ControlNetModel"}, "/mid_block_type"),
+        (WAN | {"attention_head_dim": 3}, "/attention_head_dim"),
+        (WAN | {"patch_size": 2.5}, "/patch_size"),
+        (SD3 | {"qk_norm": "layer_norm"}, "/qk_norm"),
+        (SD3 | {"dual_attention_layers": [1.0]}, "/dual_attention_layers"),
+        (SD3 | {"caption_projection_dim": 8}, "/caption_projection_dim"),
+        (SD3 | {"num_layers": 2**40}, "/num_layers"),
+        (WAN | {"num_layers": -1}, "/num_layers"),
+        ({"_class_name": "AutoencoderKLWan", "attn_scales": [0.5]}, "/attn_scales"),
+        ({"_class_name": "AutoencoderKLWan", "is_residual": True, "dim_mult": [1, 4]}, "/temperal_downsample"),
+        ({"_class_name": "AutoencoderKLWan", "is_residual": True, "dim_mult": [1, 1, 1, 3]}, "/dim_mult"),
     ],
 )
 def test_refused(config: dict[str, Any], pointer: str) -> None:

@@ -1,0 +1,274 @@
+"""The transformer and the autoencoder of Wan, and the autoencoder of CogVideoX.
+
+Source: diffusers.models.transformers.transformer_wan, .autoencoders.autoencoder_kl_wan, autoencoder_kl_cogvideox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+from paramcount.formats.diffusers.blocks import Style, modules, resampler, stack, time_embedding
+from paramcount.formats.diffusers.values import Values
+from paramcount.formats.parts import Tensors, assemble, convolution, linear, norm, repeat
+from paramcount.model.errors import InvalidDocument
+from paramcount.model.layers import Layer
+from paramcount.model.tensors import Tensor
+
+_WAN: Mapping[str, Any] = {
+    "patch_size": [1, 2, 2], "num_attention_heads": 40, "attention_head_dim": 128, "in_channels": 16,
+    "out_channels": 16, "text_dim": 4096, "freq_dim": 256, "ffn_dim": 13824, "num_layers": 40,
+    "cross_attn_norm": True, "image_dim": None, "added_kv_proj_dim": None, "pos_embed_seq_len": None,
+}  # fmt: skip
+
+_WAN_AUTOENCODER: Mapping[str, Any] = {
+    "base_dim": 96, "decoder_base_dim": None, "z_dim": 16, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 2,
+    "attn_scales": [], "temperal_downsample": [False, True, True], "is_residual": False, "in_channels": 3,
+    "out_channels": 3,
+}  # fmt: skip
+
+_COGVIDEOX: Mapping[str, Any] = {
+    "in_channels": 3, "out_channels": 3, "block_out_channels": [128, 256, 256, 512], "latent_channels": 16,
+    "down_block_types": ["CogVideoXDownBlock3D"] * 4, "up_block_types": ["CogVideoXUpBlock3D"] * 4,
+    "layers_per_block": 3, "norm_num_groups": 32, "use_quant_conv": False, "use_post_quant_conv": False,
+}  # fmt: skip
+
+_CUBE, _POINT, _TIME = (3, 3, 3), (1, 1, 1), (3, 1, 1)
+
+
+def build_wan(config: Mapping[str, Any]) -> Layer:
+    """WanTransformer3DModel. Raises InvalidDocument."""
+    values = Values(config, _WAN)
+    width = values.size("num_attention_heads") * values.size("attention_head_dim")
+    if values.size("attention_head_dim") % 2:
+        raise InvalidDocument("must be even", "/attention_head_dim")
+    patch = values.sizes("patch_size", 3)
+    outputs = values.optional("out_channels") or values.size("in_channels")
+
+    def tensors() -> Tensors:
+        yield Tensor("scale_shift_table", (1, 2, width))
+        yield from convolution("patch_embedding", values.size("in_channels"), width, tuple(patch))
+        yield from time_embedding("condition_embedder.time_embedder", values.size("freq_dim"), width)
+        yield from linear("condition_embedder.time_proj", width, 6 * width)
+        yield from linear("condition_embedder.text_embedder.linear_1", values.size("text_dim"), width)
+        yield from linear("condition_embedder.text_embedder.linear_2", width, width)
+        if values.get("image_dim") is not None:
+            yield from _image_embedder(values, width)
+        yield from linear("proj_out", width, outputs * prod(patch))
+
+    block = assemble("", "WanTransformerBlock", _wan_block(values, width))
+    blocks = repeat("blocks", values.size("num_layers"), block)
+    return assemble("WanTransformer3DModel", "WanTransformer3DModel", tensors(), blocks)
+
+
+def _image_embedder(values: Values, width: int) -> Tensors:
+    name, inputs = "condition_embedder.image_embedder", values.size("image_dim")
+    if values.get("pos_embed_seq_len") is not None:
+        yield Tensor(f"{name}.pos_embed", (1, values.size("pos_embed_seq_len"), inputs))
+    yield from norm(f"{name}.norm1", inputs)
+    yield from linear(f"{name}.ff.net.0.proj", inputs, inputs)
+    yield from linear(f"{name}.ff.net.2", inputs, width)
+    yield from norm(f"{name}.norm2", width)
+
+
+def _wan_block(values: Values, width: int) -> Tensors:
+    added = values.optional("added_kv_proj_dim")
+    yield Tensor("scale_shift_table", (1, 6, width))
+    for attention in ("attn1", "attn2"):
+        for name in ("to_q", "to_k", "to_v", "to_out.0"):
+            yield from linear(f"{attention}.{name}", width, width)
+        yield Tensor(f"{attention}.norm_q.weight", (width,))
+        yield Tensor(f"{attention}.norm_k.weight", (width,))
+    if added is not None:
+        yield from linear("attn2.add_k_proj", added, width)
+        yield from linear("attn2.add_v_proj", added, width)
+        yield Tensor("attn2.norm_added_k.weight", (width,))
+    if values.flag("cross_attn_norm"):
+        yield from norm("norm2", width)
+    yield from linear("ffn.net.0.proj", width, values.size("ffn_dim"))
+    yield from linear("ffn.net.2", values.size("ffn_dim"), width)
+
+
+def build_wan_autoencoder(config: Mapping[str, Any]) -> Layer:
+    """AutoencoderKLWan. Raises InvalidDocument."""
+    values = Values(config, _WAN_AUTOENCODER)
+    if values.get("attn_scales") != []:
+        raise InvalidDocument("was not verified for scales", "/attn_scales", "unsupported")
+    factors, latent = values.sizes("dim_mult"), values.size("z_dim")
+    layers, residual = values.layers("num_res_blocks"), values.flag("is_residual")
+    in_time = values.flags("temperal_downsample", max(len(factors) - 1, 1))
+    base = values.size("base_dim")
+    last = values.optional("decoder_base_dim") or base
+
+    def tensors() -> Tensors:
+        yield from convolution("quant_conv", 2 * latent, 2 * latent, _POINT)
+        yield from convolution("post_quant_conv", latent, latent, _POINT)
+
+    down = _wan_down([base * factor for factor in [1, *factors]], layers, in_time, residual=residual)
+    up = _wan_up([last * factor for factor in [factors[-1], *factors[::-1]]], layers, in_time[::-1], residual=residual)
+    inner, outer = base * factors[-1], last * factors[0]
+    ends = _wan_ends(values.size("in_channels"), base, inner, 2 * latent)
+    encoder = assemble("encoder", "WanEncoder3d", ends, [down, _wan_middle(inner)])
+    ends = _wan_ends(latent, last * factors[-1], outer, values.size("out_channels"))
+    decoder = assemble("decoder", "WanDecoder3d", ends, [_wan_middle(last * factors[-1]), up])
+    return assemble("AutoencoderKLWan", "AutoencoderKLWan", tensors(), [encoder, decoder])
+
+
+def _wan_ends(inputs: int, first: int, last: int, outputs: int) -> Tensors:
+    yield from convolution("conv_in", inputs, first, _CUBE)
+    yield Tensor("norm_out.gamma", (last, 1, 1, 1))
+    yield from convolution("conv_out", last, outputs, _CUBE)
+
+
+def _wan_resnet(inputs: int, outputs: int) -> Tensors:
+    yield Tensor("norm1.gamma", (inputs, 1, 1, 1))
+    yield from convolution("conv1", inputs, outputs, _CUBE)
+    yield Tensor("norm2.gamma", (outputs, 1, 1, 1))
+    yield from convolution("conv2", outputs, outputs, _CUBE)
+    if inputs != outputs:
+        yield from convolution("conv_shortcut", inputs, outputs, _POINT)
+
+
+def _wan_middle(width: int) -> Layer:
+    def attention() -> Tensors:
+        yield Tensor("norm.gamma", (width, 1, 1))
+        yield from convolution("to_qkv", width, 3 * width, (1, 1))
+        yield from convolution("proj", width, width, (1, 1))
+
+    resnets = _wan_resnets([(width, width)] * 2)
+    return Layer(
+        "mid_block", "WanMidBlock", children=(modules("attentions", "WanAttentionBlock", [tuple(attention())]), resnets)
+    )
+
+
+def _wan_resnets(pairs: Iterable[tuple[int, int]]) -> Layer:
+    return modules("resnets", "WanResidualBlock", [tuple(_wan_resnet(*pair)) for pair in pairs])
+
+
+def _wan_resample(name: str, width: int, outputs: int, time: int) -> Layer:
+    """A resampling of space, and of time too where `time` says to how many channels."""
+
+    def tensors() -> Tensors:
+        yield from convolution("resample.1", width, outputs, (3, 3))
+        if time:
+            yield from convolution("time_conv", width, time, _TIME)
+
+    return assemble(name, "WanResample", tensors())
+
+
+def _check_shortcut(inputs: int, outputs: int) -> None:
+    """Raise InvalidDocument where a residual block cannot average or repeat channels (AvgDown3D, DupUp3D)."""
+    if inputs % outputs:
+        raise InvalidDocument(f"makes {inputs} channels that {outputs} do not divide", "/dim_mult")
+
+
+def _wan_down(widths: list[int], layers: int, in_time: list[bool], *, residual: bool) -> Layer:
+    blocks: list[Layer] = []
+    for index, (inputs, width) in enumerate(pairwise(widths)):
+        pairs = [(inputs, width), *[(width, width)] * (layers - 1)]
+        resample = None
+        if index < len(widths) - 2:
+            resample = _wan_resample("downsampler", width, width, width * in_time[index])
+        if residual:
+            halves = 4 * (1 + in_time[index]) if resample else 1
+            _check_shortcut(inputs * halves, width)
+            children = (_wan_resnets(pairs), *([resample] if resample else ()))
+            blocks.append(Layer("", "WanResidualDownBlock", children=children))
+        else:
+            blocks += [assemble("", "WanResidualBlock", _wan_resnet(*pair)) for pair in pairs]
+            blocks += [resample._replace(name="")] if resample else []
+    return stack("down_blocks", blocks)
+
+
+def _wan_up(widths: list[int], layers: int, in_time: list[bool], *, residual: bool) -> Layer:
+    blocks = []
+    for index, (before, width) in enumerate(pairwise(widths)):
+        inputs = before // 2 if index and not residual else before
+        children = [_wan_resnets([(inputs, width), *[(width, width)] * layers])]
+        if index < len(widths) - 2:
+            time = 2 * width * in_time[index]
+            if residual:
+                _check_shortcut(width * 4 * (1 + in_time[index]), inputs)
+                children.append(_wan_resample("upsampler", width, width, time))
+            else:
+                children.append(stack("upsamplers", [_wan_resample("", width, width // 2, time)]))
+        blocks.append(Layer("", "WanResidualUpBlock" if residual else "WanUpBlock", children=tuple(children)))
+    return stack("up_blocks", blocks)
+
+
+def build_cogvideox_autoencoder(config: Mapping[str, Any]) -> Layer:
+    """AutoencoderKLCogVideoX. Raises InvalidDocument."""
+    values = Values(config, _COGVIDEOX)
+    widths, latent = values.sizes("block_out_channels"), values.size("latent_channels")
+    values.choices("down_block_types", len(widths), ("CogVideoXDownBlock3D",))
+    values.choices("up_block_types", len(widths), ("CogVideoXUpBlock3D",))
+    style, layers, outputs = (
+        Style(values.size("norm_num_groups")),
+        values.layers("layers_per_block"),
+        values.size("out_channels"),
+    )
+
+    def tensors() -> Tensors:
+        if values.flag("use_quant_conv"):
+            yield from convolution("quant_conv", 2 * outputs, 2 * outputs, _POINT)
+        if values.flag("use_post_quant_conv"):
+            yield from convolution("post_quant_conv", outputs, outputs, _POINT)
+
+    down = partial(_cog_blocks, style, "down_blocks", widths, layers, "downsamplers", None)
+    up = partial(_cog_blocks, style, "up_blocks", widths[::-1], layers + 1, "upsamplers", latent)
+    encoder = assemble(
+        "encoder", "CogVideoXEncoder3D",
+        _cog_ends(style, values.size("in_channels"), widths[0], widths[-1], 2 * latent, None),
+        [down(), _cog_middle(style, widths[-1], None)],
+    )  # fmt: skip
+    decoder = assemble(
+        "decoder", "CogVideoXDecoder3D", _cog_ends(style, latent, widths[-1], widths[0], outputs, latent),
+        [_cog_middle(style, widths[-1], latent), up()],
+    )  # fmt: skip
+    return assemble("AutoencoderKLCogVideoX", "AutoencoderKLCogVideoX", tensors(), [encoder, decoder])
+
+
+def _cog_norm(style: Style, name: str, width: int, latent: int | None) -> Tensors:
+    """A group norm; with a latent, one that it scales and shifts."""
+    if latent is None:
+        yield from style.group_norm(name, width)
+        return
+    yield from style.group_norm(f"{name}.norm_layer", width)
+    yield from convolution(f"{name}.conv_y.conv", latent, width, _POINT)
+    yield from convolution(f"{name}.conv_b.conv", latent, width, _POINT)
+
+
+def _cog_ends(style: Style, inputs: int, first: int, last: int, outputs: int, latent: int | None) -> Tensors:
+    yield from convolution("conv_in.conv", inputs, first, _CUBE)
+    yield from _cog_norm(style, "norm_out", last, latent)
+    yield from convolution("conv_out.conv", last, outputs, _CUBE)
+
+
+def _cog_resnets(style: Style, pairs: Iterable[tuple[int, int]], latent: int | None) -> Layer:
+    def tensors(inputs: int, outputs: int) -> Iterator[Tensor]:
+        yield from _cog_norm(style, "norm1", inputs, latent)
+        yield from _cog_norm(style, "norm2", outputs, latent)
+        yield from convolution("conv1.conv", inputs, outputs, _CUBE)
+        yield from convolution("conv2.conv", outputs, outputs, _CUBE)
+        if inputs != outputs:
+            yield from convolution("conv_shortcut", inputs, outputs, _POINT)
+
+    return modules("resnets", "CogVideoXResnetBlock3D", [tuple(tensors(*pair)) for pair in pairs])
+
+
+def _cog_middle(style: Style, width: int, latent: int | None) -> Layer:
+    return Layer("mid_block", "CogVideoXMidBlock3D", children=(_cog_resnets(style, [(width, width)] * 2, latent),))
+
+
+def _cog_blocks(style: Style, name: str, widths: list[int], layers: int, resampling: str, latent: int | None) -> Layer:
+    blocks = []
+    for index, width in enumerate(widths):
+        pairs = [(widths[max(index - 1, 0)], width), *[(width, width)] * (layers - 1)]
+        children = [_cog_resnets(style, pairs, latent)]
+        if index < len(widths) - 1:
+            children.append(resampler(resampling, width))
+        blocks.append(Layer("", name, children=tuple(children)))
+    return stack(name, blocks)
