@@ -241,7 +241,7 @@ def test_it_is_saved_and_copied(open_page: Open, service: Instance) -> None:
     count_in_page(page, MODEL)
     for name, begin in (
         ("JSON", '{"name":"small"'),
-        ("CSV", "level,path"),
+        ("CSV", '"level","path"'),
         ("SVG", "<svg"),
         ("Markdown", "## Parameters"),
         ("HTML", "<!doctype"),

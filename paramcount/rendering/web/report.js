@@ -124,7 +124,7 @@ Object.assign(Paramcount, (() => {
   /** `before` and `after` are whole reports, where there are any: then each has a picture. */
   function Comparison({comparison, before, after}) {
     const {changes} = comparison;
-    const sides = [["Before", comparison.before, before], ["After", comparison.after, after]];
+    const sides = [["Before", before ?? comparison.before, before], ["After", after ?? comparison.after, after]];
     const changed = changes.filter(({kinds}) => Object.keys(kinds).some((kind) => kind !== "renamed")); // a new name is no change to see
     const marks = useMemo(() => [new Set(changed.filter(({kinds}) => !kinds.added).map((change) => change.was || change.path)),
       new Set(changed.filter(({kinds}) => !kinds.removed).map((change) => change.path))], [comparison]);

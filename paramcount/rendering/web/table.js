@@ -164,6 +164,10 @@ Paramcount.Table = (() => {
       drawn.current.set(index % slots, {props, row});
       return row;
     };
+    // In the document the rows stay where they are, as moving them costs most of a frame; aria-owns has their order.
+    const shown = rows.slice(first, last).map((node, offset) => drawRow(node, first + offset));
+    const ids = shown.map((row) => row.props.id).join(" ");
+    shown.sort((a, b) => a.key - b.key);
     const foldable = useMemo(() => tree.nodes.filter((node) => node.children.length), [tree]);
     return html`<div class=${onTrain ? "layers what-if" : "layers"}>
       <div class="tools">
@@ -178,7 +182,7 @@ Paramcount.Table = (() => {
           aria-sort=${order.column === column.name ? (Boolean(column.down) !== order.reverse ? "descending" : "ascending") : null}>${column.sort
             ? html`<button type="button" onClick=${() => sortBy(column)}>${column.title}${order.column === column.name ? (Boolean(column.down) !== order.reverse ? " ▾" : " ▴") : ""}</button>`
             : column.title}</span>`)}</div>
-        <div role="rowgroup" class="rows" style=${{height: `${rows.length * ROW}px`}}>${rows.slice(first, last).map((node, offset) => drawRow(node, first + offset))}</div>
+        <div role="rowgroup" class="rows" aria-owns=${ids} style=${{height: `${rows.length * ROW}px`}}>${shown}</div>
       </div>
     </div>`;
   }
