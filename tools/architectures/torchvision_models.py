@@ -52,8 +52,9 @@ def defaults(_: str, builds: Builds) -> Iterator[tuple[str, Mapping[str, Any]]]:
     assert not isinstance(large, str)
     for name, (shape, _kind, _tied) in default[0].items():
         for length, other in zip(shape, large[0][name][0], strict=True):
-            if other == LARGE["num_classes"] != length:
-                yield "", {"num_classes": length}
+            times, rest = divmod(other, LARGE["num_classes"])
+            if other != length and not rest and not length % times:
+                yield "", {"num_classes": length // times}
                 return
     yield "", {}
 

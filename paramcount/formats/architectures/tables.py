@@ -23,6 +23,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from paramcount.formats.huggingface.expressions import evaluate_integer, parse
+from paramcount.model.errors import InvalidDocument
 from paramcount.model.layers import Layer
 from paramcount.model.tensors import Tensor
 
@@ -122,7 +123,8 @@ class _Builder:
 
     def _evaluate(self, text: str) -> int:
         length = evaluate_integer(parse(text), self._arguments, ())
-        assert length is not None, text
+        if length is None:
+            raise InvalidDocument(f"needs a value for {text}", "", "required")
         return length
 
 
