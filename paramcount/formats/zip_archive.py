@@ -187,7 +187,7 @@ def _find_end(data: Any) -> int:
     for length in (_END.size, _MAX_TAIL_BYTES):  # few archives have a comment
         first = max(0, len(data) - length)
         tail = bytes(data[first : len(data)])
-        position = tail.rfind(b"PK\5\6", 0, len(tail) - _END.size + 4)
+        position = tail.rfind(b"PK\5\6", 0, max(0, len(tail) - _END.size + 4))
         while position >= 0:
             if _END.unpack_from(tail, position)[7] == len(tail) - position - _END.size:
                 return first + position

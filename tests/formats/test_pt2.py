@@ -106,6 +106,7 @@ def test_the_last_bytes_and_the_description_suffice() -> None:
         (write_pt2({"w": weight(0, sizes=[{"as_expr": {}}])}), 'does not describe "w"'),
         (zip_files({"a/archive_format": b"pt2"}), "without the description of weights"),
         (zip_files({"a/archive_format": b"pt2", "a/data/aotinductor/m/x.so": b""}), "AOTInductor"),
+        (b"P.PK\5\6" + bytes(9), "the directory at the archive's end"),
         (write_pt2({"w": weight(0, 3)})[:-1], "the directory at the archive's end"),
     ],
 )

@@ -34,7 +34,7 @@ class Net(nn.Module):  # type: ignore[misc]  # torch is not there where this is 
         for number, child in enumerate(children):
             self.add_module(rng.choice(("layer{}", "block_{}", "m{}")).format(number), child)
         if rng.random() < 0.5:
-            self.scale = nn.Parameter(torch.ones(rng.randint(0, 4)))
+            self.scale = nn.Parameter(torch.ones(rng.randint(1, 4)))
         if rng.random() < 0.4:
             self.register_buffer("table", torch.zeros(rng.randint(1, 5), dtype=torch.int64))
         if rng.random() < 0.4:
@@ -230,7 +230,7 @@ def main(modules: int = MODULES, seed: int = 1) -> int:
             passed += agrees
             failed += not agrees
             if not agrees and failed <= 20:
-                print(f"FAILED {name}: {str(details)[:1500]}")
+                print(f"FAILED {name}: {str(details)[:1500]}", flush=True)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
