@@ -83,8 +83,8 @@ def scale_to_request(most: int, least: int, per_byte: int) -> int:
     return int(min(most, least + per_byte * _request_bytes.get()))
 
 
-def set_request_bytes(length: int) -> None:
-    """State the length of the request of this context; in the library and on the command line there is none."""
+def set_request_bytes(length: float) -> None:
+    """State the length of the request of this context; inf: it answers none, as the library and the command line."""
     _request_bytes.set(length)
 
 

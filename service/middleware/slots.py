@@ -114,6 +114,7 @@ def release_slot() -> None:
     while cleanups:
         cleanups.pop()()
     budget.start_deadline(inf)
+    budget.set_request_bytes(inf)
 
 
 def _report_end(ended: BaseException) -> Problems:
