@@ -182,7 +182,7 @@ def test_buffers_of_a_state_dict_are_recognised_by_unambiguous_names_only() -> N
         ({"parameters": {"w": tensor(2, dtype="flaot32")}}, "/parameters/w/dtype", 'did you mean "float32"?'),
         ({"parameters": {"w": {"shape": [2], "dtype": None}}}, "/parameters/w/dtype", "a string"),
         ({"parameters": {"w": tensor(2, requires_grad=1)}}, "/parameters/w/requires_grad", "true or false"),
-        ({"parameters": {"w": tensor(2, grad=True)}}, "/parameters/w/grad", "not known"),
+        ({"parameters": {"w": tensor(2, grad=True)}}, "/parameters/w/grad", "unknown member"),
         ({"parameters": {"w": tensor(2)}, "buffers": {"w": tensor(2)}}, "/buffers/w", "already"),
         ({"parameters": {"a/b": tensor(2)}, "tied": [["a/b", "c"]]}, "/tied/0/1", "no tensor"),
         ({"parameters": {"a": tensor(2)}, "tied": [["a"]]}, "/tied/0", "at least 2"),

@@ -69,12 +69,12 @@ def test_names(name: str, framework: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("name", "framework", "error", "detail"),
     [
-        ("Dense", "torch", UnknownLayer, "no known layer"),
-        ("Linear", "keras", UnknownLayer, "no known layer"),
+        ("Dense", "torch", UnknownLayer, "unknown layer type"),
+        ("Linear", "keras", UnknownLayer, "unknown layer type"),
         ("Dens", "", UnknownLayer, 'did you mean "Dense"'),
         ("dense", "keras", UnknownLayer, 'did you mean "Dense"'),
-        ("", "", UnknownLayer, "no known layer"),
-        ("x" * 10_000, "", UnknownLayer, "no known layer"),
+        ("", "", UnknownLayer, "unknown layer type"),
+        ("x" * 10_000, "", UnknownLayer, "unknown layer type"),
         ("CutMyMix", "keras", UnknownLayer, 'did you mean "CutMix".*unknown=report'),
         ("LSTM", "", AmbiguousLayer, "keras.LSTM or torch.LSTM"),
     ],
