@@ -282,6 +282,11 @@ class Report(Strict):
     warnings = fields.List(fields.Nested(Warning), required=True)
     parameters = fields.Nested(Parameters, required=True)
     counted_by = fields.Nested(CountedBy, required=True)
+    direct_all = fields.Integer(
+        metadata={
+            "description": "The total of the tensors of the model itself; present where it has layers beside them."
+        }
+    )
     embedding = fields.Nested(
         Embedding, metadata={"description": "Present if the format says which weights are embeddings."}
     )

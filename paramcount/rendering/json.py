@@ -33,6 +33,7 @@ def as_json(report: Report, detail: Detail = "layers", depth: int = NO_LIMIT) ->
     totals = total_fields(root.totals, report.convention)
     layers = root.children if detail != "totals" and depth > 0 else ()
     roles = {"embedding": embedding(report), "active": active(report)}
+    direct = {"direct_all": direct_total(root, report.convention)} if root.children and root.tensors else {}
     return {
         "name": root.name,
         "format": report.format,
@@ -48,6 +49,7 @@ def as_json(report: Report, detail: Detail = "layers", depth: int = NO_LIMIT) ->
         "parameters": parameters_as_json(report, totals),
         "counted_by": versions_as_json(report),
         **{name: weights for name, weights in roles.items() if weights is not None},
+        **direct,
     }
 
 

@@ -123,6 +123,8 @@ def assert_rows_add_up(shown: Report) -> None:
         for tensor in answer["tensors"]
         if "tied_to" not in tensor and (buffers_count or tensor["role"] == "weight")
     )
+    if answer["layers"]:
+        assert answer.get("direct_all", 0) == direct
     assert leaf_sum(answer["layers"]) + direct == answer["totals"]["total"]
     rows = list(csv.DictReader(StringIO(RENDERERS["text/csv"](shown, "layers", 1000))))
     levels = [int(row["level"]) for row in rows] + [0]
