@@ -271,7 +271,7 @@ def test_the_saved_page_needs_no_service(open_page: Open, service: Instance, tmp
 # The service around it
 
 
-def test_a_token_is_report_for_and_kept_in_memory_only(open_page: Open, tmp_path: Path) -> None:
+def test_a_token_is_kept_in_memory_only(open_page: Open, tmp_path: Path) -> None:
     tokens = tmp_path / "tokens"
     tokens.write_text(f"person:{sha256(b'secret').hexdigest()}\n")
     with Instance(workers=1, settings={"PARAMCOUNT_TOKENS_FILE": tokens}) as guarded:
