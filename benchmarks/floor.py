@@ -20,7 +20,7 @@ from benchmarks.load import Cost, ask, connect, cost
 from service import app as web
 from tools.instance import Instance
 
-ANSWERS = "PARAMCOUNT_BENCH_ANSWERS"
+ANSWERS = "BENCH_ANSWERS"
 ROUNDS = 11
 SECONDS = 0.3
 """The length of one measurement of the service."""
