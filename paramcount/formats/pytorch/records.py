@@ -34,11 +34,14 @@ _VALUES = 8
 
 
 class _Layout(NamedTuple):
-    """The sizes and strides of tensors, and the index of the last element after the first."""
+    """What the numbers of a record say, and the storage's type: tensors of one shape have them alike."""
 
+    dtype: str
+    elements: int  # of the storage
+    storage_bytes: int
+    start: int
     sizes: tuple[int, ...]
     strides: tuple[int, ...]
-    last: int
 
 
 class RecordReader:
@@ -48,51 +51,57 @@ class RecordReader:
         """`storages`: where the bytes of each storage are put, by key."""
         self.storages = storages
         self._rebuild: Global | None = None
-        self._layouts: dict[tuple[bytes, bytes], _Layout | None] = {}
+        self._hooks: Global | None = None
+        self._layouts: dict[tuple[str, bytes, bytes, bytes, bytes], _Layout | None] = {}
 
     def __call__(self, machine: Machine, position: int) -> int:
         """Push the tensor whose record begins at two marks, and return the position after it; 0 for other records."""
         stack, memo = machine.stack, machine.memo
-        if not stack or not self._is_rebuild(stack[-1]):
+        if not stack or (stack[-1] is not self._rebuild and not self._is_rebuild(stack[-1])):
             return 0
         if (match := _match_record(machine.data, position, machine.end)) is None:
             return 0
         word, kind, key_length, key, first, device, length, offset, size, stride, gradient, hooks, last = match.groups()
-        if (layout := self._layouts.get((size, stride), _UNREAD)) is _UNREAD:
-            layout = self._layouts[size, stride] = _read_layout(size, stride)
-        storage_type, put = memo.get(kind[0]), int.from_bytes(first, "little")
-        dtype = STORAGE_DTYPES.get(storage_type.name) if type(storage_type) is Global else None
-        made = memo.get(hooks[0])
-        count, start = int.from_bytes(length[1:], "little"), int.from_bytes(offset[1:], "little")
+        storage_type, made, put = memo.get(kind[0]), memo.get(hooks[0]), int.from_bytes(first, "little")
         if (
-            layout is None
+            type(storage_type) is not Global
+            or (made is not self._hooks and not self._is_hooks(made))
             or key_length[0] != len(key)
-            or not dtype
-            or start + layout.last >= count
-            or count | start >= 2**31  # negative
             or memo.get(word[0]) != _WORD
-            or type(made) is not Global
-            or made.path != _HOOKS
             or int.from_bytes(last, "little") != put + _PUTS - 1
         ):
             return 0
-        sizes, strides, _ = layout
+        stated = storage_type.name, length, offset, size, stride
+        if (layout := self._layouts.get(stated, _UNREAD)) is _UNREAD:
+            layout = self._layouts[stated] = _read_layout(*stated)
+        if layout is None:
+            return 0
+        dtype, count, size_bytes, start, sizes, strides = layout
         text, no_hooks, is_trainable = key.decode(), dict[Any, Any](), gradient == b"\x88"
-        identifier = (_WORD, storage_type, text, memo[device[0]], count)
         storage = Storage(dtype, text, count)
-        self.storages[text] = max(storage_bytes(dtype, count), self.storages.get(text, 0))
+        if self.storages.get(text, -1) < size_bytes:
+            self.storages[text] = size_bytes
         tensor = PickledTensor(sizes, dtype, (text, start, sizes, strides, dtype), is_trainable)
-        args = (storage, start, sizes, strides, is_trainable, no_hooks)
-        memo.update(enumerate((text, identifier, sizes, strides, no_hooks, args, tensor), put))
+        memo[put] = text
+        memo[put + 1] = (_WORD, storage_type, text, memo[device[0]], count)
+        memo[put + 2] = sizes
+        memo[put + 3] = strides
+        memo[put + 4] = no_hooks
+        memo[put + 5] = (storage, start, sizes, strides, is_trainable, no_hooks)
+        memo[put + 6] = tensor
         machine.values += _VALUES
         stack[-1] = tensor
         return match.end()
 
     def _is_rebuild(self, kind: Any) -> bool:
-        if kind is self._rebuild:
-            return True
         if type(kind) is Global and kind.path == _REBUILD:
             self._rebuild = kind
+            return True
+        return False
+
+    def _is_hooks(self, kind: Any) -> bool:
+        if type(kind) is Global and kind.path == _HOOKS:
+            self._hooks = kind
             return True
         return False
 
@@ -101,14 +110,18 @@ _UNREAD: Any = object()
 _SIGNED = ord("J")
 
 
-def _read_layout(size: bytes, stride: bytes) -> _Layout | None:
-    """Return sizes and strides; None for those that the machine must refuse, and for empty tensors."""
-    sizes, strides = _read_integers(size), _read_integers(stride)
-    if sizes is None or strides is None or len(sizes) != len(strides) or 0 in sizes:
+def _read_layout(storage_type: str, length: bytes, offset: bytes, size: bytes, stride: bytes) -> _Layout | None:
+    """Return what a record states; None for what the machine must refuse, and for empty tensors."""
+    dtype, sizes, strides = STORAGE_DTYPES.get(storage_type), _read_integers(size), _read_integers(stride)
+    if not dtype or sizes is None or strides is None or len(sizes) != len(strides) or 0 in sizes:
         return None
     if explain_shape(sizes) or explain_shape(strides):
         return None
-    return _Layout(sizes, strides, sum([(length - 1) * step for length, step in zip(sizes, strides, strict=True)]))
+    count, start = int.from_bytes(length[1:], "little"), int.from_bytes(offset[1:], "little")
+    last = start + sum([(length - 1) * step for length, step in zip(sizes, strides, strict=True)])
+    if last >= count or count | start >= 2**31:  # outside the storage, or negative
+        return None
+    return _Layout(dtype, count, storage_bytes(dtype, count), start, sizes, strides)
 
 
 def _read_integers(raw: bytes) -> tuple[int, ...] | None:
