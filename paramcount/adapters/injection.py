@@ -31,7 +31,7 @@ from paramcount.model.tensors import Tensor
 DEFAULT_RANK = 8
 """The r of a LORA that states none."""
 
-_MIN_VISITS, _VISITS_PER_BYTE = 25_000, 50
+_MIN_VISITS, _VISITS_PER_BYTE = 12_000, 50
 """The modules that are looked at: copies of blocks one by one, where they are told apart."""
 
 _LORAS = frozenset(("LORA", "ADALORA", "RANDLORA"))
