@@ -34,7 +34,7 @@ _VALUES = 8
 
 
 class _Layout(NamedTuple):
-    """What the numbers of a record say, and the storage's type: tensors of one shape have them alike."""
+    """The numbers of a record, and its storage: tensors of one shape have them alike."""
 
     dtype: str
     elements: int  # of the storage
