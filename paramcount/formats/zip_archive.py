@@ -36,7 +36,7 @@ _MANY = _MANY_16, _MANY_16, _MANY_32, _MANY_32
 _END = Struct("<4s4H2LH")
 _LOCATOR = Struct("<4sLQL")
 _END_64 = Struct("<4sQ2H2L4Q")
-_ENTRY = Struct("<4s4x2H8x2L3H8xL")
+_ENTRY = Struct("<4s4x2H4x3L3H8xL")
 _LOCAL = Struct("<4s2B4HL2L2H")
 _MAX_TAIL_BYTES = _END.size + 2**16
 """The directory's end lies within so many last bytes: a comment may follow it."""
@@ -54,6 +54,7 @@ class Entry(NamedTuple):
     name: str
     flags: int
     method: int
+    checksum: int
     packed_size: int
     size: int
     header: int  # the position of its local header
@@ -95,14 +96,14 @@ class Archive:
             for _ in range(count):
                 fields = unpack(raw, position)
                 start = position + size
-                end = start + fields[5]
-                position = end + fields[6] + fields[7]
+                end = start + fields[6]
+                position = end + fields[7] + fields[8]
                 name = raw[start:end].decode(errors="replace")
                 if fields[0] != b"PK\1\2":
                     raise BadArchive("is a zip archive whose directory is broken")
-                entry = Entry._make((name, *fields[1:5], fields[8]))
-                if _MANY_32 in entry:
-                    entry = _read_large(entry, raw[end : end + fields[6]])
+                entry = Entry._make((name, *fields[1:6], fields[9]))
+                if _MANY_32 in entry[4:]:
+                    entry = _read_large(entry, raw[end : end + fields[7]])
                 entries[name] = entry
                 names.append(name)
         except StructError:

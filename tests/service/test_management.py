@@ -112,6 +112,7 @@ def test_clients_that_stall_are_let_go(instance: Instance, sent: bytes) -> None:
     for connection in connections:
         connection.sendall(sent)
     wait_until(lambda: is_answered(instance), management.CONNECTION_SECONDS + 1)
+    assert is_answered(instance)
     for connection in connections:
         connection.close()
 

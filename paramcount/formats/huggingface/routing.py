@@ -42,7 +42,7 @@ def count_visited_experts(fields: Mapping[str, Any], model_type: Any) -> int | N
 
 
 def read_visited_experts(config: Mapping[str, Any]) -> int | None:
-    """The same for a config.json as it is: with the defaults of its class where that is known."""
+    """Return the number of experts that a token visits by a config.json, with the defaults of a known class."""
     try:
         choice = choose_class(config)
         fields = resolve_fields(config, load_blueprint(choice.model_type, choice.name))

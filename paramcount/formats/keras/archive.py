@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from math import isfinite
 from typing import Any
+from zlib import crc32
 
 import orjson
 
 from paramcount.formats import unique_names
-from paramcount.formats.zip_archive import STORED, Archive, holds
+from paramcount.formats.zip_archive import STORED, Archive, BadArchive, holds
 from paramcount.model import budget
 from paramcount.model.errors import InvalidDocument
 
@@ -54,7 +55,10 @@ def _read_member(raw: Any) -> bytes:
     archive = Archive(raw)
     if "config.json" not in archive.entries:
         raise InvalidDocument("is a zip archive without a config.json: no .keras file")
-    return archive.read("config.json", MAX_CONFIG_BYTES, _MAX_CONFIG_RATIO)
+    config = archive.read("config.json", MAX_CONFIG_BYTES, _MAX_CONFIG_RATIO)
+    if crc32(config) != archive.entries["config.json"].checksum:  # as Keras, which zipfile reads for
+        raise BadArchive("is a zip archive whose config.json is damaged: it has another checksum than it says")
+    return config
 
 
 def may_be_archive(raw: Any) -> bool:
