@@ -11,6 +11,7 @@ from paramcount.adapters.configs import list_saved_modules
 from paramcount.adapters.layer_edits import (
     count_weights,
     drop_weightless_children,
+    freeze,
     holds_ties,
     make_trainable_copy,
     unfreeze,
@@ -148,7 +149,7 @@ class Injection:
         if self.method.is_prompt:
             tensors = self.root.tensors  # PEFT freezes what the model's children own (_setup_prompt_encoder)
         else:
-            tensors = _freeze(self.root.tensors, self._bias)
+            tensors = freeze(self.root.tensors, self._bias)
             if not self._adapted_modules and not self._problems:
                 detail = "hits no module that is left to adapt"
                 self._add_problem(InvalidDocument(detail, "/target_modules", "no_match"))
@@ -244,7 +245,7 @@ class Injection:
     def _freeze_layer(self, layer: Layer, path: str, inside: str, bias: str) -> Layer:
         """Return a layer that is not adapted, with the adapter in its children."""
         children = self._inject_children(layer, path, inside, bias)
-        return layer._replace(config=None, tensors=_freeze(layer.tensors, bias), children=children)
+        return layer._replace(config=None, tensors=freeze(layer.tensors, bias), children=children)
 
     # Modules that are adapted
 
@@ -254,7 +255,7 @@ class Injection:
         adapted_biases = bias.endswith("_only")  # lora_only: the biases of what is adapted
         inner_bias = "all" if adapted_biases and module.kind == "MultiheadAttention" else bias
         frozen = self._freeze_layer(layer, path, path, inner_bias)
-        tensors = self._thaw_biases(layer) if adapted_biases else _freeze(layer.tensors, bias)
+        tensors = self._thaw_biases(layer) if adapted_biases else freeze(layer.tensors, bias)
         kind = module.kind if module.kind in self.method.kinds else layer.type or "module"
         frozen = frozen._replace(type=f"{self.method.name.lower()}.{kind}", tensors=tensors)
         self._adapted_modules += 1
@@ -264,7 +265,7 @@ class Injection:
 
     def _thaw_biases(self, layer: Layer) -> tuple[Tensor, ...]:
         """Return a layer's own tensors, of which the bias trains, and with it those that it is tied to."""
-        tensors = _freeze(layer.tensors, "all")
+        tensors = freeze(layer.tensors, "all")
         self._trainable_ties |= {tensor.tied_to for tensor in tensors if tensor.trainable and tensor.tied_to}
         return tensors
 
@@ -389,14 +390,6 @@ class Injection:
         self._problems.setdefault((error.pointer, error.detail), error)
         if len(self._problems) >= MAX_PROBLEMS:
             raise Problems(self._problems.values())
-
-
-def _freeze(tensors: Iterable[Tensor], bias: str) -> tuple[Tensor, ...]:
-    """Return a model's tensors frozen, but for the biases where the adapter trains all of them."""
-    return tuple(
-        tensor._replace(trainable=bias == "all" and tensor.role == "weight" and tensor.name == "bias")
-        for tensor in tensors
-    )
 
 
 def _unsupported_target(detail: str) -> InvalidDocument:

@@ -25,6 +25,14 @@ def _make_trainable(tensor: Tensor, path: str, copy_path: str) -> Tensor:
     return tensor._replace(trainable=tensor.role == "weight", tied_to=tied_to)
 
 
+def freeze(tensors: Iterable[Tensor], bias: str) -> tuple[Tensor, ...]:
+    """Return a model's tensors frozen, but for the biases where the adapter trains all of them."""
+    return tuple(
+        tensor._replace(trainable=bias == "all" and tensor.role == "weight" and tensor.name == "bias")
+        for tensor in tensors
+    )
+
+
 def unfreeze(layer: Layer, path: str, names: Collection[str]) -> Layer:
     """Return the layer at `path` in which the tensors with these full names train."""
     prefix = f"{path}." if path else ""

@@ -334,3 +334,19 @@ def _decode(decoder: Decoder[T], raw: bytes | Raw) -> T | None:
         return None
     except ValueError as error:
         raise syntax_error(bytes(raw), error) from None
+
+
+def count_leaf_names(item: RawLayer, config: Any) -> int:
+    """Return the number of names in a layer, without those in its calls, its `name` and its `shared_object_id`."""
+    beside = (item.name is not ABSENT) + (item.inbound_nodes is not ABSENT) + (item.shared_object_id is not ABSENT)
+    names = item.count_members() - beside + item.count_names("config", config)
+    return names + item.count_names("build_config") + item.count_names("compile_config")
+
+
+def count_model_names(item: RawLayer, config: RawModel) -> int:
+    """Return the number of names in a model, without those in its layers and in its calls."""
+    members = item.count_members() - (item.inbound_nodes is not ABSENT)
+    members += sum(map(item.count_names, ("build_config", "compile_config")))
+    if not isinstance(config, ListModel):
+        members += config.count_members() - (config.layers is None) + config.count_names("dtype")
+    return members

@@ -17,6 +17,8 @@ from paramcount.formats.keras.raw import (
     RawDocument,
     RawLayer,
     RawModel,
+    count_leaf_names,
+    count_model_names,
     is_list,
     parse_layer,
     parse_layers,
@@ -53,22 +55,6 @@ class _Child(NamedTuple):
     layer: Layer
     calls: tuple[Call, ...] | None = ()  # None: they are in `nodes`
     nodes: tuple[Any, ...] = ()
-
-
-def _count_leaf_names(item: RawLayer, config: Any) -> int:
-    """Return the number of names in a layer, without those in its calls, its `name` and its `shared_object_id`."""
-    beside = (item.name is not ABSENT) + (item.inbound_nodes is not ABSENT) + (item.shared_object_id is not ABSENT)
-    names = item.count_members() - beside + item.count_names("config", config)
-    return names + item.count_names("build_config") + item.count_names("compile_config")
-
-
-def _count_model_names(item: RawLayer, config: RawModel) -> int:
-    """Return the number of names in a model, without those in its layers and in its calls."""
-    members = item.count_members() - (item.inbound_nodes is not ABSENT)
-    members += sum(map(item.count_names, ("build_config", "compile_config")))
-    if not isinstance(config, ListModel):
-        members += config.count_members() - (config.layers is None) + config.count_names("dtype")
-    return members
 
 
 class KerasReader:
@@ -149,7 +135,7 @@ class KerasReader:
         path = self._path(path, name, is_root=is_root)
         leaf, leaf_warnings = read_leaf(keras_class, config, path, self._writer)
         self.warnings += leaf_warnings
-        leaf = leaf._replace(names=_count_leaf_names(item, config))
+        leaf = leaf._replace(names=count_leaf_names(item, config))
         self.names += leaf.names + (item.name is not ABSENT) + (item.shared_object_id is not ABSENT)
         if not leaf_warnings and problem_count == len(self.problems) and is_cacheable(leaf):
             LEAVES.put(item.cache_key(self._cache_prefix), leaf)
@@ -210,7 +196,7 @@ class KerasReader:
         """Return a Functional or Sequential model."""
         name = self._name(item, config.get("name", keras_class.default_layer_name), pointer)
         path = self._path(path, name, is_root=is_root)
-        self.names += _count_model_names(item, config)
+        self.names += count_model_names(item, config)
         trainable = self._flag(config.get("trainable", True), pointer)
         model = Layer(name, keras_class.name, pointer=pointer, object_id=bytes(item.shared_object_id))
         if keras_class.name not in _FUNCTIONAL and not config.is_functional:
