@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,18 @@ from paramcount.schema.registry import FORMATS
 
 Check = tuple[str, bool, object]
 """A comparison: its subject, whether it agrees, and the details."""
+
+
+def count_failures(checks: Iterable[Check]) -> int:
+    """Print the checks that fail, twenty at most, and how many passed; return how many failed."""
+    failed = passed = 0
+    for name, agrees, details in checks:
+        passed += agrees
+        failed += not agrees
+        if not agrees and failed <= 20:
+            print(f"FAILED {name}: {str(details)[:1500]}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return failed
 
 
 def report_of(body: Any, name: str) -> Report | None:

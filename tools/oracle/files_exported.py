@@ -19,7 +19,7 @@ from torch import nn
 
 from paramcount.schema.registry import load_plugins
 from tools import operators  # noqa: F401 # before torchvision, which timm imports
-from tools.oracle.files import Check, of_path, tensors
+from tools.oracle.files import Check, count_failures, of_path, tensors
 from tools.oracle.files_pickled import compare_module, count_distinct
 
 import timm  # isort: skip
@@ -128,15 +128,8 @@ def checks(folder: Path, rng: random.Random, modules: int = MODULES, every: int 
 def main(modules: int = MODULES, seed: int = 1, every: int = EVERY) -> int:
     load_plugins()
     warnings.simplefilter("ignore")
-    failed = passed = 0
     with tempfile.TemporaryDirectory() as folder:
-        for name, agrees, details in checks(Path(folder), random.Random(seed), modules, every):
-            passed += agrees
-            failed += not agrees
-            if not agrees and failed <= 20:
-                print(f"FAILED {name}: {str(details)[:1500]}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+        return 1 if count_failures(checks(Path(folder), random.Random(seed), modules, every)) else 0
 
 
 if __name__ == "__main__":
