@@ -19,8 +19,9 @@ from paramcount.requests.count import to_json
 from paramcount.requests.envelope import load_envelope
 from service import requests
 from service.body import read_available
-from service.connections import Connection
+from service.connections.client import Connection
 from service.context import current_request, current_settings
+from service.middleware.access import hold_slot
 from service.middleware.slots import acquire_slot, release_after
 from service.operations import operation
 from service.problems import HTTPProblem, log_internal_error
@@ -52,6 +53,7 @@ def post_batch() -> Response:
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         raise HTTPProblem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A batch is streamed: send it without a content coding.")
     requests.negotiate_media_type(request, (NDJSON,))
+    hold_slot()
     if isinstance(connection := request.environ.get("gunicorn.socket"), Connection):
         connection.is_batch = True
     return Response(stream_with_context(_answer_lines()), content_type=NDJSON)
