@@ -10,8 +10,8 @@ from flask import Flask
 from paramcount.requests.settings import from_environment
 from paramcount.schema.registry import load_plugins
 from service import problems, response_cache
+from service.contract.operations import declared_operations
 from service.middleware import access, proxy, request_log, slots, tracing
-from service.operations import declared_operations
 from service.routes import batch, codes, compare, count, documents, export, formats, layers, models, pages, service
 from service.settings import Settings
 
