@@ -95,6 +95,23 @@ def count(document: Document, options: Options = _DEFAULTS, limits: Limits = _DE
     )
 
 
+def _sum_by_dtype(
+    copies_of: Mapping[TensorSummary, int],
+) -> tuple[Mapping[str, int], Mapping[str, int], PackedTotals]:
+    """Return the elements of all copies by dtype, of weights and of buffers, and the corrections of packed weights."""
+    weights: dict[str, int] = {}
+    buffers: dict[str, int] = {}
+    packed = NO_PACKED
+    for summary, copies in copies_of.items():
+        for dtype, size in summary.weights.items():
+            weights[dtype] = weights.get(dtype, 0) + size * copies
+        for dtype, size in summary.buffers.items():
+            buffers[dtype] = buffers.get(dtype, 0) + size * copies
+        if summary.packed is not None:
+            packed = packed.add(summary.packed, copies)
+    return weights, buffers, packed
+
+
 def _limit_warnings(warnings: tuple[ReportWarning, ...]) -> tuple[ReportWarning, ...]:
     """Return the first MAX_WARNINGS, and one warning with the number of the others."""
     more = warnings[MAX_WARNINGS:]
@@ -122,9 +139,7 @@ class _Walk:
         self.add_problem = self.evaluator.add_problem
         self.rules = Rules(options.rules, self.deadline) if options.rules else NO_RULES
         self.has_rules = bool(options.rules)
-        self.weights: dict[str, int] = {}  # elements by dtype
-        self.buffers: dict[str, int] = {}
-        self.packed = NO_PACKED
+        self.copies: dict[TensorSummary, int] = {}  # how often the model holds the tensors of each
         self.depth = 0  # of the layer at hand
         self.visited = 0  # layers
         self.tensor_count = 0
@@ -159,15 +174,16 @@ class _Walk:
         if problems:
             raise_problems(map(_locate_by_line, problems) if self.document.by_line else problems)
         (root,) = rows
+        weights, buffers, packed = _sum_by_dtype(self.copies)
         unused = [
             ReportWarning("unused_rule", rule.match, "matches no layer and no tensor") for rule in self.rules.unused
         ]
         return _Counts(
             root=root,
             row_count=root.row_count,
-            weights=self.weights,
-            buffers=self.buffers,
-            packed=self.packed,
+            weights=weights,
+            buffers=buffers,
+            packed=packed,
             assumes_dtype=self.summarizer.assumes_dtype,
             warnings=(*self.evaluator.warnings, *unused),
         )
@@ -210,16 +226,16 @@ class _Walk:
         children: tuple[Row, ...] = ()
         output: Output = None
         repeat, tensors = layer.repeat, layer.tensors
-        if layer.children:
-            self._descend(layer.children[0])
-            children, output = self._children(layer, path, trainability, copies * repeat, call)
-            self.depth -= 1
-        if layer.children or layer.config is None:
-            summaries = self.stated.setdefault(tensors, {}) if tensors else {}
-        else:
+        if layer.config is not None and not layer.children:
             self.path = path
             result = self.evaluator.evaluate(layer, path, call)
             tensors, output, summaries = result.tensors, result.output, result.summaries
+        else:
+            if layer.children:
+                self._descend(layer.children[0])
+                children, output = self._children(layer, path, trainability, copies * repeat, call)
+                self.depth -= 1
+            summaries = self.stated.setdefault(tensors, {}) if tensors else {}
         summary = NO_TENSORS
         if tensors:
             summary = self.summarizer.summarize(
@@ -355,17 +371,12 @@ class _Walk:
         return tuple(row.named_tensors()), row.output
 
     def _add(self, summary: TensorSummary, layer: Layer, copies: int) -> None:
-        """Add a layer's own tensors to the sums by dtype, and check their number."""
+        """Add copies of a layer's own tensors, and check their number."""
         self.tensor_count += len(summary.tensors)
         if self.tensor_count > self.max_tensors:
             which = "one request" if self.max_tensors == self.limits.max_tensors else "a request of this length"
             self._stop(layer, f"is where the {self.max_tensors:,} tensors that {which} may hold are exceeded")
-        for dtype, size in summary.weights.items():
-            self.weights[dtype] = self.weights.get(dtype, 0) + size * copies
-        for dtype, size in summary.buffers.items():
-            self.buffers[dtype] = self.buffers.get(dtype, 0) + size * copies
-        if summary.packed is not None:
-            self.packed = self.packed.add(summary.packed, copies)
+        self.copies[summary] = self.copies.get(summary, 0) + copies
         if layer.shares:
             self.shared.append(SharedTensors(layer, summary.tensors))
 

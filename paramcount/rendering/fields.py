@@ -82,8 +82,8 @@ class Active(TypedDict):
 
 def embedding(report: Report) -> Embedding | None:
     """Return the embedding weights; None where the format does not know them."""
-    roles, total = report.roles, count_weights(report)
-    if roles is None or roles.embedding is None or total is None:
+    roles = report.roles
+    if roles is None or roles.embedding is None or (total := count_weights(report)) is None:
         return None
     return {"input": roles.embedding, "output": roles.lm_head, "non_embedding": total - roles.embedding}
 
@@ -93,8 +93,10 @@ def active(report: Report) -> Active | None:
 
     There is no agreed definition, so three figures: with both embeddings, without those at the input, without either.
     """
-    roles, weights = report.roles, count_weights(report)
-    if roles is None or roles.inactive_experts is None or roles.embedding is None or weights is None:
+    roles = report.roles
+    if roles is None or roles.inactive_experts is None or roles.embedding is None:
+        return None
+    if (weights := count_weights(report)) is None:
         return None
     total = weights - roles.inactive_experts
     without_input = total - roles.embedding
