@@ -193,9 +193,9 @@ class _Walk:
 
         The model holds `copies` of the layer; 0: it is counted elsewhere, and no rule applies to it.
         """
-        names: list[str] = []
-        if layer.repeat > 1 and self.has_rules and copies:
-            names = block_ranges.expand(layer.name, self.limits.max_copies)
+        if not self.has_rules or layer.repeat == 1 or not copies:
+            return [self._row(layer, path, inherited, copies, call)]
+        names = block_ranges.expand(layer.name, self.limits.max_copies)
         if not names:
             return [self._row(layer, path, inherited, copies, call)]
         if len(names) != layer.repeat:
@@ -288,11 +288,12 @@ class _Walk:
             return self._wired_children(layer, prefix, inherited, copies, call)
         rows: list[Row] = []
         output: Output = None
+        problems = self.evaluator.problems
         for child in layer.children:
-            problem_count = len(self.evaluator.problems)
+            problem_count = len(problems)
             child_rows = self._rows(child, prefix + child.name, inherited, copies, call)
-            if rows and output is None and len(self.evaluator.problems) > problem_count:
-                name_origin(self.evaluator.problems[problem_count:], Origin(rows[-1].path, rows[-1].type))
+            if rows and output is None and len(problems) > problem_count:
+                name_origin(problems[problem_count:], Origin(rows[-1].path, rows[-1].type))
             rows += child_rows
             output = child_rows[-1].output if child_rows else FAILED
             call = _UNKNOWN_INPUT if output is None else Call((output,))
@@ -307,24 +308,24 @@ class _Walk:
         unknown, problems = self.unknown_outputs, self.evaluator.problems
 
         def run(child: Layer, call: Call) -> Output:
-            origin = None
+            origin, name = None, child.name
             if unknown.origins and (origin := unknown.find(child, prefix)) and self.evaluator.is_weightless(child):
                 child = child._replace(config=None)
-            if child.name not in rows:
-                path, problem_count = prefix + child.name, len(problems)
+            if name not in rows:
+                path, problem_count = prefix + name, len(problems)
                 if origin:
                     unknown.enter(child, path, origin)
-                child_rows = rows[child.name] = self._rows(child, path, inherited, copies, call)
+                child_rows = rows[name] = self._rows(child, path, inherited, copies, call)
                 output = child_rows[-1].output if child_rows else FAILED
                 if type(output) is not tuple:
                     unknown.leave(child, path, output, origin, problems[problem_count:])
                 if len(child.calls) > 1:
-                    outputs[child.name, repr(call)] = output
+                    outputs[name, repr(call)] = output
                 return output
-            key = child.name, repr(call)
+            key = name, repr(call)
             if key not in outputs:
-                outputs[key] = self._call_again(child, rows[child.name], call)
-            rows[child.name] = [row._replace(output=outputs[key]) for row in rows[child.name]]
+                outputs[key] = self._call_again(child, rows[name], call)
+            rows[name] = [row._replace(output=outputs[key]) for row in rows[name]]
             return outputs[key]
 
         try:

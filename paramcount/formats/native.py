@@ -285,7 +285,7 @@ def _new_name(layer_type: str, taken: dict[str, int]) -> str:
         number += 1
         name = f"{base}_{number}"
     taken[base] = number
-    taken[name] = taken.get(name, 0)
+    taken[name] = 0
     return name
 
 

@@ -139,22 +139,22 @@ class FrozenElements:
     def __init__(self, report: Report) -> None:
         self._count_buffers = report.convention != "torch"
         self._key = "frozen_by", self._count_buffers
-        self._by_row: dict[int, Mapping[FreezeReason, int]] = {}
+        self._by_row: dict[int, Mapping[FreezeReason, int]] = {}  # those with children, or several copies
         self._add(report.root)
 
     def of(self, row: Row) -> list[FrozenBy]:
         """Return the reasons: rules in their order, then the document, then the layers' own design."""
-        counts = self._count_direct(row) if row.type == DIRECT else self._by_row.get(id(row))
+        counts = self._by_row.get(id(row)) or self._count_direct(row)
         if not counts:
             return []
         return [_frozen_by(reason, counts[reason]) for reason in sorted(counts, key=_reason_order)]
 
     def _add(self, row: Row) -> Mapping[FreezeReason, int]:
-        """Record a row's elements by reason, after those of its children; rows without any are left out."""
-        if not row.totals.frozen and not (self._count_buffers and row.totals.buffers):
-            return {}
+        """Return a row's elements by reason; record those that are not its own tensors' alone."""
         counts = self._count_direct(row)
-        if row.children:
+        if not row.children and row.repeat == 1:
+            return counts
+        if row.totals.frozen or (self._count_buffers and row.totals.buffers):
             counts = {**counts}
             for child in row.children:
                 if not child.totals.frozen and not (self._count_buffers and child.totals.buffers):
