@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
 from service.app import create_app
-from service.uploads import MAX_PARTS
+from service.requests.uploads import MAX_PARTS
 from tests.builders.adapters import LLAMA
 from tests.builders.gguf import Writer
 from tests.builders.onnx import init, model
