@@ -46,7 +46,7 @@ class Validator:
         return jsonschema_rs.Draft4Validator(dict(self.schema))
 
     def problems(self, instance: Any, pointer: str = "") -> list[ArchitectureError]:
-        """Return the first MAX_PROBLEMS violations of the schema in `instance`, which is at `pointer` of the payload."""
+        """Return the first MAX_PROBLEMS violations of the schema in `instance`, which is at `pointer`."""
         try:
             if self._compiled.is_valid(instance):
                 return []

@@ -31,7 +31,7 @@ VALIDATOR = Validator(
         ([], ["/x must be an object, not []"]),
     ],
 )
-def test_a_violation_says_where_and_what(instance: Any, problems: list[str]) -> None:
+def test_a_violation_has_its_pointer_and_what_is_wrong(instance: Any, problems: list[str]) -> None:
     assert [f"{error.pointer} {error.detail}" for error in VALIDATOR.problems(instance, "/x")] == problems
 
 
