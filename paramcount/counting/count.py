@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from time import monotonic
 from typing import NamedTuple, NoReturn
 
@@ -337,7 +338,7 @@ class _Walk:
         except (Problems, InvalidGraph) as error:
             self._add_graph_problems(error, layer)
             output = FAILED
-        return tuple([row for child in layer.children for row in rows.get(child.name, ())]), output
+        return tuple(chain.from_iterable([rows.get(child.name, ()) for child in layer.children])), output
 
     def _add_graph_problems(self, error: Problems | InvalidGraph, layer: Layer) -> None:
         """Add the problems of the graph of a layer."""
