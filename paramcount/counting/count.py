@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from time import monotonic
 from typing import NamedTuple, NoReturn
 
@@ -26,6 +27,7 @@ from paramcount.model.tensors import NO_PACKED, Convention, Output, PackedTotals
 from paramcount.schema.validator import format_value
 
 _UNKNOWN_INPUT = Call((None,))
+_NOT_HELD = NO_TENSORS, 0
 
 MAX_WARNINGS = 1000
 """The most warnings of a report, besides one that counts the others."""
@@ -96,13 +98,16 @@ def count(document: Document, options: Options = _DEFAULTS, limits: Limits = _DE
 
 
 def _sum_by_dtype(
-    copies_of: Mapping[TensorSummary, int],
+    summaries: Iterable[tuple[TensorSummary, int]],
 ) -> tuple[Mapping[str, int], Mapping[str, int], PackedTotals]:
-    """Return the elements of all copies by dtype, of weights and of buffers, and the corrections of packed weights."""
+    """Return the elements of all copies by dtype, of weights and of buffers, and the corrections of packed weights.
+
+    `summaries` are of layers' own tensors, each with the copies that the model holds.
+    """
     weights: dict[str, int] = {}
     buffers: dict[str, int] = {}
     packed = NO_PACKED
-    for summary, copies in copies_of.items():
+    for summary, copies in summaries:
         for dtype, size in summary.weights.items():
             weights[dtype] = weights.get(dtype, 0) + size * copies
         for dtype, size in summary.buffers.items():
@@ -139,7 +144,7 @@ class _Walk:
         self.add_problem = self.evaluator.add_problem
         self.rules = Rules(options.rules, self.deadline) if options.rules else NO_RULES
         self.has_rules = bool(options.rules)
-        self.copies: dict[TensorSummary, int] = {}  # how often the model holds the tensors of each
+        self.copies: dict[int, tuple[TensorSummary, int]] = {}  # of a layer's tensors, by the id of their summary
         self.depth = 0  # of the layer at hand
         self.visited = 0  # layers
         self.tensor_count = 0
@@ -174,7 +179,7 @@ class _Walk:
         if problems:
             raise_problems(map(_locate_by_line, problems) if self.document.by_line else problems)
         (root,) = rows
-        weights, buffers, packed = _sum_by_dtype(self.copies)
+        weights, buffers, packed = _sum_by_dtype(self.copies.values())
         unused = [
             ReportWarning("unused_rule", rule.match, "matches no layer and no tensor") for rule in self.rules.unused
         ]
@@ -333,7 +338,7 @@ class _Walk:
         except (Problems, InvalidGraph) as error:
             self._add_graph_problems(error, layer)
             output = FAILED
-        return tuple([row for child in layer.children for row in rows.get(child.name, ())]), output
+        return tuple(chain.from_iterable([rows.get(child.name, ()) for child in layer.children])), output
 
     def _add_graph_problems(self, error: Problems | InvalidGraph, layer: Layer) -> None:
         """Add the problems of the graph of a layer."""
@@ -377,7 +382,8 @@ class _Walk:
         if self.tensor_count > self.max_tensors:
             which = "one request" if self.max_tensors == self.limits.max_tensors else "a request of this length"
             self._stop(layer, f"is where the {self.max_tensors:,} tensors that {which} may hold are exceeded")
-        self.copies[summary] = self.copies.get(summary, 0) + copies
+        _, before = self.copies.get(id(summary), _NOT_HELD)
+        self.copies[id(summary)] = summary, before + copies
         if layer.shares:
             self.shared.append(SharedTensors(layer, summary.tensors))
 

@@ -154,7 +154,7 @@ def sum_totals(parts: Iterable[Totals]) -> Totals:
     return Totals(trainable, frozen, buffers, size_bytes, buffer_bytes)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class TensorSummary:
     """The tensors of one layer with their freeze reasons, and the sums over those that no other layer counts.
 
@@ -166,4 +166,4 @@ class TensorSummary:
     weights: Mapping[str, int] = field(default_factory=dict)  # elements by dtype
     buffers: Mapping[str, int] = field(default_factory=dict)
     packed: PackedTotals | None = None  # None: all tensors hold as many values as elements
-    rendered: dict[Any, Any] | None = None  # None until its second use
+    rendered: dict[Any, Any] | None = field(default=None, compare=False)  # None until its second use

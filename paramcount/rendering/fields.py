@@ -144,17 +144,20 @@ class FrozenElements:
 
     def of(self, row: Row) -> list[FrozenBy]:
         """Return the reasons: rules in their order, then the document, then the layers' own design."""
-        counts = self._by_row.get(id(row)) or self._count_direct(row)
-        if not counts:
+        if not self._holds_frozen(row):
             return []
+        counts = self._by_row.get(id(row)) or self._count_direct(row)
         return [_frozen_by(reason, counts[reason]) for reason in sorted(counts, key=_reason_order)]
+
+    def _holds_frozen(self, row: Row) -> bool:
+        return bool(row.totals.frozen or (self._count_buffers and row.totals.buffers))
 
     def _add(self, row: Row) -> Mapping[FreezeReason, int]:
         """Return a row's elements by reason; record those that are not its own tensors' alone."""
         counts = self._count_direct(row)
         if not row.children and row.repeat == 1:
             return counts
-        if row.totals.frozen or (self._count_buffers and row.totals.buffers):
+        if self._holds_frozen(row):
             counts = {**counts}
             for child in row.children:
                 if not child.totals.frozen and not (self._count_buffers and child.totals.buffers):

@@ -137,7 +137,7 @@ def test_requests(client: FlaskClient, files: Any, data: dict[str, Any], total: 
 @pytest.fixture
 def url() -> Iterator[str]:
     server = make_server("127.0.0.1", 0, create_app(), threaded=True)
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/v1/count"
     server.shutdown()
