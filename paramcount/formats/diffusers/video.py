@@ -30,6 +30,11 @@ _WAN_AUTOENCODER: Mapping[str, Any] = {
     "out_channels": 3,
 }  # fmt: skip
 
+_QWEN_AUTOENCODER: Mapping[str, Any] = {
+    "base_dim": 96, "z_dim": 16, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 2, "attn_scales": [],
+    "temperal_downsample": [False, True, True], "input_channels": 3,
+}  # fmt: skip
+
 _COGVIDEOX: Mapping[str, Any] = {
     "in_channels": 3, "out_channels": 3, "block_out_channels": [128, 256, 256, 512], "latent_channels": 16,
     "down_block_types": ["CogVideoXDownBlock3D"] * 4, "up_block_types": ["CogVideoXUpBlock3D"] * 4,
@@ -115,6 +120,15 @@ def build_wan_autoencoder(config: Mapping[str, Any]) -> Layer:
     ends = _wan_ends(latent, last * factors[-1], outer, values.size("out_channels"))
     decoder = assemble("decoder", "WanDecoder3d", ends, [_wan_middle(last * factors[-1]), up])
     return assemble("AutoencoderKLWan", "AutoencoderKLWan", tensors(), [encoder, decoder])
+
+
+def build_qwen_autoencoder(config: Mapping[str, Any]) -> Layer:
+    """AutoencoderKLQwenImage: Wan's, with fewer arguments. Raises InvalidDocument."""
+    values = Values(config, _QWEN_AUTOENCODER)
+    channels = values.size("input_channels")
+    stated = {name: values.get(name) for name in _QWEN_AUTOENCODER if name in _WAN_AUTOENCODER}
+    root = build_wan_autoencoder(stated | {"in_channels": channels, "out_channels": channels})
+    return root._replace(name="AutoencoderKLQwenImage", type="AutoencoderKLQwenImage")
 
 
 def _wan_ends(inputs: int, first: int, last: int, outputs: int) -> Tensors:
