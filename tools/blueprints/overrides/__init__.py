@@ -6,6 +6,7 @@ from pathlib import Path
 from tools.blueprints.library import LIBRARY
 from tools.blueprints.overrides import (
     dpt,
+    efficientnet,
     embedding_gemma2_text,
     encoder_decoders,
     gemma4,
@@ -13,26 +14,33 @@ from tools.blueprints.overrides import (
     gemma4_unified,
     gemma4_unified_text,
     gpt_neo,
+    labels,
+    levit,
     listed_sizes,
     nemotron_h,
     neomme,
     shortcuts,
     stage_norms,
     vision_features,
+    zamba2,
 )
 from tools.blueprints.overrides.changes import Override
 
 _OF_TRANSFORMERS: Mapping[str, Override] = {
     "dpt": dpt.OVERRIDE,
+    "efficientnet": efficientnet.OVERRIDE,
     "embedding_gemma2_text": embedding_gemma2_text.OVERRIDE,
     "gemma4": gemma4.OVERRIDE,
     "gemma4_text": gemma4_text.OVERRIDE,
     "gemma4_unified": gemma4_unified.OVERRIDE,
     "gemma4_unified_text": gemma4_unified_text.OVERRIDE,
     "gpt_neo": gpt_neo.OVERRIDE,
+    "levit": levit.OVERRIDE,
     "nemotron_h": nemotron_h.OVERRIDE,
     "neomme": neomme.OVERRIDE,
+    "zamba2": zamba2.OVERRIDE,
     **encoder_decoders.OVERRIDES,
+    **labels.OVERRIDES,
     **listed_sizes.OVERRIDES,
     **shortcuts.OVERRIDES,
     **stage_norms.OVERRIDES,

@@ -116,6 +116,19 @@ class Wrap:
 
 
 @dataclass(frozen=True, slots=True)
+class Write:
+    """Write the record, where only the defaults could be learned."""
+
+    record: Mapping[str, Any]
+
+    def apply(self, record: Record, learned: Mapping[str, Record]) -> None:  # noqa: ARG002
+        if not record.get("fixed"):
+            raise StaleOverride("more than its defaults is learned")
+        record.clear()
+        record.update(self.record)
+
+
+@dataclass(frozen=True, slots=True)
 class Override:
     """The clauses that replace learned ones of a model type's classes."""
 
