@@ -20,8 +20,10 @@ from tools.blueprints.overrides import (
     nemotron_h,
     neomme,
     shortcuts,
+    siblings,
     stage_norms,
     vision_features,
+    vits,
     zamba2,
 )
 from tools.blueprints.overrides.changes import Override
@@ -38,10 +40,12 @@ _OF_TRANSFORMERS: Mapping[str, Override] = {
     "levit": levit.OVERRIDE,
     "nemotron_h": nemotron_h.OVERRIDE,
     "neomme": neomme.OVERRIDE,
+    "vits": vits.OVERRIDE,
     "zamba2": zamba2.OVERRIDE,
     **encoder_decoders.OVERRIDES,
     **labels.OVERRIDES,
     **listed_sizes.OVERRIDES,
+    **siblings.OVERRIDES,
     **shortcuts.OVERRIDES,
     **stage_norms.OVERRIDES,
     **vision_features.OVERRIDES,
