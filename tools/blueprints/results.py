@@ -73,7 +73,7 @@ def renew(before: Record, results: Sequence[Result], *, keep_members: bool) -> R
             family |= {name: result.shared[name] for name in ("auto", "flat")}
         fixed = {"fixed": True} if result.narrow == ONLY_DEFAULTS else {}
         known = old.get(result.name, {}) if keep_members else {}
-        kept_members = {member: known[member] for member in MEMBERS if member in known}
+        kept_members = {member: known[member] for member in MEMBERS if member in known and member not in result.record}
         classes[result.name] = result.record | fixed | kept_members
     for name, record in classes.items():
         if record.get("fixed"):
