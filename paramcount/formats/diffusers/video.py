@@ -5,7 +5,7 @@ Source: diffusers.models.transformers.transformer_wan, .autoencoders.autoencoder
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from math import prod
@@ -154,12 +154,14 @@ def _wan_middle(width: int) -> Layer:
 
     resnets = _wan_resnets([(width, width)] * 2)
     return Layer(
-        "mid_block", "WanMidBlock", children=(modules("attentions", "WanAttentionBlock", [tuple(attention())]), resnets)
+        "mid_block",
+        "WanMidBlock",
+        children=(stack("attentions", [assemble("", "WanAttentionBlock", attention())]), resnets),
     )
 
 
-def _wan_resnets(pairs: Iterable[tuple[int, int]]) -> Layer:
-    return modules("resnets", "WanResidualBlock", [tuple(_wan_resnet(*pair)) for pair in pairs])
+def _wan_resnets(pairs: Sequence[tuple[int, int]]) -> Layer:
+    return modules("resnets", "WanResidualBlock", _wan_resnet, pairs)
 
 
 def _wan_resample(name: str, width: int, outputs: int, time: int) -> Layer:
@@ -261,7 +263,7 @@ def _cog_ends(style: Style, inputs: int, first: int, last: int, outputs: int, la
     yield from convolution("conv_out.conv", last, outputs, _CUBE)
 
 
-def _cog_resnets(style: Style, pairs: Iterable[tuple[int, int]], latent: int | None) -> Layer:
+def _cog_resnets(style: Style, pairs: Sequence[tuple[int, int]], latent: int | None) -> Layer:
     def tensors(inputs: int, outputs: int) -> Iterator[Tensor]:
         yield from _cog_norm(style, "norm1", inputs, latent)
         yield from _cog_norm(style, "norm2", outputs, latent)
@@ -270,7 +272,7 @@ def _cog_resnets(style: Style, pairs: Iterable[tuple[int, int]], latent: int | N
         if inputs != outputs:
             yield from convolution("conv_shortcut", inputs, outputs, _POINT)
 
-    return modules("resnets", "CogVideoXResnetBlock3D", [tuple(tensors(*pair)) for pair in pairs])
+    return modules("resnets", "CogVideoXResnetBlock3D", tensors, pairs)
 
 
 def _cog_middle(style: Style, width: int, latent: int | None) -> Layer:

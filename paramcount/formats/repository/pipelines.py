@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from paramcount.formats.composition import nest
-from paramcount.formats.named_tensors.checkpoint import flags_warning
-from paramcount.formats.named_tensors.tree import list_tensors
+from paramcount.formats.named_tensors.checkpoint import warn_of_flags
+from paramcount.formats.named_tensors.tree import count_buffers
 from paramcount.formats.repository.folder import Folder, locate_file
 from paramcount.formats.repository.models import AUTO_MODEL, Model
 from paramcount.formats.sentence_transformers import ENCODERS, check_transformer, fold_static_embedding, read_module
@@ -218,5 +218,5 @@ def _merge_flags(warnings: Iterable[ReportWarning], root: Layer) -> Iterator[Rep
         else:
             others.append(warning)
     if has_flags:
-        yield flags_warning(list(list_tensors(root).values()))
+        yield warn_of_flags(count_buffers(root))
     yield from others
