@@ -10,10 +10,14 @@ import os
 import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import paramcount
+from paramcount.model.errors import Problems
 from paramcount.requests.settings import check_names, from_environment
+from paramcount.schema.registry import FORMATS
 from service.connections.client import Connection
 from service.settings import Settings
 
@@ -69,7 +73,15 @@ def on_starting(server: Any) -> None:
 def when_ready(server: Any) -> None:
     """Answer probes before the first worker runs, and whatever becomes of it; say where to look."""
     _listener.start(server)
+    _count_examples()
     log_addresses(server)
+
+
+def _count_examples() -> None:
+    """Count the example of each format: what that loads is one copy for all workers, and no client waits for it."""
+    for known in FORMATS.values():
+        with suppress(Problems):
+            paramcount.count(known.example)
 
 
 def pre_exec(server: Any) -> None:

@@ -12,7 +12,7 @@ _DEEPSEEK = {
     "moe_intermediate_size": 24, "n_routed_experts": 8, "num_experts_per_tok": 2, "q_lora_rank": 32, "o_groups": 2,
     "o_lora_rank": 12, "index_n_heads": 4, "index_head_dim": 16,
 }  # fmt: skip
-_ARIA = {
+_ARIA: dict[str, dict[str, object]] = {
     "text_config": {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48},
     "vision_config": {"model_type": "idefics3_vision", "hidden_size": 32, "num_hidden_layers": 3,
                       "num_attention_heads": 2, "intermediate_size": 40},
