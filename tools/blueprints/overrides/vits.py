@@ -25,7 +25,7 @@ def _affine(name: str, weight: str, rest: str = "") -> Iterator[str]:
     yield f"{name}.bias [{weight.partition(';')[0]}]{rest}"
 
 
-def _normed(name: str, weight: str, rest: str = "") -> Iterator[str]:
+def _make_weight_norm(name: str, weight: str, rest: str = "") -> Iterator[str]:
     """Yield the clauses of a convolution whose weight is a direction and a length."""
     width = weight.partition(";")[0]
     yield f"{name}.bias [{width}]{rest}"
@@ -37,12 +37,14 @@ def _wavenet(name: str, layers: str, index: str, outer: str = "") -> Iterator[st
     """Yield the clauses of a WaveNet, within the blocks of `outer`."""
     counts = f" for {outer}{layers}"
     within = f" for {outer.removesuffix('; ')}" if outer else ""
-    yield from _normed(f"{name}.cond_layer", f"2 * hidden_size * {layers}; speaker_embedding_size; 1",
+    yield from _make_weight_norm(f"{name}.cond_layer", f"2 * hidden_size * {layers}; speaker_embedding_size; 1",
                        f"{within} where {_SPEAKER}")  # fmt: skip
-    yield from _normed(f"{name}.in_layers.{{{index}}}", "2 * hidden_size; hidden_size; wavenet_kernel_size", counts)
+    yield from _make_weight_norm(
+        f"{name}.in_layers.{{{index}}}", "2 * hidden_size; hidden_size; wavenet_kernel_size", counts
+    )
     for width, last in (("2 * hidden_size", "not "), ("hidden_size", "")):
         where = f"{counts} where {last}{index} + 1 == {layers}"
-        yield from _normed(f"{name}.res_skip_layers.{{{index}}}", f"{width}; hidden_size; 1", where)
+        yield from _make_weight_norm(f"{name}.res_skip_layers.{{{index}}}", f"{width}; hidden_size; 1", where)
 
 
 def _text_encoder() -> Iterator[str]:
