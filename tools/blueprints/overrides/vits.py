@@ -38,7 +38,7 @@ def _wavenet(name: str, layers: str, index: str, outer: str = "") -> Iterator[st
     counts = f" for {outer}{layers}"
     within = f" for {outer.removesuffix('; ')}" if outer else ""
     yield from _make_weight_norm(f"{name}.cond_layer", f"2 * hidden_size * {layers}; speaker_embedding_size; 1",
-                       f"{within} where {_SPEAKER}")  # fmt: skip
+                                 f"{within} where {_SPEAKER}")  # fmt: skip
     yield from _make_weight_norm(
         f"{name}.in_layers.{{{index}}}", "2 * hidden_size; hidden_size; wavenet_kernel_size", counts
     )
