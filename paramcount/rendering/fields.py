@@ -147,6 +147,10 @@ class FrozenElements:
             return []
         return [_frozen_by(reason, counts[reason]) for reason in sorted(counts, key=_reason_order)]
 
+    def count_match_characters(self) -> int:
+        """Return the characters of the rules that all rows name together: each row has the text of its rules."""
+        return sum(len(reason.match) for counts in self._by_row.values() for reason in counts)
+
     def _add(self, row: Row) -> Mapping[FreezeReason, int]:
         """Record a row's elements by reason, after those of its children; rows without any are left out."""
         if not row.totals.frozen and not (self._count_buffers and row.totals.buffers):

@@ -107,8 +107,8 @@ def list_tensors(root: Layer) -> dict[str, Tensor]:
 
 def count_buffers(root: Layer) -> int:
     """Return the number of elements of all buffers in a tree; a block's copies are not listed, however many."""
-    own = sum(tensor.size for tensor in root.tensors if tensor.role == "buffer")
-    return root.repeat * (own + sum(map(count_buffers, root.children)))
+    direct = sum(tensor.size for tensor in root.tensors if tensor.role == "buffer")
+    return root.repeat * (direct + sum(map(count_buffers, root.children)))
 
 
 class _Branch:
