@@ -33,7 +33,9 @@ DEFAULT_RANK = 8
 """The r of a LORA that states none."""
 
 _MIN_VISITS, _VISITS_PER_BYTE = 12_000, 50
-"""The modules that are looked at: copies of blocks one by one, where they are told apart."""
+_CHARS_PER_VISIT, _ENDINGS_PER_VISIT = 200, 50
+"""The modules that are looked at: copies of blocks one by one, where they are told apart. A long path, and many
+endings that it is compared with, count for several."""
 
 _LORAS = frozenset(("LORA", "ADALORA", "RANDLORA"))
 _MAMBAS = frozenset(("falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"))
@@ -73,6 +75,8 @@ class Injection:
         self._arguments = method.signature.select({k: v for k, v in config.items() if v is not None})
         self._feedforward = self._match_feedforward()
         self._tokens = find_token_indices(config, base, root)
+        endings = (*self._tokens, *saved.saved, *(config.get("feedforward_modules") or ()))
+        self._ending_visits = len(endings) // _ENDINGS_PER_VISIT
         self._ignores_block_index = not base.blocks_differ  # all copies of a block stay equal
         untargeted = TargetMatcher(config, [], saved.unadapted)
         parameters = Names(config.get("target_parameters") or ())
@@ -110,7 +114,7 @@ class Injection:
         pending = [(self.root, "")]
         while pending:
             layer, path = pending.pop()
-            self._count_visit()
+            self._count_visit(path)
             if path and mask_indices(path) not in self.base.shared:
                 parameters = tuple(tensor.name for tensor in layer.tensors if tensor.role == "weight")
                 yield ListedModule(self._read_module(layer, path), parameters)
@@ -123,12 +127,12 @@ class Injection:
     def _read_module(self, layer: Layer, path: str) -> Module:
         return self.base.read_module(path, drop_weightless_children(layer))
 
-    def _count_visit(self) -> None:
-        """Count one more layer that is looked at. Raises TooLarge past the limits."""
-        self._visited += 1
+    def _count_visit(self, path: str = "") -> None:
+        """Count one more layer that is looked at; several, for a long path or many endings. Raises TooLarge."""
+        self._visited += 1 + self._ending_visits + len(path) // _CHARS_PER_VISIT
         if self._visited > self._max_visits:
             raise TooLarge(f"is held against more than {self._max_visits:,} modules")
-        if self._visited % 64 == 0 and monotonic() > self._deadline:
+        if monotonic() > self._deadline:
             raise TooLarge(f"takes more than the {self.limits.max_seconds} seconds that one request may take")
 
     def _list_copies(self, layer: Layer) -> list[str]:
@@ -193,7 +197,7 @@ class Injection:
 
     def _number_matches(self, layer: Layer, path: str) -> int:
         """Return a number of what the adapter matches in the layer at `path`: copies of one number stay equal."""
-        self._count_visit()
+        self._count_visit(path)
         is_target = self._tied_targets.matches(path) or self._targets.matches(path)
         is_saved, is_tied = self._saved.matches(path), self._tied_saved.matches(path)
         matches: list[Hashable] = [is_target, is_saved, is_tied, self.base.kinds.get(path)]
@@ -211,7 +215,7 @@ class Injection:
 
     def _inject(self, layer: Layer, path: str, inside: str, bias: str) -> Layer:
         """Return the layer at `path` with the adapter in it; `inside` is the path of the wrapper around it, if any."""
-        self._count_visit()
+        self._count_visit(path)
         holds_experts = any(tensor.name == "gate_up_proj" for tensor in layer.tensors)
         if self.method.name == "LORA" and not self.base.is_recorded and holds_experts:
             self.warnings.append(ReportWarning("fused_experts", path, _EXPERTS, exact=False))

@@ -30,13 +30,15 @@ class Names:
     def __init__(self, names: Iterable[str], *, ignores_block_index: bool = False) -> None:
         self.names = frozenset(names)
         self.ignores_block_index = ignores_block_index or all(map(_PLAIN_NAME.fullmatch, self.names))
+        self._lengths = frozenset(map(len, self.names))
 
     def matches(self, path: str) -> bool:
         if not self.names:
             return False
-        while path not in self.names:
-            _, dot, path = path.partition(".")
-            if not dot:
+        start, length = 0, len(path)  # only an ending as long as a name is looked up: a path may have many dots
+        while length - start not in self._lengths or path[start:] not in self.names:
+            start = path.find(".", start) + 1
+            if not start:
                 return False
         return True
 

@@ -13,7 +13,7 @@ from paramcount.counting.evaluate import AlreadyReported, FreezeStatus, LayerEva
 from paramcount.counting.folding import fold
 from paramcount.counting.formulas import MAX_COUNT, StopCounting
 from paramcount.counting.freezing import FROZEN, NO_RULES, Rule, Rules, Trainability
-from paramcount.counting.graph import FAILED
+from paramcount.counting.graph import FAILED, WiringBudget
 from paramcount.counting.sharing import COPY, SharedObjects, SharedTensors, invalid_shares
 from paramcount.counting.tensor_totals import NO_TENSORS, TensorSummarizer
 from paramcount.counting.unknown_outputs import Origin, UnknownOutputs, name_origin
@@ -35,6 +35,9 @@ MAX_WARNINGS = 1000
 _LAYERS_PER_CHECK = 64
 """The number of layers between two checks of the limits, time included."""
 
+
+_FEW_TENSORS = 8
+"""The tensors of nearly every layer; the paths of more are counted."""
 
 _MAX_NESTED_TENSORS = 2_000
 """The most tensors of a layer inside a wrapper's config, if there are copies among them: a wrapper takes each copy."""
@@ -151,11 +154,12 @@ class _Walk:
         self.max_tensors = scale_to_request(limits.max_tensors, MIN_TENSORS, TENSORS_PER_BYTE)
         self.next_check = self._find_next_check()
         self.shared: list[SharedTensors] = []
-        self.objects = SharedObjects()
         self.unknown_outputs = UnknownOutputs()
         self.path = ""  # of the layer whose formula runs
         self.stated: dict[tuple[Tensor, ...], dict[FreezeStatus, TensorSummary]] = {}  # of tensors of no formula
         self.paths = PathBudget()
+        self.objects = SharedObjects(self.paths)
+        self.wiring = WiringBudget()
         self.has_dots = False  # in the name of a layer
         self.summarizer = TensorSummarizer(self.rules, options.dtype, adapted=document.adapted)
 
@@ -243,6 +247,7 @@ class _Walk:
             summaries = self.stated.setdefault(tensors, {}) if tensors else {}
         summary = NO_TENSORS
         if tensors:
+            self._charge_paths(tensors, layer, path)
             summary = self.summarizer.summarize(
                 tensors, summaries, layer, path, trainability, with_rules=self.has_rules and copies > 0
             )
@@ -254,6 +259,11 @@ class _Walk:
         if totals.trainable + totals.frozen + totals.buffers > MAX_COUNT:
             self._stop(layer, f"holds more than {MAX_COUNT:,} parameters", "count_too_large")
         return Row(path, layer.name, layer.type, repeat, summary, totals, children, output)
+
+    def _charge_paths(self, tensors: tuple[Tensor, ...], layer: Layer, path: str) -> None:
+        """Charge the paths of a layer's tensors, where they are many, or are tied to those at another path."""
+        if layer.shares or len(tensors) > _FEW_TENSORS:
+            self.paths.charge(layer.shares or path, len(tensors))
 
     def _check_limits(self, layer: Layer) -> None:
         """Stop above the limit of layers, or after the deadline."""
@@ -334,7 +344,7 @@ class _Walk:
             return outputs[key]
 
         try:
-            output = graph.evaluate(layer, call, run)
+            output = graph.evaluate(layer, call, run, self.wiring)
         except (Problems, InvalidGraph) as error:
             self._add_graph_problems(error, layer)
             output = FAILED
@@ -363,7 +373,7 @@ class _Walk:
         self._descend(layer)
         outer_path, outer_objects = self.path, self.objects
         if layer.object_id == COPY:
-            self.objects = SharedObjects()
+            self.objects = SharedObjects(self.paths)
         path = f"{outer_path}.{layer.name}" if outer_path else layer.name
         row = self._row(layer, path, Trainability(), 0, call)
         self.path, self.objects = outer_path, outer_objects

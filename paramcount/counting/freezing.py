@@ -10,12 +10,19 @@ from typing import NamedTuple
 
 from paramcount.counting.globs import GlobSet, GlobStates
 from paramcount.model import block_ranges
+from paramcount.model.budget import scale_to_request
 from paramcount.model.errors import TooLarge
 from paramcount.model.layers import Layer
 from paramcount.model.tensors import NO_RULE, FreezeReason
 
 MAX_POSITION_MATCHES = 2_000_000
 """The most matches of layers by rules that choose by position."""
+
+MAX_COPY_STEPS, MIN_COPY_STEPS, COPY_STEPS_PER_BYTE = 20_000_000, 200_000, 100
+"""The steps that a request's rules may take to tell the copies of blocks apart: characters of names, by the length of
+the rules; and `_STEPS_PER_VISIT` for each layer that may be one of the first or last."""
+
+_STEPS_PER_VISIT = 8
 
 _SELECTOR = re.compile(
     r"(?:(?P<position>first|last|all-but-first|all-but-last):(?P<count>[0-9]{1,9})(?::|\Z))?"
@@ -87,6 +94,7 @@ class Rules:
         self._by_type: list[int] = []
         self._path_globs = self._type_globs = GlobSet(())
         self._states = GlobStates(())
+        self._steps_left = scale_to_request(MAX_COPY_STEPS, MIN_COPY_STEPS, COPY_STEPS_PER_BYTE)
         self._of_types: dict[str, list[int]] = {}  # the rules that match a type
 
     @property
@@ -109,8 +117,9 @@ class Rules:
     def group_copies(self, parent: str, names: list[str]) -> list[list[str]]:
         """Return the names of a block's copies below `parent` in groups for which all rules decide alike.
 
-        With rules that choose by position, each copy is a group.
+        With rules that choose by position, each copy is a group. Raises TooLarge.
         """
+        self._charge(self._states.count_steps(parent) + len(names) * self._states.count_steps(names[-1]))
         if any(rule.position for rule in self._parsed):
             return [[name] for name in names]
         state = self._states.advance(self._states.start, parent)
@@ -119,6 +128,11 @@ class Rules:
             groups.setdefault(self._states.advance(state, name), []).append(name)
         return [*groups.values()]
 
+    def _charge(self, steps: int) -> None:
+        self._steps_left -= steps
+        if self._steps_left < 0:
+            raise TooLarge("has rules that tell more copies of blocks apart than a request of this length may")
+
     def _choose_positions(self, root: Layer, max_copies: int) -> None:
         positional = frozenset(index for index, rule in enumerate(self._parsed) if rule.position)
         matched: dict[int, list[str]] = {index: [] for index in positional}
@@ -126,6 +140,7 @@ class Rules:
         pending = [(positional, root, "")] if positional else []
         while pending:
             open_rules, layer, path = pending.pop()
+            self._charge(_STEPS_PER_VISIT)
             hits = [index for index in self._matches(path, (layer.type,)) if index in open_rules] if path else []
             for index in hits:
                 matched[index].append(path)

@@ -14,18 +14,26 @@ from paramcount.model.errors import TooLarge
 MAX_GLOB_CHARACTERS = 100_000
 """The most characters of all globs of one set."""
 
+MAX_EXPRESSION_CHARACTERS = 2_000_000
+"""The most characters of the expressions that all globs of one set become: a range of long indices is thousands."""
+
 MAX_MATCH_STEPS = 50_000_000
 """The characters of a path times those of all globs: what one match may take, some hundred milliseconds at worst."""
 
 _MAX_MEMORY_BYTES = 32 * 2**20
 
+MAX_SET_STEPS = 1_000_000
+"""The sets of characters in globs times the characters that they are held against, for the copies of blocks."""
+
+_MAX_KNOWN_CHARACTERS = 4096
+_BITS_PER_STEP = 2048
+"""An operation on a state of more bits takes longer."""
+
 # A star; a class such as [!ab]; indices between dots that name more than one ("0-9,12"); else a character.
-_TOKENS = re.compile(
-    r"(?P<star>\*+)|(?P<set>\[!?\]?[^\]]*\])"
-    rf"|(?P<indices>(?:(?<=\.)|\A)(?=[0-9]+[-,]){block_ranges.PATTERN}(?=\.|\Z))"
-    r"|(?P<one>.)",
-    re.DOTALL,
-)
+_STAR, _SET = r"(?P<star>\*+)|", r"(?P<set>\[!?\]?[^\]]*\])|"
+_REST = rf"(?P<indices>(?:(?<=\.)|\A)(?=[0-9]+[-,]){block_ranges.PATTERN}(?=\.|\Z))|(?P<one>.)"
+_TOKEN = re.compile(_STAR + _SET + _REST, re.DOTALL)
+_TOKEN_WITHOUT_SET = re.compile(_STAR + _REST, re.DOTALL)
 _TRANSLATED = re.compile(r"\(\?s:(.*)\)\\[Zz]", re.DOTALL)
 _INDEX = re.compile("0|[1-9][0-9]{0,17}")
 _ESCAPED_OR_BRACKET = re.compile(r"\\.|\[", re.DOTALL)  # RE2 would read [: as a class of POSIX
@@ -43,9 +51,14 @@ class GlobSet:
         options = re2.Options()
         options.dot_nl, options.log_errors, options.max_mem = True, False, _MAX_MEMORY_BYTES
         self._set = re2.Set.FullMatchSet(options)
+        length = 0
         try:
             for glob in globs:
-                self._set.Add(_encode(translate_glob(glob)))
+                expression = _encode(translate_glob(glob))
+                length += len(expression)
+                if length > MAX_EXPRESSION_CHARACTERS:
+                    raise TooLarge("has rules with too many ranges of indices")
+                self._set.Add(expression)
             self._set.Add(".*")  # matches whatever there is, so that a match that ran out of memory is noticed
             self._set.Compile()
         except re2.error:
@@ -77,10 +90,11 @@ class GlobStates:
         self._sets: list[tuple[int, re.Pattern[str]]] = []  # the bit before a set of characters
         self._indices: list[tuple[int, str, list[tuple[int, int]]]] = []  # of a token "0-9,12": bit, text, ranges
         self._takes: dict[str, int] = {}  # the bits before all that takes a character
+        self._steps = 0  # of sets
         bit = 1
         for glob in globs:
             self.start |= bit
-            for token in _TOKENS.finditer(glob):
+            for token in _split_tokens(glob):
                 if token.lastgroup == "star":
                     self._loops |= bit
                     continue
@@ -94,9 +108,18 @@ class GlobStates:
                     self._literals[token[0]] = self._literals.get(token[0], 0) | bit
                 bit <<= 1
             bit <<= 1
+        self._bits = bit.bit_length()
+
+    def count_steps(self, text: str) -> int:
+        """Return the steps that a text takes: its characters, and its components times the indices, by their bits."""
+        operations = len(text) + (1 + text.count(".")) * len(self._indices) // 4
+        return operations * (1 + self._bits // _BITS_PER_STEP)
 
     def advance(self, state: int, text: str) -> int:
-        """Return the state after a text: whole components of a path, with a dot between two of them."""
+        """Return the state after a text: whole components of a path, with a dot between two of them.
+
+        Raises TooLarge for more than MAX_SET_STEPS.
+        """
         for number, component in enumerate(text.split(".")):
             if number:
                 state = self._step(state, ".")
@@ -111,10 +134,31 @@ class GlobStates:
 
     def _step(self, state: int, character: str) -> int:
         if (takes := self._takes.get(character)) is None:
-            takes = self._any | self._literals.get(character, 0)
-            takes |= sum(bit for bit, pattern in self._sets if pattern.match(character))
+            takes = self._find_takes(character)
+            if len(self._takes) >= _MAX_KNOWN_CHARACTERS:
+                self._takes.clear()
             self._takes[character] = takes
         return (state & takes) << 1 | state & self._loops
+
+    def _find_takes(self, character: str) -> int:
+        self._steps += (1 + len(self._sets)) * (1 + self._bits // _BITS_PER_STEP)
+        if self._steps > MAX_SET_STEPS:
+            raise TooLarge("has rules with too many sets of characters to be held against so many copies of blocks")
+        takes = self._any | self._literals.get(character, 0)
+        for bit, pattern in self._sets:
+            if pattern.match(character):
+                takes |= bit
+        return takes
+
+
+def _split_tokens(glob: str) -> Iterator[re.Match[str]]:
+    """Yield the tokens of a glob; after its last bracket none is looked for, which would take the rest each time."""
+    end, position = glob.rfind("]"), 0
+    while position < len(glob):
+        token = (_TOKEN if position < end else _TOKEN_WITHOUT_SET).match(glob, position)
+        assert token
+        yield token
+        position = token.end()
 
 
 def _is_index(component: str, ranges: Sequence[tuple[int, int]]) -> bool:
@@ -129,7 +173,7 @@ def _encode(text: str) -> bytes:
 
 def translate_glob(glob: str) -> str:
     """A glob as a regular expression of RE2."""
-    return "".join(map(_translate_token, _TOKENS.finditer(glob.encode(errors="replace").decode())))
+    return "".join(map(_translate_token, _split_tokens(glob.encode(errors="replace").decode())))
 
 
 def _translate_token(token: re.Match[str]) -> str:

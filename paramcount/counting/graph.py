@@ -7,13 +7,17 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import zip_longest
 from typing import Any, Final
 
-from paramcount.model.errors import ArchitectureError, InvalidGraph, raise_problems
+from paramcount.model.budget import scale_to_request
+from paramcount.model.errors import ArchitectureError, InvalidGraph, TooLarge, raise_problems
 from paramcount.model.layers import Call, Graph, Layer, Ref
 from paramcount.model.tensors import Dimensions, Output
 from paramcount.schema.validator import format_value
 
 FAILED: Final = object()
 """The output of a layer whose problem is already reported: the layers that it feeds report nothing."""
+
+MAX_PICKED_OUTPUTS, MIN_PICKED_OUTPUTS, PICKED_OUTPUTS_PER_BYTE = 3_000_000, 100_000, 20
+"""The outputs that refs may be picked from: where a layer has many, each ref costs as many."""
 
 Run = Callable[[Layer, Call], Output]
 
@@ -86,14 +90,27 @@ def _missing_input(ref: Ref, calls: Mapping[str, int], pointer: str) -> InvalidG
     return InvalidGraph(f'no layer here is called "{ref.layer[:100]}"', pointer, "missing_input")
 
 
-def evaluate(parent: Layer, call: Call, run: Run) -> Output:
+class WiringBudget:
+    """The outputs that the refs of one document's graphs may be picked from, each ref from all of its layer's."""
+
+    def __init__(self) -> None:
+        self._left = scale_to_request(MAX_PICKED_OUTPUTS, MIN_PICKED_OUTPUTS, PICKED_OUTPUTS_PER_BYTE)
+
+    def charge(self, outputs: int) -> None:
+        """Take some outputs. Raises TooLarge."""
+        self._left -= outputs
+        if self._left < 0:
+            raise TooLarge("has more layers, fed by more outputs each, than a request of this length may")
+
+
+def evaluate(parent: Layer, call: Call, run: Run, budget: WiringBudget) -> Output:
     """Return the output of a call of `parent`; `run` evaluates each call of each child, after the calls that feed it.
 
-    The children have different names. Raises Problems for refs to nothing, InvalidGraph for a cycle.
+    The children have different names. Raises Problems for refs to nothing, InvalidGraph for a cycle, TooLarge.
     """
     graph = parent.graph
     assert graph is not None
-    evaluation = _Evaluation(parent, graph, call, run)
+    evaluation = _Evaluation(parent, graph, call, run, budget)
     try:
         for child in parent.children:  # nearly all documents list a layer after those that feed it
             for index in range(len(child.calls) or 1):
@@ -112,7 +129,7 @@ class _NotThereYet(Exception):
 class _Evaluation:
     """The outputs of the calls of a layer's children, by call."""
 
-    def __init__(self, parent: Layer, graph: Graph, call: Call, run: Run) -> None:
+    def __init__(self, parent: Layer, graph: Graph, call: Call, run: Run, budget: WiringBudget) -> None:
         self._children = {child.name: child for child in parent.children}
         self._inputs = dict(zip(graph.inputs, flatten([*call.args, *call.kwargs.values()]), strict=False))
         self._outputs: dict[_Node, Output] = {
@@ -120,7 +137,7 @@ class _Evaluation:
             for name, stated in zip_longest(graph.inputs, graph.stated)
             if name not in self._children
         }
-        self._run = run
+        self._run, self._budget = run, budget
 
     def run(self, child: Layer, index: int) -> None:
         """Perform one call of a child. Raises _NotThereYet."""
@@ -162,12 +179,26 @@ class _Evaluation:
                 raise _NotThereYet from None
             if structure.output == 0 and type(returned) is tuple:
                 return returned
-            return _pick(returned, structure)
+            return self._pick(returned, structure)
         if isinstance(structure, list):
             return [self.resolve(item) for item in structure]
         if isinstance(structure, dict):
             return {name: self.resolve(item) for name, item in structure.items()}
         return structure if isinstance(structure, bool) else None
+
+    def _pick(self, returned: Output, ref: Ref) -> Output:
+        """Return the output of a call that a ref names, or the ref's stated shape where the output is unknown."""
+        if returned is FAILED or returned is None:
+            return returned if ref.stated is None else ref.stated
+        if not ref.output and isinstance(returned, tuple):
+            return returned
+        outputs = list(flatten(returned))
+        self._budget.charge(len(outputs))
+        if ref.output is None:
+            return returned
+        if ref.output >= len(outputs):
+            raise InvalidGraph(f'"{ref.layer}" has {len(outputs)} outputs, not {ref.output + 1}', code="missing_input")
+        return outputs[ref.output]
 
 
 def _fill_in(entering: Output, stated: Dimensions | None) -> Output:
@@ -178,15 +209,3 @@ def _fill_in(entering: Output, stated: Dimensions | None) -> Output:
     if len(entering) != len(stated) or any(a != b for a, b in pairs if a is not None and b is not None):
         raise InvalidGraph(f"expects {format_value(stated)}, not {format_value(entering)}", code="shape_mismatch")
     return (*entering[:1], *(b if a is None else a for a, b in pairs))
-
-
-def _pick(returned: Output, ref: Ref) -> Output:
-    """Return the output of a call that a ref names, or the ref's stated shape where the output is unknown."""
-    if returned is FAILED or returned is None:
-        return returned if ref.stated is None else ref.stated
-    if ref.output is None or (ref.output == 0 and isinstance(returned, tuple)):
-        return returned
-    outputs = list(flatten(returned))
-    if ref.output >= len(outputs):
-        raise InvalidGraph(f'"{ref.layer}" has {len(outputs)} outputs, not {ref.output + 1}', code="missing_input")
-    return outputs[ref.output]

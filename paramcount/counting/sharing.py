@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from paramcount.model.budget import PathBudget
 from paramcount.model.errors import InvalidConfig
 from paramcount.model.layers import Layer
 from paramcount.model.report import Row
@@ -18,11 +19,15 @@ COPY: Final = b"copy"
 class SharedObjects:
     """The objects of a document, each with the place that owns its tensors: the first that is counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, paths: PathBudget) -> None:
+        self._paths = paths
         self._owners: dict[bytes, tuple[str, str]] = {}  # pointer and path by object id
 
     def resolve(self, layer: Layer, path: str) -> Layer:
-        """Return the layer; with the owner's path in `shares`, and in its children's, if another place owns it."""
+        """Return the layer; with the owner's path in `shares`, and in its children's, if another place owns it.
+
+        Raises TooLarge.
+        """
         shares = layer.shares
         if layer.object_id:
             pointer, owner = self._owners.setdefault(layer.object_id, (layer.pointer, path))
@@ -30,6 +35,7 @@ class SharedObjects:
                 shares = owner
         if not shares:
             return layer
+        self._paths.charge(shares, len(layer.children))
         children = tuple([child._replace(shares=f"{shares}.{child.name}") for child in layer.children])
         return layer._replace(shares=shares, children=children)
 
@@ -52,6 +58,6 @@ def invalid_shares(shared: Sequence[SharedTensors], root: Row) -> Iterator[Inval
     for layer, tensors in shared:
         for tensor in tensors:
             if shapes.get(tensor.tied_to) != tensor.shape:
-                detail = f'"{layer.shares}" has no {tensor.name} of shape {format_value(tensor.shape)} to share'
+                detail = f'"{layer.shares[:100]}" has no {tensor.name} of shape {format_value(tensor.shape)} to share'
                 yield InvalidConfig(detail, f"{layer.pointer}/{'shared_object_id' if layer.object_id else 'shares'}")
                 break

@@ -149,8 +149,14 @@ class FrozenElements:
         counts = self._by_row.get(id(row)) or self._count_direct(row)
         return [_frozen_by(reason, counts[reason]) for reason in sorted(counts, key=_reason_order)]
 
+<<<<<<< HEAD
     def _holds_frozen(self, row: Row) -> bool:
         return bool(row.totals.frozen or (self._count_buffers and row.totals.buffers))
+=======
+    def count_match_characters(self) -> int:
+        """Return the characters of the rules that all rows name together: each row has the text of its rules."""
+        return sum(len(reason.match) for counts in self._by_row.values() for reason in counts)
+>>>>>>> h/breaker
 
     def _add(self, row: Row) -> Mapping[FreezeReason, int]:
         """Return a row's elements by reason; record those that are not its own tensors' alone."""

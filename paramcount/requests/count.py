@@ -16,11 +16,12 @@ from paramcount.counting.count import Options, count
 from paramcount.formats.detect import detect, read
 from paramcount.formats.digests import digest
 from paramcount.formats.source import NotJSON, Source
-from paramcount.model.budget import TENSORS_PER_BYTE, Limits, scale_to_request
+from paramcount.model.budget import MAX_PATH_CHARS, TENSORS_PER_BYTE, Limits, scale_to_request
 from paramcount.model.document import Document
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, prefix_pointers
 from paramcount.model.report import Report
 from paramcount.rendering import HTML, JSON, LINE, MARKDOWN, RENDERERS, TEXT, conventions, tensors, training_memory
+from paramcount.rendering.fields import FrozenElements
 from paramcount.rendering.json import as_json
 from paramcount.rendering.page import as_page
 from paramcount.rendering.text import WIDTH
@@ -155,9 +156,19 @@ def check_rows(report: Report, request: CountRequest, limits: Limits) -> None:
     if request.detail != "totals" and report.row_count > limits.max_rows:
         detail = f"has {report.row_count:,} rows, more than {limits.max_rows:,}: ask with detail=totals"
         raise Problems([TooLarge(detail)])
+    if request.detail != "totals" and request.options.rules:
+        _check_rule_texts(report, request)
     if request.detail == "tensors":
         max_tensors = scale_to_request(limits.max_tensors, _MIN_LISTED_TENSORS, TENSORS_PER_BYTE)
         count = sum(len(row.tensors) for row, _ in report.root.walk())
         if count > max_tensors:
             detail = f"has {count:,} tensors, more than the {max_tensors:,} that the answer to a request of this length"
             raise Problems([TooLarge(f"{detail} lists: ask with detail=layers")])
+
+
+def _check_rule_texts(report: Report, request: CountRequest) -> None:
+    """Refuse rules whose texts, in the row of each layer that they freeze, are too much. Raises Problems."""
+    longest = sum(len(rule.match) for rule in request.options.rules)
+    if longest * report.row_count > MAX_PATH_CHARS < FrozenElements(report).count_match_characters():
+        detail = f"has rows that hold more than {MAX_PATH_CHARS:,} characters of rules together: ask with detail=totals"
+        raise Problems([TooLarge(detail)])

@@ -14,6 +14,9 @@ from paramcount.model.errors import MAX_PROBLEMS, ArchitectureError, InvalidDocu
 MAX_VALUES_WITH_ALL_PROBLEMS = 50_000
 """Of a payload with more values only the first problem is reported: each costs kilobytes, wherever it is."""
 
+_CHARS_PER_VALUE = 16
+"""The characters of a text that take as much memory as a value."""
+
 _TYPES = {"integer": "an integer", "array": "a list", "object": "an object", "boolean": "true or false",
           "string": "a string", "number": "a number", "null": "null"}  # fmt: skip
 _BOUNDS = {
@@ -105,13 +108,20 @@ def _format_detail(keyword: str, kind: Mapping[str, Any], subschema: Mapping[str
 
 
 def _count_values(instance: Any) -> int:
-    """Return the number of values in lists and objects; it stops soon above MAX_VALUES_WITH_ALL_PROBLEMS."""
+    """Return the number of values in lists and objects, for which texts count by their length.
+
+    It stops soon above MAX_VALUES_WITH_ALL_PROBLEMS.
+    """
     count, pending = 0, [instance]
     while pending and count <= MAX_VALUES_WITH_ALL_PROBLEMS:
         value = pending.pop()
-        if isinstance(value, dict | list):
+        if isinstance(value, str):
+            count += len(value) // _CHARS_PER_VALUE
+        elif isinstance(value, dict | list):
             count += len(value)
-            pending.extend(value.values() if isinstance(value, dict) else value)
+            pending.extend(value)
+            if isinstance(value, dict):
+                pending.extend(value.values())
     return count
 
 

@@ -13,7 +13,8 @@ from paramcount.model.tensors import Tensor
 _EMPTY = (0,)
 """The shape that DeepSpeed ZeRO-3 gives a parameter whose elements are spread over ranks (partition_parameters.py)."""
 
-_PARAMETER_NAME = re.compile(r"(?:weight|bias|kernel|embed|proj)[^.]*\Z", re.ASCII)
+_PARAMETER_NAME = re.compile("weight|bias|kernel|embed|proj")
+"""A part of the last component of the names that parameters of layers have."""
 
 _FLAT_PARAMETER = re.compile(r"(?:\A|\.)_?flat_param(?:_[0-9]+)?\Z", re.ASCII)
 """The name of FSDP's and fairscale's parameters, each of which holds a rank's part of all those of a module."""
@@ -71,7 +72,7 @@ def _find_emptied(tensors: Mapping[str, Tensor]) -> list[str]:
         for name, tensor in weights.items()
         if tensor.shape == _EMPTY and f"{name.rpartition('.')[0]}.qweight" not in tensors  # a place beside a packed one
     ]
-    is_likely = 2 * len(names) >= len(weights) or any(map(_PARAMETER_NAME.search, names))
+    is_likely = 2 * len(names) >= len(weights) or any(_PARAMETER_NAME.search(name.rpartition(".")[2]) for name in names)
     return names if is_likely else []
 
 

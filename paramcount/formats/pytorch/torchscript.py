@@ -22,7 +22,8 @@ _CONSTANTS = "constants.pkl"
 _NAMESPACE = "__torch__"
 
 _CLASS = re.compile(r"^class (\w+)\(Module\):\n +__parameters__ = \[(.*)\]\n +__buffers__ = \[(.*)\]$", re.MULTILINE)
-_NAME = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_NAME = re.compile(r'"((?:[^"\\]|\\.|\\\Z)*+)("?)')
+"""A quoted name; one that is not closed goes up to the end, so that none is looked for inside of it."""
 
 _MAX_CODE_BYTES = 64 * 2**20
 """The most code that is read, of all classes."""
@@ -67,10 +68,14 @@ class ScriptReader:
             code = self.archive.read(name, self._left)
             self._left -= len(code)
             classes = self._classes[module] = {
-                match[1]: _ClassNames(frozenset(_NAME.findall(match[2])), frozenset(_NAME.findall(match[3])))
+                match[1]: _ClassNames(_find_names(match[2]), _find_names(match[3]))
                 for match in _CLASS.finditer(code.decode(errors="replace"))
             }
         return classes
+
+
+def _find_names(text: str) -> frozenset[str]:
+    return frozenset(name for name, end in _NAME.findall(text) if end)
 
 
 def script_reader(pickle: Pickle) -> ScriptReader | None:

@@ -100,7 +100,8 @@ def split_lines(payload: str) -> list[str]:
         text = _ANSI.sub("", _ESCAPES.sub(lambda match: _ESCAPED_CHARACTERS[match[1]], text))
     text = text.replace("\r\n", "\n").expandtabs(4)
     if "Parameter Group" in text:
-        text = _OPTIMIZER.sub(lambda match: "\n" * match[0].count("\n"), text)
+        end = text.rfind("\n)") + 2  # none is closed behind it, and each would be looked for up to the end
+        text = _OPTIMIZER.sub(lambda match: "\n" * match[0].count("\n"), text[:end]) + text[end:]
     return text.split("\n")
 
 
