@@ -23,7 +23,7 @@ def main() -> int:
     chance = random.Random(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
     counts: Counter[str] = Counter()
     for name in sys.argv[2:] or BUILDERS:
-        for config in [{}, *(_draw(name, chance) for _ in range(RANDOM))]:
+        for config in [{}, *(draw(name, chance) for _ in range(RANDOM))]:
             create = partial(getattr(diffusers, name).from_config, config)
             outcome = compare(create, partial(BUILDERS[name], config))
             counts[outcome.partition(":")[0]] += 1
@@ -33,7 +33,7 @@ def main() -> int:
     return int(counts["WRONG"] > 0)
 
 
-def _draw(name: str, chance: random.Random) -> dict[str, Any]:
+def draw(name: str, chance: random.Random) -> dict[str, Any]:
     """A random small component."""
     if name == "WanTransformer3DModel":
         return _draw_wan(chance)
