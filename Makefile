@@ -104,16 +104,19 @@ blueprints: $(BLUEPRINTS)/.done  ## compile what changed of transformers' classe
 blueprints-check: $(BLUEPRINTS)/.done  ## hold two dozen shipped blueprints against transformers, on configs never seen before
 	$(BLUEPRINTS)/bin/python -m tools.blueprints --check --seconds 5 --seed $${SEED:-$$(date +%Y%m%d)}
 
-architectures: $(ORACLE)/.done  ## build every model of timm and torchvision (half an hour), write the tables
+architectures: $(ORACLE)/.done  ## build every model of keras, timm and torchvision (an hour), write the tables
+	$(ORACLE)/bin/python -m tools.architectures keras
 	$(ORACLE)/bin/python -m tools.architectures torchvision
 	$(ORACLE)/bin/python -m tools.architectures timm
 
-architectures-check: $(ORACLE)/.done  ## hold some models of the tables against timm and torchvision
+architectures-check: $(ORACLE)/.done  ## hold some models of the tables against keras, timm and torchvision
+	$(ORACLE)/bin/python -m tools.architectures keras --check 6 --seed $${SEED:-1}
 	$(ORACLE)/bin/python -m tools.architectures torchvision --check 24 --seed $${SEED:-1}
 	$(ORACLE)/bin/python -m tools.architectures timm --check 24 --seed $${SEED:-1}
 
 libraries-check: $(LIBRARIES)/.done  ## hold random configs against diffusers, open_clip and sentence-transformers
 	$(LIBRARIES)/bin/python -m tools.libraries.diffusers_models $${SEED:-1}
+	$(LIBRARIES)/bin/python -m tools.libraries.diffusers_pipelines $${SEED:-1}
 	$(LIBRARIES)/bin/python -m tools.libraries.open_clip_models $${SEED:-1}
 	$(LIBRARIES)/bin/python -m tools.libraries.sentence_modules $${SEED:-1}
 

@@ -82,6 +82,9 @@ def resnet() -> int:
          VISUAL + ROBERTA + 1 + 769 * 768),  # the pooler of transformers is there
         (model(text={"hf_model_name": "facebook/nllb-200-distilled-600M", "hf_proj_type": "linear"}),
          VISUAL + NLLB + 1 + 1024 * 16),
+        # A vision transformer of timm is built for its own size of images, whatever image_size says: 5,524,416.
+        (model({"timm_model_name": "vit_tiny_patch16_224", "timm_pool": "token", "timm_proj": "none"}),
+         5524416 + TEXTUAL + 1),
         # timm's resnet18 without a classifier is 11,176,512, with one of 16 classes 513·16 more.
         (model({"timm_model_name": "resnet18", "timm_pool": "avg", "timm_proj": ""}), 11176512 + 8208 + TEXTUAL + 1),
         (model({"timm_model_name": "resnet18", "timm_pool": "avg", "timm_proj": "none"}), 11176512 + TEXTUAL + 1),

@@ -38,6 +38,30 @@ def config(name: str, args: dict[str, Any] | None = None, **cfg: Any) -> dict[st
         (config("efficientnet_l2", {"in_chans": 4}), 480310532),
         (config("deit_small_patch16_224", {"img_size": [224, 224]}, fixed_input_size=True), 22050664),
         (config("deit_small_patch16_224", {"dynamic_img_size": True}, fixed_input_size=True), 22050664),
+        # 14·14 patches of 16 pixels, and a class token: 192 values each. A size of 240 by 239 has 15·14.
+        (config("vit_tiny_patch16_224", {"num_classes": 0}, fixed_input_size=True), 5524416),
+        (
+            config("vit_tiny_patch16_224", {"num_classes": 0, "img_size": [240, 239]}, fixed_input_size=True),
+            5524416 + 192 * 14,
+        ),
+        (
+            config("vit_tiny_patch16_224", {"num_classes": 0, "img_size": 96}, fixed_input_size=True),
+            5524416 - 192 * (196 - 36),
+        ),
+        (
+            config("vit_tiny_patch16_224", {"num_classes": 0}, fixed_input_size=True, input_size=[3, 384, 384]),
+            5524416 + 192 * (576 - 196),
+        ),
+        # Where the size is not fixed, it is that of the function: 224, and not the 384 of the name.
+        (config("vit_tiny_patch16_384", {"num_classes": 0, "dynamic_img_size": True}, fixed_input_size=True), 5524416),
+        (
+            config(
+                "vit_tiny_patch16_384",
+                {"num_classes": 0, "dynamic_img_size": True, "img_size": 384},
+                fixed_input_size=True,
+            ),
+            5524416 + 192 * (576 - 196),
+        ),
     ],
 )
 def test_counted(payload: dict[str, Any], total: int) -> None:
@@ -80,8 +104,11 @@ def test_tied_modules_are_counted_once() -> None:
         (config("resnet18", {"features_only": True}), "/model_args/features_only"),
         (config("resnet18", input_size=[3, 224]), "/pretrained_cfg/input_size"),
         (config("resnet18", input_size=["x", 224, 224]), "/pretrained_cfg/input_size/0"),
-        (config("deit_small_patch16_224", {"img_size": 225}), "/model_args/img_size"),
-        (config("deit_small_patch16_224", {"img_size": [224, 448]}), "/model_args/img_size"),
+        (config("deit_small_patch16_224", {"img_size": 31}), "/model_args/img_size"),
+        (config("deit_small_patch16_224", {"img_size": [224, 448, 3]}), "/model_args/img_size"),
+        (config("deit_small_patch16_224", {"img_size": "224"}), "/model_args/img_size"),
+        (config("swin_tiny_patch4_window7_224", {"img_size": 225}), "/model_args/img_size"),
+        (config("swin_tiny_patch4_window7_224", {"img_size": [224, 448]}), "/model_args/img_size"),
         ({**config("resnet18"), "pretrained_cfg": 3}, "/pretrained_cfg"),
         ({**config("resnet18"), "architecture": 3}, "/architecture"),
     ],

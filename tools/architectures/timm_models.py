@@ -119,7 +119,10 @@ class _Fit(Fit):
     def fit_shapes(self) -> Shapes:
         shapes = dict(super().fit_shapes())
         sized = self.builds.get("sized", "")
-        if isinstance(sized, str):
+        if isinstance(sized, str) or sized[0]["patch_embed.proj.weight"][0][2:] == (
+            1,
+            1,
+        ):  # of another model's features
             return shapes
         if {name: rest for name, (_, *rest) in sized[0].items()} != {
             n: rest for n, (_, *rest) in self.first[0].items()

@@ -6,6 +6,7 @@ import json
 import random
 import sys
 from collections import Counter
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -23,7 +24,7 @@ def main() -> int:
     chance = random.Random(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
     counts: Counter[str] = Counter()
     for name in sys.argv[2:] or BUILDERS:
-        for config in [{}, *(_draw(name, chance) for _ in range(RANDOM))]:
+        for config in [{}, *(draw(name, chance) for _ in range(RANDOM))]:
             create = partial(getattr(diffusers, name).from_config, config)
             outcome = compare(create, partial(BUILDERS[name], config))
             counts[outcome.partition(":")[0]] += 1
@@ -33,16 +34,10 @@ def main() -> int:
     return int(counts["WRONG"] > 0)
 
 
-def _draw(name: str, chance: random.Random) -> dict[str, Any]:
+def draw(name: str, chance: random.Random) -> dict[str, Any]:
     """A random small component."""
-    if name == "WanTransformer3DModel":
-        return _draw_wan(chance)
-    if name == "SD3Transformer2DModel":
-        return _draw_sd3(chance)
-    if name in ("AutoencoderKLWan", "AutoencoderKLQwenImage"):
-        return {**_draw_wan_autoencoder(chance), "input_channels": chance.choice([3, 4])}
-    if name == "AutoencoderTiny":
-        return _draw_tiny(chance)
+    if name in _DRAWS:
+        return _DRAWS[name](chance)
     count = chance.choice([1, 2, 3, 4])
     groups = chance.choice([2, 4, 8])
     widths = [groups * chance.choice([1, 2, 3, 4]) for _ in range(count)]
@@ -89,6 +84,27 @@ def _draw_wan(chance: random.Random) -> dict[str, Any]:
     }  # fmt: skip
     options = {"cross_attn_norm": False, "image_dim": 9, "added_kv_proj_dim": 7, "pos_embed_seq_len": 5}
     return config | {name: value for name, value in options.items() if chance.random() < 0.4}
+
+
+def _draw_t2i_adapter(chance: random.Random) -> dict[str, Any]:
+    return {
+        "adapter_type": chance.choice(["full_adapter", "full_adapter_xl", "light_adapter", "other"]),
+        "channels": [chance.choice([3, 4, 8, 9]) for _ in range(chance.choice([1, 2, 4, 5]))],
+        "in_channels": chance.choice([1, 3]), "num_res_blocks": chance.choice([1, 2, 4]),
+        "downscale_factor": chance.choice([2, 8]),
+    }  # fmt: skip
+
+
+def _draw_temporal_decoder(chance: random.Random) -> dict[str, Any]:
+    widths = [32 * chance.choice([1, 2, 3]) for _ in range(chance.choice([1, 2, 3]))]
+    return {
+        "down_block_types": ["DownEncoderBlock2D"] * len(widths), "block_out_channels": widths,
+        "layers_per_block": chance.choice([1, 2, 3]), "latent_channels": chance.choice([2, 4]),
+    }  # fmt: skip
+
+
+def _draw_qwen_autoencoder(chance: random.Random) -> dict[str, Any]:
+    return {**_draw_wan_autoencoder(chance), "input_channels": chance.choice([3, 4])}
 
 
 def _draw_tiny(chance: random.Random) -> dict[str, Any]:
@@ -146,6 +162,18 @@ def _draw_options(config: dict[str, Any], name: str, count: int, chance: random.
     for option, values in options.items():
         if chance.random() < 0.25:
             config[option] = chance.choice(values)
+
+
+_DRAWS: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
+    "AutoencoderKLQwenImage": _draw_qwen_autoencoder,
+    "AutoencoderKLTemporalDecoder": _draw_temporal_decoder,
+    "AutoencoderKLWan": _draw_wan_autoencoder,
+    "AutoencoderTiny": _draw_tiny,
+    "SD3Transformer2DModel": _draw_sd3,
+    "T2IAdapter": _draw_t2i_adapter,
+    "WanTransformer3DModel": _draw_wan,
+}
+"""The random configs of the classes whose fields are not those of UNets."""
 
 
 if __name__ == "__main__":

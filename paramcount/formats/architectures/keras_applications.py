@@ -129,9 +129,20 @@ def _check_width(family: Family, name: str, entry: Entry, arguments: Mapping[str
             yield _must(argument, "be of the type of " + default, arguments)
             return
     if name + _read_width(entry, arguments) not in family:
-        some = ", ".join(line.removeprefix(name) for line in family.names() if line.startswith(f"{name}("))
-        detail = f"was not verified for these values; verified are the defaults, and {some}"
-        yield InvalidDocument(detail, token(stated[0]), "unsupported")
+        some = "; ".join(f"{one} of {', '.join(values)}" for one, values in _verified_widths(family, name).items())
+        yield InvalidDocument(f"was not verified for this; verified are {some}", token(stated[0]), "unsupported")
+
+
+def _verified_widths(family: Family, name: str) -> dict[str, list[str]]:
+    """The values beside the defaults that a table has lines for, by argument."""
+    verified: dict[str, list[str]] = {}
+    for line in family.names():
+        if line.startswith(f"{name}("):
+            for part in line[len(name) + 1 : -1].split(","):
+                argument, _, value = part.partition("=")
+                values = verified.setdefault(argument, [])
+                values += [value] * (value not in values)
+    return verified
 
 
 def _check_weights(arguments: Mapping[str, Any]) -> Iterator[ArchitectureError]:

@@ -66,8 +66,9 @@ def build_document(library: str, name: str, entry: Entry, arguments: Mapping[str
         architecture = family.architecture(name)
         sizes = {size: arguments[size] for size in SIZES if size in arguments}
         stated = dict(arguments)
-        if architecture.is_sized_by_image and "img_size" in stated:
-            sizes |= _image_sides(stated.pop("img_size"), pointers)
+        if architecture.is_sized_by_image:
+            default = read_image_size(entry.defaults["img_size"])
+            sizes |= _image_sides(stated.pop("img_size", default), pointers)
         tokens = _choose(architecture, stated, entry.defaults, pointers)
         return family.build(architecture.kind, tokens, sizes)._replace(name=name)
 

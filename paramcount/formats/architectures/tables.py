@@ -58,7 +58,7 @@ class Family:
     def __init__(self, text: str) -> None:
         self._lines: dict[str, list[str]] = {}  # of each architecture
         self._definitions: dict[str, str] = {}
-        self._layers: dict[str, Layer] = {}  # of the definitions that depend on no argument
+        self._parts: dict[str, Layer | Tensor] = {}  # by token, of those that depend on no argument
         name = ""
         for line in text.splitlines():
             if line[0] == "=":
@@ -85,15 +85,17 @@ class Family:
 
     def build(self, kind: str, tokens: Iterable[str], arguments: Mapping[str, int]) -> Layer:
         """The layer of a class with these tensors and children, for the arguments that size them."""
-        return _Builder(self._definitions, self._layers, arguments).build_layer(kind, tokens)[0]
+        return _Builder(self._definitions, self._parts, arguments).build_layer(kind, tokens)[0]
 
 
 class _Builder:
-    """Builds the layers of one model; those that no argument sizes are kept for all."""
+    """Builds the layers of one model; what no argument sizes is kept for all."""
 
-    def __init__(self, definitions: Mapping[str, str], layers: dict[str, Layer], arguments: Mapping[str, int]) -> None:
-        self._definitions, self._layers, self._arguments = definitions, layers, arguments
-        self._sized: dict[str, Layer] = {}  # by id, of those that an argument sizes
+    def __init__(
+        self, definitions: Mapping[str, str], parts: dict[str, Layer | Tensor], arguments: Mapping[str, int]
+    ) -> None:
+        self._definitions, self._parts, self._arguments = definitions, parts, arguments
+        self._sized: dict[str, Layer | Tensor] = {}  # by token, of those that an argument sizes
 
     def build_layer(self, kind: str, tokens: Iterable[str]) -> tuple[Layer, bool]:
         """A layer, and whether an argument sizes anything in it."""
@@ -101,25 +103,28 @@ class _Builder:
         children: list[Layer] = []
         sized = False
         for token in tokens:
-            if match := _TENSOR.fullmatch(token):
-                tensor, is_sized = self._build_tensor(match)
-                tensors.append(tensor)
+            if (part := self._parts.get(token)) is None:
+                part, is_sized = self._build_part(token)
+                sized |= is_sized
+            if isinstance(part, Tensor):
+                tensors.append(part)
             else:
-                name, _, one = token.partition("=")
-                child, is_sized = self._build_definition(one)
-                children.append(child._replace(name=name, repeat=_count_blocks(name)))
-            sized |= is_sized
+                children.append(part)
         return Layer("", kind, None, tuple(children), tuple(tensors)), sized
 
-    def _build_definition(self, one: str) -> tuple[Layer, bool]:
-        if (layer := self._layers.get(one)) is not None:
-            return layer, False
-        if (layer := self._sized.get(one)) is not None:
-            return layer, True
-        kind, *tokens = self._definitions[one].split(" ")
-        layer, sized = self.build_layer(kind, tokens)
-        (self._sized if sized else self._layers)[one] = layer
-        return layer, sized
+    def _build_part(self, token: str) -> tuple[Layer | Tensor, bool]:
+        """The tensor or the child of a token, and whether an argument sizes anything in it."""
+        if (part := self._sized.get(token)) is not None:
+            return part, True
+        if match := _TENSOR.fullmatch(token):
+            part, sized = self._build_tensor(match)
+        else:
+            name, _, one = token.partition("=")
+            kind, *tokens = self._definitions[one].split(" ")
+            layer, sized = self.build_layer(kind, tokens)
+            part = layer._replace(name=name, repeat=_count_blocks(name))
+        (self._sized if sized else self._parts)[token] = part
+        return part, sized
 
     def _build_tensor(self, match: re.Match[str]) -> tuple[Tensor, bool]:
         texts = match["shape"].split(",") if match["shape"] else []

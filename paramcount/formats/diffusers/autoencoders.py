@@ -1,16 +1,17 @@
-"""AutoencoderKL, that of FLUX.2, and AutoencoderTiny.
+"""AutoencoderKL, those of FLUX.2 and of Stable Video Diffusion, and AutoencoderTiny.
 
-Source: diffusers.models.autoencoders.autoencoder_kl, autoencoder_kl_flux2, autoencoder_tiny, and vae.
+Source: autoencoder_kl, autoencoder_kl_flux2, autoencoder_kl_temporal_decoder, autoencoder_tiny and vae of
+diffusers.models.autoencoders.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, pairwise
 from math import prod
 from typing import Any
 
-from paramcount.formats.diffusers.blocks import Style, resampler, stack
+from paramcount.formats.diffusers.blocks import Style, modules, resampler, stack
 from paramcount.formats.diffusers.unets import middle_block
 from paramcount.formats.diffusers.values import Values
 from paramcount.formats.parts import Tensors, assemble, batch_norm, convolution
@@ -29,6 +30,14 @@ _FLUX2: Mapping[str, Any] = {
     "block_out_channels": [128, 256, 512, 512], "decoder_block_out_channels": None, "layers_per_block": 2,
     "latent_channels": 32, "patch_size": [2, 2],
 }  # fmt: skip
+
+_TEMPORAL: Mapping[str, Any] = {
+    "in_channels": 3, "out_channels": 3, "down_block_types": ["DownEncoderBlock2D"], "block_out_channels": [64],
+    "layers_per_block": 1, "latent_channels": 4,
+}  # fmt: skip
+
+_FRAMES = (3, 1, 1)
+"""The kernel of a convolution over frames."""
 
 _TINY: Mapping[str, Any] = {
     "in_channels": 3, "out_channels": 3, "encoder_block_out_channels": [64] * 4,
@@ -66,22 +75,27 @@ def _build_kl(name: str, values: Values, statistics: Iterable[Tensor]) -> Layer:
             yield from convolution("post_quant_conv", latent, latent, (1, 1))
         yield from statistics
 
-    def around(inputs: int, first: int, last: int, outputs: int) -> Tensors:
-        yield from convolution("conv_in", inputs, first, (3, 3))
-        yield from style.group_norm("conv_norm_out", last)
-        yield from convolution("conv_out", last, outputs, (3, 3))
-
-    def middle(width: int) -> Layer:
-        return middle_block(style, width, [tuple(style.attention(width, width))] if attends else [])
-
-    down = _build_blocks(style, "down_blocks", widths, layers, "downsamplers")
+    encoder = _build_encoder(style, values.size("in_channels"), widths, layers, latent, attends=attends)
     up = _build_blocks(style, "up_blocks", decoded[::-1], layers + 1, "upsamplers")
-    inputs, outputs = values.size("in_channels"), values.size("out_channels")
-    ends = around(inputs, widths[0], widths[-1], 2 * latent)
-    encoder = assemble("encoder", "Encoder", ends, [down, middle(widths[-1])])
-    ends = around(latent, decoded[-1], decoded[0], outputs)
-    decoder = assemble("decoder", "Decoder", ends, [up, middle(decoded[-1])])
+    ends = _ends(style, latent, decoded[-1], decoded[0], values.size("out_channels"))
+    decoder = assemble("decoder", "Decoder", ends, [up, _middle(style, decoded[-1], attends=attends)])
     return assemble(name, name, tensors(), [encoder, decoder])
+
+
+def _build_encoder(style: Style, inputs: int, widths: list[int], layers: int, latent: int, *, attends: bool) -> Layer:
+    down = _build_blocks(style, "down_blocks", widths, layers, "downsamplers")
+    ends = _ends(style, inputs, widths[0], widths[-1], 2 * latent)
+    return assemble("encoder", "Encoder", ends, [down, _middle(style, widths[-1], attends=attends)])
+
+
+def _ends(style: Style, inputs: int, first: int, last: int, outputs: int) -> Tensors:
+    yield from convolution("conv_in", inputs, first, (3, 3))
+    yield from style.group_norm("conv_norm_out", last)
+    yield from convolution("conv_out", last, outputs, (3, 3))
+
+
+def _middle(style: Style, width: int, *, attends: bool) -> Layer:
+    return middle_block(style, width, [tuple(style.attention(width, width))] if attends else [])
 
 
 def _build_blocks(style: Style, name: str, widths: list[int], layers: int, resampling: str) -> Layer:
@@ -93,6 +107,44 @@ def _build_blocks(style: Style, name: str, widths: list[int], layers: int, resam
             children.append(resampler(resampling, width))
         blocks.append(Layer("", name, children=tuple(children)))
     return stack(name, blocks)
+
+
+def build_temporal_decoder(config: Mapping[str, Any]) -> Layer:
+    """AutoencoderKLTemporalDecoder, whose decoder mixes frames. Raises InvalidDocument."""
+    values, style = Values(config, _TEMPORAL), Style(32)
+    widths, latent = values.sizes("block_out_channels"), values.size("latent_channels")
+    values.choices("down_block_types", len(widths), ("DownEncoderBlock2D",))
+    layers, outputs = values.layers("layers_per_block"), values.size("out_channels")
+    encoder = _build_encoder(style, values.size("in_channels"), widths, layers, latent, attends=True)
+
+    def ends() -> Tensors:
+        yield from _ends(style, latent, widths[-1], widths[0], outputs)
+        yield from convolution("time_conv_out", outputs, outputs, _FRAMES)
+
+    up: list[Layer] = []
+    for before, width in pairwise([widths[-1], *widths[::-1]]):
+        resnets = _temporal_resnets(style, [(before, width), *[(width, width)] * layers])
+        upsampler = [resampler("upsamplers", width)] if len(up) < len(widths) - 1 else []
+        up.append(Layer("", "UpBlockTemporalDecoder", children=(resnets, *upsampler)))
+    attention = assemble("", "Attention", style.attention(widths[-1], widths[-1]))
+    inner = (stack("attentions", [attention]), _temporal_resnets(style, [(widths[-1], widths[-1])] * layers))
+    middle = Layer("mid_block", "MidBlockTemporalDecoder", children=inner)
+    decoder = assemble("decoder", "TemporalDecoder", ends(), [middle, stack("up_blocks", up)])
+    name = "AutoencoderKLTemporalDecoder"
+    return assemble(name, name, convolution("quant_conv", 2 * latent, 2 * latent, (1, 1)), [encoder, decoder])
+
+
+def _temporal_resnets(style: Style, pairs: list[tuple[int, int]]) -> Layer:
+    def tensors(inputs: int, outputs: int) -> Tensors:
+        """SpatioTemporalResBlock without an embedding of time."""
+        for tensor in style.resnet(inputs, outputs):
+            yield tensor._replace(name=f"spatial_res_block.{tensor.name}")
+        for number in (1, 2):
+            yield from style.group_norm(f"temporal_res_block.norm{number}", outputs)
+            yield from convolution(f"temporal_res_block.conv{number}", outputs, outputs, _FRAMES)
+        yield Tensor("time_mixer.mix_factor", (1,))
+
+    return modules("resnets", "SpatioTemporalResBlock", tensors, pairs)
 
 
 def build_tiny(config: Mapping[str, Any]) -> Layer:

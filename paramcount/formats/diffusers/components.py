@@ -7,7 +7,13 @@ from functools import partial
 from typing import Any
 
 from paramcount.formats.built_models import BuiltModel, get_or_build
-from paramcount.formats.diffusers.autoencoders import build_autoencoder, build_flux2_autoencoder, build_tiny
+from paramcount.formats.diffusers.adapters import build_t2i_adapter
+from paramcount.formats.diffusers.autoencoders import (
+    build_autoencoder,
+    build_flux2_autoencoder,
+    build_temporal_decoder,
+    build_tiny,
+)
 from paramcount.formats.diffusers.sd3 import build_sd3
 from paramcount.formats.diffusers.unets import build_condition, build_controlnet, build_plain
 from paramcount.formats.diffusers.video import (
@@ -28,10 +34,12 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
     "AutoencoderKLCogVideoX": build_cogvideox_autoencoder,
     "AutoencoderKLFlux2": build_flux2_autoencoder,
     "AutoencoderKLQwenImage": build_qwen_autoencoder,
+    "AutoencoderKLTemporalDecoder": build_temporal_decoder,
     "AutoencoderKLWan": build_wan_autoencoder,
     "AutoencoderTiny": build_tiny,
     "ControlNetModel": build_controlnet,
     "SD3Transformer2DModel": build_sd3,
+    "T2IAdapter": build_t2i_adapter,
     "UNet2DConditionModel": build_condition,
     "UNet2DModel": build_plain,
     "WanTransformer3DModel": build_wan,
