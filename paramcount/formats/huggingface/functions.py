@@ -130,6 +130,16 @@ def _count_earlier(words: list[Any], word: str) -> list[int]:
     return counts
 
 
+def _multiply(numbers: list[Any]) -> int:
+    """The product of a list. Raises Unknown where it exceeds what an operand may be."""
+    product = 1
+    for number in numbers:
+        product *= number
+        if abs(product) > MAX_NUMBER:
+            raise Unknown
+    return product
+
+
 def _spread(repeats: list[Any], factor: float, stages: int) -> list[int]:
     """The stage of each block, where each of so many stages has ceil(factor * its repeats). Raises TooLarge."""
     counts = [max(math.ceil(factor * number), 0) for number in repeats[:stages]]
@@ -168,7 +178,8 @@ COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: _equal, ast.NotEq: lambda a, b: not _equal(a, b), ast.In: lambda item, items: item in items,
 }  # fmt: skip
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "len": len, "sum": sum, "max": max, "min": min, "int": int, "float": float, "round": round, "abs": abs,
+    "len": len, "sum": sum, "prod": _multiply, "max": max, "min": min, "int": int, "float": float, "round": round,
+    "abs": abs,
     "ceil": math.ceil, "floor": math.floor, "sqrt": math.sqrt, "log": math.log, "log2": math.log2, "gcd": math.gcd,
     "bit_length": int.bit_length, "lower": str.lower, "split": _split, "parts": _count_parts,
     "startswith": str.startswith, "contains": operator.contains, "digest": digest,

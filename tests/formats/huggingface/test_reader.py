@@ -89,7 +89,6 @@ def test_a_near_name_is_offered() -> None:
              "id2label": _labels(1000)},
             10_561_301,
         ),
-        ("PvtForImageClassification", {"id2label": _labels(3)}, 13_229_288),
         (
             "Zamba2ForCausalLM",
             {"num_mem_blocks": 2, "use_shared_attention_adapter": True, "hidden_size": 256, "num_attention_heads": 8},

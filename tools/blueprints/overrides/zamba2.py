@@ -10,8 +10,6 @@ _DEFAULT_WORDS = ["hybrid" if index in _DEFAULT_HYBRIDS else "linear_attention" 
 _WORDS = "layers_block_type"
 _MIXER = "int(mamba_expand * hidden_size)"
 _CONVOLVED = f"{_MIXER} + 2 * mamba_ngroups * mamba_d_state"
-_ATTENTION = "2 * hidden_size"
-_HEAD = "2 * hidden_size // num_attention_heads"
 _FIRST = f"{{nth({_WORDS}, 'hybrid', earlier_hybrids[i] % num_mem_blocks)}}"
 """The first hybrid layer that shares the block of layer i."""
 
@@ -35,13 +33,13 @@ _MAMBA_BIASES = {
     "mamba.out_proj.bias": "[hidden_size]",
 }
 _SHARED = {
-    "self_attn.q_proj.weight": f"[num_attention_heads * ({_HEAD}); {_ATTENTION}]",
-    "self_attn.k_proj.weight": f"[num_key_value_heads * ({_HEAD}); {_ATTENTION}]",
-    "self_attn.v_proj.weight": f"[num_key_value_heads * ({_HEAD}); {_ATTENTION}]",
-    "self_attn.o_proj.weight": f"[hidden_size; num_attention_heads * ({_HEAD})]",
+    "self_attn.q_proj.weight": "[num_attention_heads * attention_head_dim; attention_hidden_size]",
+    "self_attn.k_proj.weight": "[num_key_value_heads * attention_head_dim; attention_hidden_size]",
+    "self_attn.v_proj.weight": "[num_key_value_heads * attention_head_dim; attention_hidden_size]",
+    "self_attn.o_proj.weight": "[hidden_size; num_attention_heads * attention_head_dim]",
     "feed_forward.gate_up_proj.weight": "[2 * intermediate_size; hidden_size]",
     "feed_forward.down_proj.weight": "[hidden_size; intermediate_size]",
-    "input_layernorm.weight": f"[{_ATTENTION}]",
+    "input_layernorm.weight": "[attention_hidden_size]",
     "pre_ff_layernorm.weight": "[hidden_size]",
 }
 _SHARED_BIASES = {
@@ -55,7 +53,10 @@ _ADAPTERS = {
 _ATTENTION_ADAPTERS = {
     f"self_attn.linear_{letter}_adapter_list.{{j}}.{position}.weight": shape
     for letter in "qkv"
-    for position, shape in ((0, f"[adapter_rank; {_ATTENTION}]"), (1, f"[{_ATTENTION}; adapter_rank]"))
+    for position, shape in (
+        (0, "[adapter_rank; attention_hidden_size]"),
+        (1, "[attention_hidden_size; adapter_rank]"),
+    )
 }
 
 
@@ -67,7 +68,7 @@ def _layers(prefix: str) -> Iterator[str]:
             yield f"{layer}{name} {shape} {count} where not {_HYBRID}{biased}"
             yield f"{layer}mamba_decoder.{name} {shape} {count} where {_HYBRID}{biased}"
     yield f"{layer}linear.weight [hidden_size; hidden_size] {count} where {_HYBRID}"
-    slots = f"{count}; count({_WORDS}, 'hybrid')"
+    slots = f"{count}; len(hybrid_layer_ids)"
     for counts, where, parts in (
         (count, "", _SHARED),
         (count, " and add_bias_linear", _SHARED_BIASES),
@@ -87,12 +88,12 @@ def _record(prefix: str, *heads: str) -> Mapping[str, Any]:
         "vocab_size hidden_size mamba_d_state mamba_d_conv mamba_expand mamba_ngroups n_mamba_heads "
         "num_attention_heads num_mem_blocks adapter_rank"
     )
-    derived = "attention_hidden_size attention_head_dim mamba_headdim kv_channels num_query_groups hybrid_layer_ids"
-    fields = dict.fromkeys(integers.split(), "i") | dict.fromkeys(derived.split(), "a=")
+    fields = dict.fromkeys(integers.split(), "i") | {"hybrid_layer_ids": "IEa"}
+    fields |= {"attention_hidden_size": "ia", "attention_head_dim": "ia"}
     fields |= {_WORDS: "Sn", "intermediate_size": "in", "num_key_value_heads": "in"}
     fields |= {"add_bias_linear": "b", "use_shared_attention_adapter": "b", "tie_word_embeddings": "b"}
     fields |= {"num_labels": "i"} if any("num_labels" in head for head in heads) else {}
-    stated = f"not {_WORDS} is None"
+    stated, unlisted = f"not {_WORDS} is None", "hybrid_layer_ids is None"
     return {
         "fields": dict(sorted(fields.items())),
         "given": [],
@@ -102,18 +103,17 @@ def _record(prefix: str, *heads: str) -> Mapping[str, Any]:
             f"{_WORDS} = {_WORDS} where {stated}",
             f"earlier_hybrids = earlier({_DEFAULT_WORDS}, 'hybrid') where {_WORDS} is None",
             f"earlier_hybrids = earlier({_WORDS}, 'hybrid') where {stated}",
-            f"hybrid_layer_ids = {list(_DEFAULT_HYBRIDS)} where {_WORDS} is None",
-            f"hybrid_layer_ids[] = count({_WORDS}, 'hybrid') where {stated}",
-            f"hybrid_layer_ids[i] = nth({_WORDS}, 'hybrid', i) for count({_WORDS}, 'hybrid') where {stated}",
+            f"hybrid_layer_ids = {list(_DEFAULT_HYBRIDS)} where {_WORDS} is None and {unlisted}",
+            f"hybrid_layer_ids[] = count({_WORDS}, 'hybrid') where {stated} and {unlisted}",
+            f"hybrid_layer_ids = hybrid_layer_ids where not {unlisted}",
             "intermediate_size = 4 * hidden_size where not intermediate_size",
             "intermediate_size = intermediate_size where intermediate_size",
             "num_key_value_heads = num_attention_heads where num_key_value_heads is None",
             "num_key_value_heads = num_key_value_heads where not num_key_value_heads is None",
-            f"attention_hidden_size = {_ATTENTION}",
-            f"attention_head_dim = {_HEAD}",
-            f"mamba_headdim = {_MIXER} // n_mamba_heads",
-            "kv_channels = hidden_size // num_attention_heads",
-            "num_query_groups = num_attention_heads",
+            "attention_hidden_size = 2 * hidden_size where attention_hidden_size is None",
+            "attention_hidden_size = attention_hidden_size where not attention_hidden_size is None",
+            "attention_head_dim = 2 * hidden_size // num_attention_heads where attention_head_dim is None",
+            "attention_head_dim = attention_head_dim where not attention_head_dim is None",
         ],
         "tensors": [
             f"{prefix}embed_tokens.weight [vocab_size; hidden_size]",
@@ -152,7 +152,9 @@ OVERRIDE = Override(
         _SMALL | {"num_mem_blocks": 2, "layers_block_type": _TURNS, "num_hidden_layers": 7, "mamba_ngroups": 2,
                   "use_shared_attention_adapter": True, "mamba_expand": 3, "use_mem_rope": True, "mamba_d_conv": 3},
         _SMALL | {"layers_block_type": ["mamba", "linear_attention"], "num_hidden_layers": 2},
+        _SMALL | {"attention_head_dim": 12, "attention_hidden_size": 96, "hybrid_layer_ids": [1, 2], "kv_channels": 3,
+                  "use_shared_attention_adapter": True, "layers_block_type": _TURNS, "num_hidden_layers": 7},
         {},
     ),
-    refused=({"layers_block_type": ["hybrid", "wide"]}, {"hidden_act": "prelu"}, {"attention_head_dim": 7}),
+    refused=({"layers_block_type": ["hybrid", "wide"]}, {"hidden_act": "prelu"}, {"attention_head_dim": None}),
 )  # fmt: skip
