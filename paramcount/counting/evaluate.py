@@ -50,7 +50,7 @@ _MAX_KEY_SHAPES = 16
 """The most inputs of a call whose shapes are a key by themselves; those of more are encoded, and may be too long."""
 
 _RESULTS: Cache[LayerResult] = Cache(
-    max_weight=8 * 2**20,
+    max_weight=4 * 2**20,
     weigh=lambda result: MAX_KEY_BYTES // 4 + _BYTES_PER_TENSOR * len(result.tensors),
     admit_on_second_use=True,
 )

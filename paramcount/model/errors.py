@@ -27,6 +27,10 @@ MAX_PROBLEMS = 100
 """The most problems of one payload that are reported at once."""
 
 
+_LAST_BYTE = 2**53 - 1
+"""The position of the last byte that can be asked for, whatever length a file states: JSON's readers hold no more."""
+
+
 class ArchitectureError(Exception):
     """A problem of a payload: its detail, a JSON pointer to it, and a stable code."""
 
@@ -53,7 +57,7 @@ class Incomplete(InvalidDocument):
         if file:
             detail = f"needs the bytes {first:,} to {end - 1:,} of {file[:200]}, for {what}"
         super().__init__(detail, pointer)
-        self.needs = {"file": file, "first": first, "last": end - 1}
+        self.needs = {"file": file, "first": first, "last": min(end - 1, _LAST_BYTE)}
 
 
 class UnknownFormat(ArchitectureError):

@@ -140,6 +140,7 @@ class FrozenElements:
         self._count_buffers = report.convention != "torch"
         self._key = "frozen_by", self._count_buffers
         self._by_row: dict[int, Mapping[FreezeReason, int]] = {}  # those with children, or several copies
+        self.match_characters = 0  # of the rules that all rows name together: each row has the text of its rules
         self._add(report.root)
 
     def of(self, row: Row) -> list[FrozenBy]:
@@ -149,31 +150,26 @@ class FrozenElements:
         counts = self._by_row.get(id(row)) or self._count_direct(row)
         return [_frozen_by(reason, counts[reason]) for reason in sorted(counts, key=_reason_order)]
 
-<<<<<<< HEAD
     def _holds_frozen(self, row: Row) -> bool:
         return bool(row.totals.frozen or (self._count_buffers and row.totals.buffers))
-=======
-    def count_match_characters(self) -> int:
-        """Return the characters of the rules that all rows name together: each row has the text of its rules."""
-        return sum(len(reason.match) for counts in self._by_row.values() for reason in counts)
->>>>>>> h/breaker
 
     def _add(self, row: Row) -> Mapping[FreezeReason, int]:
         """Return a row's elements by reason; record those that are not its own tensors' alone."""
         counts = self._count_direct(row)
-        if not row.children and row.repeat == 1:
-            return counts
-        if self._holds_frozen(row):
-            counts = {**counts}
-            for child in row.children:
-                if not child.totals.frozen and not (self._count_buffers and child.totals.buffers):
-                    continue
+        if row.children or row.repeat > 1:
+            counts = self._by_row[id(row)] = self._sum(row, counts)
+        for reason in counts:
+            self.match_characters += len(reason.match)
+        return counts
+
+    def _sum(self, row: Row, direct: Mapping[FreezeReason, int]) -> Mapping[FreezeReason, int]:
+        """Return the elements of all copies of a row with its children, by reason."""
+        counts = dict(direct)
+        for child in row.children if self._holds_frozen(row) else ():
+            if child.totals.frozen or (self._count_buffers and child.totals.buffers):
                 for reason, count in self._add(child).items():
                     counts[reason] = counts.get(reason, 0) + count
-        if row.repeat > 1:
-            counts = {reason: count * row.repeat for reason, count in counts.items()}
-        self._by_row[id(row)] = counts
-        return counts
+        return {reason: count * row.repeat for reason, count in counts.items()} if row.repeat > 1 else counts
 
     def _count_direct(self, row: Row) -> Mapping[FreezeReason, int]:
         """Return the elements of the tensors that one copy of a row owns itself; equal layers share the result."""

@@ -169,6 +169,6 @@ def check_rows(report: Report, request: CountRequest, limits: Limits) -> None:
 def _check_rule_texts(report: Report, request: CountRequest) -> None:
     """Refuse rules whose texts, in the row of each layer that they freeze, are too much. Raises Problems."""
     longest = sum(len(rule.match) for rule in request.options.rules)
-    if longest * report.row_count > MAX_PATH_CHARS < FrozenElements(report).count_match_characters():
+    if longest * report.row_count > MAX_PATH_CHARS < FrozenElements(report).match_characters:
         detail = f"has rows that hold more than {MAX_PATH_CHARS:,} characters of rules together: ask with detail=totals"
         raise Problems([TooLarge(detail)])

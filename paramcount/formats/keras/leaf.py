@@ -105,7 +105,7 @@ class Leaf(NamedTuple):
 
 
 LEAVES: Cache[Leaf] = Cache(
-    max_weight=16 * 2**20,
+    max_weight=8 * 2**20,
     weigh=lambda leaf: 1_000 + 10 * (len(leaf.cache_key) or MAX_KEY_BYTES),  # a config takes ten times its JSON
     admit_on_second_use=True,
 )
