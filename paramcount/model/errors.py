@@ -26,9 +26,8 @@ from typing import Any
 MAX_PROBLEMS = 100
 """The most problems of one payload that are reported at once."""
 
-
-_LAST_BYTE = 2**53 - 1
-"""The position of the last byte that can be asked for, whatever length a file states: JSON's readers hold no more."""
+_LAST_BYTE = 2**64 - 1
+"""The position of the last byte that can be asked for, whatever length a file states: JSON is written of no more."""
 
 
 class ArchitectureError(Exception):
