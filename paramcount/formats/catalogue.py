@@ -76,5 +76,5 @@ def iterate_entries() -> Iterator[Entry]:
                 yield Entry(library, name, reason)
     for library, name, reason in iterate_names():
         yield Entry(library, name, reason)
-    for name in ("Transformer", *MODULES):
+    for name in ("Transformer", "Router", "StaticEmbedding", *MODULES):
         yield Entry("sentence_transformers", name)

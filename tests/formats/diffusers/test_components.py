@@ -163,3 +163,52 @@ def test_refused(config: dict[str, Any], pointer: str) -> None:
     with pytest.raises(Problems) as refused:
         read(config, FORMATS["diffusers"])
     assert pointer in [problem.pointer for problem in refused.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "total"),
+    [
+        ("AutoencoderKLFlux2", {}, 84046115),
+        ("AutoencoderKLQwenImage", {}, 126892531),
+        ("AutoencoderKLTemporalDecoder",
+         {"down_block_types": ["DownEncoderBlock2D"] * 4, "block_out_channels": [128, 256, 512, 512],
+          "layers_per_block": 2}, 97742847),
+        ("AutoencoderTiny", {}, 2445063),
+        ("AutoencoderTiny", {"latent_channels": 16}, 2458899),
+        ("T2IAdapter", {}, 77369280),
+        ("T2IAdapter", {"adapter_type": "full_adapter_xl", "downscale_factor": 16}, 79028160),
+        ("T2IAdapter", {"adapter_type": "light_adapter", "channels": [320, 640, 1280], "num_res_blocks": 4}, 18689200),
+        ("ChromaTransformer2DModel", {}, 8899983424),
+        ("CogView4Transformer2DModel", {}, 2848836672),
+        ("Flux2Transformer2DModel", {}, 32223281152),
+        ("FluxControlNetModel", {}, 12410395648),
+        ("HunyuanVideoTransformer3DModel", {}, 12821012544),
+        ("LTXVideoTransformer3DModel", {}, 1923385472),
+        ("Lumina2Transformer2DModel", {}, 2606818752),
+        ("MochiTransformer3DModel", {}, 10027677744),
+        ("QwenImageTransformer2DModel", {}, 20430401088),
+        ("SanaTransformer2DModel", {}, 1604462752),
+        ("SD3ControlNetModel", {}, 894676608),
+        ("ZImageTransformer2DModel", {}, 6154908736),
+    ],
+)  # fmt: skip
+def test_totals_of_diffusers(name: str, config: dict[str, Any], total: int) -> None:
+    report = count(read({"_class_name": name, **config}, FORMATS["diffusers"]))
+    assert report.root.totals.trainable + report.root.totals.frozen == total
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "pointer"),
+    [
+        ("AutoencoderTiny", {"num_encoder_blocks": [1, 3]}, "/num_encoder_blocks"),
+        ("AutoencoderKLFlux2", {"patch_size": [2, 2, 2]}, "/patch_size"),
+        ("AutoencoderKLQwenImage", {"attn_scales": [1.0]}, "/attn_scales"),
+        ("AutoencoderKLTemporalDecoder", {"block_out_channels": [48]}, "/norm_num_groups"),
+        ("T2IAdapter", {"adapter_type": "other"}, "/adapter_type"),
+        ("T2IAdapter", {"adapter_type": "light_adapter", "channels": [3]}, "/channels"),
+    ],
+)
+def test_refused_by_builders(name: str, config: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(Problems) as refused:
+        read({"_class_name": name, **config}, FORMATS["diffusers"])
+    assert [problem.pointer for problem in refused.value.problems] == [pointer]
