@@ -1,7 +1,7 @@
 """torchvision's compiled operators: whatever imports torchvision imports this first.
 
-Its Python part needs them to be there. Where their compiled part does not load, as beside a torch without CUDA, they are
-declared.
+Its Python part needs them to be there. Where their compiled part does not load, as beside a torch without CUDA, they
+are declared.
 """
 
 from __future__ import annotations
