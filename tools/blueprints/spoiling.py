@@ -14,10 +14,14 @@ from dataclasses import replace
 
 from paramcount.formats.huggingface.blueprints import TRUE, Blueprint, Entry, load_blueprint
 from paramcount.formats.huggingface.expressions import Expression, parse
+from paramcount.model.errors import ArchitectureError, Problems
+from tools.blueprints import gate
 from tools.blueprints.checking import sample
 from tools.blueprints.holding import hold
 from tools.blueprints.library import LIBRARY
+from tools.blueprints.phases import BuiltTensor
 from tools.blueprints.results import AGREES
+from tools.blueprints.seeds import SEEDS
 
 
 def _enlarge(size: Expression) -> Expression:
@@ -61,13 +65,27 @@ FAULTS: Mapping[str, Callable[[Entry], Entry | None]] = {
 
 
 def spoil(shipped: Blueprint, fault: str, chance: random.Random) -> tuple[Blueprint, str] | None:
-    """Return a blueprint with a fault in one entry, and its name; None where no entry can have it."""
+    """Return a blueprint with a fault in one entry, and its name; None where no entry can have it.
+
+    It changes what is counted by default: a block more whose condition never holds is no fault.
+    """
     options = list(_list_spoilt(shipped, fault))
-    if not options:
-        return None
-    entry, instead = chance.choice(options)
-    entries = tuple(other for one in shipped.entries for other in (instead if one is entry else [one]))
-    return replace(shipped, entries=entries), entry.name
+    chance.shuffle(options)
+    counted = _count(shipped)
+    for entry, instead in options:
+        entries = tuple(other for one in shipped.entries for other in (instead if one is entry else [one]))
+        spoilt = replace(shipped, entries=entries)
+        if _count(spoilt) != counted:
+            return spoilt, entry.name
+    return None
+
+
+def _count(blueprint: Blueprint) -> dict[str, BuiltTensor]:
+    """Count the class's default config; nothing where that cannot be done."""
+    try:
+        return gate.count(blueprint, SEEDS.get(blueprint.name, SEEDS.get(blueprint.family.model_type, {})))
+    except (Problems, ArchitectureError, ValueError, LookupError):
+        return {}
 
 
 def _list_spoilt(shipped: Blueprint, fault: str) -> Iterator[tuple[Entry, list[Entry]]]:
