@@ -35,3 +35,8 @@ load_plugins()
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("person", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "person")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one more than the cores: some tests wait for a service that runs beside them."""
+    return (os.cpu_count() or 1) + 1

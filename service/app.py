@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Request
 
 from paramcount.requests.settings import from_environment
 from paramcount.schema.registry import load_plugins
 from service import problems, response_cache
+from service.contract.operations import declared_operations
 from service.middleware import access, proxy, request_log, slots, tracing
-from service.operations import declared_operations
 from service.routes import batch, codes, compare, count, documents, export, formats, layers, models, pages, service
 from service.settings import Settings
 
@@ -19,8 +19,20 @@ ROUTES = (count, export, compare, batch, documents, layers, models, formats, cod
 """The modules of routes, in the contract's order."""
 
 
+class _Request(Request):
+    """Flask's request, without a header parsed that every route asks for."""
+
+    @property
+    def mimetype(self) -> str:
+        """The media type of the body, without its parameters."""
+        content_type: str = self.environ.get("CONTENT_TYPE", "")
+        return content_type.partition(";")[0].strip().lower()
+
+
 class _Service(Flask):
     """Flask with a bound on what a request computes."""
+
+    request_class = _Request
 
     def dispatch_request(self) -> Any:
         """Answer the request; what it computes is bounded in time and memory."""

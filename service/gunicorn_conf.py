@@ -10,11 +10,15 @@ import os
 import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import paramcount
+from paramcount.model.errors import Problems
 from paramcount.requests.settings import check_names, from_environment
-from service.connections import Connection
+from paramcount.schema.registry import FORMATS
+from service.connections.client import Connection
 from service.settings import Settings
 
 gc.disable()  # imports make no garbage; workers enable it again
@@ -38,14 +42,14 @@ _settings = from_environment(Settings)
 if _settings.tokens_file:
     Tokens(_settings.tokens_file)  # a file that cannot be read stops the start here, in one line
 _listener = Listener(_settings.management_bind)
-Connection.max_seconds = _settings.max_seconds
+Connection.max_seconds, Connection.max_body_bytes = _settings.max_seconds, _settings.max_body_bytes
 
 _ARENA_MAX, _TRIM_THRESHOLD, _MMAP_THRESHOLD = -8, -1, -3  # of glibc's malloc.h
 
 wsgi_app = "service.app:create_app()"
 bind = "127.0.0.1:8000"
 workers = int(os.environ.get("WEB_CONCURRENCY", len(os.sched_getaffinity(0))))
-worker_class = "service.connections.Worker"  # threads: probes are answered while every worker counts
+worker_class = "service.connections.worker.Worker"  # threads: probes are answered while every worker counts
 threads = _settings.max_concurrent + 4  # 4 for probes and for answering 503
 preload_app = True  # one copy of the registries in memory, and a broken plug-in stops the start
 forwarded_allow_ips = forwarder_headers = ""  # only PARAMCOUNT_TRUSTED_HOPS makes a header of a proxy trusted
@@ -69,7 +73,15 @@ def on_starting(server: Any) -> None:
 def when_ready(server: Any) -> None:
     """Answer probes before the first worker runs, and whatever becomes of it; say where to look."""
     _listener.start(server)
+    _count_examples()
     log_addresses(server)
+
+
+def _count_examples() -> None:
+    """Count the example of each format: what that loads is one copy for all workers, and no client waits for it."""
+    for known in FORMATS.values():
+        with suppress(Problems):
+            paramcount.count(known.example)
 
 
 def pre_exec(server: Any) -> None:

@@ -15,7 +15,7 @@ def main() -> int:
     """Write the snapshot, or compare it."""
     registry.load_built_ins()
     from service.app import build_app  # noqa: PLC0415 # after the registries are filled
-    from service.openapi import render_yaml  # noqa: PLC0415
+    from service.contract.openapi import render_yaml  # noqa: PLC0415
     from service.settings import Settings  # noqa: PLC0415
 
     served, written = render_yaml(build_app(Settings())), FILE.read_text() if FILE.exists() else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from time import monotonic
 from typing import NamedTuple, NoReturn
 
@@ -26,6 +27,7 @@ from paramcount.model.tensors import NO_PACKED, Convention, Output, PackedTotals
 from paramcount.schema.validator import format_value
 
 _UNKNOWN_INPUT = Call((None,))
+_NOT_HELD = NO_TENSORS, 0
 
 MAX_WARNINGS = 1000
 """The most warnings of a report, besides one that counts the others."""
@@ -95,6 +97,26 @@ def count(document: Document, options: Options = _DEFAULTS, limits: Limits = _DE
     )
 
 
+def _sum_by_dtype(
+    summaries: Iterable[tuple[TensorSummary, int]],
+) -> tuple[Mapping[str, int], Mapping[str, int], PackedTotals]:
+    """Return the elements of all copies by dtype, of weights and of buffers, and the corrections of packed weights.
+
+    `summaries` are of layers' own tensors, each with the copies that the model holds.
+    """
+    weights: dict[str, int] = {}
+    buffers: dict[str, int] = {}
+    packed = NO_PACKED
+    for summary, copies in summaries:
+        for dtype, size in summary.weights.items():
+            weights[dtype] = weights.get(dtype, 0) + size * copies
+        for dtype, size in summary.buffers.items():
+            buffers[dtype] = buffers.get(dtype, 0) + size * copies
+        if summary.packed is not None:
+            packed = packed.add(summary.packed, copies)
+    return weights, buffers, packed
+
+
 def _limit_warnings(warnings: tuple[ReportWarning, ...]) -> tuple[ReportWarning, ...]:
     """Return the first MAX_WARNINGS, and one warning with the number of the others."""
     more = warnings[MAX_WARNINGS:]
@@ -122,9 +144,7 @@ class _Walk:
         self.add_problem = self.evaluator.add_problem
         self.rules = Rules(options.rules, self.deadline) if options.rules else NO_RULES
         self.has_rules = bool(options.rules)
-        self.weights: dict[str, int] = {}  # elements by dtype
-        self.buffers: dict[str, int] = {}
-        self.packed = NO_PACKED
+        self.copies: dict[int, tuple[TensorSummary, int]] = {}  # of a layer's tensors, by the id of their summary
         self.depth = 0  # of the layer at hand
         self.visited = 0  # layers
         self.tensor_count = 0
@@ -159,15 +179,16 @@ class _Walk:
         if problems:
             raise_problems(map(_locate_by_line, problems) if self.document.by_line else problems)
         (root,) = rows
+        weights, buffers, packed = _sum_by_dtype(self.copies.values())
         unused = [
             ReportWarning("unused_rule", rule.match, "matches no layer and no tensor") for rule in self.rules.unused
         ]
         return _Counts(
             root=root,
             row_count=root.row_count,
-            weights=self.weights,
-            buffers=self.buffers,
-            packed=self.packed,
+            weights=weights,
+            buffers=buffers,
+            packed=packed,
             assumes_dtype=self.summarizer.assumes_dtype,
             warnings=(*self.evaluator.warnings, *unused),
         )
@@ -177,9 +198,9 @@ class _Walk:
 
         The model holds `copies` of the layer; 0: it is counted elsewhere, and no rule applies to it.
         """
-        names: list[str] = []
-        if layer.repeat > 1 and self.has_rules and copies:
-            names = block_ranges.expand(layer.name, self.limits.max_copies)
+        if not self.has_rules or layer.repeat == 1 or not copies:
+            return [self._row(layer, path, inherited, copies, call)]
+        names = block_ranges.expand(layer.name, self.limits.max_copies)
         if not names:
             return [self._row(layer, path, inherited, copies, call)]
         if len(names) != layer.repeat:
@@ -210,16 +231,16 @@ class _Walk:
         children: tuple[Row, ...] = ()
         output: Output = None
         repeat, tensors = layer.repeat, layer.tensors
-        if layer.children:
-            self._descend(layer.children[0])
-            children, output = self._children(layer, path, trainability, copies * repeat, call)
-            self.depth -= 1
-        if layer.children or layer.config is None:
-            summaries = self.stated.setdefault(tensors, {}) if tensors else {}
-        else:
+        if layer.config is not None and not layer.children:
             self.path = path
             result = self.evaluator.evaluate(layer, path, call)
             tensors, output, summaries = result.tensors, result.output, result.summaries
+        else:
+            if layer.children:
+                self._descend(layer.children[0])
+                children, output = self._children(layer, path, trainability, copies * repeat, call)
+                self.depth -= 1
+            summaries = self.stated.setdefault(tensors, {}) if tensors else {}
         summary = NO_TENSORS
         if tensors:
             summary = self.summarizer.summarize(
@@ -272,11 +293,12 @@ class _Walk:
             return self._wired_children(layer, prefix, inherited, copies, call)
         rows: list[Row] = []
         output: Output = None
+        problems = self.evaluator.problems
         for child in layer.children:
-            problem_count = len(self.evaluator.problems)
+            problem_count = len(problems)
             child_rows = self._rows(child, prefix + child.name, inherited, copies, call)
-            if rows and output is None and len(self.evaluator.problems) > problem_count:
-                name_origin(self.evaluator.problems[problem_count:], Origin(rows[-1].path, rows[-1].type))
+            if rows and output is None and len(problems) > problem_count:
+                name_origin(problems[problem_count:], Origin(rows[-1].path, rows[-1].type))
             rows += child_rows
             output = child_rows[-1].output if child_rows else FAILED
             call = _UNKNOWN_INPUT if output is None else Call((output,))
@@ -291,24 +313,24 @@ class _Walk:
         unknown, problems = self.unknown_outputs, self.evaluator.problems
 
         def run(child: Layer, call: Call) -> Output:
-            origin = None
+            origin, name = None, child.name
             if unknown.origins and (origin := unknown.find(child, prefix)) and self.evaluator.is_weightless(child):
                 child = child._replace(config=None)
-            if child.name not in rows:
-                path, problem_count = prefix + child.name, len(problems)
+            if name not in rows:
+                path, problem_count = prefix + name, len(problems)
                 if origin:
                     unknown.enter(child, path, origin)
-                child_rows = rows[child.name] = self._rows(child, path, inherited, copies, call)
+                child_rows = rows[name] = self._rows(child, path, inherited, copies, call)
                 output = child_rows[-1].output if child_rows else FAILED
                 if type(output) is not tuple:
                     unknown.leave(child, path, output, origin, problems[problem_count:])
                 if len(child.calls) > 1:
-                    outputs[child.name, repr(call)] = output
+                    outputs[name, repr(call)] = output
                 return output
-            key = child.name, repr(call)
+            key = name, repr(call)
             if key not in outputs:
-                outputs[key] = self._call_again(child, rows[child.name], call)
-            rows[child.name] = [row._replace(output=outputs[key]) for row in rows[child.name]]
+                outputs[key] = self._call_again(child, rows[name], call)
+            rows[name] = [row._replace(output=outputs[key]) for row in rows[name]]
             return outputs[key]
 
         try:
@@ -316,7 +338,7 @@ class _Walk:
         except (Problems, InvalidGraph) as error:
             self._add_graph_problems(error, layer)
             output = FAILED
-        return tuple([row for child in layer.children for row in rows.get(child.name, ())]), output
+        return tuple(chain.from_iterable([rows.get(child.name, ()) for child in layer.children])), output
 
     def _add_graph_problems(self, error: Problems | InvalidGraph, layer: Layer) -> None:
         """Add the problems of the graph of a layer."""
@@ -355,17 +377,13 @@ class _Walk:
         return tuple(row.named_tensors()), row.output
 
     def _add(self, summary: TensorSummary, layer: Layer, copies: int) -> None:
-        """Add a layer's own tensors to the sums by dtype, and check their number."""
+        """Add copies of a layer's own tensors, and check their number."""
         self.tensor_count += len(summary.tensors)
         if self.tensor_count > self.max_tensors:
             which = "one request" if self.max_tensors == self.limits.max_tensors else "a request of this length"
             self._stop(layer, f"is where the {self.max_tensors:,} tensors that {which} may hold are exceeded")
-        for dtype, size in summary.weights.items():
-            self.weights[dtype] = self.weights.get(dtype, 0) + size * copies
-        for dtype, size in summary.buffers.items():
-            self.buffers[dtype] = self.buffers.get(dtype, 0) + size * copies
-        if summary.packed is not None:
-            self.packed = self.packed.add(summary.packed, copies)
+        _, before = self.copies.get(id(summary), _NOT_HELD)
+        self.copies[id(summary)] = summary, before + copies
         if layer.shares:
             self.shared.append(SharedTensors(layer, summary.tensors))
 

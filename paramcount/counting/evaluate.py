@@ -105,10 +105,11 @@ class LayerEvaluator:
         """Return a key of all inputs of a formula; None where it is too long to be cached."""
         args, kwargs = call
         if layer.cache_key and not kwargs and len(args) == 1:
-            if type(args[0]) is tuple:
-                return layer.cache_key, args[0]
-            if _are_shapes(args[0]) and len(args[0]) <= _MAX_KEY_SHAPES:
-                return layer.cache_key, "list", *args[0]
+            (only,) = args
+            if type(only) is tuple:
+                return layer.cache_key, only
+            if _are_shapes(only) and len(only) <= _MAX_KEY_SHAPES:
+                return layer.cache_key, "list", *only
         return encode_key((self.document.framework, layer.type, layer.config, args, kwargs))
 
     def _compute(

@@ -147,8 +147,9 @@ class _Evaluation:
         call = _NO_INPUTS
         if child.calls:  # resolved for an input too, since its refs must exist
             args, kwargs = child.calls[index]
-            named = {name: self.resolve(arg) for name, arg in kwargs.items()} if kwargs else kwargs
-            call = Call((self.resolve(args[0]),) if len(args) == 1 else tuple(map(self.resolve, args)), named)
+            if kwargs:
+                kwargs = {name: self.resolve(arg) for name, arg in kwargs.items()}
+            call = Call((self.resolve(args[0]),) if len(args) == 1 else tuple(map(self.resolve, args)), kwargs)
         entry = self._inputs.get(child.name)
         return call if entry is None else Call((entry,))
 

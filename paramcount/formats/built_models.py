@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from paramcount.model.cache import Cache, fingerprint
 from paramcount.model.layers import Layer
 
-MAX_CACHED_LAYERS = 20_000
+MAX_CACHED_LAYERS = 8_000
 """The most layers of all cached models together."""
 
 

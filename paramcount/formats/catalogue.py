@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from paramcount.formats.architectures.keras_applications import LIBRARY as KERAS
 from paramcount.formats.architectures.tables import load_index
 from paramcount.formats.diffusers.components import BUILDERS
 from paramcount.formats.diffusers.components import LIBRARY as DIFFUSERS
@@ -30,6 +31,7 @@ def list_versions() -> dict[str, str]:
     return {
         TRANSFORMERS: load_classes().version,
         DIFFUSERS: load_classes(DIFFUSERS).version,
+        KERAS: load_index(KERAS).version,
         "open_clip": OPEN_CLIP_VERSION,
         "sentence_transformers": SENTENCE_TRANSFORMERS_VERSION,
         "timm": load_index("timm").version,

@@ -77,7 +77,7 @@ class File:
 
 def _claims(payload: Any) -> bool:
     if isinstance(payload, dict):
-        payload = payload[next(iter(payload))] if payload else None
+        payload = next(iter(dict.values(payload)), None)  # undecoded: JSON holds no file
     return file_kind(payload) == "gguf"
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, fields, validate
 
-from paramcount.formats.architectures.models import build_document, find
+from paramcount.formats.architectures.keras_applications import LIBRARY as KERAS
+from paramcount.formats.architectures.keras_applications import build_application
+from paramcount.formats.architectures.models import build_document, find, read_defaults
 from paramcount.formats.architectures.tables import load_index
 from paramcount.formats.claims import is_named_model
 from paramcount.formats.detect import read
@@ -44,8 +46,8 @@ class NamedModel(Schema):
 
 @reader("named", claims=is_named_model, schema=NamedModel, example=_EXAMPLE)
 def named(payload: Mapping[str, Any]) -> Document:
-    """A model by name: an architecture of timm or torchvision, a config of open_clip, or a class of transformers or
-    diffusers, with the arguments that size it."""
+    """A model by name: one of timm, torchvision or keras.applications, a config of open_clip, or a class of
+    transformers or diffusers, with the arguments that size it."""
     library, name = payload["library"], payload["name"]
     if library not in READERS:
         near = did_you_mean(library, READERS)
@@ -67,9 +69,7 @@ def _read_architecture(library: str, name: str, arguments: Mapping[str, Any]) ->
         raise UnknownLayer(detail, name, "/name")
     raise_problems(_refuse_unknown(arguments, _TAKEN[library]))
     defaults = dict(entry.defaults) | dict(entry.tags.get(tag, {}))
-    stated: dict[str, Any] = {key: int(value) for key, value in defaults.items() if key in ("num_classes", "in_chans")}
-    if "img_size" in defaults:
-        stated["img_size"] = defaults["img_size"]
+    stated = read_defaults(defaults)
     if library == "torchvision" and "num_classes" in arguments and "num_classes" not in stated:
         raise InvalidDocument(f"is no argument of {name}", "/num_classes", "unsupported")
     stated |= arguments
@@ -90,6 +90,10 @@ def _read_component(_: str, name: str, arguments: Mapping[str, Any]) -> Document
     return read({**arguments, "_class_name": name}, FORMATS["diffusers"])
 
 
+def _read_application(_: str, name: str, arguments: Mapping[str, Any]) -> Document:
+    return build_application(name, arguments)
+
+
 def _read_clip(_: str, name: str, arguments: Mapping[str, Any]) -> Document:
     """One of open_clip's own configs; arguments replace members of it."""
     configs = load_configs()
@@ -101,6 +105,7 @@ def _read_clip(_: str, name: str, arguments: Mapping[str, Any]) -> Document:
 READERS: Mapping[str, Callable[[str, str, Mapping[str, Any]], Document]] = {
     "timm": _read_architecture,
     "torchvision": _read_architecture,
+    KERAS: _read_application,
     "transformers": _read_class,
     "diffusers": _read_component,
     "open_clip": _read_clip,
@@ -110,7 +115,7 @@ READERS: Mapping[str, Callable[[str, str, Mapping[str, Any]], Document]] = {
 
 def iterate_names() -> Iterator[tuple[str, str, str]]:
     """Yield each named model of a table: its library, its name, and why it is refused; '' where it is not."""
-    for library in _TAKEN:
+    for library in (KERAS, *_TAKEN):
         for name, line in load_index(library).lines.items():
             yield library, name, line.removeprefix("! ") if line.startswith("! ") else ""
     for name in load_configs():

@@ -30,9 +30,6 @@ _SHAPE = {
     "maxItems": _MAX_INPUT_AXES,
     "items": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_DIMENSION},
 }
-_MEMBERS = frozenset(("type", "name", "trainable", "inputs", "repeat", "layers", "shares", "dtype"))
-"""The members that place a layer in its model; all others are its config."""
-
 _EXAMPLE = {
     "framework": "keras",
     "input_shape": [3],
@@ -202,24 +199,28 @@ class NativeReader:
 
     def _read_layer(self, item: Mapping[str, Any], name: str, pointer: str) -> Layer:
         """Return the layer that an item describes, with those inside it. Raises Problems."""
-        config = {member: value for member, value in item.items() if member not in _MEMBERS}
+        config = dict(item)  # what is left of it when all is taken that places the layer in its model
+        take = config.pop
+        take("name", None)
+        take("inputs", None)
+        items, dtype = take("layers", None), take("dtype", "")
         layer = Layer(
             name=name,
-            type=item["type"],
-            config=None if "layers" in item else config,
-            trainable=item.get("trainable", True),
-            repeat=item.get("repeat", 1),
-            shares=item.get("shares", ""),
-            dtype=DTYPE_NAMES.get(dtype := item.get("dtype", ""), dtype),
+            type=take("type"),
+            config=config if items is None else None,
+            trainable=take("trainable", True),
+            repeat=take("repeat", 1),
+            shares=take("shares", ""),
+            dtype=DTYPE_NAMES.get(dtype, dtype),
             pointer=pointer,
         )
-        if layer.config is not None:
+        if items is None:
             return layer
         raise_problems(
             InvalidDocument("a layer made of layers takes no arguments", pointer + token(member), "unknown_member")
             for member in config
         )
-        return self.read_group(layer, item["layers"], pointer)
+        return self.read_group(layer, items, pointer)
 
     def _wire(self, parent: Layer, items: Sequence[Mapping[str, Any]], inputs: tuple[str, ...]) -> Layer:
         """Return the layer with its children's inputs; children that state none follow each other. Raises Problems."""
@@ -284,7 +285,7 @@ def _new_name(layer_type: str, taken: dict[str, int]) -> str:
         number += 1
         name = f"{base}_{number}"
     taken[base] = number
-    taken[name] = taken.get(name, 0)
+    taken[name] = 0
     return name
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, fields, validate
 
-from paramcount.formats.architectures.models import build_document, find
+from paramcount.formats.architectures.models import build_document, find, read_image_size
 from paramcount.formats.claims import is_timm_config
 from paramcount.model.document import Document
 from paramcount.model.errors import ArchitectureError, InvalidDocument, raise_problems, token
@@ -55,6 +55,9 @@ def timm(payload: Mapping[str, Any]) -> Document:
     raise_problems(_refuse_unknown(payload.get("model_args") or {}))
     if "img_size" not in entry.defaults and "img_size" in arguments and pointers["img_size"] != "/model_args/img_size":
         del arguments["img_size"]
+    if "img_size" in entry.defaults and "img_size" not in arguments:
+        unfixed = entry.defaults.get("unfixed_img_size", entry.defaults["img_size"])
+        arguments["img_size"], pointers["img_size"] = read_image_size(unfixed), "/model_args"
     return build_document("timm", name, entry, arguments, pointers)
 
 

@@ -86,6 +86,7 @@ class Cache(Generic[T]):
         """Without `weigh` each value weighs 1."""
         self._max_weight, self._weigh, self._weight = max_weight, weigh, 0
         self._values: dict[Hashable, T] = {}
+        self.get = self._values.get  # the value of a key, or None: every layer asks
         self._doorkeeper = Doorkeeper() if admit_on_second_use else None
 
     def __len__(self) -> int:
@@ -93,10 +94,6 @@ class Cache(Generic[T]):
 
     def __iter__(self) -> Iterator[Hashable]:
         return iter(self._values)
-
-    def get(self, key: Hashable) -> T | None:
-        """Return the value of `key`, or None."""
-        return self._values.get(key)
 
     def put(self, key: Hashable, value: T) -> None:
         """Keep a value; None as a key, and a value that outweighs the cache, are not kept."""

@@ -82,8 +82,8 @@ class Active(TypedDict):
 
 def embedding(report: Report) -> Embedding | None:
     """Return the embedding weights; None where the format does not know them."""
-    roles, total = report.roles, count_weights(report)
-    if roles is None or roles.embedding is None or total is None:
+    roles = report.roles
+    if roles is None or roles.embedding is None or (total := count_weights(report)) is None:
         return None
     return {"input": roles.embedding, "output": roles.lm_head, "non_embedding": total - roles.embedding}
 
@@ -93,8 +93,10 @@ def active(report: Report) -> Active | None:
 
     There is no agreed definition, so three figures: with both embeddings, without those at the input, without either.
     """
-    roles, weights = report.roles, count_weights(report)
-    if roles is None or roles.inactive_experts is None or roles.embedding is None or weights is None:
+    roles = report.roles
+    if roles is None or roles.inactive_experts is None or roles.embedding is None:
+        return None
+    if (weights := count_weights(report)) is None:
         return None
     total = weights - roles.inactive_experts
     without_input = total - roles.embedding
@@ -137,22 +139,25 @@ class FrozenElements:
     def __init__(self, report: Report) -> None:
         self._count_buffers = report.convention != "torch"
         self._key = "frozen_by", self._count_buffers
-        self._by_row: dict[int, Mapping[FreezeReason, int]] = {}
+        self._by_row: dict[int, Mapping[FreezeReason, int]] = {}  # those with children, or several copies
         self._add(report.root)
 
     def of(self, row: Row) -> list[FrozenBy]:
         """Return the reasons: rules in their order, then the document, then the layers' own design."""
-        counts = self._count_direct(row) if row.type == DIRECT else self._by_row.get(id(row))
-        if not counts:
+        if not self._holds_frozen(row):
             return []
+        counts = self._by_row.get(id(row)) or self._count_direct(row)
         return [_frozen_by(reason, counts[reason]) for reason in sorted(counts, key=_reason_order)]
 
+    def _holds_frozen(self, row: Row) -> bool:
+        return bool(row.totals.frozen or (self._count_buffers and row.totals.buffers))
+
     def _add(self, row: Row) -> Mapping[FreezeReason, int]:
-        """Record a row's elements by reason, after those of its children; rows without any are left out."""
-        if not row.totals.frozen and not (self._count_buffers and row.totals.buffers):
-            return {}
+        """Return a row's elements by reason; record those that are not its own tensors' alone."""
         counts = self._count_direct(row)
-        if row.children:
+        if not row.children and row.repeat == 1:
+            return counts
+        if self._holds_frozen(row):
             counts = {**counts}
             for child in row.children:
                 if not child.totals.frozen and not (self._count_buffers and child.totals.buffers):

@@ -80,8 +80,9 @@ class _RowWriter:
                 content = (cached and cached.get(key)) or self._keep_content(row)
                 if outer > 1:
                     content = {**content, "copies": outer, "total_all": outer * content["total_all"]}
-            members = {"path": path, "name": name, "type": kind, "repeat": repeat, "output_shape": output, **content}
-            rendered.append(members)
+            rendered.append(
+                {"path": path, "name": name, "type": kind, "repeat": repeat, "output_shape": output, **content}
+            )
         return rendered
 
     def _keep_content(self, row: Row) -> dict[str, Any]:

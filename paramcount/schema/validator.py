@@ -46,7 +46,7 @@ class Validator:
         return jsonschema_rs.Draft4Validator(dict(self.schema))
 
     def problems(self, instance: Any, pointer: str = "") -> list[ArchitectureError]:
-        """Return the violations of the schema in `instance`, which is at `pointer` of the payload."""
+        """Return the first MAX_PROBLEMS violations of the schema in `instance`, which is at `pointer`."""
         try:
             if self._compiled.is_valid(instance):
                 return []
@@ -54,7 +54,8 @@ class Validator:
         except ValueError:  # jsonschema-rs stops at 255 levels, be it sooner or later
             return [self._error("is nested too deeply", pointer, "too_large")]
         located = ((error, pointer + "".join(map(token, error.instance_path))) for error in errors)
-        return [problem for error, error_pointer in located for problem in self._explain(error, error_pointer)]
+        problems = (problem for error, error_pointer in located for problem in self._explain(error, error_pointer))
+        return list(islice(problems, MAX_PROBLEMS))  # one error may be thousands of unknown members
 
     def _errors(self, instance: Any) -> Iterator[Any]:
         """Return the violations; of a large instance only one, since the library lists all before it yields any."""

@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 from flask import Flask, Request, Response
 
 from paramcount.requests.settings import InvalidSetting
-from service.connections import PATIENCE_SECONDS, Connection
-from service.context import current_request, current_state
+from service.connections.client import PATIENCE_SECONDS, Connection
+from service.context import current_app, current_request, current_state
 from service.middleware.in_flight import in_flight
 from service.middleware.slots import make_slots
-from service.problems import make_problem
+from service.problems import HTTPProblem, make_problem
 from service.settings import Settings
 
 MAX_QUICK_BYTES = 64 * 1024
@@ -89,6 +89,7 @@ class _Room:
 
     def __init__(self, slots: int) -> None:
         self._slots, self._number = make_slots(slots), slots
+        self._batches, self._batch_number = make_slots(batches := max(1, slots // 2)), batches
         in_flight.reserve(slots)
 
     def enter(self, request: Request) -> Response | None:
@@ -112,23 +113,44 @@ class _Room:
                 raise
             return self._slots.get(timeout=PATIENCE_SECONDS)
 
+    def hold(self) -> None:
+        """Let a batch keep its slot while it is open: half of the slots at most. Raises HTTPProblem."""
+        try:
+            current_state().batch = self._batches.get_nowait()
+        except Empty:
+            detail = f"{self._batch_number} batches are open on this worker: try again."
+            raise HTTPProblem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"}) from None
+
     def stay(self, response: Response) -> Response:
         """Let gunicorn release the slot when the response is sent, if it streams or a client may read it slowly."""
         chunks = response.response
         if not isinstance(chunks, list) or sum(map(len, chunks)) > MAX_QUICK_BYTES:
             environ = current_request().environ
-            if "gunicorn.socket" in environ and (slot := current_state().pop("slot", None)) is not None:
-                environ[_RELEASE] = partial(self._release, slot)
+            if "gunicorn.socket" in environ:
+                environ[_RELEASE] = self._pop()
         return response
 
     def leave(self, _: BaseException | None) -> None:
         """Release the request's slot."""
-        if (slot := current_state().pop("slot", None)) is not None:
-            self._release(slot)
+        self._pop()()
 
-    def _release(self, slot: int) -> None:
-        in_flight.end(slot)
-        self._slots.put(slot)
+    def _pop(self) -> Callable[[], None]:
+        """Return what releases the slots of the current request, which are not its own from now on."""
+        state = current_state()
+        return partial(self._release, state.pop("slot", None), state.pop("batch", None))
+
+    def _release(self, slot: int | None, batch: int | None) -> None:
+        if batch is not None:
+            self._batches.put(batch)
+        if slot is not None:
+            in_flight.end(slot)
+            self._slots.put(slot)
+
+
+def hold_slot() -> None:
+    """Let the current request, a batch, keep its slot while it is open. Raises HTTPProblem where too many do."""
+    room: _Room = current_app().extensions["room"]
+    room.hold()
 
 
 def release_slot(environ: MutableMapping[str, Any]) -> None:
@@ -140,7 +162,7 @@ def release_slot(environ: MutableMapping[str, Any]) -> None:
 def register(app: Flask, settings: Settings, probe_paths: Collection[str]) -> None:
     """Require a token where tokens are set, and answer 503 above max_concurrent requests; not for `probe_paths`."""
     tokens = Tokens(settings.tokens_file) if settings.tokens_file else None
-    room = _Room(settings.max_concurrent)
+    room = app.extensions["room"] = _Room(settings.max_concurrent)
 
     def is_public(request: Request) -> bool:
         return getattr(app.view_functions.get(request.endpoint or ""), _PUBLIC, False)

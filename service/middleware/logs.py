@@ -68,7 +68,7 @@ def make_config(log_format: str) -> dict[str, Any]:
 def log_request(request: Request, response: Response, route: str | None, seconds: float) -> None:
     """Log one line about an answered request."""
     state = current_state()
-    parent = request.headers.get("traceparent")
+    parent = request.environ.get("HTTP_TRACEPARENT")
     trace = _TRACEPARENT.fullmatch(parent) if parent else None
     fields = {
         "method": request.method,

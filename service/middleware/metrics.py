@@ -35,14 +35,12 @@ MAX_TYPES = 50
 _labelled_types: set[str] = set()
 
 
+_requests, _durations, _rows = cache(REQUESTS.labels), cache(DURATION.labels), cache(COUNTED.labels)
+
+
 def count_rows(format_name: str, rows: int) -> None:
     """Count the rows of a report."""
-    _row_counter(format_name).inc(rows)
-
-
-@cache
-def _row_counter(format_name: str) -> Counter:
-    return COUNTED.labels(format_name)
+    _rows(format_name).inc(rows)
 
 
 def count_unknown_layers(problems: Problems) -> None:
@@ -71,7 +69,7 @@ def scrape() -> Response:
 def observe(request: Request, response: Response, route: str, seconds: float) -> None:
     """Record an answered request."""
     method = request.method if request.method in _METHODS else "other"  # a client may name any
-    REQUESTS.labels(route, method, response.status_code).inc()
-    DURATION.labels(route).observe(seconds)
+    _requests(route, method, response.status_code).inc()
+    _durations(route).observe(seconds)
     if length := request.content_length:
         BODY.observe(length)

@@ -21,7 +21,7 @@ def register(app: Flask) -> None:
     def begin() -> None:
         state = current_state()
         state.began = perf_counter()
-        client_id = current_request().headers.get("X-Request-ID")
+        client_id = current_request().environ.get("HTTP_X_REQUEST_ID")
         state.request_id = client_id if client_id and _REQUEST_ID.fullmatch(client_id) else f"{getrandbits(128):032x}"
 
     @app.after_request
@@ -29,7 +29,7 @@ def register(app: Flask) -> None:
         request = current_request()
         state = current_state()
         seconds = perf_counter() - state.began
-        response.headers["X-Request-ID"] = state.request_id
+        response.headers.add("X-Request-ID", state.request_id)
         route = request.url_rule.rule if request.url_rule else None
         metrics.observe(request, response, route or "none", seconds)
         logs.log_request(request, response, route, seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 from os import sysconf
 from pathlib import Path
 from threading import Lock, Thread, get_ident
@@ -74,6 +75,7 @@ class Watchdog:
 
     def _watch(self) -> None:
         memory_at_rest, most_memory, was_busy = _resident_bytes(), 0, False
+        collected_at = memory_at_rest
         while True:  # never woken: that would take longer than most computations
             sleep(_SECONDS_PER_CHECK)
             if self._computations:
@@ -81,7 +83,11 @@ class Watchdog:
                 most_memory, was_busy = max(most_memory, memory), True
                 self._check(memory)
             elif was_busy:
-                if most_memory > _MANY_BYTES:
+                if _resident_bytes() - collected_at > _MANY_BYTES:
+                    gc.collect()  # requests leave a few cycles each, which no collection of the young ones finds
+                    _malloc_trim(0)
+                    collected_at = _resident_bytes()
+                elif most_memory > _MANY_BYTES:
                     _malloc_trim(0)  # glibc keeps what was freed
                 memory_at_rest, most_memory, was_busy = _resident_bytes(), 0, False
 

@@ -17,13 +17,14 @@ from paramcount.rendering.problem import members
 from paramcount.requests.batch import answer_line, long_line_problem, read_lines
 from paramcount.requests.count import to_json
 from paramcount.requests.envelope import load_envelope
-from service import requests
-from service.body import read_available
-from service.connections import Connection
+from service.connections.client import Connection
 from service.context import current_request, current_settings
+from service.contract.operations import operation
+from service.middleware.access import hold_slot
 from service.middleware.slots import acquire_slot, release_after
-from service.operations import operation
 from service.problems import HTTPProblem, log_internal_error
+from service.requests.body import read_available
+from service.requests.media_types import check_media_type, negotiate_media_type
 from service.routes.count import measure_count
 
 blueprint = Blueprint("batch", __name__)
@@ -48,10 +49,11 @@ _BUFFER_BYTES = 64 * 1024
 def post_batch() -> Response:
     """Answer each line when it has come; a broken one is one problem, and does not end the batch."""
     request = current_request()
-    requests.check_media_type(request.mimetype, {NDJSON})
+    check_media_type(request.mimetype, {NDJSON})
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         raise HTTPProblem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A batch is streamed: send it without a content coding.")
-    requests.negotiate_media_type(request, (NDJSON,))
+    negotiate_media_type(request, (NDJSON,))
+    hold_slot()
     if isinstance(connection := request.environ.get("gunicorn.socket"), Connection):
         connection.is_batch = True
     return Response(stream_with_context(_answer_lines()), content_type=NDJSON)

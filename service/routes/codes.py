@@ -13,11 +13,11 @@ from paramcount.model.codes import ERROR_CODES, PAGES, WARNING_CODES
 from paramcount.model.errors import did_you_mean
 from paramcount.rendering import JSON
 from paramcount.requests.schemas import Strict
-from service import requests
 from service.context import current_request
+from service.contract.operations import json_response, operation
 from service.middleware.proxy import cacheable
-from service.operations import json_response, operation
 from service.problems import HTTPProblem, end_sentence
+from service.requests.media_types import negotiate_media_type
 from service.responses import respond_json
 
 blueprint = Blueprint("codes", __name__)
@@ -82,7 +82,7 @@ def show_code(code: str) -> Response:
             f'"{code[:100]}" is no code of an error or a warning{did_you_mean(code, (*ERROR_CODES, *WARNING_CODES))}'
         )
         raise HTTPProblem(HTTPStatus.NOT_FOUND, end_sentence(detail))
-    if requests.negotiate_media_type(current_request(), (JSON, HTML)) == JSON:
+    if negotiate_media_type(current_request(), (JSON, HTML)) == JSON:
         response = respond_json({"codes": meanings})
     else:
         lines = "".join(f"<h2>{each['kind']}</h2><p>{escape(each['detail'])}</p>" for each in meanings)

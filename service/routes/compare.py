@@ -13,9 +13,11 @@ from paramcount.rendering.comparison import COMPARISONS, NO_NAMES
 from paramcount.requests.count import compare_envelopes
 from paramcount.requests.envelope import load_comparison
 from paramcount.requests.schemas import CONVENTIONS, Comparison, Strict
-from service import requests, schemas
 from service.context import current_request, current_settings
-from service.operations import BODY_PROBLEMS, json_response, operation
+from service.contract import schemas
+from service.contract.operations import BODY_PROBLEMS, json_response, operation
+from service.requests.body import read_json_body
+from service.requests.media_types import negotiate_media_type
 from service.responses import content_type
 from service.routes.count import measure_count
 
@@ -109,7 +111,7 @@ class ComparisonReport(Strict):
 )
 def post_comparison() -> Response:
     request, settings = current_request(), current_settings()
-    media = requests.negotiate_media_type(request, COMPARISONS)
-    before, after = load_comparison(requests.read_json_body(request, settings))
+    media = negotiate_media_type(request, COMPARISONS)
+    before, after = load_comparison(read_json_body(request, settings))
     comparison = compare_envelopes(before, after, lambda side: measure_count(side, settings))
     return Response(COMPARISONS[media](comparison, NO_NAMES), content_type=content_type(media))

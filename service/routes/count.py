@@ -15,17 +15,18 @@ from paramcount.requests.count import count_request, render
 from paramcount.requests.envelope import CountRequest, load_envelope
 from paramcount.requests.schemas import Envelope
 from paramcount.requests.uploads import load_files, load_upload
-from service import requests, schemas
-from service.body import read_body
 from service.context import current_request, current_settings
+from service.contract import schemas
+from service.contract.operations import BODY_PROBLEMS, json_response, operation
 from service.middleware import metrics
 from service.middleware.tracing import start_span
-from service.operations import BODY_PROBLEMS, json_response, operation
 from service.problems import log_faulty_formulas
-from service.queries import CountForm, CountQuery, Query, parse_options
+from service.requests.body import read_body
+from service.requests.media_types import check_media_type, is_json, negotiate_media_type
+from service.requests.queries import CountForm, CountQuery, Query, parse_options
+from service.requests.uploads import MULTIPART, read_upload
 from service.response_cache import Answer, get_or_compute
 from service.settings import Settings
-from service.uploads import MULTIPART, read_upload
 
 blueprint = Blueprint("count", __name__)
 
@@ -71,8 +72,8 @@ def post_envelope(query: Query) -> Response:
     request, settings = current_request(), current_settings()
     media = request.mimetype
     load = _LOADERS.get(media, load_envelope)
-    if media not in _LOADERS and not requests.is_json(media):
-        requests.check_media_type(media, {*_LOADERS})
+    if media not in _LOADERS and not is_json(media):
+        check_media_type(media, {*_LOADERS})
     raw = read_body(request, settings)
 
     def compute() -> Answer:
@@ -120,7 +121,7 @@ def measure(count: Callable[[], Report]) -> Report:
 
 def render_answer(report: Report, options: CountRequest, request: Request, settings: Settings) -> Answer:
     """Render a report in the media type that the client accepts. Raises HTTPProblem or Problems."""
-    media = requests.negotiate_media_type(request, MEDIA_TYPES)
+    media = negotiate_media_type(request, MEDIA_TYPES)
     with start_span("render"):
         body = render(report, options, settings, media)
     return Answer(body, media, report.format, report.row_count)

@@ -15,12 +15,12 @@ from paramcount.rendering import JSON
 from paramcount.requests.count import count_document
 from paramcount.requests.envelope import check_rules
 from paramcount.schema.registry import FORMATS, Format
-from service import requests
 from service.context import current_request, current_settings
+from service.contract.operations import BODY_PROBLEMS, Operation, operation
 from service.middleware.tracing import start_span
-from service.operations import BODY_PROBLEMS, Operation, operation
 from service.problems import HTTPProblem, end_sentence
-from service.queries import DocumentQuery, Query
+from service.requests.body import make_source, read_document_body
+from service.requests.queries import DocumentQuery, Query
 from service.response_cache import Answer, get_or_compute
 from service.routes.count import REPORT, measure, render_answer
 
@@ -68,11 +68,11 @@ def post_document(name: str, query: Query) -> Response:
         raise HTTPProblem(HTTPStatus.NOT_FOUND, end_sentence(error.detail)) from None
     request, settings = current_request(), current_settings()
     options, media = query.options, request.mimetype
-    raw = requests.read_document_body(request, document_format, settings)
+    raw = read_document_body(request, document_format, settings)
 
     def count() -> Report:
         check_rules(options.options.rules, settings.max_rules)
-        source = requests.make_source(raw, media)
+        source = make_source(raw, media)
         return count_document(source, document_format, options, settings, start_span)
 
     def compute() -> Answer:

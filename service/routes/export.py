@@ -11,10 +11,11 @@ from paramcount.model.errors import did_you_mean
 from paramcount.rendering import JSON
 from paramcount.rendering.exports import EXPORTS
 from paramcount.requests.envelope import load_envelope
-from service import requests
 from service.context import current_request, current_settings
-from service.operations import BODY_PROBLEMS, Operation, json_response, operation
+from service.contract.operations import BODY_PROBLEMS, Operation, json_response, operation
 from service.problems import HTTPProblem, end_sentence
+from service.requests.body import read_json_body
+from service.requests.media_types import negotiate_media_type
 from service.responses import respond_json
 from service.routes.count import BODY, measure_count
 
@@ -47,6 +48,6 @@ def export_envelope(registry: str) -> Response:
         detail = f'"{registry[:100]}" is no registry that is known{did_you_mean(registry, EXPORTS)}'
         raise HTTPProblem(HTTPStatus.NOT_FOUND, end_sentence(detail))
     request, settings = current_request(), current_settings()
-    requests.negotiate_media_type(request, (JSON,))
-    report = measure_count(load_envelope(requests.read_json_body(request, settings)), settings)
+    negotiate_media_type(request, (JSON,))
+    report = measure_count(load_envelope(read_json_body(request, settings)), settings)
     return respond_json(EXPORTS[registry](report))

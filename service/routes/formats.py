@@ -11,9 +11,9 @@ from marshmallow import fields
 from paramcount.rendering import JSON
 from paramcount.requests.schemas import Strict
 from paramcount.schema.registry import FORMATS, Format
+from service.contract.operations import json_response, operation
 from service.middleware.proxy import cacheable
-from service.operations import json_response, operation
-from service.queries import Query
+from service.requests.queries import Query
 from service.responses import respond_json
 from service.routes.layers import describe_source
 

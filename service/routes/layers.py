@@ -11,10 +11,10 @@ from marshmallow import fields, validate
 from paramcount.model.errors import ArchitectureError, UnknownLayer
 from paramcount.requests.schemas import Strict
 from paramcount.schema.registry import LAYERS, LayerType, resolve
+from service.contract.operations import json_response, operation
 from service.middleware.proxy import cacheable
-from service.operations import json_response, operation
 from service.problems import HTTPProblem, end_sentence
-from service.queries import Query, name_filter
+from service.requests.queries import Query, name_filter
 from service.responses import respond_json
 
 blueprint = Blueprint("layers", __name__)

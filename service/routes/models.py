@@ -11,10 +11,10 @@ from paramcount.formats import catalogue
 from paramcount.formats.huggingface.catalogue import describe_model
 from paramcount.model.errors import UnknownLayer
 from paramcount.requests.schemas import Strict
+from service.contract.operations import json_response, operation
 from service.middleware.proxy import cacheable
-from service.operations import json_response, operation
 from service.problems import HTTPProblem, end_sentence
-from service.queries import Query, name_filter
+from service.requests.queries import Query, name_filter
 from service.responses import respond_json
 
 blueprint = Blueprint("models", __name__)

@@ -19,10 +19,10 @@ from paramcount.model.tensors import Convention
 from paramcount.rendering import HTML, JSON, TEXT
 from paramcount.rendering.page import SCRIPTS, WEB
 from service.context import current_request
+from service.contract.operations import json_response, operation, take_query, typed_response
 from service.middleware.access import allow_anyone
 from service.middleware.proxy import cacheable
-from service.operations import json_response, operation, take_query, typed_response
-from service.requests import prefers
+from service.requests.media_types import prefers
 from service.responses import content_type, respond_json
 
 blueprint = Blueprint("pages", __name__)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from paramcount.schema.registry import FORMATS, LAYERS
-from service import openapi
 from service.context import current_app, current_request, current_settings
+from service.contract import openapi
+from service.contract.operations import json_response, operation, typed_response
 from service.middleware import metrics
 from service.middleware.proxy import cacheable
-from service.operations import json_response, operation, typed_response
 from service.responses import respond_json
 
 blueprint = Blueprint("service", __name__)

@@ -107,7 +107,7 @@ def alter(pick: Pick, random: Random, envelope: dict[str, Any], *, is_altered: b
 
 @pytest.mark.parametrize("name", ENVELOPES)
 @given(data=st.data())
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 def test_what_came_before_changes_no_answer(name: str, data: st.DataObject) -> None:
     random = Random(data.draw(st.integers(0, 99)))
 
@@ -119,7 +119,7 @@ def test_what_came_before_changes_no_answer(name: str, data: st.DataObject) -> N
     for body in bodies:
         empty_caches()
         cold.append(answer(body))
-    for _ in range(3):
+    for _ in range(2):  # caches take what comes for the second time
         assert [answer(body) for body in bodies] == cold
 
 

@@ -45,7 +45,7 @@ def test_counted(payload: dict[str, Any], total: int) -> None:
     ("payload", "pointer"),
     [
         (model("tim", "resnet18"), "/library"),
-        (model("keras", "ResNet50"), "/library"),
+        (model("jax", "ResNet50"), "/library"),
         ({"library": 3, "name": "resnet18"}, "/library"),
         ({"library": "timm", "name": None}, "/name"),
         (model("timm", "resnet19"), "/name"),

@@ -27,6 +27,10 @@ VISUAL = 32 * 768 + 32 + 5 * 32 + 2 * 64 + 512 + 2 * block(32)
 # Tokens 50·16, 8 positions, a norm, a projection of 16².
 TEXTUAL = 800 + 128 + 32 + 256 + block(16)
 TOTAL = VISUAL + TEXTUAL + 1
+# RoBERTa's 12 blocks; 50,265 tokens, 514 positions, a type, a norm.
+ROBERTA = 12 * block(768) + (50265 + 514 + 1 + 2) * 768
+# The encoder of M2M-100 has no learned positions: 256,206 tokens, 12 blocks and a norm of 1,024.
+NLLB = 12 * block(1024) + (256206 + 2) * 1024
 
 
 def model(vision: dict[str, Any] | None = None, text: dict[str, Any] | None = None, **others: Any) -> dict[str, Any]:
@@ -71,6 +75,13 @@ def resnet() -> int:
         # A decoder of one block, one that attends across with one more norm, a norm, and a projection to 50 tokens.
         (model(custom_text=True, multimodal_cfg={"width": 32, "heads": 2, "layers": 1, "mlp_ratio": 2}),
          TOTAL + 2 * block(32) + 64 + 64 + 1600),
+        (model(text={"hf_model_name": "FacebookAI/roberta-base"}), VISUAL + ROBERTA + 1 + 784 * 392),
+        (model(text={"hf_model_name": "roberta-base", "hf_proj_type": "linear"}, custom_text=True),
+         VISUAL + ROBERTA + 1 + 768 * 16),
+        (model(text={"hf_model_name": "roberta-base", "hf_proj_type": None, "hf_pooler_type": "cls_pooler"}),
+         VISUAL + ROBERTA + 1 + 769 * 768),  # the pooler of transformers is there
+        (model(text={"hf_model_name": "facebook/nllb-200-distilled-600M", "hf_proj_type": "linear"}),
+         VISUAL + NLLB + 1 + 1024 * 16),
         # timm's resnet18 without a classifier is 11,176,512, with one of 16 classes 513·16 more.
         (model({"timm_model_name": "resnet18", "timm_pool": "avg", "timm_proj": ""}), 11176512 + 8208 + TEXTUAL + 1),
         (model({"timm_model_name": "resnet18", "timm_pool": "avg", "timm_proj": "none"}), 11176512 + TEXTUAL + 1),
@@ -111,7 +122,9 @@ def test_a_projection_behind_a_model_of_timm() -> None:
         (model({"timm_model_name": "resnet19"}), "/model_cfg/vision_cfg/timm_model_name"),
         (model({"timm_model_name": "resnet18", "timm_pool": "rot_attn"}), "/model_cfg/vision_cfg/timm_pool"),
         (model({"timm_model_name": "resnet18", "timm_pool": "avg"}), "/model_cfg/vision_cfg/timm_proj"),
-        (model(text={"hf_model_name": "roberta-base"}), "/model_cfg/text_cfg/hf_model_name"),
+        (model(text={"hf_model_name": "someone/model"}), "/model_cfg/text_cfg/hf_model_name"),
+        (model(text={"hf_model_name": "roberta-base", "hf_proj_type": "x"}), "/model_cfg/text_cfg/hf_proj_type"),
+        (model(text={"hf_model_name": "roberta-base", "hf_pooler_type": "x"}), "/model_cfg/text_cfg/hf_pooler_type"),
         (model(text={"heads": 3}), "/model_cfg/text_cfg/width"),
         (model(multimodal_cfg={}), "/model_cfg/multimodal_cfg"),
         (model(custom_text=True, multimodal_cfg={"width": 30}), "/model_cfg/multimodal_cfg/width"),

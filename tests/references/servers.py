@@ -87,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serve(folder: Path, storage: str = "", *, has_ranges: bool = True) -> Iterator[FileServer]:
     server = FileServer(folder, storage, has_ranges=has_ranges)
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
         yield server

@@ -96,9 +96,9 @@ def test_a_row() -> None:
 
 
 def test_rows_are_bounded() -> None:
-    many = wide(100_000)
+    many = wide(20_000)
     rows = Page(as_html(many)).rows
-    assert ["… 99,800 more"] in rows
+    assert ["… 19,800 more"] in rows
     assert len(rows) == 1 + MAX_ROWS + 1 + 6
     assert len(as_html(many)) < 100_000
     assert ["… 2,998 more"] in Page(as_html(wide(3000), max_rows=2)).rows

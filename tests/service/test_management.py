@@ -83,7 +83,7 @@ def test_stuck_workers_stop_no_probe(instance: Instance) -> None:
         for worker in instance.workers:
             stop(worker, stopped)
         wait_until(lambda: probe(instance, "/readyz")[0] == 503, management.READY_SECONDS + 2)
-        assert_probes(ready=False, seconds=2)
+        assert_probes(ready=False, seconds=1)
     wait_until(lambda: probe(instance, "/readyz")[0] == 200)
     print(f"slowest probes: {slowest}")
     assert max(slowest.values()) < SLOWEST
@@ -106,15 +106,17 @@ def test_a_listener_that_ended_is_started_again(instance: Instance) -> None:
     assert "is started again" in instance.log_text
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET /livez HT"])
-def test_clients_that_stall_are_let_go(instance: Instance, sent: bytes) -> None:
+def test_clients_that_stall_are_let_go(instance: Instance) -> None:
     connections = [socket.create_connection(("127.0.0.1", instance.management_port)) for _ in range(120)]
-    for connection in connections:
-        connection.sendall(sent)
+    for number, connection in enumerate(connections):
+        connection.sendall(b"GET /livez HT" * (number % 2))
     wait_until(lambda: is_answered(instance), management.CONNECTION_SECONDS + 1)
     assert is_answered(instance)
     for connection in connections:
-        connection.close()
+        connection.settimeout(2)
+        with connection, suppress(ConnectionError):
+            while connection.recv(1_000):  # until the listener ends it
+                pass
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from paramcount.adapters.modules import guess_kind
 from paramcount.adapters.prompt_encoder import SIZE_FIELDS
 from paramcount.formats.huggingface.blueprints import Blueprint, load_blueprint, load_record
 from paramcount.formats.huggingface.configs import resolve_fields
+from paramcount.formats.huggingface.submodels import fit_blueprint
 from paramcount.model.layers import Layer
 from paramcount.model.tensors import Tensor
 from tools.adapters.alternatives import ALTERNATIVES
-from tools.blueprints.framework import config_class, limit, model_class, torch
+from tools.blueprints.framework import config_class, limit, model_class, part_for, torch
 from tools.blueprints.raw import fields_of, payload
-from tools.blueprints.runs import part_for
 from tools.blueprints.seeds import SEEDS
 
 _INDEX = re.compile(r"(?<![^.])(?:\d+|\{\w\})(?![^.])")
@@ -32,7 +32,7 @@ Record = dict[str, Any]
 
 def record_class(model_type: str, class_name: str) -> Record | None:
     """Return the members of a ClassRecord of paramcount/adapters; None where the class does not build from defaults."""
-    compiled = load_blueprint(model_type, class_name)
+    compiled = fit_blueprint(load_blueprint(model_type, class_name), {})
     modules = _SeenModules(_list_modules(compiled), has_ties=any(entry.tied for entry in compiled.entries))
     seeds = dict(SEEDS.get(model_type, {}))
     if not modules.build(model_type, class_name, seeds):

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from tools.architectures.building import BuildCache
-from tools.architectures.checking import check
-from tools.architectures.fitting import Inexact, write_architecture
+from tools.architectures.checking import check, recheck
+from tools.architectures.fitting import Inexact
 from tools.architectures.trees import Definitions
 
 _ROOT = Path(__file__).parents[2]
 _DATA = _ROOT / "paramcount/formats/architectures/data"
 _CACHE = _ROOT / ".architectures_cache"
-_LIBRARIES = {"timm": "tools.architectures.timm_models", "torchvision": "tools.architectures.torchvision_models"}
+_LIBRARIES = {name: f"tools.architectures.{name}_models" for name in ("keras", "timm", "torchvision")}
 
 
 def main() -> int:
@@ -27,12 +27,16 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=_DATA)
     parser.add_argument("--built", action="store_true", help="leave out what is not in the cache")
     parser.add_argument("--check", type=int, metavar="N", help="hold so many architectures against the library")
+    parser.add_argument("--recheck", action="store_true", help="hold the tables against the cache, and build nothing")
+    parser.add_argument("--progress", type=Path, help="the file that a check that was ended goes on from")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     library = import_module(_LIBRARIES[options.library])
     library.prepare()
     if options.check is not None:
-        return check(library, options.check, options.seed)
+        return check(library, options.check, options.seed, options.progress)
+    if options.recheck:
+        return recheck(library, BuildCache(options.cache / library.LIBRARY))
     _write(library, options)
     return 0
 
@@ -48,7 +52,7 @@ def _write(library: Any, options: argparse.Namespace) -> None:
         lines, definitions = families.setdefault(library.family(name), ([], Definitions()))
         builds = cache.get(name, library.learn)
         try:
-            lines += write_architecture(name, builds, definitions, library.POOLS)
+            lines += library.write(name, builds, definitions)
         except Inexact as error:
             print(f"{name}: {error}")
             index.append(f"{name} ! {error}")

@@ -56,6 +56,13 @@ def _modules(library: str) -> Iterator[Any]:
 
 def build(create: Callable[..., Any], *args: Any, **named: Any) -> Built | str:
     """Return the model that a library builds, or the reason why it does not."""
+    return build_observed(observe_modules, create, *args, **named)
+
+
+def build_observed(
+    observe: Callable[[Any], Built], create: Callable[..., Any], *args: Any, **named: Any
+) -> Built | str:
+    """The same for a library whose models are no modules of torch: `observe` says what they hold."""
     try:
         with torch.device("meta"):
             return observe(create(*args, **named))
@@ -63,7 +70,7 @@ def build(create: Callable[..., Any], *args: Any, **named: Any) -> Built | str:
         return f"{type(error).__name__}: {error}"[:300]
 
 
-def observe(model: Any) -> Built:
+def observe_modules(model: Any) -> Built:
     """The tensors and classes of a model."""
     tensors: dict[str, tuple[tuple[int, ...], str, str]] = {}
     owners: dict[int, str] = {}
@@ -94,18 +101,33 @@ class BuildCache:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def get(self, name: str, learn: Callable[[str], Builds]) -> Builds:
-        """The builds of an architecture, made if they are not there."""
-        file = self.folder / f"{name}.z"
-        if not file.exists():
+    def get(self, name: str, learn: Callable[[str, Builds], Builds]) -> Builds:
+        """The builds of an architecture, of which `learn` makes those that are not there."""
+        known = self.read(name) if name in self else {}
+        builds = learn(name, known)
+        if builds.keys() != known.keys():
+            file = self.folder / f"{name}.z"
             partial = file.with_suffix(".partial")
-            partial.write_bytes(zlib.compress(pickle.dumps(learn(name)), 1))
+            partial.write_bytes(zlib.compress(pickle.dumps(builds), 1))
             partial.rename(file)
-        builds: Builds = pickle.loads(zlib.decompress(file.read_bytes()))
+        return builds
+
+    def read(self, name: str) -> Builds:
+        """The builds of an architecture that is there."""
+        builds: Builds = pickle.loads(zlib.decompress((self.folder / f"{name}.z").read_bytes()))
         return builds
 
     def __contains__(self, name: str) -> bool:
         return (self.folder / f"{name}.z").exists()
 
 
-__all__ = ["BuildCache", "Builds", "Built", "build", "observe", "skip_initialisation", "torch"]
+__all__ = [
+    "BuildCache",
+    "Builds",
+    "Built",
+    "build",
+    "build_observed",
+    "observe_modules",
+    "skip_initialisation",
+    "torch",
+]

@@ -8,15 +8,21 @@ from typing import Any
 from paramcount.formats.huggingface.blocks import expand_tensors
 from paramcount.model.errors import ArchitectureError, Problems
 from paramcount.model.layers import Layer
-from tools.architectures.building import build
+from tools.architectures.building import Built, build_observed, observe_modules
 from tools.architectures.fitting import model_of
 
 EQUAL, BOTH = "equal", "refused by both"
 
 
-def compare(create: Callable[[], Any], count: Callable[[], Layer]) -> str:
-    """The outcome: equal, refused by both, refused: why, WRONG: where."""
-    built = build(create)
+def compare(
+    create: Callable[[], Any], count: Callable[[], Layer], observe: Callable[[Any], Built] = observe_modules
+) -> str:
+    """The outcome: equal, refused by both, refused: why, WRONG: where. `observe` says what a model holds."""
+    return compare_built(build_observed(observe, create), count)
+
+
+def compare_built(built: Built | str, count: Callable[[], Layer]) -> str:
+    """The outcome of a model that was built, or of the reason why it was not."""
     try:
         counted = {name: _describe(tensor) for name, tensor in expand_tensors(count())}
     except (Problems, ArchitectureError) as error:

@@ -27,9 +27,13 @@ class Fit:
         """Raises Inexact."""
         self.builds, self.definitions = builds, definitions
         self.first = self._built("A")
-        self.shapes = fit_shapes(self.first, self._built("B"))
+        self.shapes = self.fit_shapes()
         self.root = build_module(*model_of(self.first, self.shapes))
         self.tokens = definitions.tokens(self.root)
+
+    def fit_shapes(self) -> Shapes:
+        """The shapes of the first build's tensors. Raises Inexact."""
+        return fit_shapes(self.first, self._built("B"))
 
     def _built(self, key: str) -> Built:
         built = self.builds.get(key, "it was not built")
@@ -48,9 +52,8 @@ class Fit:
         return tuple(edits(self.tokens, self.definitions.tokens(module)))
 
 
-def write_architecture(name: str, builds: Builds, definitions: Definitions, pools: tuple[str, ...]) -> list[str]:
+def write_architecture(name: str, fit: Fit, pools: tuple[str, ...]) -> list[str]:
     """The lines of an architecture. Raises Inexact."""
-    fit = Fit(builds, definitions)
     without = fit.changes("Z")
     lines = [" ".join([name, fit.root.kind, *fit.tokens])]
     if without is not None:
@@ -124,4 +127,4 @@ def model_of(built: Built, shapes: Shapes) -> tuple[dict[str, ModelTensor], Mapp
     return tensors, built[1]
 
 
-__all__ = ["LARGE", "LARGER", "Fit", "Inexact", "Module", "write_architecture"]
+__all__ = ["LARGE", "LARGER", "Fit", "Inexact", "Module", "Shapes", "write_architecture"]

@@ -8,14 +8,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from paramcount.formats.architectures.tables import load_index
+from paramcount.model.layers import Layer
 from tools.architectures.building import Builds, build, skip_initialisation, torch
-from tools.architectures.fitting import LARGE, LARGER
+from tools.architectures.counting import count_architecture
+from tools.architectures.fitting import LARGE, LARGER, Fit, write_architecture
+from tools.architectures.trees import Definitions
 
 import torchvision  # isort: skip # after what makes its operators
 from torchvision import models
 
 LIBRARY, VERSION = "torchvision", str(torchvision.__version__).partition("+")[0]
-POOLS: tuple[str, ...] = ()
 
 
 def names() -> list[str]:
@@ -37,12 +39,23 @@ def create(name: str, **arguments: Any) -> Any:
         return builder(weights=None, **backbone, **arguments)
 
 
-def learn(name: str) -> Builds:
+def learn(name: str, known: Builds) -> Builds:
+    if known:
+        return known
     default = build(create, name)
     large, larger = (build(create, name, num_classes=one["num_classes"]) for one in (LARGE, LARGER))
     if isinstance(large, str) or isinstance(larger, str):
         large = larger = default
     return {"C": default, "A": large, "B": larger}
+
+
+def read_key(key: str) -> dict[str, Any] | None:
+    """The arguments that a build was made with; None where that is not told by its key."""
+    return {} if key == "C" else None
+
+
+def write(name: str, builds: Builds, definitions: Definitions) -> list[str]:
+    return write_architecture(name, Fit(builds, definitions), ())
 
 
 def defaults(_: str, builds: Builds) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -57,6 +70,10 @@ def defaults(_: str, builds: Builds) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 yield "", {"num_classes": length // times}
                 return
     yield "", {}
+
+
+def count(name: str, arguments: Mapping[str, Any]) -> Layer:
+    return count_architecture(LIBRARY, name, arguments)
 
 
 def draw(name: str, chance: random.Random) -> dict[str, Any]:

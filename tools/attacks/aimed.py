@@ -64,7 +64,8 @@ def _copies(number: int) -> Iterator[Request]:
     yield _post("rules over repeated blocks", f"{_NATIVE}?freeze=*1*&train=*2*&freeze=*3*", repeated)
     config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "num_hidden_layers": _MAX_DIM - number}
     yield _post("a config of endless layers", "/v1/count/huggingface", config)
-    uses = _field(5, _field(8, b"w") + b"\x10\x01") + _field(1, _field(1, b"w") * (10_000 + number) + _field(4, b"Add"))
+    many_uses = _field(1, b"w") * (10_000 + number % 1_000)
+    uses = _field(5, _field(8, b"w") + b"\x10\x01") + _field(1, many_uses + _field(4, b"Add"))
     yield _post("one weight, many uses", "/v1/count/onnx", b"\x08\x08" + _field(7, uses), "application/octet-stream")
     yield Request("inflation", "POST", _NATIVE, _headers(), gzip.compress(b" " * (40_000_000 + number)))
 

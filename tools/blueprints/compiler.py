@@ -30,6 +30,7 @@ _CLEAN = 2
 _MAX_REFUSED = 8
 _MAX_SUSPECTED_CONFIGS = 6
 _MAX_CHOICES = 40
+_RANK_OF_DEFAULTS = Result("", "", record={}, narrow=ONLY_DEFAULTS).rank
 HELD_OUT = {True: 12, False: 48}
 """Random configs, of other numbers only and of other structures, that a blueprint must agree with, not learned from."""
 
@@ -39,17 +40,30 @@ MIN_VERIFIED_CONFIGS = 12
 
 def compile_type(model_type: str, names: list[str], seconds: float) -> Iterator[Result]:
     """The classes of one config, each with what was found out for those before it."""
-    known = Known()
+    known, known_around = Known(), Known()
     for name in names:
-        yield compile_class(model_type, name, seconds, known)
+        yield compile_class(model_type, name, seconds, known, known_around)
 
 
-def compile_class(model_type: str, name: str, seconds: float, known: Known | None = None) -> Result:
-    """The record of a class, if it passes the gate. With no seconds to explore: of its defaults only."""
+def compile_class(
+    model_type: str, name: str, seconds: float, known: Known | None = None, known_around: Known | None = None
+) -> Result:
+    """The record of a class, if it passes the gate. With no seconds to explore: of its defaults only.
+
+    Where no more than those were learned of the whole, the class is compiled around the models inside that ship.
+    """
+    result = _compile(model_type, name, seconds, known)
+    if not seconds or result.rank > _RANK_OF_DEFAULTS:
+        return result
+    around = _compile(model_type, name, seconds, known_around, around=True)
+    return around if around.rank > _RANK_OF_DEFAULTS else result
+
+
+def _compile(model_type: str, name: str, seconds: float, known: Known | None, *, around: bool = False) -> Result:
     started = time.process_time()
     result = Result(model_type, name)
     try:
-        compiler = _Compiler(Explorer(model_type, name, seconds, known))
+        compiler = _Compiler(Explorer(model_type, name, seconds, known, around=around))
         compiler.compile(result)
         result.builds = compiler.explorer.builds
     except CannotBuild as error:

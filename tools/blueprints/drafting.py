@@ -43,10 +43,12 @@ class Draft:
         assumed = self._list_assumptions(models, records.read_by(entries))
         self.defaults = self._defaults()
         self.shared = records.family(self.explorer.fields, self.defaults, self.explorer.flat)
-        pins = assumptions.find_assumptions(self.configs) if self.stated is None else []
+        pins = assumptions.find_assumptions(self.configs, self._foreign()) if self.stated is None else []
         needed = records.read_by(entries) | _fields_in(assumed)
         rules, kinds = self._rules(needed, _fields_in(pins))
-        opaque = {path: _member(self.full_payload, path) for path in sorted(self.explorer.fields.opaque)}
+        opaque = {
+            path: _member(self.full_payload, path) for path in sorted(self.explorer.fields.opaque - self._foreign())
+        }
         self.record = {
             "fields": kinds
             | {path: self._objects(path, inner) for path, inner in opaque.items()}
@@ -61,6 +63,12 @@ class Draft:
             "rules": rules,
             "tensors": [records.tensor_line(entry) for entry in entries],
         }
+        if self.explorer.inside:
+            self.record["within"] = {one.path: one.to_slot() for one in self.explorer.inside}
+
+    def _foreign(self) -> frozenset[str]:
+        """The fields of configs inside that only the models inside read, whose blueprints say what must hold."""
+        return self.explorer.foreign.difference(*(one.model.read_paths for one in self.explorer.runs))
 
     def _share_fallbacks(self) -> None:
         """Assume that getattr gives in all runs what it gave in one."""
@@ -158,7 +166,7 @@ class Draft:
         read = (
             {path for one in self.explorer.runs for path, _ in one.model.trace.reads} | fields.read | set(fields.legacy)
         )
-        for path in sorted((read | self.explorer.sizing) - self.explorer.pinned):
+        for path in sorted((read | self.explorer.sizing) - self.explorer.pinned - self._foreign()):
             value = first.config.env.get(path)
             name = path.rpartition(".")[2]
             if path not in self.defaults or is_part(value) or path in fields.opaque or path in fields.made:

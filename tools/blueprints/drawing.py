@@ -83,7 +83,7 @@ class Drawer:
             changes[path] = value
 
     def _options(self, only_numbers: bool) -> Iterator[tuple[str, list[Any]]]:
-        for path, values in self.explorer.accepted.items():
+        for path, values in (self.explorer.varied | self.explorer.accepted).items():
             current = self.explorer.first.config.env.get(path)
             if path in self.explorer.pinned:
                 continue

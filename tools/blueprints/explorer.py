@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import time
 from collections import deque
@@ -11,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tools.blueprints import moves, together
+from tools.blueprints.comparing import find_bounds, find_relevant, key_of
 from tools.blueprints.framework import config_class, model_class
+from tools.blueprints.inside import find_inside, find_paths_inside, keep_outside, vary
 from tools.blueprints.phases import BuiltTensor, Run
 from tools.blueprints.questions import answers
 from tools.blueprints.raw import RATE, Flat, fields_of, flat_part, is_part, payload, stated_fields, write_in_full
@@ -46,9 +47,12 @@ class CannotBuild(Exception):
 class Explorer:
     """The runs of one class."""
 
-    def __init__(self, model_type: str, name: str, seconds: float, known: Known | None = None, seed: int = 0) -> None:
-        self.model_type, self.name = model_type, name
-        self.config_cls, self.model_cls = config_class(model_type), model_class(model_type, name)
+    def __init__(
+        self, kind: str, name: str, seconds: float, known: Known | None = None, *, seed: int = 0, around: bool = False
+    ) -> None:
+        """With `around`, of the class without the models inside whose blueprints ship."""
+        self.model_type, self.name = kind, name
+        self.config_cls, self.model_cls = config_class(kind), model_class(kind, name)
         self.fields = fields_of(self.config_cls)
         self.flat = flat_part(self.config_cls, self.fields)
         self.words = vocabulary(self.config_cls, self.model_cls)
@@ -70,7 +74,12 @@ class Explorer:
         self._tried: set[str] = set()
         self._failed: list[tuple[str, Any]] = []
         self._bad = set(self.known.refused)
-        self.start: Flat = dict(SEEDS.get(name, SEEDS.get(model_type, {})))
+        self.start: Flat = dict(SEEDS.get(name, SEEDS.get(kind, {})))
+        self.inside = find_inside(self.config_cls, self.model_cls, self.fields, self.start) if around else ()
+        self.foreign = find_paths_inside(self.fields.defaults, self.inside)
+        self.varied = vary(self.inside, self.fields, self.chance)
+        if around and not self.inside:
+            raise CannotBuild("no model inside has a blueprint")
         self._base()
 
     @property
@@ -82,7 +91,7 @@ class Explorer:
         """A symbolic run; None where the class does not build so."""
         self.builds += 1
         try:
-            return run(self.config_cls, self.model_cls, self.fields, changes, self.flags)
+            return run(self.config_cls, self.model_cls, self.fields, changes, self.flags, self.inside)
         except Exception as error:  # noqa: BLE001 - whatever a constructor raises, it does not build
             self.reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
             return None
@@ -94,7 +103,7 @@ class Explorer:
 
     def add(self, run: Run) -> bool:
         """Keep a run, if it is new."""
-        key = _key(run.changes)
+        key = key_of(run.changes)
         if key in self._seen or self._beyond(run):
             return False
         self._seen.add(key)
@@ -143,7 +152,7 @@ class Explorer:
 
     def _truth(self, changes: Flat) -> dict[str, BuiltTensor] | None:
         try:
-            return self.plain(changes)
+            return keep_outside(self.plain(changes), self.inside)
         except Exception as error:  # noqa: BLE001
             self.reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
             return None
@@ -182,7 +191,7 @@ class Explorer:
         return self.left > self.seconds * (1 - _SHARE) and len(self.runs) < most
 
     def _try(self, changes: Flat) -> Run | None:
-        key = _key(changes)
+        key = key_of(changes)
         if key in self._tried or not self._more():
             return None
         self._tried.add(key)
@@ -245,7 +254,7 @@ class Explorer:
         """Values that would answer a question otherwise."""
         for phase in (current.config, current.model):
             for atom in list(phase.trace.branches):
-                if mentions(atom, _INDEX):
+                if mentions(atom, _INDEX) or self._is_foreign(current, *paths(atom)):
                     continue
                 yield from answers(atom, phase.env)
             for path, _ in sorted(phase.trace.reads):
@@ -264,6 +273,8 @@ class Explorer:
             annotation = self.fields.annotations.get(path, "")
             value = current.config.env.get(path)
             if RATE.search(path) or is_part(value) or path in self.fields.opaque | self.fields.made:
+                continue
+            if self._is_foreign(current, path):
                 continue
             if value is not None and "None" in annotation:
                 yield path, None
@@ -288,7 +299,7 @@ class Explorer:
         read |= self.fields.legacy.keys() | (self.fields.read & current.config.env.keys())
         for path in sorted(read):
             value = current.config.env.get(path)
-            if path in self.fields.opaque:
+            if path in self.fields.opaque or self._is_foreign(current, path):
                 continue
             if path in self.pinned or RATE.search(path) or value is None or isinstance(value, bool) or is_part(value):
                 continue
@@ -309,6 +320,10 @@ class Explorer:
                     yield run
             if not good and type(value) is int:
                 self._failed += [(path, other) for other in (1, 2)]
+
+    def _is_foreign(self, current: Run, *read: str) -> bool:
+        """Return whether fields are of models inside only: the class around them does not read any."""
+        return self.foreign.issuperset(read) and not current.model.read_paths.intersection(read) and bool(read)
 
     def _words(self, path: str) -> set[str]:
         return self.words.get(path.rpartition(".")[2], set())
@@ -336,17 +351,7 @@ class Explorer:
 
     def find_relevant(self) -> None:
         """The fields of which one change alone changed what was built."""
-        by_key = {_key(one.changes): one for one in self.runs}
-        shapes = {key: {name: fact[:2] for name, fact in one.model.facts.items()} for key, one in by_key.items()}
-        base = self.first.changes
-        for key, one in by_key.items():
-            for path in one.changes:
-                without = {p: v for p, v in one.changes.items() if p != path} | (
-                    {path: base[path]} if path in base else {}
-                )
-                other = _key(without)
-                if other != key and other in shapes and shapes[other] != shapes[key]:
-                    self.relevant.add(path)
+        self.relevant |= find_relevant(self.runs, self.first.changes)
 
     def only_defaults(self) -> None:
         """Forget all but the class's defaults."""
@@ -358,13 +363,7 @@ class Explorer:
 
     def bounds(self) -> Iterator[tuple[str, str]]:
         """Numbers of layers of which one is less than another by default, and was more in some run."""
-        numbers = {
-            path: number for path, number in integers(self.first, self.fields.annotations) if moves.counts_layers(path)
-        }
-        for one, other in itertools.permutations(numbers, 2):
-            same_part = one.rpartition(".")[0] == other.rpartition(".")[0] and numbers[one] < numbers[other]
-            if same_part and any(run.exceeds(one, other) for run in self.runs):
-                yield one, other
+        yield from find_bounds(self.runs, self.first, self.fields.annotations)
 
     def keep_within(self, bound: tuple[str, str] | None) -> None:
         """Leave out the runs, from now on too, in which the one number of a bound exceeds the other."""
@@ -380,7 +379,7 @@ class Explorer:
         base = self.first.config.env
         self.runs = [
             one for one in self.runs
-            if not any(p in self.pinned and _key(other) != _key(base.get(p)) for p, other in one.changes.items())
+            if not any(p in self.pinned and key_of(other) != key_of(base.get(p)) for p, other in one.changes.items())
         ]  # fmt: skip
 
 
@@ -393,7 +392,3 @@ def _is_one_choice(changes: Flat, base: Flat) -> bool:
     """Return whether these are one change to a first run, of a flag, a word, or words."""
     new = [value for path, value in changes.items() if path not in base]
     return len(new) == 1 and (isinstance(new[0], bool | str) or of_words(new[0]))
-
-
-def _key(changes: Any) -> str:
-    return str(sorted((path, str(value)) for path, value in changes.items()) if isinstance(changes, dict) else changes)

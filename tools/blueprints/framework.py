@@ -35,6 +35,7 @@ __all__ = [
     "limit",
     "model_class",
     "pairs",
+    "part_for",
     "torch",
     "unreachable_classes",
 ]
@@ -219,6 +220,17 @@ def base_classes() -> dict[str, str]:
 
 def config_class(model_type: str) -> Any:
     return configuration_auto.CONFIG_MAPPING[model_type]
+
+
+def part_for(model: Any, config: Any) -> Any:
+    """The config that a class takes: of a composite one, the part that is meant (as AutoModel does)."""
+    wanted = getattr(model, "config_class", None)
+    if wanted is None or isinstance(config, wanted):
+        return config
+    for name in type(config).sub_configs:
+        if isinstance(part := getattr(config, name, None), wanted):
+            return part
+    return config
 
 
 def model_class(model_type: str, name: str) -> Any:

@@ -15,9 +15,9 @@ from paramcount.formats.huggingface.blueprints import (
     parse_slot,
 )
 from tools.blueprints import gate, moves
-from tools.blueprints.framework import config_class, limit, model_class, torch
+from tools.blueprints.framework import config_class, limit, model_class, part_for, torch
 from tools.blueprints.raw import write_in_full
-from tools.blueprints.runs import build, part_for
+from tools.blueprints.runs import build
 
 TEXTS = (
     *("bart", "bert", "bloom", "cohere", "cohere2", "deepseek_v2", "deepseek_v3", "falcon", "gemma"),
@@ -52,12 +52,16 @@ _SECONDS = 30
 def within(outer: Blueprint) -> dict[str, dict[str, Any]]:
     """The configs inside that a shipped class builds other models of, as its record says it."""
     slots: dict[str, dict[str, Any]] = {}
+    for path, shipped in outer.submodel_slots.items():
+        if (default := outer.family.defaults[path]) in shipped.accepts:
+            slots[path] = {"at": shipped.prefix, "takes": {default: shipped.accepts[default]}}
     for path in sorted(outer.family.auto):
         default = outer.family.defaults.get(path)
         if "." in path or not isinstance(default, str) or (slot := find_slot(outer, path, default)) is None:
             continue
         if takes := {kind: one for kind in _similar_types(default) if (one := _try(outer, path, kind, slot[0]))}:
             derives = {kind: list(DERIVED[kind]) for kind in takes if kind in DERIVED}
+            takes = slots.get(path, {"takes": {}})["takes"] | takes
             slots[path] = {"at": slot[0], "takes": takes} | ({"derives": derives} if derives else {})
     return slots
 
@@ -107,7 +111,7 @@ def verify(outer: Blueprint, path: str, kind: str, slot: SubmodelSlot, changes: 
     """Return whether transformers builds what is counted, of the first of some changes to a config inside, and of
     those of the others that are not refused."""
     config_cls, model_cls = config_class(outer.family.model_type), model_class(outer.family.model_type, outer.name)
-    compare = partial(gate.difference, replace(outer, submodel_slots={path: slot}))
+    compare = partial(gate.difference, replace(outer, submodel_slots={**outer.submodel_slots, path: slot}))
     counted = 0
     for number, members in enumerate(changes):
         for tied in (None, True, False) if number == 0 else (None,):

@@ -35,6 +35,11 @@ class Phase:
     facts: dict[str, Fact] = field(default_factory=dict)
     trace: Trace = field(default_factory=Trace)
 
+    @property
+    def read_paths(self) -> set[str]:
+        """The fields that code read."""
+        return {path for path, _ in self.trace.reads}
+
 
 @dataclass(slots=True)
 class Run:

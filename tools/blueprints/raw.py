@@ -134,13 +134,39 @@ def _collect_parts(cls: Any, prefix: str, stated: Mapping[str, Any], fields: Fie
         fields.defaults[path] = PART + (inner.model_type or "")
         _collect(inner, f"{path}.", arguments, fields, depth + 1)
         bare = Fields({}, {}, {}, {}, {}, set(), set(), set(), set())
-        _collect(inner, f"{path}.", {}, bare, depth + 1)
+        _collect(inner, f"{path}.", {} if prefix else _filled_in(cls, name, inner), bare, depth + 1)
         changed = {
             p: bare.defaults.get(p)
             for p, v in fields.defaults.items()
             if p.startswith(f"{path}.") and bare.defaults.get(p) != v
         }
         fields.parts[path] = changed
+
+
+def _filled_in(cls: Any, name: str, inner: Any) -> Flat:
+    """The values that a config class gives to a config inside that is stated, and that does not state them."""
+    try:
+        filled = getattr(cls.from_dict({name: {"model_type": inner.model_type}}), name)
+        values = _list_changed(inner.from_dict({}), filled) if type(filled) is inner else {}
+        values |= _list_changed(inner.from_dict(values), filled) if values else {}
+    except Exception:  # noqa: BLE001 - whatever a config class raises, it does not take so little
+        return {}
+    for derived in [path for path in values if _default_of(inner, path) is None]:
+        others = {path: value for path, value in values.items() if path != derived}
+        if getattr(inner.from_dict(others), derived, None) == values[derived]:
+            values = others
+    return values
+
+
+def _list_changed(config: Any, other: Any) -> Flat:
+    """The fields of a config that have another value in another of its class."""
+    names = [field.name for field in dataclasses.fields(config) if field.name not in config.sub_configs]
+    values = {name: getattr(other, name, None) for name in names if matters(name)}
+    return {name: value for name, value in values.items() if value != getattr(config, name, None)}
+
+
+def _default_of(cls: Any, name: str) -> Any:
+    return next((_default(field) for field in dataclasses.fields(cls) if field.name == name), None)
 
 
 def _default(field: Any) -> Any:

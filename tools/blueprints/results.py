@@ -101,7 +101,8 @@ def renew(before: Record, results: Sequence[Result], *, keep_members: bool) -> R
             family |= {name: result.shared[name] for name in ("auto", "flat")}
         fixed = {"fixed": True} if result.narrow == ONLY_DEFAULTS else {}
         before_it = old.get(result.name, {}) if keep_members else {}
-        kept_members = {member: before_it[member] for member in MEMBERS if member in before_it}
+        members_before = {member: before_it[member] for member in MEMBERS if member in before_it}
+        kept_members = {name: content for name, content in members_before.items() if name not in result.record}
         classes[result.name] = result.record | fixed | kept_members
     for name, record in classes.items():
         if record.get("fixed"):

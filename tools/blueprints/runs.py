@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import huggingface_hub.dataclasses
 from transformers.configuration_utils import PreTrainedConfig
 
 from tools.blueprints import raw
-from tools.blueprints.framework import limit, torch
+from tools.blueprints.framework import limit, part_for, torch
+from tools.blueprints.inside import Inside, keep_outside, unrecorded
 from tools.blueprints.phases import BuiltTensor, Fact, Phase, Run
 from tools.blueprints.raw import LABELS, Fields, Flat
 from tools.blueprints.shims import UNSEEN, Shapes, patch_modules
@@ -32,6 +33,7 @@ _DTYPES = {torch.int64: "I64", torch.int32: "I32", torch.bool: "BOOL", torch.flo
            torch.float16: "F16", torch.complex64: "C64"}  # fmt: skip
 
 
+_RUN_SECONDS = 20
 _attribute = PreTrainedConfig.__getattribute__
 _validate_type = huggingface_hub.dataclasses.type_validator
 
@@ -64,17 +66,6 @@ def _skip_while_tracking(*args: Any) -> Any:
 
 PreTrainedConfig.__getattribute__ = _track
 huggingface_hub.dataclasses.type_validator = _skip_while_tracking
-
-
-def part_for(model: Any, config: Any) -> Any:
-    """The config that a class takes: of a composite one, the part that is meant (as AutoModel does)."""
-    wanted = getattr(model, "config_class", None)
-    if wanted is None or isinstance(config, wanted):
-        return config
-    for name in type(config).sub_configs:
-        if isinstance(part := getattr(config, name, None), wanted):
-            return part
-    return config
 
 
 def observe(model: Any) -> dict[str, BuiltTensor]:
@@ -110,11 +101,13 @@ def build(config_cls: Any, model_cls: Any, payload: Mapping[str, Any], seconds: 
             return observe(model_cls(part_for(model_cls, config)))
 
 
-def run(config_cls: Any, model_cls: Any, fields: Fields, changes: Flat, flags: bool = True, seconds: int = 20) -> Run:
-    """The class built on symbolic values. Raises whatever it raises."""
+def run(
+    config_cls: Any, model_cls: Any, fields: Fields, changes: Flat, flags: bool = True, inside: Sequence[Inside] = ()
+) -> Run:
+    """The class built on symbolic values, without what the models inside hold. Raises whatever it raises."""
     flat = raw.effective(fields, changes)
     explicit = {path for path, value in changes.items() if value is None}
-    with limit(seconds):
+    with limit(_RUN_SECONDS):
         patch_modules()
         CURRENT.trace = Trace()
         CURRENT.on = True
@@ -126,13 +119,13 @@ def run(config_cls: Any, model_cls: Any, fields: Fields, changes: Flat, flags: b
             _note_attributes(config, "", result, flags, fields)
             result.model.env = {**first.env, **result.model.env}
             result.model.trace = CURRENT.trace
-            with torch.device("meta"), Shapes():
+            with torch.device("meta"), Shapes(), unrecorded(inside):
                 model = model_cls(part_for(model_cls, config))
         finally:
             CURRENT.on = False
     trace = result.model.trace
     trace.reads = {(fields.declared_name(path), null) for path, null in trace.reads}
-    for name, what in observe(model).items():
+    for name, what in keep_outside(observe(model), inside).items():
         result.model.facts[name] = Fact(what.shape, what[1:], _terms(model, name, what.shape))
     for path, value in result.model.trace.fallbacks.items():
         if result.model.env.get(path) is None:

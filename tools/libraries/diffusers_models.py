@@ -39,8 +39,10 @@ def _draw(name: str, chance: random.Random) -> dict[str, Any]:
         return _draw_wan(chance)
     if name == "SD3Transformer2DModel":
         return _draw_sd3(chance)
-    if name == "AutoencoderKLWan":
-        return _draw_wan_autoencoder(chance)
+    if name in ("AutoencoderKLWan", "AutoencoderKLQwenImage"):
+        return {**_draw_wan_autoencoder(chance), "input_channels": chance.choice([3, 4])}
+    if name == "AutoencoderTiny":
+        return _draw_tiny(chance)
     count = chance.choice([1, 2, 3, 4])
     groups = chance.choice([2, 4, 8])
     widths = [groups * chance.choice([1, 2, 3, 4]) for _ in range(count)]
@@ -54,6 +56,9 @@ def _draw(name: str, chance: random.Random) -> dict[str, Any]:
             kinds = ("CogVideoXDownBlock3D", "CogVideoXUpBlock3D")
         config |= {"down_block_types": [kinds[0]] * count, "up_block_types": [kinds[1]] * count}
         config |= {"latent_channels": chance.choice([1, 4, 16])}
+        if name == "AutoencoderKLFlux2" and chance.random() < 0.7:
+            decoded = [groups * chance.choice([1, 2, 3]) for _ in range(count)]
+            config |= {"decoder_block_out_channels": decoded, "patch_size": chance.choice([[1, 2], [3, 3]])}
         flags = ("use_quant_conv", "use_post_quant_conv", "mid_block_add_attention")
         return config | {flag: chance.random() < 0.5 for flag in flags if chance.random() < 0.5}
     prefixes = ["", "Attn"] if name == "UNet2DModel" else ["", "CrossAttn", "CrossAttn", "Attn"]
@@ -84,6 +89,15 @@ def _draw_wan(chance: random.Random) -> dict[str, Any]:
     }  # fmt: skip
     options = {"cross_attn_norm": False, "image_dim": 9, "added_kv_proj_dim": 7, "pos_embed_seq_len": 5}
     return config | {name: value for name, value in options.items() if chance.random() < 0.4}
+
+
+def _draw_tiny(chance: random.Random) -> dict[str, Any]:
+    config: dict[str, Any] = {"in_channels": chance.choice([3, 4]), "out_channels": 3, "latent_channels": 16}
+    for part in ("encoder", "decoder"):
+        count = chance.choice([1, 2, 3, 4])
+        config[f"{part}_block_out_channels"] = [chance.choice([4, 6]) for _ in range(count)]
+        config[f"num_{part}_blocks"] = [chance.choice([1, 2, 3]) for _ in range(count)]
+    return config
 
 
 def _draw_wan_autoencoder(chance: random.Random) -> dict[str, Any]:

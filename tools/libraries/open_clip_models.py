@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,13 @@ from tools.architectures.building import skip_initialisation
 from tools.architectures.comparing import BOTH, EQUAL, compare
 
 import open_clip  # isort: skip # after what makes torchvision's operators
+from open_clip import hf_model
 from open_clip.coca_model import CoCa
 from open_clip.model import CLIP, CustomTextCLIP
+from transformers import AutoConfig
 
 from paramcount.formats.open_clip import open_clip as read
+from paramcount.formats.open_clip.hub_towers import MODELS
 from paramcount.model.layers import Layer
 
 RANDOM = 150
@@ -28,6 +32,7 @@ _CONFIGS = Path(open_clip.__file__).parent / "model_configs"
 
 def main() -> int:
     """Exit status 1 where a config is counted otherwise than open_clip builds it."""
+    hf_model.AutoConfig = _Configs
     skip_initialisation("timm")
     chance = random.Random(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
     counts: Counter[str] = Counter()
@@ -40,11 +45,22 @@ def main() -> int:
     return int(counts["WRONG"] > 0)
 
 
+class _Configs:
+    """transformers.AutoConfig, of the models that the Hub would be asked for."""
+
+    @staticmethod
+    def from_pretrained(name: str) -> Any:
+        return AutoConfig.for_model(**MODELS[name])
+
+
 def _iterate_configs() -> Iterator[tuple[str, dict[str, Any]]]:
     for file in sorted(_CONFIGS.glob("*.json")):
-        config = json.loads(file.read_text())
-        if "hf_model_name" not in config["text_cfg"]:
-            yield file.stem, config
+        yield file.stem, json.loads(file.read_text())
+    for name in MODELS:
+        for pooler, projection in product(("mean_pooler", "cls_pooler", None), ("mlp", "linear", None)):
+            text = {"hf_model_name": name, "hf_pooler_type": pooler, "hf_proj_type": projection}
+            vision = {"layers": 1, "width": 64, "patch_size": 32}
+            yield f"{name} {pooler} {projection}", {"embed_dim": 48, "vision_cfg": vision, "text_cfg": text}
 
 
 def _count(config: dict[str, Any]) -> Layer:
@@ -53,7 +69,8 @@ def _count(config: dict[str, Any]) -> Layer:
 
 def _create(config: dict[str, Any]) -> Any:
     """The model of a config, as open_clip.factory.create_model chooses its class."""
-    if not config.pop("custom_text", False):
+    config["text_cfg"]["hf_model_pretrained"] = False
+    if not config.pop("custom_text", False) and "hf_model_name" not in config["text_cfg"]:
         return CLIP(**config)
     return CoCa(**config) if "multimodal_cfg" in config else CustomTextCLIP(**config)
 

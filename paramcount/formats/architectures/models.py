@@ -24,8 +24,25 @@ from paramcount.schema.validator import format_value
 SIZES = ("num_classes", "in_chans")
 """The arguments that size tensors."""
 
+MIN_IMAGE_SIDE = 32
+"""The least side of an image: no patch is larger."""
+
 Pointers = Mapping[str, str]
 """The pointer to each argument in the document."""
+
+
+def read_defaults(defaults: Mapping[str, str]) -> dict[str, Any]:
+    """The default arguments of an entry, or of a checkpoint, as a config states them."""
+    read = {name: int(value) for name, value in defaults.items() if name in SIZES}
+    return {**read, "img_size": read_image_size(defaults["img_size"])} if "img_size" in defaults else read
+
+
+def read_image_size(text: str) -> int | list[int] | None:
+    """The size of images as a config states it, of that of an index: 224, 240x320, None."""
+    if text == "None":
+        return None
+    first, *others = map(int, text.split("x"))
+    return [first, *others] if others else first
 
 
 def find(library: str, name: str, pointer: str) -> Entry:
@@ -47,8 +64,11 @@ def build_document(library: str, name: str, entry: Entry, arguments: Mapping[str
         raise_problems(_check_sizes(arguments, pointers))
         family = load_family(library, entry.family)
         architecture = family.architecture(name)
-        tokens = _choose(architecture, arguments, entry.defaults, pointers)
         sizes = {size: arguments[size] for size in SIZES if size in arguments}
+        stated = dict(arguments)
+        if architecture.is_sized_by_image and "img_size" in stated:
+            sizes |= _image_sides(stated.pop("img_size"), pointers)
+        tokens = _choose(architecture, stated, entry.defaults, pointers)
         return family.build(architecture.kind, tokens, sizes)._replace(name=name)
 
     model = get_or_build(library, (name, sorted(arguments.items())), build)
@@ -62,6 +82,17 @@ def _check_sizes(arguments: Mapping[str, Any], pointers: Pointers) -> Iterator[A
         value = arguments.get(name, least)
         if type(value) is not int or not is_dimension(value) or value < least:
             yield InvalidDocument(f"must be an integer of at least {least}, not {format_value(value)}", pointers[name])
+
+
+def _image_sides(value: Any, pointers: Pointers) -> dict[str, int]:
+    """The rows and columns of an image: of an integer, or of two. Raises InvalidDocument."""
+    sides = value if isinstance(value, list) else [value]
+    if len(sides) not in (1, 2) or not all(type(side) is int and is_dimension(side) for side in sides):
+        detail = f"must be an integer, or two: rows and columns; not {format_value(value)}"
+        raise InvalidDocument(detail, pointers.get("img_size", "/img_size"))
+    if min(sides) < MIN_IMAGE_SIDE:
+        raise_problems([_refuse("img_size", f"less than {MIN_IMAGE_SIDE}", pointers)])
+    return {"rows": sides[0], "cols": sides[-1]}
 
 
 def _choose(

@@ -46,6 +46,11 @@ class Architecture(NamedTuple):
     tokens: tuple[str, ...]
     variants: tuple[Variant, ...]
 
+    @property
+    def is_sized_by_image(self) -> bool:
+        """True where the size of images is in the shape of a tensor of the root."""
+        return any("rows" in token for token in self.tokens)
+
 
 class Family:
     """The architectures of one file, and the modules that they share."""
@@ -67,6 +72,10 @@ class Family:
 
     def __contains__(self, name: str) -> bool:
         return name in self._lines
+
+    def names(self) -> Iterator[str]:
+        """Yield the names of the family's architectures."""
+        yield from self._lines
 
     def architecture(self, name: str) -> Architecture:
         """The architecture of a name that the family has."""
@@ -145,7 +154,7 @@ def _parse_variant(line: str) -> Variant:
     return Variant(values, tuple(tokens))
 
 
-ARGUMENTS = ("global_pool", "img_size", "num_classes")
+ARGUMENTS = ("global_pool", "img_size", "include_top", "num_classes")
 """The arguments whose values change more than sizes."""
 
 

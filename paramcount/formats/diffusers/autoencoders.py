@@ -1,15 +1,21 @@
-"""AutoencoderKL. Source: diffusers.models.autoencoders.autoencoder_kl, and .vae."""
+"""AutoencoderKL, that of FLUX.2, and AutoencoderTiny.
+
+Source: diffusers.models.autoencoders.autoencoder_kl, autoencoder_kl_flux2, autoencoder_tiny, and vae.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from math import prod
 from typing import Any
 
 from paramcount.formats.diffusers.blocks import Style, resampler, stack
 from paramcount.formats.diffusers.unets import middle_block
 from paramcount.formats.diffusers.values import Values
-from paramcount.formats.parts import Tensors, assemble, convolution
+from paramcount.formats.parts import Tensors, assemble, batch_norm, convolution
 from paramcount.model.layers import Layer
+from paramcount.model.tensors import Tensor
 
 _DEFAULTS: Mapping[str, Any] = {
     "in_channels": 3, "out_channels": 3, "down_block_types": ["DownEncoderBlock2D"],
@@ -17,13 +23,39 @@ _DEFAULTS: Mapping[str, Any] = {
     "norm_num_groups": 32, "use_quant_conv": True, "use_post_quant_conv": True, "mid_block_add_attention": True,
 }  # fmt: skip
 
+_FLUX2: Mapping[str, Any] = {
+    **_DEFAULTS,
+    "down_block_types": ["DownEncoderBlock2D"] * 4, "up_block_types": ["UpDecoderBlock2D"] * 4,
+    "block_out_channels": [128, 256, 512, 512], "decoder_block_out_channels": None, "layers_per_block": 2,
+    "latent_channels": 32, "patch_size": [2, 2],
+}  # fmt: skip
+
+_TINY: Mapping[str, Any] = {
+    "in_channels": 3, "out_channels": 3, "encoder_block_out_channels": [64] * 4,
+    "decoder_block_out_channels": [64] * 4, "latent_channels": 4, "num_encoder_blocks": [1, 3, 3, 3],
+    "num_decoder_blocks": [3, 3, 3, 1],
+}  # fmt: skip
+
 
 def build_autoencoder(config: Mapping[str, Any]) -> Layer:
     """AutoencoderKL. Raises InvalidDocument."""
-    values = Values(config, _DEFAULTS)
+    return _build_kl("AutoencoderKL", Values(config, _DEFAULTS), ())
+
+
+def build_flux2_autoencoder(config: Mapping[str, Any]) -> Layer:
+    """AutoencoderKLFlux2, which normalises its patches. Raises InvalidDocument."""
+    values = Values(config, _FLUX2)
+    width = prod(values.sizes("patch_size", 2)) * values.size("latent_channels")
+    statistics = [tensor for tensor in batch_norm("bn", width) if tensor.role == "buffer"]
+    return _build_kl("AutoencoderKLFlux2", values, statistics)
+
+
+def _build_kl(name: str, values: Values, statistics: Iterable[Tensor]) -> Layer:
+    """An autoencoder of an encoder and a decoder of blocks, with the statistics of its patches."""
     widths, latent = values.sizes("block_out_channels"), values.size("latent_channels")
+    decoded = values.sizes("decoder_block_out_channels") if values.get("decoder_block_out_channels") else widths
     values.choices("down_block_types", len(widths), ("DownEncoderBlock2D",))
-    values.choices("up_block_types", len(widths), ("UpDecoderBlock2D",))
+    values.choices("up_block_types", len(decoded), ("UpDecoderBlock2D",))
     style, layers = Style(values.size("norm_num_groups")), values.layers("layers_per_block")
     attends = values.flag("mid_block_add_attention")
 
@@ -32,22 +64,24 @@ def build_autoencoder(config: Mapping[str, Any]) -> Layer:
             yield from convolution("quant_conv", 2 * latent, 2 * latent, (1, 1))
         if values.flag("use_post_quant_conv"):
             yield from convolution("post_quant_conv", latent, latent, (1, 1))
+        yield from statistics
 
     def around(inputs: int, first: int, last: int, outputs: int) -> Tensors:
         yield from convolution("conv_in", inputs, first, (3, 3))
         yield from style.group_norm("conv_norm_out", last)
         yield from convolution("conv_out", last, outputs, (3, 3))
 
-    attention = [tuple(style.attention(widths[-1], widths[-1]))] if attends else []
-    middle = middle_block(style, widths[-1], attention)
+    def middle(width: int) -> Layer:
+        return middle_block(style, width, [tuple(style.attention(width, width))] if attends else [])
+
     down = _build_blocks(style, "down_blocks", widths, layers, "downsamplers")
-    up = _build_blocks(style, "up_blocks", widths[::-1], layers + 1, "upsamplers")
-    first, last, encoded = widths[0], widths[-1], 2 * latent
-    parts = [
-        assemble("encoder", "Encoder", around(values.size("in_channels"), first, last, encoded), [down, middle]),
-        assemble("decoder", "Decoder", around(latent, last, first, values.size("out_channels")), [up, middle]),
-    ]
-    return assemble("AutoencoderKL", "AutoencoderKL", tensors(), parts)
+    up = _build_blocks(style, "up_blocks", decoded[::-1], layers + 1, "upsamplers")
+    inputs, outputs = values.size("in_channels"), values.size("out_channels")
+    ends = around(inputs, widths[0], widths[-1], 2 * latent)
+    encoder = assemble("encoder", "Encoder", ends, [down, middle(widths[-1])])
+    ends = around(latent, decoded[-1], decoded[0], outputs)
+    decoder = assemble("decoder", "Decoder", ends, [up, middle(decoded[-1])])
+    return assemble(name, name, tensors(), [encoder, decoder])
 
 
 def _build_blocks(style: Style, name: str, widths: list[int], layers: int, resampling: str) -> Layer:
@@ -59,3 +93,45 @@ def _build_blocks(style: Style, name: str, widths: list[int], layers: int, resam
             children.append(resampler(resampling, width))
         blocks.append(Layer("", name, children=tuple(children)))
     return stack(name, blocks)
+
+
+def build_tiny(config: Mapping[str, Any]) -> Layer:
+    """AutoencoderTiny: convolutions and blocks in two lists. Raises InvalidDocument."""
+    values = Values(config, _TINY)
+    latent, parts = values.size("latent_channels"), []
+    for part, inputs, outputs in (
+        ("encoder", values.size("in_channels"), latent), ("decoder", latent, values.size("out_channels"))
+    ):  # fmt: skip
+        widths = values.sizes(f"{part}_block_out_channels")
+        counts = values.layers_each(f"num_{part}_blocks", len(widths))
+        layers = _tiny_encoder if part == "encoder" else _tiny_decoder
+        stacked = stack("layers", list(layers(inputs, outputs, widths, counts)))
+        parts.append(Layer(part, f"{part.title()}Tiny", children=(stacked,)))
+    return Layer("AutoencoderTiny", "AutoencoderTiny", children=tuple(parts))
+
+
+def _tiny_encoder(inputs: int, outputs: int, widths: list[int], counts: list[int]) -> Iterator[Layer]:
+    for index, (width, count) in enumerate(zip(widths, counts, strict=True)):
+        yield _convolution(width if index else inputs, width, bias=not index)
+        yield from [_tiny_block(width)] * count
+    yield _convolution(widths[-1], outputs)
+
+
+def _tiny_decoder(inputs: int, outputs: int, widths: list[int], counts: list[int]) -> Iterator[Layer]:
+    yield _convolution(inputs, widths[0])
+    yield Layer("", "ReLU")
+    for index, (width, count) in enumerate(zip(widths, counts, strict=True)):
+        is_last = index == len(widths) - 1
+        yield from [_tiny_block(width)] * count
+        yield from [Layer("", "Upsample")] * (not is_last)
+        yield _convolution(width, outputs if is_last else width, bias=is_last)
+
+
+def _convolution(inputs: int, outputs: int, *, bias: bool = True) -> Layer:
+    tensors = convolution("", inputs, outputs, (3, 3), bias)
+    return Layer("", "Conv2d", tensors=tuple(tensor._replace(name=tensor.name[1:]) for tensor in tensors))
+
+
+def _tiny_block(width: int) -> Layer:
+    convolutions = (convolution(f"conv.{index}", width, width, (3, 3)) for index in (0, 2, 4))
+    return assemble("", "AutoencoderTinyBlock", chain.from_iterable(convolutions))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from paramcount.formats.parts import Tensors, assemble, convolution, linear, norm, repeat
@@ -36,9 +36,9 @@ class Style:
         if inputs != outputs:
             yield from convolution("conv_shortcut", inputs, outputs, (1, 1))
 
-    def resnets(self, widths: Iterable[tuple[int, int]]) -> Layer:
+    def resnets(self, widths: Sequence[tuple[int, int]]) -> Layer:
         """A list of them, each from one width to another; those that are equal are one."""
-        return modules("resnets", "ResnetBlock2D", [tuple(self.resnet(*pair)) for pair in widths])
+        return modules("resnets", "ResnetBlock2D", self.resnet, widths)
 
     def attention(self, width: int, head_width: int, groups: int | None = None, *, grouped: bool = True) -> Tensors:
         """Attention over the pixels."""
@@ -80,9 +80,10 @@ def _transformer_block(width: int, context: int, *, only_cross: bool) -> Tensors
     yield from linear("ff.net.2", 4 * width, width)
 
 
-def modules(name: str, kind: str, contents: list[tuple[object, ...]]) -> Layer:
-    """A list of modules, each of its tensors."""
-    return stack(name, [assemble("", kind, tensors) for tensors in contents])  # type: ignore[arg-type]
+def modules(name: str, kind: str, tensors: Callable[..., Tensors], arguments: Sequence[tuple[int, ...]]) -> Layer:
+    """A list of modules, each of the tensors for its arguments; those of equal arguments are built once."""
+    built = {each: assemble("", kind, tensors(*each)) for each in dict.fromkeys(arguments)}
+    return stack(name, [built[each] for each in arguments])
 
 
 def stack(name: str, layers: list[Layer]) -> Layer:

@@ -7,10 +7,15 @@ from functools import partial
 from typing import Any
 
 from paramcount.formats.built_models import BuiltModel, get_or_build
-from paramcount.formats.diffusers.autoencoders import build_autoencoder
+from paramcount.formats.diffusers.autoencoders import build_autoencoder, build_flux2_autoencoder, build_tiny
 from paramcount.formats.diffusers.sd3 import build_sd3
 from paramcount.formats.diffusers.unets import build_condition, build_controlnet, build_plain
-from paramcount.formats.diffusers.video import build_cogvideox_autoencoder, build_wan, build_wan_autoencoder
+from paramcount.formats.diffusers.video import (
+    build_cogvideox_autoencoder,
+    build_qwen_autoencoder,
+    build_wan,
+    build_wan_autoencoder,
+)
 from paramcount.formats.huggingface.blueprints import load_blueprint, load_index
 from paramcount.formats.huggingface.models import build_model
 from paramcount.model.errors import UnknownLayer, did_you_mean
@@ -21,7 +26,10 @@ LIBRARY = "diffusers"
 BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
     "AutoencoderKL": build_autoencoder,
     "AutoencoderKLCogVideoX": build_cogvideox_autoencoder,
+    "AutoencoderKLFlux2": build_flux2_autoencoder,
+    "AutoencoderKLQwenImage": build_qwen_autoencoder,
     "AutoencoderKLWan": build_wan_autoencoder,
+    "AutoencoderTiny": build_tiny,
     "ControlNetModel": build_controlnet,
     "SD3Transformer2DModel": build_sd3,
     "UNet2DConditionModel": build_condition,

@@ -99,7 +99,7 @@ def build_controlnet(config: Mapping[str, Any]) -> Layer:
     outputs = [widths[0]]
     for index, (width, block) in enumerate(zip(widths, blocks, strict=True)):
         outputs += [width] * (block.layers + (index < len(widths) - 1))
-    zeros = stack("controlnet_down_blocks", [assemble("", "Conv2d", _pointwise(width)) for width in outputs])
+    zeros = modules("controlnet_down_blocks", "Conv2d", _pointwise, [(width,) for width in outputs])
     middle = _build_middle(values, style, widths[-1], blocks[-1])
     children = [_build_down(style, widths, blocks), *middle, zeros]
     return assemble("ControlNetModel", "ControlNetModel", tensors(), children)
@@ -143,7 +143,7 @@ def middle_block(style: Style, width: int, attentions: list[tuple[Any, ...]]) ->
     """UNetMidBlock2D of one layer: attention between two residual blocks."""
     children = [style.resnets([(width, width)] * 2)]
     if attentions:
-        children.append(modules("attentions", "Attention", attentions))
+        children.append(stack("attentions", [assemble("", "Attention", tensors) for tensors in attentions]))
     return Layer("mid_block", "UNetMidBlock2D", children=tuple(children))
 
 
@@ -238,7 +238,7 @@ def _attentions(style: Style, block: _Block, width: int, count: int) -> Iterator
         one = style.transformer(width, block.heads, block.transformers, block.context, only_cross=block.only_cross)
         yield stack("attentions", [one] * count)
     elif block.kind.startswith("Attn"):
-        yield modules("attentions", "Attention", [tuple(style.attention(width, block.heads))] * count)
+        yield stack("attentions", [assemble("", "Attention", style.attention(width, block.heads))] * count)
 
 
 def _build_middle(values: Values, style: Style, width: int, block: _Block) -> list[Layer]:

@@ -5,7 +5,7 @@ Source: diffusers.models.transformers.transformer_wan, .autoencoders.autoencoder
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from math import prod
@@ -28,6 +28,11 @@ _WAN_AUTOENCODER: Mapping[str, Any] = {
     "base_dim": 96, "decoder_base_dim": None, "z_dim": 16, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 2,
     "attn_scales": [], "temperal_downsample": [False, True, True], "is_residual": False, "in_channels": 3,
     "out_channels": 3,
+}  # fmt: skip
+
+_QWEN_AUTOENCODER: Mapping[str, Any] = {
+    "base_dim": 96, "z_dim": 16, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 2, "attn_scales": [],
+    "temperal_downsample": [False, True, True], "input_channels": 3,
 }  # fmt: skip
 
 _COGVIDEOX: Mapping[str, Any] = {
@@ -117,6 +122,15 @@ def build_wan_autoencoder(config: Mapping[str, Any]) -> Layer:
     return assemble("AutoencoderKLWan", "AutoencoderKLWan", tensors(), [encoder, decoder])
 
 
+def build_qwen_autoencoder(config: Mapping[str, Any]) -> Layer:
+    """AutoencoderKLQwenImage: Wan's, with fewer arguments. Raises InvalidDocument."""
+    values = Values(config, _QWEN_AUTOENCODER)
+    channels = values.size("input_channels")
+    stated = {name: values.get(name) for name in _QWEN_AUTOENCODER if name in _WAN_AUTOENCODER}
+    root = build_wan_autoencoder(stated | {"in_channels": channels, "out_channels": channels})
+    return root._replace(name="AutoencoderKLQwenImage", type="AutoencoderKLQwenImage")
+
+
 def _wan_ends(inputs: int, first: int, last: int, outputs: int) -> Tensors:
     yield from convolution("conv_in", inputs, first, _CUBE)
     yield Tensor("norm_out.gamma", (last, 1, 1, 1))
@@ -140,12 +154,14 @@ def _wan_middle(width: int) -> Layer:
 
     resnets = _wan_resnets([(width, width)] * 2)
     return Layer(
-        "mid_block", "WanMidBlock", children=(modules("attentions", "WanAttentionBlock", [tuple(attention())]), resnets)
+        "mid_block",
+        "WanMidBlock",
+        children=(stack("attentions", [assemble("", "WanAttentionBlock", attention())]), resnets),
     )
 
 
-def _wan_resnets(pairs: Iterable[tuple[int, int]]) -> Layer:
-    return modules("resnets", "WanResidualBlock", [tuple(_wan_resnet(*pair)) for pair in pairs])
+def _wan_resnets(pairs: Sequence[tuple[int, int]]) -> Layer:
+    return modules("resnets", "WanResidualBlock", _wan_resnet, pairs)
 
 
 def _wan_resample(name: str, width: int, outputs: int, time: int) -> Layer:
@@ -247,7 +263,7 @@ def _cog_ends(style: Style, inputs: int, first: int, last: int, outputs: int, la
     yield from convolution("conv_out.conv", last, outputs, _CUBE)
 
 
-def _cog_resnets(style: Style, pairs: Iterable[tuple[int, int]], latent: int | None) -> Layer:
+def _cog_resnets(style: Style, pairs: Sequence[tuple[int, int]], latent: int | None) -> Layer:
     def tensors(inputs: int, outputs: int) -> Iterator[Tensor]:
         yield from _cog_norm(style, "norm1", inputs, latent)
         yield from _cog_norm(style, "norm2", outputs, latent)
@@ -256,7 +272,7 @@ def _cog_resnets(style: Style, pairs: Iterable[tuple[int, int]], latent: int | N
         if inputs != outputs:
             yield from convolution("conv_shortcut", inputs, outputs, _POINT)
 
-    return modules("resnets", "CogVideoXResnetBlock3D", [tuple(tensors(*pair)) for pair in pairs])
+    return modules("resnets", "CogVideoXResnetBlock3D", tensors, pairs)
 
 
 def _cog_middle(style: Style, width: int, latent: int | None) -> Layer:

@@ -102,6 +102,8 @@ def _read_facts(payload: Mapping[str, Any], model_type: str, class_name: str) ->
     submodels = []
     for path, inner_type in find_submodels(payload, outer):
         slot = outer.submodel_slots[path]
+        if inner_type == outer.family.defaults[path]:  # what is known of the class is known of it with that inside
+            continue
         submodels.append(Submodel(slot.prefix, inner_type, slot.accepts[inner_type]))
     config = resolve_fields(payload, blueprint)
     return ModelFacts(model_type, config=config, aliases=blueprint.family.aliases, submodels=tuple(submodels))

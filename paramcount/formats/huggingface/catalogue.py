@@ -7,6 +7,7 @@ from typing import Any
 
 from paramcount.formats.huggingface.blueprints import Blueprint, load_blueprint, load_index
 from paramcount.formats.huggingface.configs import DERIVED, LABELS, describe_kinds
+from paramcount.formats.huggingface.submodels import fit_blueprint
 from paramcount.model.errors import UnknownLayer, did_you_mean
 
 
@@ -29,7 +30,7 @@ def describe_model(name: str) -> dict[str, Any]:
 
 
 def _describe_config(model_type: str, name: str) -> dict[str, Any]:
-    blueprint = load_blueprint(model_type, name)
+    blueprint = fit_blueprint(load_blueprint(model_type, name), {})
     assumptions = (*blueprint.stated_assumptions, *blueprint.derived_assumptions)
     return {
         "model_type": model_type,

@@ -50,7 +50,7 @@ class Expression:
         return ast.parse(self.text, mode="eval").body
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def parse(text: str) -> Expression:
     """Parse an expression; blueprints share most of theirs. Raises ValueError for anything outside the language."""
     node = ast.parse(text, mode="eval").body

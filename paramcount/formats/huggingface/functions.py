@@ -10,8 +10,13 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
+from paramcount.model.errors import TooLarge
+
 MAX_NUMBER = 2**63
 """The largest magnitude that an operand may have."""
+
+MAX_SPREAD_BLOCKS = 4096
+"""The most blocks that stages have together, where each block is to know its stage."""
 
 _MAX_EXPONENT = 64
 
@@ -116,6 +121,33 @@ def _count(words: list[Any], word: str) -> int:
     return words.count(word)
 
 
+def _count_earlier(words: list[Any], word: str) -> list[int]:
+    """Of each place of a list, how many before it hold the word."""
+    counts, earlier = [], 0
+    for item in words:
+        counts.append(earlier)
+        earlier += item == word
+    return counts
+
+
+def _multiply(numbers: list[Any]) -> int:
+    """The product of a list. Raises Unknown where it exceeds what an operand may be."""
+    product = 1
+    for number in numbers:
+        product *= number
+        if abs(product) > MAX_NUMBER:
+            raise Unknown
+    return product
+
+
+def _spread(repeats: list[Any], factor: float, stages: int) -> list[int]:
+    """The stage of each block, where each of so many stages has ceil(factor * its repeats). Raises TooLarge."""
+    counts = [max(math.ceil(factor * number), 0) for number in repeats[:stages]]
+    if sum(counts) > MAX_SPREAD_BLOCKS:
+        raise TooLarge(f"at most {MAX_SPREAD_BLOCKS:,} blocks may be of stages, not {sum(counts):,}")
+    return [stage for stage, count in enumerate(counts) for _ in range(count)]
+
+
 def _find_nth(words: list[Any], word: str, number: int) -> int:
     """The position of the word's occurrence `number`, counted from 0. Raises Unknown where there are fewer."""
     positions = [position for position, item in enumerate(words) if item == word]
@@ -146,11 +178,13 @@ COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: _equal, ast.NotEq: lambda a, b: not _equal(a, b), ast.In: lambda item, items: item in items,
 }  # fmt: skip
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "len": len, "sum": sum, "max": max, "min": min, "int": int, "float": float, "round": round, "abs": abs,
+    "len": len, "sum": sum, "prod": _multiply, "max": max, "min": min, "int": int, "float": float, "round": round,
+    "abs": abs,
     "ceil": math.ceil, "floor": math.floor, "sqrt": math.sqrt, "log": math.log, "log2": math.log2, "gcd": math.gcd,
     "bit_length": int.bit_length, "lower": str.lower, "split": _split, "parts": _count_parts,
     "startswith": str.startswith, "contains": operator.contains, "digest": digest,
     "is_activation": ACTIVATIONS.__contains__, "count": _count, "nth": _find_nth, "letter": _letter,
-    "times": _count_layers, "own": _layer_override, "overridden": _overridden_names,
+    "times": _count_layers, "earlier": _count_earlier, "spread": _spread, "own": _layer_override,
+    "overridden": _overridden_names,
     "only": lambda items, allowed: set(items) <= set(allowed),
 }  # fmt: skip

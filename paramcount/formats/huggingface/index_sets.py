@@ -77,7 +77,7 @@ def indices_where(guard: Expression, axis: int, count: int, scope: Scope, outer:
     return compile_guard(guard.text, axis)(count, scope, outer)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)
 def compile_guard(guard: str, axis: int) -> Selector:
     """Compile the selector of a guard; a config of many stages asks for the same ones at each."""
     return _compile(parse(guard).node, axis)

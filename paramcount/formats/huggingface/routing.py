@@ -8,6 +8,7 @@ from typing import Any
 from paramcount.formats.huggingface.classes import choose_class
 from paramcount.formats.huggingface.configs import resolve_fields
 from paramcount.formats.huggingface.releases import load_of_release
+from paramcount.formats.huggingface.submodels import fit_blueprint
 from paramcount.model.errors import ArchitectureError, Problems
 
 _FIELDS = (
@@ -45,7 +46,8 @@ def read_visited_experts(config: Mapping[str, Any]) -> int | None:
     """Return the number of experts that a token visits by a config.json, with the defaults of a known class."""
     try:
         choice = choose_class(config)
-        fields = resolve_fields(config, load_of_release(config, choice.model_type, choice.name))
+        blueprint = load_of_release(config, choice.model_type, choice.name)
+        fields = resolve_fields(config, fit_blueprint(blueprint, config))
         if (visited := count_visited_experts(fields, choice.model_type)) is not None:
             return visited
     except (ArchitectureError, Problems):

@@ -1,4 +1,7 @@
-"""Models inside a model: a config inside that names another model type puts that one's blueprint into the outer."""
+"""Models inside a model: a config inside puts the blueprint of its model type into that of the model around it.
+
+A slot whose default model type was verified there is empty in the blueprint around it, and always filled.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +16,28 @@ from paramcount.formats.huggingface.expressions import INDICES, Expression, pars
 from paramcount.formats.huggingface.forms import EACH
 
 Submodels = tuple[tuple[str, str], ...]
-"""(path, model type) of the configs inside that are not of the default model type."""
+"""(path, model type) of the configs inside whose blueprints stand apart."""
 
 Renaming = Callable[[str], str]
 """From the path of a field to its new path."""
 
 
 def find_submodels(payload: Mapping[str, Any], blueprint: Blueprint) -> Submodels:
-    """The configs inside whose model type is not the default, and was verified in its place."""
+    """The configs inside whose model type was verified there: not the default one, or one that always stands apart."""
     submodels = []
     for path, slot in blueprint.submodel_slots.items():
-        if not isinstance(config := payload.get(path), Mapping):
+        default = blueprint.family.defaults[path]
+        always = default in slot.accepts
+        config = payload.get(path)
+        if not isinstance(config, Mapping):
+            submodels += [(path, default)] if always else []
             continue
-        unstated = next(iter(slot.accepts)) if blueprint.family.defaults[path] is None else None
+        unstated = next(iter(slot.accepts)) if default is None else default if always else None
         model_type = config.get("model_type", unstated)
         if isinstance(model_type, str) and model_type in slot.accepts:
             submodels.append((path, model_type))
+        elif always:  # the class does not read another, or reading the config refuses it
+            submodels.append((path, default))
     return tuple(submodels)
 
 
@@ -67,32 +76,39 @@ def insert_submodel(outer: Blueprint, path: str, tensor_prefix: str, inner: Blue
     entries = [
         _move_entry(entry, rename_outer, "") for entry in outer.entries if not entry.name.startswith(tensor_prefix)
     ]
-    rules = [_move_rule(rule, rename_outer) for rule in outer.rules if not rule.name.startswith(prefix)]
     default = outer.family.defaults[path]
-    declared = set(map(rename_inner, load_family(default).defaults)) if default else set()
+    is_default = inner.family.model_type == default
+    derivable = {rename_inner(rule.name.partition("[")[0]) for rule in inner.rules}
+    rules = [
+        _move_rule(rule, rename_outer) for rule in outer.rules
+        if not rule.name.startswith(prefix) or (is_default and rule.name.partition("[")[0] not in derivable)
+    ]  # fmt: skip
+    declared = set(map(rename_inner, load_family(default).defaults)) if default and not is_default else set()
     stated, derived = (  # those about the default submodel's fields only are its own
         [
             _move(assumption, rename_outer)
             for assumption in assumptions
-            if not all(
+            if is_default or not all(
                 name in declared or (not default and f"{name}.".startswith(prefix)) for name in assumption.fields
             )
         ]
         for assumptions in (outer.stated_assumptions, outer.derived_assumptions)
-    )
+    )  # fmt: skip
     used = {
         name for expression in (*_iterate_expressions(entries, rules), *stated, *derived) for name in expression.fields
     }
     fields = {rename_outer(name): kinds for name, kinds in outer.fields.items() if name != path}
-    derivable = {rename_inner(rule.name.partition("[")[0]) for rule in inner.rules}
     fields = {
         name: kinds for name, kinds in fields.items()
         if not name.startswith(prefix) or (name in used and name not in derivable)
     }  # fmt: skip
+    inner_fields = {rename_inner(name): kinds for name, kinds in inner.fields.items()}
+    if is_default:
+        inner_fields = {name: _find_common(kinds, fields.get(name, kinds)) for name, kinds in inner_fields.items()}
     return replace(
         outer,
         family=_merge_families(outer.family, path, inner.family, used),
-        fields=fields | {rename_inner(name): kinds for name, kinds in inner.fields.items()},
+        fields=fields | inner_fields,
         stated_assumptions=(*stated, *(_move(assumption, rename_inner) for assumption in inner.stated_assumptions)),
         derived_assumptions=(*derived, *(_move(assumption, rename_inner) for assumption in inner.derived_assumptions)),
         rules=(*rules, *(_move_rule(rule, rename_inner) for rule in inner.rules)),
@@ -101,6 +117,11 @@ def insert_submodel(outer: Blueprint, path: str, tensor_prefix: str, inner: Blue
         forms={field: form for field, form in outer.forms.items() if not field.startswith(prefix)}
         | {rename_inner(field): _move_form(form, rename_inner) for field, form in inner.forms.items()},
     )
+
+
+def _find_common(kinds: str, others: str) -> str:
+    """The kinds of a field that both the model around and the one inside were verified with."""
+    return "".join(letter for letter in kinds if letter in others) or kinds
 
 
 def _iterate_expressions(entries: Iterable[Entry], rules: Iterable[Rule]) -> Iterator[Expression]:
@@ -113,22 +134,30 @@ def _iterate_expressions(entries: Iterable[Entry], rules: Iterable[Rule]) -> Ite
 def _merge_families(outer: Family, path: str, inner: Family, used: set[str]) -> Family:
     """The outer config class with the inner one for its config at `path`; `used` fields that it lacks are null."""
     prefix = f"{path}."
+    changed = outer.parts.get(path, {}) if inner.model_type == outer.defaults[path] else None
 
     def merge(outer_values: Mapping[str, Any], inner_values: Mapping[str, Any]) -> dict[str, Any]:
-        kept = {name: value for name, value in outer_values.items() if name != path and not name.startswith(prefix)}
-        return kept | {prefix + name: value for name, value in inner_values.items()}
+        kept = {
+            name: value for name, value in outer_values.items()
+            if name != path and (not name.startswith(prefix) or _is_kept(name, value))
+        }  # fmt: skip
+        return {prefix + name: value for name, value in inner_values.items()} | kept
 
-    parts = {part: {prefix + name: value for name, value in changed.items()} for part, changed in inner.parts.items()}
+    def _is_kept(name: str, value: Any) -> bool:
+        """Null says that nothing of the model around reads the field, unless it is what the default config says."""
+        return changed is not None and (value is not None or name in changed)
+
+    parts = {part: {prefix + name: value for name, value in values.items()} for part, values in inner.parts.items()}
     return replace(
         outer,
         defaults={name: None for name in used if name.startswith(prefix)}
         | merge(outer.defaults, inner.defaults)
         | {path: inner.model_type},
-        parts=merge(outer.parts, parts) | {path: {}},
+        parts=merge(outer.parts, parts) | {path: changed or {}},
         aliases=merge(outer.aliases, {alias: prefix + name for alias, name in inner.aliases.items()}),
         auto=frozenset(part for part in outer.auto if not part.startswith(prefix))
         | {prefix + part for part in inner.auto},
-        flat="" if outer.flat == path else outer.flat,
+        flat="" if outer.flat == path and changed is None else outer.flat,
     )
 
 

@@ -65,7 +65,7 @@ class KerasLayer(Schema):
 
 
 def _claims(payload: Any) -> bool:
-    if isinstance(payload, Mapping):
+    if isinstance(payload, dict):
         return ("class_name" in payload and "config" in payload) or _is_envelope(payload)
     kind = file_kind(payload)
     return kind == "hdf5" or (kind == "zip" and may_be_archive(payload))

@@ -64,13 +64,13 @@ class _Raw(Struct, gc=False):
 
 
 class SimpleCalls(NamedTuple):
-    """The calls of a layer, and the number of names in the JSON of them."""
+    """The calls of a layer, and the number of names that it has for them: that of the member, and those in its JSON."""
 
     calls: tuple[Call, ...]
     names: int
 
 
-_NO_CALLS = SimpleCalls((), 0)
+_NO_CALLS, _EMPTY_CALLS = SimpleCalls((), 0), SimpleCalls((), 1)
 
 _CALLS: Cache[SimpleCalls] = Cache(
     max_weight=4 * 2**20, weigh=lambda calls: 1_500 + 10 * calls.names, admit_on_second_use=True
@@ -114,10 +114,10 @@ class RawLayer(_Raw):
         try:
             (node,) = _NODES.decode(key)
         except ValidationError:
-            return _NO_CALLS if key == b"[]" else None
+            return _EMPTY_CALLS if key == b"[]" else None
         (tensors,) = node.args
         inputs = [tensor.ref() for tensor in tensors] if isinstance(tensors, list) else tensors.ref()
-        calls = SimpleCalls((Call((inputs,)),), node.count_names())
+        calls = SimpleCalls((Call((inputs,)),), 1 + node.count_names())
         if len(key) <= MAX_KEY_BYTES:
             _CALLS.put(key, calls)
         return calls

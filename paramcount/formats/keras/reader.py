@@ -100,10 +100,12 @@ class KerasReader:
     ) -> Layer:
         """Return a layer, with `calls`, or a model, whose calls its parent wires; a stand-in after a problem."""
         if (leaf := LEAVES.get(item.cache_key(self._cache_prefix))) is not None:
-            name = leaf.name if item.name is ABSENT else item.name
+            name, mark = item.name, item.shared_object_id
+            is_named = name is not ABSENT
+            if not is_named:
+                name = leaf.name
             if isinstance(name, str):
-                mark = item.shared_object_id
-                self.names += leaf.names + (item.name is not ABSENT) + (mark is not ABSENT)
+                self.names += leaf.names + is_named + (mark is not ABSENT)
                 return leaf.layer(name, pointer, calls, b"" if mark is ABSENT else bytes(mark))
         layer = self._new_layer(item, pointer, path, None, is_root=is_root)
         return layer.with_calls(calls) if calls and layer.graph is None else layer
@@ -215,8 +217,9 @@ class KerasReader:
             written = config.get("layers") if isinstance(config.layers, Raw) else config.layers
             self._add_type_problem("a list of at least one layer", written, pointer + config.layers_pointer)
         is_too_deep = pointer.count("/config/") >= MAX_DEPTH
+        layers_pointer = pointer + config.layers_pointer
         for index, item in enumerate(items):
-            layer_pointer = f"{pointer}{config.layers_pointer}/{index}"
+            layer_pointer = f"{layers_pointer}/{index}"
             if is_too_deep:
                 yield _Child(None, self._refuse_depth(layer_pointer))
             elif isinstance(item, RawLayer):
@@ -300,7 +303,6 @@ class KerasReader:
 
     def _calls(self, item: RawLayer, pointer: str) -> tuple[tuple[Call, ...] | None, tuple[Any, ...]]:
         """Return a layer's simple calls, else None and its `inbound_nodes`."""
-        self.names += item.inbound_nodes is not ABSENT
         if (simple := item.simple_calls()) is not None:
             self.names += simple.names
             return simple.calls, ()
@@ -309,7 +311,7 @@ class KerasReader:
     def _nodes(self, item: RawLayer, pointer: str) -> tuple[Any, ...]:
         """Return a layer's `inbound_nodes`: objects as Keras 3 writes them, lists as Keras 2 did."""
         nodes = item.get("inbound_nodes", [])
-        self.names += item.count_names("inbound_nodes")
+        self.names += 1 + item.count_names("inbound_nodes")
         if not isinstance(nodes, list):
             self._add_type_problem("a list", nodes, f"{pointer}/inbound_nodes")
             return ()

@@ -75,7 +75,11 @@ def count_elements(tensors: Iterable[Tensor]) -> int:
 
 def flags_warning(tensors: Sequence[Tensor]) -> ReportWarning:
     """Return the warning that a file does not say what trains, and which elements count as buffers."""
-    buffers = count_elements(tensor for tensor in tensors if tensor.role == "buffer")
+    return warn_of_flags(count_elements(tensor for tensor in tensors if tensor.role == "buffer"))
+
+
+def warn_of_flags(buffers: int) -> ReportWarning:
+    """Return the same warning, by the number of elements that count as buffers."""
     detail = "a file of tensors does not say what trains: every weight of a floating type counts as trainable"
     if buffers:
         detail += f"; {buffers:,} elements of integer type, or called as torch calls its statistics, count as buffers"

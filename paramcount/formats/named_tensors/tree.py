@@ -105,6 +105,12 @@ def list_tensors(root: Layer) -> dict[str, Tensor]:
     return tensors
 
 
+def count_buffers(root: Layer) -> int:
+    """Return the number of elements of all buffers in a tree; a block's copies are not listed, however many."""
+    direct = sum(tensor.size for tensor in root.tensors if tensor.role == "buffer")
+    return root.repeat * (direct + sum(map(count_buffers, root.children)))
+
+
 class _Branch:
     __slots__ = ("children", "runs", "tensors")
 

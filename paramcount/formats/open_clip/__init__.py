@@ -83,13 +83,19 @@ def _find_problems(config: Mapping[str, Any]) -> Iterator[ArchitectureError]:
     yield from check(TextConfig, config["text_cfg"], "/text_cfg")
     if "multimodal_cfg" in config:
         yield from check(TextConfig, config["multimodal_cfg"], "/multimodal_cfg")
-        if not config.get("custom_text"):
+        if not is_custom_text(config):
             yield InvalidDocument("needs custom_text", "/multimodal_cfg")
+
+
+def is_custom_text(config: Mapping[str, Any]) -> bool:
+    """Return whether the text tower is a module of its own. Source: open_clip.factory.create_model."""
+    text = config["text_cfg"]
+    return bool(config.get("custom_text") or (isinstance(text, Mapping) and text.get("hf_model_name")))
 
 
 def _build(config: Mapping[str, Any]) -> Layer:
     """The model: CLIP, whose text tower lies open, CustomTextCLIP, or CoCa. Source: open_clip.model."""
-    embed_dim, is_custom = config["embed_dim"], bool(config.get("custom_text"))
+    embed_dim, is_custom = config["embed_dim"], is_custom_text(config)
     with locate_problems("/vision_cfg"):
         visual = build_vision(VisionConfig(**config["vision_cfg"]), embed_dim)
     text_config = TextConfig(**config["text_cfg"])

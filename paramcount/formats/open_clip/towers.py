@@ -11,6 +11,7 @@ from typing import Any
 from paramcount.formats.architectures.models import build_document, find
 from paramcount.formats.composition import nest
 from paramcount.formats.open_clip.configs import TextConfig, VisionConfig
+from paramcount.formats.open_clip.hub_towers import build_hub_text
 from paramcount.formats.parts import (
     Tensors,
     assemble,
@@ -186,10 +187,9 @@ def _head(config: VisionConfig, defaults: Mapping[str, str], embed_dim: int) -> 
 
 
 def build_text(config: TextConfig, embed_dim: int) -> Layer:
-    """TextTransformer. Raises InvalidDocument."""
-    if config.hf_model_name is not None:
-        detail = "is a model of the Hub, which is not fetched: its sizes are not in this config"
-        raise InvalidDocument(detail, "/hf_model_name", "unsupported")
+    """TextTransformer, or a model of the Hub. Raises InvalidDocument."""
+    if config.hf_model_name:
+        return build_hub_text(config, embed_dim)
 
     def tensors() -> Tensors:
         yield Tensor("token_embedding.weight", (config.vocab_size, config.width))

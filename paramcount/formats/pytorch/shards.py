@@ -27,7 +27,7 @@ MEMBERS = frozenset(("shards", "index", "config"))
 
 def is_sharded(payload: Any) -> bool:
     """Return whether a value holds files by name: `{"shards": {name: bytes}, "index"?: ..., "config"?: ...}`."""
-    if not isinstance(payload, Mapping) or not payload.keys() <= MEMBERS:
+    if not isinstance(payload, dict) or not payload.keys() <= MEMBERS:
         return False
     shards = payload.get("shards")
     return isinstance(shards, Mapping) and bool(shards) and all(isinstance(shard, Bytes) for shard in shards.values())

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from paramcount.formats.composition import nest
-from paramcount.formats.named_tensors.checkpoint import flags_warning
-from paramcount.formats.named_tensors.tree import list_tensors
+from paramcount.formats.named_tensors.checkpoint import warn_of_flags
+from paramcount.formats.named_tensors.tree import count_buffers
 from paramcount.formats.repository.folder import Folder, locate_file
 from paramcount.formats.repository.models import AUTO_MODEL, Model
-from paramcount.formats.sentence_transformers import ENCODERS, check_transformer, read_module
+from paramcount.formats.sentence_transformers import ENCODERS, check_transformer, fold_static_embedding, read_module
 from paramcount.formats.sentence_transformers.modules import MODULES as MODULE_CLASSES
 from paramcount.model.document import Document
 from paramcount.model.errors import ArchitectureError, InvalidDocument, Problems, TooLarge, raise_problems, token
@@ -22,6 +22,11 @@ PIPELINE, MODULES = "model_index.json", "modules.json"
 
 TRANSFORMERS = ("Transformer", "MLMTransformer")
 """The modules of sentence-transformers that are a model of transformers."""
+
+ROUTERS = ("Router", "Asym")
+"""The modules of sentence-transformers that choose among others; Asym is the name in the releases before 5."""
+
+_ROUTER_CONFIGS = ("router_config.json", "config.json")
 
 _SETTINGS = "sentence_bert_config.json"
 
@@ -137,6 +142,8 @@ def _read_component(component: Component, paths: set[str]) -> Document | None:
     """Return the document of a component, and add the paths of its weights; None where it is not there."""
     if component.folder is None:
         return None
+    if component.is_module and component.class_name in ROUTERS:
+        return _read_router(component.folder, paths)
     model = Model(component.folder, component.loads)
     if not model.checkpoints and component.is_module:
         if component.class_name in TRANSFORMERS:
@@ -146,7 +153,35 @@ def _read_component(component: Component, paths: set[str]) -> Document | None:
     if not model.checkpoints and _WITHOUT_PARAMETERS.fullmatch(component.class_name):
         return None
     paths |= model.counted_paths
-    return model.read()
+    document = model.read()
+    return fold_static_embedding(document) if document and component.class_name == "StaticEmbedding" else document
+
+
+def _read_router(folder: Folder, paths: set[str]) -> Document:
+    """Return the document of the modules that a Router's routes are made of, each once. Raises Problems.
+
+    Source: sentence_transformers.base.modules.router.Router.load.
+    """
+    file = next((file for file in _ROUTER_CONFIGS if file in folder.files), _ROUTER_CONFIGS[0])
+    config, pointer = folder.read_object(file), folder.pointer(file)
+    types, structure = config.get("types"), config.get("structure")
+    if not isinstance(types, dict) or not isinstance(structure, dict):
+        raise InvalidDocument('must have the objects "types" and "structure"', pointer, "type")
+    components: dict[str, Component] = {}
+    problems = []
+    for route, names in structure.items():
+        for position, name in enumerate(names if isinstance(names, list) else [None]):
+            if not isinstance(name, str) or not name or not isinstance(types.get(name), str):
+                detail = "must be the name of a module that has a type"
+                problems.append(InvalidDocument(detail, f"{pointer}/structure{token(route)}/{position}", "type"))
+                continue
+            inner, class_name = folder.find(name), types[name].rpartition(".")[2]
+            loads = _transformer_class(inner, class_name)
+            components[name] = Component(name, class_name, inner, loads, f"{pointer}/types{token(name)}", True)
+    raise_problems(problems)
+    composition = _compose(list(components.values()), "Router")
+    paths |= composition.paths
+    return composition.document
 
 
 def _read_module(class_name: str, folder: Folder) -> Document:
@@ -183,5 +218,5 @@ def _merge_flags(warnings: Iterable[ReportWarning], root: Layer) -> Iterator[Rep
         else:
             others.append(warning)
     if has_flags:
-        yield flags_warning(list(list_tensors(root).values()))
+        yield warn_of_flags(count_buffers(root))
     yield from others

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from paramcount.formats.named_tensors.tree import build_tree
+from paramcount.formats.named_tensors.tree import build_tree, list_tensors
 from paramcount.formats.sentence_transformers.modules import MODULES
 from paramcount.model.document import Document
 from paramcount.model.errors import InvalidDocument
@@ -36,6 +36,22 @@ def read_module(class_name: str, config: Mapping[str, Any]) -> Document:
     """Return the document of a module that MODULES has. Raises InvalidDocument."""
     tensors = {tensor.name: tensor for tensor in MODULES[class_name].tensors(config)}
     return Document(build_tree(tensors), "torch", "torch")
+
+
+def fold_static_embedding(document: Document) -> Document:
+    """Return the document of a StaticEmbedding, whose file may be model2vec's: a row for each token of its mapping.
+
+    Source: sentence_transformers.sentence_transformer.modules.static_embedding.StaticEmbedding.load.
+    """
+    tensors = list_tensors(document.root)
+    embeddings, mapping = tensors.get("embeddings"), tensors.get("mapping")
+    if "embedding.weight" in tensors or embeddings is None or len(embeddings.shape) != 2:
+        return document
+    rows, width = embeddings.shape
+    if mapping is not None and len(mapping.shape) == 1:
+        (rows,) = mapping.shape
+    weight = embeddings._replace(name="embedding.weight", shape=(rows, width))
+    return document._replace(root=build_tree({weight.name: weight}))
 
 
 def check_transformer(config: Mapping[str, Any], settings: Mapping[str, Any]) -> None:

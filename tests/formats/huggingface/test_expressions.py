@@ -29,6 +29,12 @@ SCOPE: dict[str, Any] = {
         ("sizes[i + 1]", 4),
         ("count(kinds, 'full')", 2),
         ("nth(kinds, 'full', 1)", 2),
+        ("prod(sizes)", 60),
+        ("earlier(kinds, 'full')[2]", 1),
+        ("earlier(kinds, 'none')[2]", 0),
+        ("len(spread(sizes, 0.5, 2))", 4),  # ceil(0.5 * 3) and ceil(0.5 * 4) blocks
+        ("spread(sizes, 0.5, 2)[2]", 1),
+        ("len(spread(sizes, 1, 0))", 0),
         ("split(word, '-', 0) == 'gated'", True),
         ("contains(word, 'gelu')", True),
         ("is_activation('silu')", True),

@@ -12,6 +12,10 @@ from paramcount.rendering.fields import active
 from tests.formats.huggingface.configs import LLAMA, PUBLISHED, count_config, find_warning, list_problems
 
 
+def _labels(number: int) -> dict[str, str]:
+    return {str(label): f"LABEL_{label}" for label in range(number)}
+
+
 @pytest.mark.parametrize("case", PUBLISHED, ids=lambda case: case["source"].partition(" (")[0])
 def test_published(case: dict[str, Any]) -> None:
     report = count_config(case["config"])
@@ -69,3 +73,34 @@ def test_a_class_that_older_code_spelt_otherwise() -> None:
 def test_a_near_name_is_offered() -> None:
     ((_, _, detail),) = list_problems(LLAMA | {"architectures": ["LlamaForCausalML"]})
     assert 'did you mean "LlamaForCausalLM"' in detail
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "total"),
+    [
+        (
+            "EfficientNetForImageClassification",  # B0, with the 5.3M parameters of the paper
+            {"width_coefficient": 1.0, "depth_coefficient": 1.0, "hidden_dim": 1280, "id2label": _labels(1000)},
+            5_288_548,
+        ),
+        (
+            "LevitForImageClassification",
+            {"hidden_sizes": [192, 288, 384], "num_attention_heads": [3, 5, 6], "key_dim": [32, 32, 32],
+             "id2label": _labels(1000)},
+            10_561_301,
+        ),
+        (
+            "Zamba2ForCausalLM",
+            {"num_mem_blocks": 2, "use_shared_attention_adapter": True, "hidden_size": 256, "num_attention_heads": 8},
+            41_713_936,
+        ),
+    ],
+)  # fmt: skip
+def test_classes_that_a_person_wrote_down(name: str, config: dict[str, Any], total: int) -> None:
+    """As many as transformers 5.23 builds."""
+    assert count_config({"architectures": [name], **config}).root.totals.trainable == total
+
+
+def test_more_blocks_of_stages_than_are_listed_are_refused() -> None:
+    config = {"architectures": ["EfficientNetModel"], "depth_coefficient": 1000}
+    assert "at most 4,096 blocks" in list_problems(config)[0][2]

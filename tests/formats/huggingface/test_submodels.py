@@ -48,6 +48,41 @@ def test_refused_inside(part: Any, pointer: str, code: str) -> None:
     assert (pointer, code) in [problem[:2] for problem in list_problems(LLAVA | {"text_config": part})]
 
 
+@pytest.mark.parametrize(
+    ("parts", "total"),
+    [
+        ({}, 4_676_271_104),
+        ({"text_config": {"model_type": "llama"}, "audio_config": None}, 4_676_271_104),
+        (
+            {
+                "text_config": {"hidden_size": 2048, "num_hidden_layers": 4},
+                "audio_config": {"num_hidden_layers": 2, "hidden_size": 640, "intermediate_size": 2560},
+            },
+            843_822_080,
+        ),
+    ],
+)
+def test_a_model_inside_may_always_have_another_blueprint(parts: dict[str, Any], total: int) -> None:
+    """As many as transformers 5.23 builds: what the config around fills in is not what Llama alone has."""
+    config = {"architectures": ["VoxtralForConditionalGeneration"], "model_type": "voxtral", **parts}
+    totals = count_config(config).root.totals
+    assert totals.trainable + totals.frozen == total  # the sinusoids of its audio encoder are frozen
+
+
+@pytest.mark.parametrize(
+    ("part", "pointer", "code"),
+    [
+        ({"model_type": "vit"}, "/text_config/model_type", "unverified"),
+        ({"hidden_size": "2048"}, "/text_config/hidden_size", "type"),
+        ({"hidden_act": "prelu"}, "", "unverified"),
+        ([], "/text_config", "type"),
+    ],
+)
+def test_refused_in_a_model_that_always_has_another_blueprint(part: Any, pointer: str, code: str) -> None:
+    config = {"architectures": ["VoxtralForConditionalGeneration"], "model_type": "voxtral", "text_config": part}
+    assert (pointer, code) in [problem[:2] for problem in list_problems(config)]
+
+
 def test_a_refused_model_type_inside_lists_the_known_ones() -> None:
     assert " or llama or " in list_problems(LLAVA | {"text_config": {"model_type": "mine"}})[0][2]
 

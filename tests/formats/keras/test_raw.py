@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paramcount.counting import evaluate
@@ -251,6 +251,7 @@ def written(draw: st.DrawFn) -> bytes:
 
 
 @given(written(), written())
+@settings(max_examples=40)
 def test_the_cache_changes_no_result(first: bytes, second: bytes) -> None:
     forget()
     expected = outcome(second)

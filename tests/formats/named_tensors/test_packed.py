@@ -14,7 +14,7 @@ from paramcount.formats.named_tensors.packed.candidates import Packing
 from paramcount.formats.named_tensors.packed.quantization import Quantization
 from paramcount.model.tensors import UNKNOWN_SIZE, Tensor
 
-CASES = yaml.safe_load(Path(__file__).with_name("packed.yaml").read_text())
+CASES = yaml.load(Path(__file__).with_name("packed.yaml").read_text(), yaml.CSafeLoader)
 
 
 def tensors(table: dict[str, str]) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import pytest
@@ -89,6 +90,57 @@ def test_a_head_where_the_task_needs_one() -> None:
     assert report.root.totals.trainable == BERT_TOTAL - 72 + 72 + 16 + 30
 
 
+def header(**shapes: list[int]) -> dict[str, Any]:
+    """A file of tensors, the names of which have a dot for each underscore."""
+    tensors, offset = {}, 0
+    for name, shape in shapes.items():
+        end = offset + 4 * prod(shape)
+        tensors[name.replace("_", ".")] = {"dtype": "F32", "shape": shape, "data_offsets": [offset, end]}
+        offset = end
+    return {"safetensors_header": tensors}
+
+
+def router(structure: dict[str, Any], kind: str = NEW + "router.Router", file: str = "router_config.json") -> Any:
+    """The files of a model whose only module is a Router: of a Transformer, a Dense, a StaticEmbedding."""
+    types = {"a_0": OLD + "Transformer", "a_1": OLD + "Dense", "b_0": OLD + "StaticEmbedding"}
+    return {
+        "modules.json": [{"idx": 0, "name": "0", "path": "", "type": kind}],
+        file: {"types": types, "structure": structure, "parameters": {"default_route": "a"}},
+        "a_0/config.json": BERT,
+        "a_1/config.json": {"in_features": 8, "out_features": 3},
+        "b_0/model.safetensors": header(embedding_weight=[30, 8]),
+        "b_0/tokenizer.json": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("files", "total"),
+    [
+        (router({"a": ["a_0", "a_1"], "b": ["b_0"]}), BERT_TOTAL + 27 + 240),
+        # The module of two routes is one; what no route has is loaded, and left out.
+        (router({"a": ["a_0"], "b": ["a_0", "a_1"]}), BERT_TOTAL + 27),
+        (router({"a": ["a_1"]}, OLD + "Asym", "config.json"), 27),
+    ],
+)
+def test_router(files: dict[str, Any], total: int) -> None:
+    report = count(read({"files": files}, FORMATS["repository"]))
+    assert (report.root.totals.trainable, report.exact) == (total, True)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "total"),
+    [
+        ({"embedding_weight": [30, 8]}, 240),
+        ({"embeddings": [30, 8]}, 240),
+        ({"embeddings": [30, 8], "mapping": [50], "weights": [50]}, 400),  # a row for each token
+    ],
+)
+def test_static_embedding(shapes: dict[str, list[int]], total: int) -> None:
+    modules = [{"idx": 0, "name": "0", "path": "0_StaticEmbedding", "type": OLD + "StaticEmbedding"}]
+    files = {"modules.json": modules, "0_StaticEmbedding/model.safetensors": header(**shapes)}
+    assert count(read({"files": files}, FORMATS["repository"])).root.totals.trainable == total
+
+
 @pytest.mark.parametrize(
     ("files", "pointer"),
     [
@@ -100,6 +152,11 @@ def test_a_head_where_the_task_needs_one() -> None:
          "/config.json/architectures"),
         (folder(OLD + "Transformer") | {"sentence_bert_config.json": {"config_args": {"hidden_size": 4}}},
          "/config.json"),
+        (router({"a": ["a_0", "c_0"]}), "/router_config.json/structure/a/1"),
+        (router({"a": [""], "b": "a_0"}), "/router_config.json/structure/a/0"),
+        (router({"b": "a_0"}), "/router_config.json/structure/b/0"),
+        (router({"a": ["a_1"]}) | {"a_1/config.json": {}}, "/a_1~1config.json"),
+        (router({}) | {"router_config.json": {"types": []}}, "/router_config.json"),
         (alone("Dense", {"in_features": 8}), "/1_Dense~1config.json"),
         (alone("Dense", {"in_features": 8, "out_features": -1}), "/1_Dense~1config.json/out_features"),
         (alone("Dense", {"in_features": 8, "out_features": 2.0}), "/1_Dense~1config.json/out_features"),

@@ -13,7 +13,7 @@ from paramcount.rendering.exports import EXPORTS
 from tests.builders.safetensors import header as make_header
 from tools.cases.reports import dense, model, report
 
-CASES = yaml.safe_load(Path(__file__).with_name("hub.yaml").read_text())
+CASES = yaml.load(Path(__file__).with_name("hub.yaml").read_text(), yaml.CSafeLoader)
 
 
 def export(document: Any) -> Any:

@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
 from service.app import create_app
-from service.uploads import MAX_PARTS
+from service.requests.uploads import MAX_PARTS
 from tests.builders.adapters import LLAMA
 from tests.builders.gguf import Writer
 from tests.builders.onnx import init, model
@@ -137,7 +137,7 @@ def test_requests(client: FlaskClient, files: Any, data: dict[str, Any], total: 
 @pytest.fixture
 def url() -> Iterator[str]:
     server = make_server("127.0.0.1", 0, create_app(), threaded=True)
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/v1/count"
     server.shutdown()

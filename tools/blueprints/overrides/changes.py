@@ -116,6 +116,42 @@ class Wrap:
 
 
 @dataclass(frozen=True, slots=True)
+class Unwrap:
+    """Take the record of a class that wraps this one, of what is within, where only the defaults could be learned."""
+
+    wrapping: str
+    prefix: str
+    """The prefix of this class's tensors in the wrapping one."""
+    parts: tuple[str, ...] = ("",)
+    """The beginnings of the names of this class's tensors."""
+
+    def apply(self, record: Record, learned: Mapping[str, Record]) -> None:
+        if self.wrapping not in learned:
+            raise StaleOverride(f"{self.wrapping} is not learned")
+        base = learned[self.wrapping]
+        if "within" in base:
+            raise StaleOverride(f"{self.wrapping} has slots for models inside, which would have to move")
+        beginnings = tuple(self.prefix + part for part in self.parts)
+        clauses = [clause for clause in base["tensors"] if clause.startswith(beginnings)]
+        tied, tied_here = f" tied to {self.prefix}", " tied to "
+        record.pop("fixed", None)
+        record.update(base, tensors=[clause.removeprefix(self.prefix).replace(tied, tied_here) for clause in clauses])
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Write the record, where only the defaults could be learned."""
+
+    record: Mapping[str, Any]
+
+    def apply(self, record: Record, learned: Mapping[str, Record]) -> None:  # noqa: ARG002
+        if not record.get("fixed"):
+            raise StaleOverride("more than its defaults is learned")
+        record.clear()
+        record.update(self.record)
+
+
+@dataclass(frozen=True, slots=True)
 class Override:
     """The clauses that replace learned ones of a model type's classes."""
 

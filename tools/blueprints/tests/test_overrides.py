@@ -25,6 +25,7 @@ from tools.blueprints.overrides.changes import (
     SetFields,
     StaleOverride,
     Wrap,
+    Write,
     apply,
 )
 from tools.blueprints.terms import BINARY, INFIX, UNARY, Term, text, value
@@ -82,7 +83,7 @@ def _list_overriding() -> set[str]:
 
 
 def test_every_function_is_emitted_or_used_by_an_override() -> None:
-    assert _list_overriding() - _list_emitted() == {"own", "overridden", "times", "letter"}
+    assert _list_overriding() - _list_emitted() == {"own", "overridden", "times", "letter", "earlier", "spread", "prod"}
     assert FUNCTIONS.keys() == _list_emitted() | _list_overriding()
 
 
@@ -178,6 +179,15 @@ def test_a_change_of_nothing_is_stale(change: Change) -> None:
 def test_a_wrapping_class_takes_the_record_of_the_class_within() -> None:
     base = FAMILY["classes"]["Base"]
     assert _apply(Wrap("Base", "m."), "Headed") == base | {"tensors": [f"m.{clause}" for clause in base["tensors"]]}
+
+
+def test_a_record_is_written_where_only_the_defaults_were_learned() -> None:
+    record: dict[str, Any] = {"fields": {}, "given": [], "assumed": [], "rules": [], "tensors": ["w [width]"]}
+    fixed = {**FAMILY["classes"]["Base"], "fixed": True}
+    override = Override("because", {"Base": (Write(record),)}, ({},), ({},))
+    assert apply(override, {**FAMILY, "classes": {"Base": fixed}})["classes"]["Base"] == record
+    with pytest.raises(StaleOverride, match="more than its defaults"):
+        _apply(Write(record))
 
 
 def test_an_override_of_a_class_that_was_not_learned_is_stale() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from paramcount.schema.validator import Validator
 from service.app import create_app
-from service.openapi import build_document
+from service.contract.openapi import build_document
 
 CONTRACT = build_document(create_app())
 

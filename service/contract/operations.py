@@ -16,7 +16,7 @@ from paramcount.rendering import JSON
 from paramcount.requests.schemas import Strict
 from service.context import current_request
 from service.middleware.access import allow_anyone
-from service.queries import parse_query
+from service.requests.queries import parse_query
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -11,8 +11,8 @@ from flask import Flask
 
 from paramcount.schema.components import new_spec
 from paramcount.schema.registry import LAYERS
-from service import schemas
-from service.operations import Operation, declared_operations
+from service.contract import schemas
+from service.contract.operations import Operation, declared_operations
 
 _DESCRIPTION = """\
 Post the description of a neural network. The answer is an exact count of its parameters, layer by layer: what trains,

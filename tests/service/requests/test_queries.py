@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from paramcount.model.errors import Problems
-from service.operations import NoQuery
-from service.queries import CountQuery, DocumentQuery, parse_query
+from service.contract.operations import NoQuery
+from service.requests.queries import CountQuery, DocumentQuery, parse_query
 from tests.service.contract import MODEL, assert_problem, dense
 
 VARIABLES = {"<kind>": "Dense", "<path:name>": "start.js", "<registry>": "mlflow"}

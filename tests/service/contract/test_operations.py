@@ -9,10 +9,10 @@ from flask import Blueprint, Flask, Response
 from marshmallow import fields
 
 from paramcount.requests.schemas import Strict
-from service.openapi import build_document
-from service.operations import Operation, declared_operations, json_response, operation
-from service.queries import Query
-from service.schemas import Problem
+from service.contract.openapi import build_document
+from service.contract.operations import Operation, declared_operations, json_response, operation
+from service.contract.schemas import Problem
+from service.requests.queries import Query
 
 ANSWER = json_response(Problem, "an answer", ("application/json", "text/plain"))
 BLUEPRINT = Blueprint("operations", __name__)

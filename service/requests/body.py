@@ -1,4 +1,4 @@
-"""A request's body: read and inflated within the limit of bytes."""
+"""A request's body: read and inflated within the limit of bytes, as what it must be."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from typing import Any
 import brotli
 from flask import Request
 
+from paramcount.formats.source import Source
 from paramcount.model import budget
 from paramcount.model.errors import Problems, TooLarge
+from paramcount.rendering import JSON
+from paramcount.schema.registry import Format
 from service.middleware.slots import acquire_slot
 from service.problems import HTTPProblem
+from service.requests.media_types import check_media_type, is_json
 from service.settings import Settings
 
 CODINGS = ("gzip", "deflate", "br")
@@ -39,6 +43,31 @@ def read_body(request: Request, settings: Settings) -> bytes:
     if not request.mimetype.endswith(("octet-stream", "form-data")):
         _check_values(raw, text=request.mimetype.startswith("text/"))
     return raw
+
+
+def read_json_body(http_request: Request, settings: Settings) -> bytes:
+    """Read a body that must be JSON."""
+    check_media_type(http_request.mimetype, {JSON})
+    return read_body(http_request, settings)
+
+
+def read_document_body(http_request: Request, document_format: Format, settings: Settings) -> bytes:
+    """Read a body that must be JSON or of the format's own media type."""
+    media = http_request.mimetype
+    if not is_json(media):
+        check_media_type(media, {JSON, document_format.media})
+    return read_body(http_request, settings)
+
+
+def make_source(raw: bytes, media: str) -> Source:
+    """Return the document that a body is: JSON, text or bytes, by its content type. Raises HTTPProblem."""
+    if media.startswith("text/"):
+        try:
+            return Source("text", value=raw.decode())
+        except UnicodeDecodeError as error:
+            detail = f"The body is not UTF-8: {error.reason} at byte {error.start}."
+            raise HTTPProblem(HTTPStatus.BAD_REQUEST, detail) from None
+    return Source.from_json(raw) if media.endswith("json") else Source.of(raw)
 
 
 def read_stream(read: Callable[[int], bytes], length: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Connections: a client has its time, and no more; slow ones take no thread from the others."""
+"""The worker: a client has its time, and no more; slow ones take no thread from the others."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import orjson
 import pytest
 import requests
 
-from service import connections
-from service.connections import Connection
+from service.connections.worker import MAX_LONG_REQUESTS
 from tools.instance import Instance
 
 MAX_SECONDS = 2
@@ -28,91 +27,6 @@ BATCH = (
 COUNT = b"POST /v1/count/native HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
 CHUNKED_NOTHING = b"POST /nothing HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 NOTHING = b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
-
-
-@pytest.fixture
-def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Connection, socket.socket]]:
-    monkeypatch.setattr(Connection, "max_seconds", 0.5)
-    server, client = socket.socketpair()
-    with Connection(server) as connection, client:
-        yield connection, client
-
-
-def test_a_client_that_drips_has_its_time_in_all(pair: tuple[Connection, socket.socket]) -> None:
-    connection, client = pair
-
-    def drip() -> None:
-        for _ in range(20):
-            time.sleep(0.1)
-            client.send(b"x")
-
-    dripping = Thread(target=drip)
-    dripping.start()
-    began = time.monotonic()
-    with pytest.raises(TimeoutError):
-        consume(connection)
-    assert 0.4 < time.monotonic() - began < 1.5
-    dripping.join()
-    connection.renew()
-    assert connection.recv(1) == b"x"
-
-
-def consume(connection: Connection) -> None:
-    while connection.recv(10):
-        pass
-
-
-def test_a_client_that_reads_nothing_has_its_time(pair: tuple[Connection, socket.socket]) -> None:
-    connection, _ = pair
-    with pytest.raises(TimeoutError):
-        connection.sendall(bytes(10_000_000))
-
-
-def test_a_client_that_reads_has_all_it_needs(pair: tuple[Connection, socket.socket]) -> None:
-    connection, client = pair
-    received: list[int] = []
-
-    def read() -> None:
-        while sum(received) < 3_000_000:
-            received.append(len(client.recv(100_000)))
-            time.sleep(0.02)
-
-    reading = Thread(target=read)
-    reading.start()
-    connection.sendall(bytes(3_000_000))
-    reading.join()
-    assert connection.gettimeout() == 0
-
-
-POST = b"POST / HTTP/1.1\r\nContent-Length: 3\r\n"
-
-
-@pytest.mark.parametrize(
-    ("received", "is_whole"),
-    [
-        (b"", False),
-        (b"GET / HTTP/1.1\r\n", False),
-        (b"GET / HTTP/1.1\r\n\r", False),
-        (b"GET / HTTP/1.1\r\n\r\n", True),
-        (b"GET / HTTP/1.1\n\n", True),
-        (POST, False),
-        (POST + b"\r\n", False),
-        (POST + b"\r\nab", False),
-        (POST + b"\r\nabc", True),
-        (POST + b"\r\nabcGET /", True),
-        (POST.lower().replace(b": 3", b":\t3 ") + b"\r\nab", False),
-        (POST + b"Expect: 100-continue\r\n\r\n", True),
-        (POST + b"Content-Type: application/x-ndjson\r\n\r\n", True),
-        (POST.replace(b"Content-", b"Content ") + b"\r\n", True),
-        (POST.replace(b"3", b"x") + b"\r\n", True),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", True),
-        (b"x" * connections.MAX_GATHERED_BYTES, True),
-        (POST.replace(b"3", b"16000") + b"\r\n", False),
-        (POST.replace(b"3", b"16384") + b"\r\n", True),
-    ],
-)
-def test_a_request_is_whole(received: bytes, is_whole: bool) -> None:
-    assert connections.is_whole(received) is is_whole
 
 
 @pytest.fixture(scope="module")
@@ -171,23 +85,39 @@ def assert_back_within(instance: Instance, seconds: float, held: list[socket.soc
         (b"", 1),
         (b"GET /livez HTTP/1.1\r\nHost", 1),
         (COUNT, 1),
-        (COUNT.replace(b" 100", b" 100000"), MAX_SECONDS + 1),
+        (COUNT.replace(b" 100", b" 100000"), 1),
+        (COUNT.replace(b" 100", b" 1100000"), MAX_SECONDS + 1),
         (CHUNKED_NOTHING, 1),
         (NOTHING, 1),
-        (BATCH, MAX_SECONDS + 1),
-        (BATCH + b"%x\r\n%s\r\n" % (len(LINE), LINE), MAX_SECONDS + 1),
+        (BATCH, 1),
+        (BATCH + b"%x\r\n%s\r\n" % (len(LINE), LINE), 1),
     ],
-    ids=["nothing", "headers", "bodies", "long bodies", "chunks of a 404", "bodies of a 404", "batches", "lines"],
+    ids=[
+        "nothing",
+        "headers",
+        "bodies",
+        "long bodies",
+        "longer bodies",
+        "chunks of a 404",
+        "bodies of a 404",
+        "batches",
+        "lines",
+    ],
 )
 def test_clients_that_stall_take_no_thread_for_long(instance: Instance, sent: bytes, seconds: float) -> None:
     assert_back_within(instance, seconds, hold(instance, sent))
 
 
 def test_clients_that_read_nothing_take_no_thread_for_long(instance: Instance) -> None:
-    """More than the system keeps for a client that does not read: 20 MB."""
+    """More than the system keeps for a client that does not read, and little enough for the worker to keep."""
     asset = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n"
     held = hold(instance, asset * 14, buffer=4096)
     time.sleep(0.5)
+    assert_back_within(instance, 1, held)
+
+
+def test_many_long_bodies_that_stall_take_no_thread_for_long(instance: Instance) -> None:
+    held = hold(instance, COUNT.replace(b" 100", b" 100000"), MAX_LONG_REQUESTS + THREADS)
     assert_back_within(instance, MAX_SECONDS + 1, held)
 
 
@@ -224,22 +154,37 @@ def test_requests_that_come_in_pieces_and_ahead_are_answered(instance: Instance,
     assert received.endswith(b'{"status":"alive"}')
 
 
-def test_open_batches_count_as_requests(instance: Instance) -> None:
+def test_open_batches_hold_half_of_the_slots(instance: Instance) -> None:
     line = b"%x\r\n%s\r\n" % (len(LINE), LINE)
-    held = hold(instance, BATCH + line, 8)
+    held = hold(instance, BATCH + line, 4)
     for connection in held:
         read_until(connection, lambda received: b'"line":1' in received)  # whole lines are answered as they come
-    assert requests.get(f"{instance.url}/v1/formats", timeout=5).status_code == 503
-    assert requests.get(f"{instance.url}/livez", timeout=5).ok
+    (other,) = hold(instance, BATCH + line, 1)
+    refused = read_until(other, lambda received: b"try again" in received)
+    assert refused.startswith(b"HTTP/1.1 503 ")
+    assert b"4 batches are open" in refused
+    assert requests.get(f"{instance.url}/v1/formats", timeout=5).ok
     for connection in held:
         connection.sendall(line + b"0\r\n\r\n")
         read_until(connection, lambda received: b'"line":2' in received and received.endswith(b"0\r\n\r\n"))
         connection.close()
-    assert requests.get(f"{instance.url}/v1/formats", timeout=5).ok
+    (after,) = hold(instance, BATCH + line, 1)
+    assert b" 200 OK" in read_until(after, lambda received: b'"line":1' in received)
+    for connection in (other, after):
+        connection.close()
+
+
+def test_an_open_batch_counts_as_a_request() -> None:
+    with Instance(workers=1, settings={"PARAMCOUNT_MAX_CONCURRENT": 1}) as narrow:
+        (batch,) = hold(narrow, BATCH + b"%x\r\n%s\r\n" % (len(LINE), LINE), 1)
+        read_until(batch, lambda received: b'"line":1' in received)
+        assert requests.get(f"{narrow.url}/v1/formats", timeout=5).status_code == 503
+        assert requests.get(f"{narrow.url}/livez", timeout=5).ok
+        batch.close()
 
 
 def test_a_slow_client_gives_its_slot_to_others(instance: Instance) -> None:
-    held = hold(instance, COUNT.replace(b" 100", b" 100000"), 8)
+    held = hold(instance, COUNT.replace(b" 100", b" 1100000"), 8)
     time.sleep(0.3)
     began = time.monotonic()
     for _ in range(3):
