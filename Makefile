@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 ORACLE := .venv-oracle
 ORACLE_KERAS_2 := .venv-oracle-keras-2
 BLUEPRINTS := .venv-blueprints
+UPGRADE := .venv-upgrade
 LIBRARIES := .venv-libraries
 BENCH := .venv-bench
 PINS := tools/pins
@@ -14,7 +15,7 @@ INSTALL_SELF = @$(BIN)/pip install --quiet --no-deps --no-build-isolation --edit
 # The pins' versions without their hashes, for packages that have none beside them
 VERSIONS = sed -n 's/^\([[:alnum:]._-]*==[^ ;]*\).*/\1/p' $(PINS)/dev.txt > $(@D)/versions.txt
 
-.PHONY: run test check lint format openapi release oracle oracle-keras-2 clients image image-test pins sbom audit faults attacks gateway manifests browser fuzz hostile cost unique soak bench blueprints blueprints-check architectures architectures-check libraries-check clean
+.PHONY: run test check lint format openapi release oracle oracle-keras-2 clients image image-test pins sbom audit faults attacks gateway manifests browser fuzz hostile cost unique soak bench blueprints blueprints-check upgrade upgrade-diffusers architectures architectures-check libraries-check clean
 
 run: $(VENV)/.run  ## serve on http://127.0.0.1:8000
 	@$(BIN)/paramcount serve
@@ -104,6 +105,12 @@ blueprints: $(BLUEPRINTS)/.done  ## compile what changed of transformers' classe
 blueprints-check: $(BLUEPRINTS)/.done  ## hold two dozen shipped blueprints against transformers, on configs never seen before
 	$(BLUEPRINTS)/bin/python -m tools.blueprints --check --seconds 5 --seed $${SEED:-$$(date +%Y%m%d)}
 
+upgrade: $(UPGRADE)/.done  ## hold what ships against the newest transformers, compile what differs, and say what changed
+	$(UPGRADE)/bin/python -m tools.blueprints.upgrade $(UPGRADE_OPTIONS)
+
+upgrade-diffusers: $(UPGRADE)/.done  ## the same of diffusers
+	BLUEPRINTS_LIBRARY=diffusers $(UPGRADE)/bin/python -m tools.blueprints.upgrade $(UPGRADE_OPTIONS)
+
 architectures: $(ORACLE)/.done  ## build every model of keras, timm and torchvision (an hour), write the tables
 	$(ORACLE)/bin/python -m tools.architectures keras
 	$(ORACLE)/bin/python -m tools.architectures torchvision
@@ -124,7 +131,7 @@ bench: $(BENCH)/.done  ## measure against the floor and the peers, and renew doc
 	$(BENCH)/bin/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) $(ORACLE) $(ORACLE_KERAS_2) $(BLUEPRINTS) $(LIBRARIES) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(ORACLE) $(ORACLE_KERAS_2) $(BLUEPRINTS) $(UPGRADE) $(LIBRARIES) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -167,6 +174,15 @@ $(BLUEPRINTS)/.done: tools/blueprints/requirements.txt
 	$(BLUEPRINTS)/bin/pip install --quiet torch==2.13.0
 	$(BLUEPRINTS)/bin/pip install --quiet --constraint $(BLUEPRINTS)/versions.txt --requirement tools/blueprints/requirements.txt --editable .
 	$(BLUEPRINTS)/bin/pip install --quiet --no-deps torchvision==0.28.0 timm==1.0.31
+	@touch $@
+
+# The newest releases that pip may install: remove the folder before an upgrade. RELEASE=5.23.0 takes that of transformers
+$(UPGRADE)/.done:
+	$(PYTHON) -m venv $(UPGRADE)
+	@$(VERSIONS)
+	$(UPGRADE)/bin/pip install --quiet torch torchvision timm diffusers transformers$(if $(RELEASE),==$(RELEASE))
+	sed 's/==.*//' tools/blueprints/requirements.txt > $(UPGRADE)/newest.txt
+	$(UPGRADE)/bin/pip install --quiet --constraint $(UPGRADE)/versions.txt --requirement $(UPGRADE)/newest.txt --editable .
 	@touch $@
 
 $(BENCH)/.done: pyproject.toml benchmarks/requirements.txt

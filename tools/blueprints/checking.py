@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from paramcount.formats.huggingface.blueprints import Blueprint, iterate_classes, load_blueprint
@@ -12,7 +14,10 @@ from paramcount.formats.huggingface.expressions import parse
 from tools.blueprints import gate
 from tools.blueprints.drawing import Drawer
 from tools.blueprints.explorer import Explorer
+from tools.blueprints.files import read_families
 from tools.blueprints.framework import LIBRARY
+from tools.blueprints.overrides import OVERRIDES
+from tools.blueprints.overrides.proving import check_override
 from tools.blueprints.phases import BuiltTensor
 from tools.blueprints.probing import probes
 from tools.blueprints.rates import find_mistaken, find_unvaried, sizing
@@ -45,6 +50,26 @@ class Checked(NamedTuple):
 def sample(number: int, seed: int) -> list[tuple[str, str]]:
     """Some of the classes that ship."""
     return random.Random(seed).sample(sorted(iterate_classes(LIBRARY)), number)
+
+
+def check_classes(chosen: Iterable[tuple[str, str]], seconds: float, seed: int) -> dict[tuple[str, str], Checked]:
+    """Ask the gate about shipped classes, and print each result."""
+    checked = {}
+    for model_type, name in chosen:
+        checked[model_type, name] = outcome = check(model_type, name, seconds, seed)
+        print(f"{model_type} {name}: {outcome}", flush=True)
+    return checked
+
+
+def check_overrides(kinds: Iterable[str], data: Path, learned: Path) -> dict[str, str]:
+    """Ask the gate about the overrides of some model types, and print each result: why it is wrong, or ''."""
+    ships, known = read_families(data), read_families(learned)
+    failures = {}
+    for kind in sorted(kinds):
+        failures[kind] = failure = check_override(kind, ships[kind], known[kind])
+        outcome = f"WRONG: {failure}" if failure else f"{len(OVERRIDES[kind].proofs)} proofs hold"
+        print(f"{kind}, override: {outcome}", flush=True)
+    return failures
 
 
 def check(model_type: str, name: str, seconds: float, seed: int) -> Checked:

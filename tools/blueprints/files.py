@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
+from tools.blueprints.library import LIBRARY
 from tools.blueprints.overrides import LEARNED, OVERRIDES
 from tools.blueprints.overrides.changes import apply
 
@@ -52,6 +54,27 @@ def index_classes(families: Mapping[str, Record]) -> dict[str, list[str]]:
         for name in families[kind]["classes"]:
             model_types.setdefault(name, []).append(kind)
     return dict(sorted(model_types.items()))
+
+
+def find_releases(kinds: Iterable[str], before: Record, renewed: Collection[str], version: str) -> Record:
+    """Return the release that records were last held against, and by model type another where it is another.
+
+    It is `version`, which is installed, once all were compiled of it, or held against it: those of `renewed` were now.
+    """
+    known = before.get(LIBRARY, version)
+    held = {kind: version if kind in renewed else before.get("held", {}).get(kind, known) for kind in sorted(kinds)}
+    common = version if set(held.values()) == {version} else known
+    others = {kind: release for kind, release in held.items() if release != common}
+    return {LIBRARY: common, **({"held": others} if others else {})}
+
+
+def renew_pins(tools: Path, library: str, version: str) -> None:
+    """Name the release of a library in every requirements.txt that pins it: what ships is of that one."""
+    for file in tools.glob("*/requirements.txt"):
+        text = file.read_text()
+        renewed = re.sub(rf"^{library}==\S+", f"{library}=={version}", text, flags=re.MULTILINE)
+        if renewed != text:
+            file.write_text(renewed)
 
 
 def write(folder: Path, contents: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,8 @@ from paramcount.formats.huggingface.forms import EACH, JOINED, ONE, PAIR, REPEAT
 from paramcount.model.errors import ArchitectureError, Problems
 from tools.blueprints import gate, moves
 from tools.blueprints.framework import config_class, model_class
-from tools.blueprints.raw import fields_of, payload, write_in_full
+from tools.blueprints.phases import BuiltTensor
+from tools.blueprints.raw import fields_of, payload, stated_fields, write_in_full
 from tools.blueprints.runs import build
 from tools.blueprints.seeds import SEEDS
 
@@ -73,11 +74,16 @@ RAISES = "transformers raises"
 class Trial:
     """The trial of values of one class's fields, in few layers."""
 
-    def __init__(self, shipped: Blueprint) -> None:
+    def __init__(self, shipped: Blueprint, *, shallow: bool = True) -> None:
         self.shipped, model_type = shipped, shipped.family.model_type
         self.config_cls, self.model_cls = config_class(model_type), model_class(model_type, shipped.name)
         self.fields = fields_of(self.config_cls)
         self.start = dict(SEEDS.get(shipped.name, SEEDS.get(model_type, {})))
+        if shallow:
+            self.go_shallow()
+
+    def go_shallow(self) -> None:
+        """Start from few layers from now on, where the class is counted so."""
         shallow = {**self.start, **dict(self._few_layers())}
         if not self.ask(shallow):
             self.start = shallow
@@ -128,6 +134,22 @@ class Trial:
         except Exception as error:  # noqa: BLE001 - whatever transformers raises
             return f"is counted; {RAISES} {error}" if _is_counted(config, shipped) else gate.REFUSED
         return gate.difference(shipped, config, truth) or gate.difference(shipped, whole, truth)
+
+    def build_default(self) -> tuple[dict[str, Any], dict[str, BuiltTensor]]:
+        """Return the class's own config, and what the framework builds of it. Raises whatever that raises."""
+        config = payload(self.fields, self.start)
+        try:
+            return config, build(self.config_cls, self.model_cls, config, 2 * _SECONDS)
+        except Exception:  # noqa: BLE001 - what is written out may build where the bare defaults do not
+            full = write_in_full(self.config_cls, self.shipped.family.model_type, config)
+            self.start = stated_fields(self.fields, full)
+            config = payload(self.fields, self.start)
+            return config, build(self.config_cls, self.model_cls, config, 2 * _SECONDS)
+
+    def ask_default(self, config: dict[str, Any], truth: Mapping[str, BuiltTensor]) -> str:
+        """Return '' where the class's own config is counted as it is built, sparse and in full."""
+        whole = write_in_full(self.config_cls, self.shipped.family.model_type, config)
+        return gate.difference(self.shipped, config, truth) or gate.difference(self.shipped, whole, truth)
 
 
 def _is_counted(config: Mapping[str, Any], shipped: Blueprint) -> bool:

@@ -27,23 +27,27 @@ def is_wrong(difference: str) -> bool:
     return bool(difference) and not difference.startswith(REFUSED)
 
 
+def count(blueprint: Blueprint, payload: Mapping[str, Any]) -> dict[str, BuiltTensor]:
+    """Return what the service counts of a config. Raises Problems, or ArchitectureError, where it refuses it."""
+    blueprint = fit_blueprint(blueprint, payload)
+    root = Builder(resolve_fields(payload, blueprint)).build(plan(blueprint.entries), "")
+    counted: dict[str, BuiltTensor] = {}
+    for name, tensor in expand_tensors(root):
+        buffer = tensor.dtype if tensor.role == "buffer" else ""
+        frozen = not tensor.trainable and not buffer
+        tied_to = "another of this name" if name in counted else tensor.tied_to
+        counted[name] = BuiltTensor(tensor.shape, tied_to, frozen, buffer)
+    return counted
+
+
 def difference(blueprint: Blueprint, payload: Mapping[str, Any], truth: Mapping[str, BuiltTensor]) -> str:
     """'' where the service counts exactly what the framework builds; `refused: ...` where it does not count."""
-    blueprint = fit_blueprint(blueprint, payload)
     try:
-        scope = resolve_fields(payload, blueprint)
-        root = Builder(scope).build(plan(blueprint.entries), "")
+        counted = count(blueprint, payload)
     except Problems as problems:
         return REFUSED + "; ".join(problem.detail for problem in problems.problems)
     except ArchitectureError as problem:
         return REFUSED + problem.detail
-    counted: dict[str, BuiltTensor] = {}
-    for name, tensor in expand_tensors(root):
-        if name in counted:
-            return f"{name} twice"
-        buffer = tensor.dtype if tensor.role == "buffer" else ""
-        frozen = not tensor.trainable and not buffer
-        counted[name] = BuiltTensor(tensor.shape, tensor.tied_to, frozen, buffer)
     if counted == truth:
         return ""
     missing, extra = truth.keys() - counted.keys(), counted.keys() - truth.keys()

@@ -78,19 +78,22 @@ def whole(term: Term) -> bool:
 def family(fields: Fields, defaults: Mapping[str, Any], flat: str) -> Record:
     """Return what all classes of a config share."""
     return {
-        "defaults": {path: value if isinstance(value, dict) else _plain(value) for path, value in defaults.items()},
-        "parts": {path: {p: _plain(v) for p, v in changed.items()} for path, changed in fields.parts.items()},
+        "defaults": {
+            path: value if isinstance(value, dict) else plain_default(value) for path, value in defaults.items()
+        },
+        "parts": {path: {p: plain_default(v) for p, v in changed.items()} for path, changed in fields.parts.items()},
         "aliases": fields.aliases,
         "auto": sorted(fields.auto),
         "flat": flat,
     }
 
 
-def _plain(value: Any) -> Any:
+def plain_default(value: Any) -> Any:
+    """Return the default of a field as a record has it."""
     if is_part(value):
         return value.partition(">")[2]
     if isinstance(value, float) and not math.isfinite(value):
         return {"__float__": str(value)}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain_default(item) for item in value]
     return value if value is None or isinstance(value, bool | int | float | str) else None

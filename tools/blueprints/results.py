@@ -1,4 +1,4 @@
-"""The result of compiling a class, and its merge with what was learned before."""
+"""The result of compiling a class, its merge with what was learned before, and the result of holding a record."""
 
 from __future__ import annotations
 
@@ -41,6 +41,33 @@ class Result:
         return 3 if not self.narrow else 1 if self.narrow == ONLY_DEFAULTS else 2
 
 
+AGREES, DIFFERS, NOT_BUILT = "agrees", "differs", "is not built"
+
+
+@dataclass(slots=True)
+class Held:
+    """The result of holding a class: whether the release builds what its record says, of its own config and others."""
+
+    model_type: str
+    name: str
+    outcome: str = AGREES
+    why: str = ""
+    tensors: list[str] = field(default_factory=list)  # of its own config, those that differ, blocks folded
+    counted: int = 0
+    refused: int = 0
+    seconds: float = 0
+    budget: float = 0  # seconds that it could have taken
+
+    @property
+    def is_another(self) -> bool:
+        """Return whether something else is built today, which is more than that the record refuses what is written."""
+        return self.outcome != AGREES and not self.why.startswith("refused: ")
+
+    def __str__(self) -> str:
+        counted = f"{self.counted} configs agree, {self.refused} refused, {self.seconds} s"
+        return f"{self.model_type} {self.name}: {self.outcome}{self.why and ': '}{self.why} ({counted})"
+
+
 def knows_less(result: Result, before: Record) -> bool:
     """Return whether a record that is there takes more configs: it is of more than the defaults, or assumes less."""
     if result.record is None:
@@ -58,7 +85,7 @@ def _count_assumptions(record: Record) -> int:
 def renew(before: Record, results: Sequence[Result], *, keep_members: bool) -> Record:
     """Return a family with new results; its classes that have none stay as they were.
 
-    `keep_members`: what was found apart (MEMBERS) was found of the same sources.
+    `keep_members`: what was found apart (MEMBERS) was found of the same sources. Of others, defaults may have changed.
     """
     old: dict[str, Record] = before.get("classes", {})
     kept = old.keys() - {result.name for result in results}
@@ -68,12 +95,14 @@ def renew(before: Record, results: Sequence[Result], *, keep_members: bool) -> R
         if result.record is None or result.shared is None:
             continue
         for part in ("defaults", "parts", "aliases"):
-            family[part] = _join(family[part], result.shared[part])
+            learned, new = family[part], result.shared[part]
+            family[part] = _join(learned, new) if keep_members else _join(new, learned)
         if "auto" in result.shared and result.shared["parts"]:
             family |= {name: result.shared[name] for name in ("auto", "flat")}
         fixed = {"fixed": True} if result.narrow == ONLY_DEFAULTS else {}
-        known = old.get(result.name, {}) if keep_members else {}
-        kept_members = {member: known[member] for member in MEMBERS if member in known and member not in result.record}
+        before_it = old.get(result.name, {}) if keep_members else {}
+        members_before = {member: before_it[member] for member in MEMBERS if member in before_it}
+        kept_members = {name: content for name, content in members_before.items() if name not in result.record}
         classes[result.name] = result.record | fixed | kept_members
     for name, record in classes.items():
         if record.get("fixed"):

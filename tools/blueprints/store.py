@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,17 +17,19 @@ from tools.blueprints.files import (
     INDEX,
     Families,
     Record,
+    find_releases,
     index_classes,
     read_families,
     read_index,
     read_learned,
     write,
 )
-from tools.blueprints.framework import LIBRARY, VERSION, base_classes, config_class, pairs, unreachable_classes
+from tools.blueprints.framework import VERSION, base_classes, config_class, pairs, unreachable_classes
 from tools.blueprints.overrides import LEARNED, OVERRIDES
 from tools.blueprints.overrides.changes import StaleOverride, apply
 from tools.blueprints.overrides.proving import disprove
 from tools.blueprints.results import MEMBERS, Result, knows_less, renew
+from tools.blueprints.workers import Pair
 
 COMPILER = 4
 """Raised when a change of the compiler changes what it makes."""
@@ -106,7 +108,7 @@ class Cache:
         return self.folder / f"{model_type}.{name}.json"
 
 
-def compile_into(cache: Cache, model_type: str, names: list[str], seconds: float) -> list[str]:
+def compile_into(model_type: str, names: list[str], cache: Cache, seconds: float) -> list[str]:
     """Compile the classes of one config; says of each what came of it."""
     lines = []
     if not seconds:
@@ -150,12 +152,13 @@ def _with_known_classes(families: Families, cache: Cache) -> Families:
     return known_families
 
 
-def _keeps(result: Result, learned: Families, index: Record) -> bool:
-    """Return whether what was learned before of the same sources stays: it takes more configs than the new result."""
+def _keeps(result: Result, learned: Families, index: Record, carried: Collection[Pair]) -> bool:
+    """Return whether what was learned before stays, of the same sources or of others that it agrees with: it takes more
+    configs than the new result."""
     before = learned.get(result.model_type, {}).get("classes", {}).get(result.name)
     if before is None or not knows_less(result, before):
         return False
-    return _is_unchanged(result.model_type, index)
+    return (result.model_type, result.name) in carried or _is_unchanged(result.model_type, index)
 
 
 def _is_unchanged(model_type: str, index: Record) -> bool:
@@ -174,14 +177,19 @@ class Written(NamedTuple):
     """Model types whose override no longer fits what was learned, or fails a proof, and how: they ship as before."""
 
 
-def write_results(results: Iterable[Result], cache: Cache, data: Path, learned: Path = LEARNED) -> Written:
-    """Bring the data up to date with results, and what was learned beside the overrides."""
+def write_results(
+    results: Iterable[Result], cache: Cache, data: Path, learned: Path = LEARNED, carried: Collection[Pair] = ()
+) -> Written:
+    """Bring the data up to date with results, and what was learned beside the overrides.
+
+    `carried`: the classes whose records the release that is installed agreed with.
+    """
     index, before = read_index(data), read_learned(data, learned)
     kept: list[Result] = []
     better: list[Result] = []
     stale: dict[str, str] = {}
     for result in results:
-        (kept if _keeps(result, before, index) else better).append(result)
+        (kept if _keeps(result, before, index, carried) else better).append(result)
     families = assemble(better, before, index, cache)
     shipped = families | {kind: family for kind, family in read_families(data).items() if kind in OVERRIDES}
     for kind in sorted(OVERRIDES):
@@ -190,7 +198,9 @@ def write_results(results: Iterable[Result], cache: Cache, data: Path, learned: 
             families[kind] = before[kind]
     changes = write(learned, {kind: family for kind, family in families.items() if kind in OVERRIDES})
     written = [result for result in better if result.model_type not in stale]
-    changes += write(data, shipped | {INDEX: _index(written, shipped, index, cache)})
+    known = {*carried, *((result.model_type, result.name) for result in written)}
+    renewed = {kind for kind, family in shipped.items() if all((kind, name) in known for name in family["classes"])}
+    changes += write(data, shipped | {INDEX: _index(written, shipped, index, cache, renewed)})
     return Written(changes, [f"{result.model_type} {result.name}" for result in kept], stale)
 
 
@@ -210,17 +220,18 @@ def _correct(kind: str, learned: Families, shipped: Families) -> str:
     return ""
 
 
-def _index(results: list[Result], shipped: Families, before: Record, cache: Cache) -> Record:
-    """Return the index: classes with their model types, base classes, what could not be compiled, fingerprints."""
+def _index(results: list[Result], shipped: Families, before: Record, cache: Cache, renewed: set[str]) -> Record:
+    """Return the index: classes with their model types, base classes, what could not be compiled, fingerprints.
+
+    `renewed`: the model types whose records are of the release that is installed, or were held against it.
+    """
     classes = index_classes(shipped)
     refused = {one: "it was not compiled" for _, one in pairs()} | unreachable_classes()
     refused |= {name: reason for name, reason in before["refused"].items() if name in refused}
     refused |= {result.name: result.reason for result in results if result.record is None}
-    renewed = {result.model_type for result in results}
-    later = {"later": before["later"]} if before.get(LIBRARY) == VERSION and "later" in before else {}
     return {
-        LIBRARY: VERSION,
-        **later,
+        **find_releases(shipped, before, renewed, VERSION),
+        **({"older": before["older"]} if "older" in before else {}),
         "classes": classes,
         "bases": {kind: name for kind, name in sorted(base_classes().items()) if name in classes or name in refused},
         "refused": {name: reason for name, reason in sorted(refused.items()) if name not in classes},

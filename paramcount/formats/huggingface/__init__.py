@@ -9,12 +9,13 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, fields, validate
 
 from paramcount.formats.claims import is_named_model, is_params_json, is_safety_checker
-from paramcount.formats.huggingface.blueprints import load_blueprint, load_index
+from paramcount.formats.huggingface.blueprints import TRANSFORMERS, load_blueprint
 from paramcount.formats.huggingface.classes import Choice, choose_base, choose_class
 from paramcount.formats.huggingface.configs import resolve_fields
 from paramcount.formats.huggingface.models import build_model
+from paramcount.formats.huggingface.releases import choose_release, load_of_release
 from paramcount.formats.huggingface.submodels import find_submodels, fit_blueprint
-from paramcount.formats.huggingface.warnings import warn_of_checkpoints, warn_of_release
+from paramcount.formats.huggingface.warnings import warn_of_checkpoints
 from paramcount.model.document import Document, ModelFacts, Submodel
 from paramcount.model.dtypes import DTYPE_NAMES
 from paramcount.model.report import ReportWarning
@@ -75,13 +76,13 @@ def huggingface(payload: Mapping[str, Any]) -> Document:
 
 def _read(payload: Mapping[str, Any], choice: Choice) -> Document:
     """Read a config as one of the class that was chosen."""
-    blueprint = fit_blueprint(load_blueprint(choice.model_type, choice.name), payload)
+    release = choose_release(payload, choice.model_type, choice.name)
+    blueprint = fit_blueprint(load_blueprint(choice.model_type, choice.name, TRANSFORMERS, release.older), payload)
     model = build_model(blueprint, _read_dtype(payload), payload)
-    version = ReportWarning("blueprint", "", f"{choice.name} of transformers {load_index().version}")
+    version = ReportWarning("blueprint", "", f"{choice.name} of transformers {release.version}")
     notes = model.notes
     differences = warn_of_checkpoints(payload, has_fused_experts=notes.has_fused_experts)
-    releases = warn_of_release(payload, choice.name)
-    warnings = (version, *choice.warnings, *releases, *notes.warnings, *differences)
+    warnings = (version, *choice.warnings, *release.warnings, *notes.warnings, *differences)
     return Document(
         model.root,
         "torch",
@@ -90,13 +91,13 @@ def _read(payload: Mapping[str, Any], choice: Choice) -> Document:
         roles=notes.roles,
         read_facts=partial(_read_facts, payload, choice.model_type, choice.name),
         counts=model.counts,
-        rules=f"transformers {load_index().version}",
+        rules=f"transformers {release.version}",
     )
 
 
 def _read_facts(payload: Mapping[str, Any], model_type: str, class_name: str) -> ModelFacts:
     """Return what is known of the model of a config that was counted."""
-    outer = load_blueprint(model_type, class_name)
+    outer = load_of_release(payload, model_type, class_name)
     blueprint = fit_blueprint(outer, payload)
     submodels = []
     for path, inner_type in find_submodels(payload, outer):

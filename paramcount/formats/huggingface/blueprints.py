@@ -103,8 +103,8 @@ class Index(NamedTuple):
     classes: Mapping[str, list[str]]
     bases: Mapping[str, str]
     refused: Mapping[str, str]
-    compared: str  # a later release of transformers that the classes were compared with; the same where none was
-    changed: frozenset[str]  # the classes that it builds otherwise
+    held: Mapping[str, str]  # by model type: the release that it was last held against, where it is another
+    older: Mapping[str, Mapping[str, list[str]]]  # by model type and class: the releases up to which it was another
 
 
 TRANSFORMERS = "transformers"
@@ -120,14 +120,17 @@ _DATA = {
 def load_index(library: str = TRANSFORMERS) -> Index:
     """Load the index of all classes; it takes 1.5 ms, and every config needs it."""
     record = orjson.loads((_DATA[library] / "index.json").read_bytes())
-    version, later = record[library], record.get("later", {})
-    compared, changed = later.get(library, version), frozenset(later.get("changed", ()))
-    return Index(version, record["classes"], record["bases"], record["refused"], compared, changed)
+    held, older = record.get("held", {}), record.get("older", {})
+    return Index(record[library], record["classes"], record["bases"], record["refused"], held, older)
 
 
-def load_record(model_type: str, library: str = TRANSFORMERS) -> Mapping[str, Any]:
-    """Load what `data/` says of a model type: its config class, and under "classes" the record of each class."""
-    record: Mapping[str, Any] = orjson.loads((_DATA[library] / f"{model_type}.json").read_bytes())
+def load_record(model_type: str, library: str = TRANSFORMERS, release: str = "") -> Mapping[str, Any]:
+    """Load what `data/` says of a model type: its config class, and under "classes" the record of each class.
+
+    `release`: an older one of those that the index names, up to which classes were built otherwise.
+    """
+    name = f"older/{release}/{model_type}.json" if release else f"{model_type}.json"
+    record: Mapping[str, Any] = orjson.loads((_DATA[library] / name).read_bytes())
     return record
 
 
@@ -137,9 +140,9 @@ def load_family(model_type: str) -> Family:
 
 
 @lru_cache(maxsize=64)
-def load_blueprint(model_type: str, name: str, library: str = TRANSFORMERS) -> Blueprint:
-    """Load the blueprint of a class that the index lists."""
-    record = load_record(model_type, library)
+def load_blueprint(model_type: str, name: str, library: str = TRANSFORMERS, release: str = "") -> Blueprint:
+    """Load the blueprint of a class that the index lists, or that of an `older` release."""
+    record = load_record(model_type, library, release)
     return parse_blueprint(parse_family(model_type, record), name, record["classes"][name])
 
 

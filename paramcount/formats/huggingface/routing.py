@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from paramcount.formats.huggingface.blueprints import load_blueprint
 from paramcount.formats.huggingface.classes import choose_class
 from paramcount.formats.huggingface.configs import resolve_fields
+from paramcount.formats.huggingface.releases import load_of_release
 from paramcount.formats.huggingface.submodels import fit_blueprint
 from paramcount.model.errors import ArchitectureError, Problems
 
@@ -46,7 +46,8 @@ def read_visited_experts(config: Mapping[str, Any]) -> int | None:
     """Return the number of experts that a token visits by a config.json, with the defaults of a known class."""
     try:
         choice = choose_class(config)
-        fields = resolve_fields(config, fit_blueprint(load_blueprint(choice.model_type, choice.name), config))
+        blueprint = load_of_release(config, choice.model_type, choice.name)
+        fields = resolve_fields(config, fit_blueprint(blueprint, config))
         if (visited := count_visited_experts(fields, choice.model_type)) is not None:
             return visited
     except (ArchitectureError, Problems):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from paramcount.formats.huggingface.blocks import Builder, CountedWeight
-from paramcount.formats.huggingface.blueprints import load_index
 from paramcount.formats.huggingface.purposes import FUSED
 from paramcount.formats.huggingface.routing import count_visited_experts
 from paramcount.formats.named_tensors.packed.quantization import find_quantization
@@ -19,10 +16,6 @@ _UNBUILT_LAYER_FIELDS = ("num_nextn_predict_layers", "mtp_num_hidden_layers")
 
 _ALWAYS_TIED = frozenset(("t5", "mt5", "longt5"))
 """The model types whose code ties lm_head to the embeddings, though configs say that it does not."""
-
-
-_MAX_RELEASE_CHARS = 20
-_RELEASE = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?")
 
 
 class ModelNotes(NamedTuple):
@@ -72,36 +65,6 @@ def _count_inactive(visited: int | None, experts: list[tuple[int, int]]) -> int 
     if visited is None or any(not 0 < visited <= expert_count for _, expert_count in experts):
         return None
     return sum(size // expert_count * (expert_count - visited) for size, expert_count in experts)
-
-
-def warn_of_release(payload: Mapping[str, Any], name: str) -> tuple[ReportWarning, ...]:
-    """Return a warning where a config may be of a later release of transformers, which builds the class otherwise."""
-    version = payload.get("transformers_version")
-    return _compare_release(version[:_MAX_RELEASE_CHARS] if isinstance(version, str) else "", name)
-
-
-@lru_cache(maxsize=1024)
-def _compare_release(version: str, name: str) -> tuple[ReportWarning, ...]:
-    index, stated = load_index(), _parse_release(version)
-    if stated > _parse_release(index.compared):
-        detail = (
-            f"the config is of transformers {version}, which may build {name} otherwise than {index.version}, which "
-            "was counted"
-        )
-    elif name in index.changed and (not stated or stated > _parse_release(index.version)):
-        unstated = "" if stated else "; the config does not state its transformers_version"
-        detail = (
-            f"transformers {index.compared} builds {name} otherwise than {index.version}, which was counted{unstated}"
-        )
-    else:
-        return ()
-    return (ReportWarning("later_release", "", detail, exact=False),)
-
-
-def _parse_release(version: str) -> tuple[int, ...]:
-    """The numbers of a release: (5, 23, 0) of 5.23.0.dev0; none for anything else."""
-    match = _RELEASE.match(version)
-    return tuple(int(number or 0) for number in match.groups()) if match else ()
 
 
 def warn_of_checkpoints(payload: Mapping[str, Any], *, has_fused_experts: bool) -> Iterator[ReportWarning]:

@@ -50,29 +50,3 @@ def test_a_quantized_model_is_counted_as_before_it_is_quantized(more: dict[str, 
     report = count_config(LLAMA | more)
     assert report.root.totals == count_config(LLAMA).root.totals
     assert ("quantization" in {warning.code for warning in report.warnings}) is is_quantized
-
-
-@pytest.mark.parametrize(
-    ("architecture", "stated", "exact"),
-    [
-        ("ReformerForMaskedLM", None, False),
-        ("ReformerForMaskedLM", "5.24.0", False),
-        ("ReformerForMaskedLM", "5.24.0.dev0", False),
-        ("ReformerForMaskedLM", "5.23.0", True),
-        ("ReformerForMaskedLM", "4.31.0.dev0", True),
-        ("ReformerForMaskedLM", "main", False),
-        ("BertModel", None, True),
-        ("BertModel", "5.24.0", True),
-        ("BertModel", "9999.0", False),
-        ("BertModel", "9" * 5000, True),
-        ("BertModel", 6, True),
-        ("BertModel", "", True),
-    ],
-)
-def test_a_later_release_may_build_a_class_otherwise(architecture: str, stated: Any, exact: bool) -> None:
-    """Of those that both releases have, 5.24 builds ReformerForMaskedLM with 320 parameters more."""
-    model_type = "reformer" if "Reformer" in architecture else "bert"
-    config = {"architectures": [architecture], "model_type": model_type}
-    report = count_config(config if stated is None else config | {"transformers_version": stated})
-    assert report.exact is exact
-    assert ("later_release" in {warning.code for warning in report.warnings}) is not exact

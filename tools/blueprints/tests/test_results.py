@@ -45,6 +45,13 @@ def test_classes_without_a_result_stay() -> None:
     assert family["defaults"] == {"width": 8, "depth": 2}
 
 
+def test_a_default_that_changed_is_renewed_beside_classes_that_stay() -> None:
+    shared = SHARED | {"defaults": {"width": 16, "depth": None}}
+    family = renew(BEFORE, [Result("toy", "Headed", shared, _record())], keep_members=False)
+    assert family["defaults"] == {"width": 16, "depth": 2}
+    assert family["classes"]["Base"] == BEFORE["classes"]["Base"]
+
+
 def test_a_class_that_is_refused_now_goes() -> None:
     family = renew(BEFORE, [Result("toy", "Headed", reason="does not build")], keep_members=True)
     assert family["classes"].keys() == {"Base"}
