@@ -24,7 +24,6 @@ _HALF = "int(decoder_hidden_size / 2)"
 _GLPN = {"hidden_sizes": [8, 16, 24, 32], "num_attention_heads": [1, 2, 3, 4], "decoder_hidden_size": 16}
 _HGNET = {"stem_channels": [3, 16, 20], "stage_in_channels": [20, 24, 32, 40], "stage_mid_channels": [8, 12, 16, 20],
           "stage_out_channels": [24, 32, 40, 48]}  # fmt: skip
-_GIT = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 96, "vocab_size": 70}
 _SWITCH = {"d_model": 48, "d_kv": 12, "d_ff": 40, "num_layers": 4, "num_heads": 3, "vocab_size": 70, "num_experts": 5}
 
 
@@ -70,12 +69,6 @@ OVERRIDES: Mapping[str, Override] = {
             _DEEPSEEK | {"tie_word_embeddings": True, "hc_mult": 2, "num_hidden_layers": 7},
         ),
         refused=({"hidden_act": "prelu"},),
-    ),
-    "git": Override(
-        reason=f"GitForCausalLM is GitModel as `git`, and a head. {_TIME}",
-        classes={"GitModel": (Unwrap("GitForCausalLM", "git."),)},
-        proofs=({}, _GIT, _GIT | {"vision_config": {"hidden_size": 36, "num_hidden_layers": 3, "patch_size": 32}}),
-        refused=({"hidden_act": "prelu"}, {"num_image_with_embedding": 6}),
     ),
     "glpn": Override(
         reason=f"GLPNForDepthEstimation is GLPNModel as `glpn`, a decoder and a head. {_TIME}",
