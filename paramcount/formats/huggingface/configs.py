@@ -187,7 +187,7 @@ class ConfigFields:
         for name, item in value.items():
             if f"{path}.{name}" in self.fields:
                 self._set(f"{path}.{name}", item, pointer + token(name))
-        if path in self.blueprint.fields:
+        if path in self.blueprint.fields or self.fields.get(path, value) is None:  # what was null is so no longer
             self._set(path, value, pointer)
 
     def _read_alias(self, config: Mapping[str, Any], path: str, value: Any, pointer: str) -> None:

@@ -33,6 +33,17 @@ def test_labels_size_the_head() -> None:
         (LLAMA | {"hidden_size": True}, "/hidden_size", "type"),
         (LLAMA | {"hidden_size": [4096]}, "/hidden_size", "type"),
         (LLAMA | {"hidden_size": {"a": 1}}, "/hidden_size", "type"),
+        (
+            {"model_type": "deepseek_v4", "compress_rates": {"heavily_compressed_attention": 64}},
+            "/compress_rates",
+            "unverified",
+        ),
+        ({"model_type": "deepseek_v4", "compress_rate_csa": 3}, "/compress_rate_csa", "unverified"),
+        (
+            {"model_type": "aria", "projector_patch_to_query_dict": {"1225": 64}},
+            "/projector_patch_to_query_dict",
+            "unverified",
+        ),
         (LLAMA | {"vocab_size": 2**41}, "/vocab_size", "maximum"),
         (LLAMA | {"hidden_act": "silu" * 1000}, "/hidden_act", "maximum"),
         (LLAMA | {"attention_bias": 1}, "/attention_bias", "type"),

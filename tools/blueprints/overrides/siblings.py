@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from tools.blueprints.overrides.changes import Append, Override, SetFields, Unwrap, Wrap
+from tools.blueprints.overrides.objects import accept_object
 
 _TIME = "The compiler had no time to learn both."
 _HEAD = "lm_head.weight [vocab_size; hidden_size]"
@@ -12,6 +13,11 @@ _DEEPSEEK = {
     "moe_intermediate_size": 24, "n_routed_experts": 8, "num_experts_per_tok": 2, "q_lora_rank": 32, "o_groups": 2,
     "o_lora_rank": 12, "index_n_heads": 4, "index_head_dim": 16,
 }  # fmt: skip
+_DEEPSEEK_RATES = (
+    *accept_object("compress_rates", {"compressed_sparse_attention": 4, "heavily_compressed_attention": 128}),
+    Append("given", ("compress_rate_csa is None or compress_rate_csa == 4",)),
+)
+_ARIA_QUERIES = accept_object("projector_patch_to_query_dict", {"1225": 128, "4900": 256})
 _ARIA_TEXT = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
 _ARIA = {
     "text_config": _ARIA_TEXT,
@@ -50,25 +56,34 @@ def _list_decoder() -> Iterator[str]:
 OVERRIDES: Mapping[str, Override] = {
     "aria": Override(
         reason=f"AriaForConditionalGeneration is AriaModel as `model`, and a head. {_TIME}",
-        classes={"AriaModel": (Unwrap("AriaForConditionalGeneration", "model."),)},
+        classes={
+            "AriaForConditionalGeneration": _ARIA_QUERIES,
+            "AriaModel": (Unwrap("AriaForConditionalGeneration", "model."), *_ARIA_QUERIES),
+        },
         proofs=({}, _ARIA, {"text_config": _ARIA_TEXT | {"moe_num_experts": 4, "num_key_value_heads": 2}}),
-        refused=({"text_config": {"hidden_act": "prelu"}},),
+        refused=({"text_config": {"hidden_act": "prelu"}}, {"projector_patch_to_query_dict": {"1225": 64}}),
     ),
     "deepseek_v4": Override(
         reason=f"DeepseekV4ForCausalLM is DeepseekV4Model as `model`, and a head. {_TIME}",
         classes={
+            "DeepseekV4Model": _DEEPSEEK_RATES,
             "DeepseekV4ForCausalLM": (
                 Wrap("DeepseekV4Model", "model."),
+                *_DEEPSEEK_RATES,
                 SetFields({"tie_word_embeddings": "b"}),
                 Append("tensors", (f"{_HEAD} where not tie_word_embeddings", f"{_HEAD} {_TIED}")),
-            )
+            ),
         },
         proofs=(
             {},
             _DEEPSEEK,
             _DEEPSEEK | {"tie_word_embeddings": True, "hc_mult": 2, "num_hidden_layers": 7},
         ),
-        refused=({"hidden_act": "prelu"},),
+        refused=(
+            {"hidden_act": "prelu"},
+            {"compress_rate_csa": 3},
+            {"compress_rates": {"compressed_sparse_attention": 4, "heavily_compressed_attention": 64}},
+        ),
     ),
     "glpn": Override(
         reason=f"GLPNForDepthEstimation is GLPNModel as `glpn`, a decoder and a head. {_TIME}",
