@@ -23,7 +23,7 @@ from paramcount.schema.signature import MAX_DIMENSION
 from tests.layers.test_layers import CASES, document
 
 MAX_LINES = 700_000
-"""The lines of Python that one document may take; most take some thousands. 10,000 tables of hashes, a row each, take most."""
+"""The lines of Python that one document may take; most take some thousands, 10,000 embeddings of CANINE take most."""
 
 REQUEST_BYTES = 300
 """The length of a request with one of these documents."""
