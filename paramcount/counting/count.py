@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import chain
 from time import monotonic
 from typing import NamedTuple, NoReturn
@@ -15,7 +15,7 @@ from paramcount.counting.formulas import MAX_COUNT, StopCounting
 from paramcount.counting.freezing import FROZEN, NO_RULES, Rule, Rules, Trainability
 from paramcount.counting.graph import FAILED, WiringBudget
 from paramcount.counting.sharing import COPY, SharedObjects, SharedTensors, invalid_shares
-from paramcount.counting.tensor_totals import NO_TENSORS, TensorSummarizer
+from paramcount.counting.tensor_totals import NO_TENSORS, TensorSummarizer, sum_by_dtype
 from paramcount.counting.unknown_outputs import Origin, UnknownOutputs, name_origin
 from paramcount.model import block_ranges
 from paramcount.model.budget import MIN_TENSORS, TENSORS_PER_BYTE, Limits, PathBudget, scale_to_request
@@ -23,7 +23,7 @@ from paramcount.model.document import FRAMEWORKS, Document
 from paramcount.model.errors import ArchitectureError, InvalidGraph, Problems, ShapeMismatch, TooLarge, raise_problems
 from paramcount.model.layers import Call, Layer
 from paramcount.model.report import Report, ReportWarning, Row
-from paramcount.model.tensors import NO_PACKED, Convention, Output, PackedTotals, Tensor, TensorSummary, sum_totals
+from paramcount.model.tensors import Convention, Output, PackedTotals, Tensor, TensorSummary, sum_totals
 from paramcount.schema.validator import format_value
 
 _UNKNOWN_INPUT = Call((None,))
@@ -100,26 +100,6 @@ def count(document: Document, options: Options = _DEFAULTS, limits: Limits = _DE
     )
 
 
-def _sum_by_dtype(
-    summaries: Iterable[tuple[TensorSummary, int]],
-) -> tuple[Mapping[str, int], Mapping[str, int], PackedTotals]:
-    """Return the elements of all copies by dtype, of weights and of buffers, and the corrections of packed weights.
-
-    `summaries` are of layers' own tensors, each with the copies that the model holds.
-    """
-    weights: dict[str, int] = {}
-    buffers: dict[str, int] = {}
-    packed = NO_PACKED
-    for summary, copies in summaries:
-        for dtype, size in summary.weights.items():
-            weights[dtype] = weights.get(dtype, 0) + size * copies
-        for dtype, size in summary.buffers.items():
-            buffers[dtype] = buffers.get(dtype, 0) + size * copies
-        if summary.packed is not None:
-            packed = packed.add(summary.packed, copies)
-    return weights, buffers, packed
-
-
 def _limit_warnings(warnings: tuple[ReportWarning, ...]) -> tuple[ReportWarning, ...]:
     """Return the first MAX_WARNINGS, and one warning with the number of the others."""
     more = warnings[MAX_WARNINGS:]
@@ -183,7 +163,7 @@ class _Walk:
         if problems:
             raise_problems(map(_locate_by_line, problems) if self.document.by_line else problems)
         (root,) = rows
-        weights, buffers, packed = _sum_by_dtype(self.copies.values())
+        weights, buffers, packed = sum_by_dtype(self.copies.values())
         unused = [
             ReportWarning("unused_rule", rule.match, "matches no layer and no tensor") for rule in self.rules.unused
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import prod
 
 from paramcount.counting.evaluate import FreezeStatus
@@ -141,3 +141,23 @@ def _packed_totals(tensor: Tensor, size: int) -> PackedTotals:
     if tensor.trainable:
         return PackedTotals(trainable=values - size, unknown=unknown)
     return PackedTotals(frozen=values - size, unknown=unknown)
+
+
+def sum_by_dtype(
+    summaries: Iterable[tuple[TensorSummary, int]],
+) -> tuple[Mapping[str, int], Mapping[str, int], PackedTotals]:
+    """Return the elements of all copies by dtype, of weights and of buffers, and the corrections of packed weights.
+
+    `summaries` are of layers' own tensors, each with the copies that the model holds.
+    """
+    weights: dict[str, int] = {}
+    buffers: dict[str, int] = {}
+    packed = NO_PACKED
+    for summary, copies in summaries:
+        for dtype, size in summary.weights.items():
+            weights[dtype] = weights.get(dtype, 0) + size * copies
+        for dtype, size in summary.buffers.items():
+            buffers[dtype] = buffers.get(dtype, 0) + size * copies
+        if summary.packed is not None:
+            packed = packed.add(summary.packed, copies)
+    return weights, buffers, packed

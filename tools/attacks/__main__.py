@@ -83,6 +83,13 @@ class _Attack:
     def is_over(self) -> bool:
         return time.monotonic() > self._until
 
+    def list_faults(self) -> Iterator[str]:
+        """Yield what no attack may bring about."""
+        if self.peak_mb > _PODS_LIMIT_MB:
+            yield "the pods' memory is above their limit"
+        for error in self.internal_errors[:20]:
+            yield f"an internal error: {error}"
+
     def run(self, proxy_restart: object) -> int:
         """Attack, probe and restart; returns how many restarts there were."""
         threads = [start(self._send_all, instance, seed) for seed, instance in enumerate(self._instances)]
@@ -181,17 +188,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lost = [answer for answer in attacked if answer.status not in (200, 503)]
     turned_away = sum(answer.status == 503 for answer in attacked)  # to try again, as the answer says
     usual, under = _percentiles(calm), _percentiles(attacked)
-    faults += [f"lost: {answer.status} {answer.body[:200]!r}" for answer in lost[:20]]
     if turned_away > _MAX_TURNED_AWAY * len(attacked):
         faults.append(f"{turned_away} of {len(attacked)} good requests were turned away")
     if under[-1] > 3 * usual[-1]:
         faults.append(f"the 99th percentile of good requests is {under[-1] / usual[-1]:.1f} times the usual one")
-    if attack.peak_mb > _PODS_LIMIT_MB:
-        faults.append("the pods' memory is above their limit")
     if after_mb > _MAX_GROWTH * rest_mb:
         faults.append("the memory is not given back")
-    faults += [f"an internal error: {error}" for error in attack.internal_errors[:20]]
-    faults += [f"of the log: {entry[-3000:]}" for entry in log.split("Traceback")[1:4]]
+    faults += [f"lost: {answer.status} {answer.body[:200]!r}" for answer in lost[:20]]
+    faults += [*attack.list_faults(), *(f"of the log: {entry[-3000:]}" for entry in log.split("Traceback")[1:4])]
     slowest = sorted(attack.slowest.items(), key=lambda item: -item[1])[:8]
     sys.stdout.write(
         f"good requests: {len(calm)} alone, p50, p95, p99 {', '.join(f'{part:.0f}' for part in usual)} ms; "

@@ -84,31 +84,24 @@ def insert_submodel(outer: Blueprint, path: str, tensor_prefix: str, inner: Blue
         if not rule.name.startswith(prefix) or (is_default and rule.name.partition("[")[0] not in derivable)
     ]  # fmt: skip
     declared = set(map(rename_inner, load_family(default).defaults)) if default and not is_default else set()
+
+    def is_inner(name: str) -> bool:
+        return name in declared or (not default and f"{name}.".startswith(prefix))
+
     stated, derived = (  # those about the default submodel's fields only are its own
-        [
-            _move(assumption, rename_outer)
-            for assumption in assumptions
-            if is_default or not all(
-                name in declared or (not default and f"{name}.".startswith(prefix)) for name in assumption.fields
-            )
-        ]
+        [_move(one, rename_outer) for one in assumptions if is_default or not all(map(is_inner, one.fields))]
         for assumptions in (outer.stated_assumptions, outer.derived_assumptions)
-    )  # fmt: skip
+    )
     used = {
         name for expression in (*_iterate_expressions(entries, rules), *stated, *derived) for name in expression.fields
     }
-    fields = {rename_outer(name): kinds for name, kinds in outer.fields.items() if name != path}
-    fields = {
-        name: kinds for name, kinds in fields.items()
-        if not name.startswith(prefix) or (name in used and name not in derivable)
-    }  # fmt: skip
+    outer_fields = ((rename_outer(name), kinds) for name, kinds in outer.fields.items() if name != path)
+    fields = dict(field for field in outer_fields if not field[0].startswith(prefix) or field[0] in used - derivable)
     inner_fields = {rename_inner(name): kinds for name, kinds in inner.fields.items()}
-    if is_default:
-        inner_fields = {name: _find_common(kinds, fields.get(name, kinds)) for name, kinds in inner_fields.items()}
     return replace(
         outer,
         family=_merge_families(outer.family, path, inner.family, used),
-        fields=fields | inner_fields,
+        fields=fields | (_find_common_kinds(inner_fields, fields) if is_default else inner_fields),
         stated_assumptions=(*stated, *(_move(assumption, rename_inner) for assumption in inner.stated_assumptions)),
         derived_assumptions=(*derived, *(_move(assumption, rename_inner) for assumption in inner.derived_assumptions)),
         rules=(*rules, *(_move_rule(rule, rename_inner) for rule in inner.rules)),
@@ -119,9 +112,12 @@ def insert_submodel(outer: Blueprint, path: str, tensor_prefix: str, inner: Blue
     )
 
 
-def _find_common(kinds: str, others: str) -> str:
-    """The kinds of a field that both the model around and the one inside were verified with."""
-    return "".join(letter for letter in kinds if letter in others) or kinds
+def _find_common_kinds(fields: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
+    """The kinds of each field that both the model around and the one inside were verified with."""
+    return {
+        name: "".join(letter for letter in kinds if letter in others.get(name, kinds)) or kinds
+        for name, kinds in fields.items()
+    }
 
 
 def _iterate_expressions(entries: Iterable[Entry], rules: Iterable[Rule]) -> Iterator[Expression]:

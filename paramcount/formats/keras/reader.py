@@ -102,8 +102,7 @@ class KerasReader:
         if (leaf := LEAVES.get(item.cache_key(self._cache_prefix))) is not None:
             name, mark = item.name, item.shared_object_id
             is_named = name is not ABSENT
-            if not is_named:
-                name = leaf.name
+            name = name if is_named else leaf.name
             if isinstance(name, str):
                 self.names += leaf.names + is_named + (mark is not ABSENT)
                 return leaf.layer(name, pointer, calls, b"" if mark is ABSENT else bytes(mark))
