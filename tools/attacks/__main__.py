@@ -9,7 +9,6 @@ import argparse
 import itertools
 import os
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,15 +18,14 @@ from statistics import quantiles
 import requests
 
 from tools.attacks.aimed import aimed_requests
+from tools.attacks.good import GoodClients
 from tools.attacks.stalls import hold_connections, start
 from tools.faults.haproxy import haproxy
-from tools.faults.load import model
 from tools.fuzz.answers import Answer, send
-from tools.fuzz.requests import JSON, Request, stream
+from tools.fuzz.requests import Request, stream
 from tools.install import debian
 from tools.instance import Instance, children_of
 
-_EXAMPLE = Path(__file__).parents[2] / "examples/resnet50-keras.json"
 _MAX_SECONDS = 20
 _SECONDS_PER_RESTART = 60
 _REST_SECONDS = 60
@@ -38,35 +36,11 @@ _MAX_GROWTH = 1.25
 """Of the memory at rest, a minute after the attacks."""
 
 _MAX_TURNED_AWAY = 0.01
+_NICENESS = 10
+"""Of the threads that attack: what makes the attacks must not take the time of what answers them."""
+
 _PODS_LIMIT_MB = 2 * 3 * 1024
 """The limits of memory that k8s/ gives to two pods."""
-
-
-class _Good:
-    """Clients that count models through the proxy, at a steady rate, and remember every answer."""
-
-    def __init__(self, port: int, clients: int = 2, rate: float = 10) -> None:
-        self.answers: list[Answer] = []
-        self._port, self._pause, self._over = port, clients / rate, threading.Event()
-        self._numbers = itertools.count()
-        self._bodies = itertools.cycle([("native", model(50)), ("keras", _EXAMPLE.read_bytes())])
-        self._threads = [start(self._run) for _ in range(clients)]
-
-    def _run(self) -> None:
-        while not self._over.is_set():
-            kind, body = next(self._bodies)
-            media = f"{JSON}; number={next(self._numbers)}"  # so that no answer is cached
-            request = Request("good", "POST", f"/v1/count/{kind}", {"Host": "x", "Content-Type": media}, body)
-            answer = send(self._port, request, 60)
-            self.answers.append(answer)
-            self._over.wait(max(0.0, self._pause - answer.seconds))
-
-    def stop(self) -> list[Answer]:
-        """Wait for the clients; return the answers."""
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-        return self.answers
 
 
 class _Attack:
@@ -110,6 +84,7 @@ class _Attack:
         return restarts
 
     def _send_all(self, instance: Instance, seed: int) -> None:
+        os.nice(_NICENESS)
         for request in _mix(seed):
             if self.is_over():
                 return
@@ -176,10 +151,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for instance in instances:
             for request in itertools.islice(_mix(9), _WARM_UP_REQUESTS):
                 send(instance.port, request, 2 * _MAX_SECONDS)
-        good = _Good(proxy.port)
+        good = GoodClients(proxy.port)
         time.sleep(max(20, options.seconds / 10))
         calm, rest_mb = good.stop(), megabytes(instances)
-        good, attack = _Good(proxy.port), _Attack(instances, options.seconds)
+        good, attack = GoodClients(proxy.port), _Attack(instances, options.seconds)
         restarts = attack.run(proxy.restart)
         attacked = good.stop()
         time.sleep(_REST_SECONDS)
