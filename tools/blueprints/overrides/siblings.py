@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from paramcount.formats.huggingface.functions import digest
 from tools.blueprints.overrides.changes import Append, Override, SetFields, Unwrap, Wrap
 from tools.blueprints.overrides.objects import accept_object
 
@@ -14,10 +15,10 @@ _DEEPSEEK = {
     "o_lora_rank": 12, "index_n_heads": 4, "index_head_dim": 16,
 }  # fmt: skip
 _DEEPSEEK_RATES = (
-    *accept_object("compress_rates", {"compressed_sparse_attention": 4, "heavily_compressed_attention": 128}),
+    *accept_object("compress_rates", digest({"compressed_sparse_attention": 4, "heavily_compressed_attention": 128})),
     Append("given", ("compress_rate_csa is None or compress_rate_csa == 4",)),
 )
-_ARIA_QUERIES = accept_object("projector_patch_to_query_dict", {"1225": 128, "4900": 256})
+_ARIA_QUERIES = accept_object("projector_patch_to_query_dict", digest({"1225": 128, "4900": 256}))
 _ARIA_TEXT = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
 _ARIA = {
     "text_config": _ARIA_TEXT,
