@@ -51,7 +51,7 @@ def choose_class(payload: Mapping[str, Any]) -> Choice:
         detail = f'"{model_type[:100]}" is no model_type that is known{did_you_mean(model_type, index.bases)}'
         raise UnknownLayer(detail, model_type, "/model_type")
     name = index.bases[model_type]
-    if name not in index.classes:
+    if not _has_base(model_type):
         raise UnknownLayer(_explain_refusal(name, model_type), name, "/model_type")
     return Choice(model_type, name, (_note("base_class", f"no architectures: counted as {name}, the base class"),))
 
@@ -157,7 +157,7 @@ def find_classes(model_type: str | None) -> list[str]:
 def _has_base(model_type: str | None) -> bool:
     """Return whether transformers' own base class of a model type can be counted."""
     index = load_index()
-    return index.bases.get(model_type or "", "") in index.classes
+    return (model_type or "") in index.classes.get(index.bases.get(model_type or "", ""), ())
 
 
 def _remote_code(model_type: str | None) -> InvalidDocument:
@@ -176,6 +176,10 @@ def _explain_refusal(name: str, model_type: str | None) -> str:
     if name in index.refused:
         return f"{name} of transformers {index.version} has no verified blueprint: {index.refused[name]}"
     classes = find_classes(model_type)
+    if name in index.classes:
+        return (
+            f"{name} of transformers {index.version} has no verified blueprint for a config of model_type {model_type}"
+        )
     near = did_you_mean(name, classes or index.classes)
     detail = f'"{name[:100]}" is no known class of transformers {index.version}{near}'
     if _has_base(model_type):
