@@ -143,10 +143,11 @@ def test_it_ends_with_the_master() -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
         with Instance(workers=1) as instance:
             (listener,) = instance.listeners
+            assert is_open(instance.management_port)
             os.kill(instance.master, number)
             instance.stop()
-            wait_until(lambda: not is_open(instance.management_port), 3)
             wait_until(partial(is_gone, listener), 3)
+            assert not is_open(instance.management_port)
 
 
 def is_gone(process: int) -> bool:
@@ -185,14 +186,18 @@ def test_the_master_that_replaces_one_answers_at_the_same_port() -> None:
         wait_until(lambda: bool(masters_among(children_of(before.pid))))
         (after,) = masters_among(children_of(before.pid))
         wait_until(lambda: len(children_of(after)) == 2)  # its listener and its worker
+        assert requests.get(url, timeout=5).ok
     finally:
         before.send_signal(signal.SIGQUIT)
         before.wait(20)
     try:
         wait_for(url)
+        assert before.returncode == 0
+        assert len(children_of(after)) == 2
     finally:
         os.kill(after, signal.SIGTERM)
-    wait_until(lambda: not is_open(port))
+    wait_until(partial(is_gone, after))
+    assert not is_open(port)
 
 
 def masters_among(processes: list[int]) -> list[int]:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from paramcount.requests import count
+
 MIN_CALLS, CALLS_PER_BYTE = 400_000, 400
 """The calls that a request may take: one takes from a tenth of a microsecond to a few."""
 
@@ -49,16 +51,27 @@ KEYS = {f"z{number}": 8 for number in range(100)}
 WIDE = "(?i:[\x01-\uffff])"
 
 
+def test_the_texts_of_rules_in_all_rows_are_bounded(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = torch(LINEAR, LINEAR | {"name": "k"}, trainable=freeze("q", "*")) | {"detail": "layers"}
+    texts = len("*") * 3  # of the model and both layers: the last rule decides
+    statuses = []
+    for most in (texts, texts - 1):
+        monkeypatch.setattr(count, "MAX_PATH_CHARS", most)
+        statuses.append(client.post("/v1/count", json=body).status_code)
+    assert statuses == [200, 422]
+    assert client.post("/v1/count", json=body | {"detail": "totals"}).status_code == 200
+
+
 def count_calls(client: FlaskClient, body: dict[str, Any]) -> int:
     """Return the number of calls, of Python's functions and of C's, until a request is answered."""
     calls = 0
 
-    def count(_frame: FrameType, event: str, _argument: Any) -> None:
+    def add_call(_frame: FrameType, event: str, _argument: Any) -> None:
         nonlocal calls
         calls += event in ("call", "c_call")
 
     client.post("/v1/count", json=body)  # what is loaded once is not its cost
-    sys.setprofile(count)
+    sys.setprofile(add_call)
     try:
         answer = client.post("/v1/count", json=body)
     finally:
