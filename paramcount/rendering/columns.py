@@ -66,7 +66,7 @@ def _break_between_parts(text: str, columns: int, breaks: re.Pattern[str]) -> li
 def _break_anywhere(text: str, columns: int) -> list[str]:
     lines = []
     while text:
-        line = "".join(_take(iter_graphemes(text), columns)) or text[0]
+        line = _head(text, columns) or text[0]
         lines.append(line)
         text = text[len(line) :]
     return lines
@@ -81,3 +81,11 @@ def _take(letters: Iterable[str], columns: int) -> list[str]:
             break
         taken.append(letter)
     return taken
+
+
+def _head(text: str, columns: int) -> str:
+    """Return the longest start of the text that fits: letters that join may be wider together than one by one."""
+    letters = _take(iter_graphemes(text), columns)
+    while letters and column_width("".join(letters)) > columns:
+        letters.pop()
+    return "".join(letters)

@@ -10,7 +10,7 @@ from wcwidth import width
 from paramcount.rendering.columns import clip, column_width, wrap
 from paramcount.rendering.fields import printable
 
-letters = st.text(st.sampled_from("ab漢字é\u0301👨✊🏽क्षกำ"), max_size=60) | st.text(max_size=60).map(printable)
+letters = st.text(st.sampled_from("ab漢字é\u0301👨✊🏽❤\u200dक्षกำ"), max_size=60) | st.text(max_size=60).map(printable)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,7 @@ def test_it_fits(text: str, columns: int, data: st.DataObject) -> None:
         ("(None, 26, 26, 32)", 11, ["(None, 26,", "26, 32)"]),
         ("abcdefghijkl", 5, ["abcde", "fghij", "kl"]),
         ("漢字かな交じり", 5, ["漢字…", "交じ", "り"]),
+        ("_x漢❤漢\u200d❤🏿1a❤", 8, ["_x漢❤漢\u200d", "❤🏿1a❤"]),  # letters that join are wider together
     ],
 )
 def test_wrap(text: str, columns: int, lines: list[str]) -> None:

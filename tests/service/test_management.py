@@ -56,7 +56,7 @@ def test_what_it_answers(instance: Instance) -> None:
     assert requests.get(f"{url}/readyz?verbose", timeout=5).json() == {"status": "ready"}
     scraped = requests.get(f"{url}/metrics", timeout=5)
     assert scraped.headers["Content-Type"].startswith("text/plain")
-    assert "paramcount_workers 2.0" in scraped.text
+    wait_until(lambda: "paramcount_workers 2.0" in requests.get(f"{url}/metrics", timeout=5).text)  # each adds itself
     head = requests.head(f"{url}/metrics", timeout=5)
     assert (head.status_code, head.content, int(head.headers["Content-Length"]) > 1_000) == (200, b"", True)
     assert requests.get(f"{url}/v1/formats", timeout=5).status_code == 404
