@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ def detect(document: Any, name: str | None = None) -> Format:
             raise UnknownFormat(f'"{name[:100]}" is no known format{did_you_mean(name, FORMATS)}')
         return FORMATS[name]
     outline = Source.of(document).outline
-    claimants = [candidate for candidate in FORMATS.values() if candidate.claims(outline)]
+    claimants = _find_claimants(outline)
     if len(claimants) == 1:
         return claimants[0]
     if not claimants and (explanation := explain_document(Source.of(document).value)):
@@ -40,6 +40,14 @@ def detect(document: Any, name: str | None = None) -> Format:
     names = ", ".join(candidate.name for candidate in claimants or FORMATS.values())
     reason = "could be any of" if claimants else "is in no format that is recognised by itself; known are"
     raise UnknownFormat(f'{reason} {names}: state its "format"')
+
+
+def _find_claimants(outline: Any) -> list[Format]:
+    candidates: Iterable[Format] = FORMATS.values()
+    if isinstance(outline, dict):
+        names = outline.keys()
+        candidates = [each for each in candidates if each.members is None or not names.isdisjoint(each.members)]
+    return [candidate for candidate in candidates if candidate.claims(outline)]
 
 
 def read(document: Any, document_format: Format, remote_code: str = "refuse") -> Document:
@@ -70,10 +78,10 @@ def _explain_other(source: Source, document_format: Format) -> str:
             return explanation
         if not isinstance(outline, Mapping) or not outline or document_format.claims(outline):
             return ""
-        claimants = [candidate.name for candidate in FORMATS.values() if candidate.claims(outline)]
+        claimants = _find_claimants(outline)
     except (NotJSON, Problems, RecursionError):
         return ""
-    return f"is {claimants[0]}, not {document_format.name}" if len(claimants) == 1 else ""
+    return f"is {claimants[0].name}, not {document_format.name}" if len(claimants) == 1 else ""
 
 
 def _read(source: Source, document_format: Format, remote_code: str) -> Document:

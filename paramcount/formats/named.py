@@ -44,7 +44,7 @@ class NamedModel(Schema):
     name = fields.String(required=True, validate=validate.Length(1, 200))
 
 
-@reader("named", claims=is_named_model, schema=NamedModel, example=_EXAMPLE)
+@reader("named", claims=is_named_model, members=("library",), schema=NamedModel, example=_EXAMPLE)
 def named(payload: Mapping[str, Any]) -> Document:
     """A model by name: one of timm, torchvision or keras.applications, a config of open_clip, or a class of
     transformers or diffusers, with the arguments that size it."""

@@ -85,7 +85,7 @@ def _claims(payload: Any) -> bool:
     return isinstance(payload, dict) and "layers" in payload and "class_name" not in payload
 
 
-@reader("native", claims=_claims, schema=NativeDocument, example=_EXAMPLE)
+@reader("native", claims=_claims, members=("layers",), schema=NativeDocument, example=_EXAMPLE)
 def native(payload: Mapping[str, Any]) -> Document:
     """Layers as a person writes them: a list, in order; or wired by the names of their inputs."""
     dialects = _Dialects()

@@ -73,7 +73,7 @@ class ParamsJson(Schema):
     moe = fields.Raw(metadata={"description": "of a mixture of experts: num_experts, num_experts_per_tok"})
 
 
-@reader("params_json", claims=is_params_json, schema=ParamsJson, example=_EXAMPLE)
+@reader("params_json", claims=is_params_json, members=("dim",), schema=ParamsJson, example=_EXAMPLE)
 def params_json(payload: Mapping[str, Any]) -> Document:
     """The params.json of a Mistral or Llama model, dense or with experts: the class of transformers that its weights
     are converted to."""

@@ -77,7 +77,7 @@ def _claims(payload: Any) -> bool:
     )
 
 
-@reader("pt2", claims=_claims, schema=None, example=_write_example(), media="application/octet-stream")
+@reader("pt2", claims=_claims, members=(), schema=None, example=_write_example(), media="application/octet-stream")
 def pt2(payload: Any) -> Document:
     """An archive of torch.export.save (.pt2): parameters with requires_grad, and the buffers in the state dict.
 

@@ -46,7 +46,7 @@ class TimmConfig(Schema):
     pretrained_cfg = fields.Dict(metadata={"description": "the checkpoint's own: input_size, num_classes"})
 
 
-@reader("timm", claims=is_timm_config, schema=TimmConfig, example=_EXAMPLE)
+@reader("timm", claims=is_timm_config, members=("architecture",), schema=TimmConfig, example=_EXAMPLE)
 def timm(payload: Mapping[str, Any]) -> Document:
     """The config.json of a timm model: the architecture with its arguments, exactly as timm builds it."""
     name = payload["architecture"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -92,6 +92,9 @@ class Format:
     name: str
     media: str  # the media type of its documents, which JSON envelopes hold too
     claims: Callable[[Any], bool]
+    members: (
+        Collection[str] | None
+    )  # an object of JSON that has none of these is never of this format; None: any may be
     read: Callable[[Any], Document]
     schema: type[Schema] | None  # of the payload, where it is a JSON object
     example: Any  # bytes where it is a file
@@ -136,6 +139,7 @@ def reader(
     name: str,
     *,
     claims: Callable[[Any], bool],
+    members: Collection[str] | None = None,
     schema: type[Schema] | None,
     example: Any,
     media: str = "application/json",
@@ -144,8 +148,11 @@ def reader(
 ) -> Callable[[Callable[[Any], Document]], Callable[[Any], Document]]:
     """Register the function below as the reader of the format `name`.
 
-    It takes the decoded document: the value of JSON that fits `schema`, a text, or a file's bytes. With `parse`, JSON
-    goes there instead, undecoded: `parse` decides alone what is valid, and `schema` only explains what it refuses.
+    `claims` recognises a document of it. It is not asked about an object of JSON that has none of `members`.
+
+    The function takes the decoded document: the value of JSON that fits `schema`, a text, or a file's bytes. With
+    `parse`, JSON goes there instead, undecoded: `parse` decides alone what is valid, and `schema` only explains what it
+    refuses.
     `read_as_base` reads a model with code of its own as its base class, for `remote_code="base"`.
     """
 
@@ -156,6 +163,7 @@ def reader(
                 name=name,
                 media=media,
                 claims=claims,
+                members=members,
                 read=read,
                 schema=schema,
                 example=example,

@@ -11,7 +11,7 @@ import pytest
 
 from paramcount import Dim, Formula, Tensor, layer
 from paramcount.model.errors import AmbiguousLayer, RegistrationError, UnknownLayer
-from paramcount.schema.registry import LAYERS, LayerType, Registry, resolve
+from paramcount.schema.registry import FORMATS, LAYERS, LayerType, Registry, resolve
 from paramcount.schema.signature import Signature
 
 
@@ -110,3 +110,12 @@ def test_a_broken_plugin_stops_the_start_by_name(tmp_path: Path, source: str, wh
     assert "plug-in 'bad' of breaks is broken" in ended.stderr
     assert why in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_format_claims_an_object_without_its_members(name: str) -> None:
+    """They are an index of what `claims` looks for; any other object is not even shown to it."""
+    objects = [known.example for known in FORMATS.values() if isinstance(known.example, dict)]
+    claimed = [each for each in objects if FORMATS[name].claims(each)]
+    assert all(not each.keys().isdisjoint(FORMATS[name].members or each) for each in claimed)
+    assert claimed or not isinstance(FORMATS[name].example, dict)

@@ -43,7 +43,7 @@ def _claims(payload: Any) -> bool:
     return isinstance(payload, dict) and ("_class_name" in payload or is_safety_checker(payload))
 
 
-@reader("diffusers", claims=_claims, schema=DiffusersConfig, example=_EXAMPLE)
+@reader("diffusers", claims=_claims, members=("_class_name", "architectures"), schema=DiffusersConfig, example=_EXAMPLE)
 def diffusers(payload: Mapping[str, Any]) -> Document:
     """The config.json of a component of diffusers: what its class builds of it, exactly as it would."""
     if is_safety_checker(payload):

@@ -68,7 +68,14 @@ def _read_as_base(payload: Mapping[str, Any]) -> Document:
     return _read(payload, choose_base(payload) or choose_class(payload))
 
 
-@reader("huggingface", claims=_claims, schema=HuggingFaceConfig, example=_EXAMPLE, read_as_base=_read_as_base)
+@reader(
+    "huggingface",
+    claims=_claims,
+    members=("model_type", "architectures"),
+    schema=HuggingFaceConfig,
+    example=_EXAMPLE,
+    read_as_base=_read_as_base,
+)
 def huggingface(payload: Mapping[str, Any]) -> Document:
     """A config.json of transformers: what the class named in `architectures` builds from it, exactly as it would."""
     return _read(payload, choose_class(payload))

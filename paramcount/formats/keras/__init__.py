@@ -111,7 +111,15 @@ def parse(raw: bytes) -> Document:
     )
 
 
-@reader("keras", claims=_claims, schema=KerasLayer, example=_EXAMPLE, media="application/octet-stream", parse=parse)
+@reader(
+    "keras",
+    claims=_claims,
+    members=("class_name", "modelTopology", "model_config"),
+    schema=KerasLayer,
+    example=_EXAMPLE,
+    media="application/octet-stream",
+    parse=parse,
+)
 def keras(payload: Any) -> Document:
     """A Keras model, Keras 3 or 2: its JSON (Functional or Sequential, nested, shared, frozen), its .keras or .h5 file.
 

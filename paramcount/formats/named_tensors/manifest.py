@@ -91,7 +91,7 @@ def _claims(payload: Any) -> bool:
     return isinstance(payload, dict) and ("parameters" in payload or "state_dict" in payload)
 
 
-@reader("tensors", claims=_claims, schema=TensorsDocument, example=_EXAMPLE)
+@reader("tensors", claims=_claims, members=("parameters", "state_dict"), schema=TensorsDocument, example=_EXAMPLE)
 def tensors(payload: Mapping[str, Any]) -> Document:
     """The parameters and buffers of a PyTorch model by name, with shape, dtype and requires_grad.
 

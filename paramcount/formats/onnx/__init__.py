@@ -33,6 +33,7 @@ def _claims(payload: Any) -> bool:
 @reader(
     "onnx",
     claims=_claims,
+    members=(),
     schema=None,
     example=_EXAMPLE,
     media="application/octet-stream",

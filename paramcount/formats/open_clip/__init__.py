@@ -65,7 +65,7 @@ def _claims(payload: Any) -> bool:
     return isinstance(payload, dict) and isinstance(payload.get("model_cfg"), Mapping)
 
 
-@reader("open_clip", claims=_claims, schema=OpenClipConfig, example=_EXAMPLE)
+@reader("open_clip", claims=_claims, members=("model_cfg",), schema=OpenClipConfig, example=_EXAMPLE)
 def open_clip(payload: Mapping[str, Any]) -> Document:
     """The open_clip_config.json of a CLIP, SigLIP or CoCa model: its towers exactly as open_clip builds them."""
     config = payload["model_cfg"]

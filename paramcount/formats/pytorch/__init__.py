@@ -43,7 +43,7 @@ def _claims(payload: Any) -> bool:
     return kind == "pickle"
 
 
-@reader("pytorch", claims=_claims, schema=None, example=_EXAMPLE, media="application/octet-stream")
+@reader("pytorch", claims=_claims, members=("shards",), schema=None, example=_EXAMPLE, media="application/octet-stream")
 def pytorch(payload: Any) -> Document:
     """A file of torch.save (.pt, .pth, .bin, .ckpt): its pickle is interpreted and never executed.
 

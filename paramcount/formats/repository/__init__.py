@@ -39,7 +39,7 @@ def _claims(payload: Any) -> bool:
     return isinstance(payload, dict) and payload.keys() <= _MEMBERS and isinstance(payload.get("files"), dict)
 
 
-@reader("repository", claims=_claims, schema=None, example=_EXAMPLE)
+@reader("repository", claims=_claims, members=("files",), schema=None, example=_EXAMPLE)
 def repository(payload: Any) -> Document:
     """The files of a folder by relative path: a model, a pipeline, or an adapter.
 

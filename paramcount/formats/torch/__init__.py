@@ -46,7 +46,7 @@ def _claims(payload: Any) -> bool:
         return True  # a part of a model
 
 
-@reader("torch", claims=_claims, schema=None, example=_EXAMPLE, media="text/plain")
+@reader("torch", claims=_claims, members=(), schema=None, example=_EXAMPLE, media="text/plain")
 def torch(payload: str) -> Document:
     """The text of PyTorch's `print(model)`.
 
