@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import chain
 from time import monotonic
 from typing import NamedTuple, NoReturn
@@ -14,23 +13,29 @@ from paramcount.counting.folding import fold
 from paramcount.counting.formulas import MAX_COUNT, StopCounting
 from paramcount.counting.freezing import FROZEN, NO_RULES, Rule, Rules, Trainability
 from paramcount.counting.graph import FAILED, WiringBudget
+from paramcount.counting.parts import PARTS, Counts, PartCount, measure_depth
 from paramcount.counting.sharing import COPY, SharedObjects, SharedTensors, invalid_shares
 from paramcount.counting.tensor_totals import NO_TENSORS, TensorSummarizer, sum_by_dtype
 from paramcount.counting.unknown_outputs import Origin, UnknownOutputs, name_origin
 from paramcount.model import block_ranges
 from paramcount.model.budget import MIN_TENSORS, TENSORS_PER_BYTE, Limits, PathBudget, scale_to_request
 from paramcount.model.document import FRAMEWORKS, Document
-from paramcount.model.errors import ArchitectureError, InvalidGraph, Problems, ShapeMismatch, TooLarge, raise_problems
+from paramcount.model.errors import (
+    InvalidGraph,
+    Problems,
+    ShapeMismatch,
+    TooLarge,
+    locate_by_line,
+    raise_problems,
+)
 from paramcount.model.layers import Call, Layer
-from paramcount.model.report import Report, ReportWarning, Row
-from paramcount.model.tensors import Convention, Output, PackedTotals, Tensor, TensorSummary, sum_totals
+from paramcount.model.report import Report, ReportWarning, Row, limit_warnings
+from paramcount.model.tensors import NO_PACKED, Convention, Output, Tensor, TensorSummary, sum_totals
 from paramcount.schema.validator import format_value
 
 _UNKNOWN_INPUT = Call((None,))
+_TRAINS = Trainability()
 _NOT_HELD = NO_TENSORS, 0
-
-MAX_WARNINGS = 1000
-"""The most warnings of a report, besides one that counts the others."""
 
 _LAYERS_PER_CHECK = 64
 """The number of layers between two checks of the limits, time included."""
@@ -56,18 +61,6 @@ class Options(NamedTuple):
 _DEFAULTS, _DEFAULT_LIMITS = Options(), Limits()
 
 
-class _Counts(NamedTuple):
-    """The counts of a document's layers; documents of one interned model share them."""
-
-    root: Row
-    row_count: int
-    weights: Mapping[str, int]  # elements by dtype
-    buffers: Mapping[str, int]
-    packed: PackedTotals
-    assumes_dtype: bool
-    warnings: tuple[ReportWarning, ...]
-
-
 def count(document: Document, options: Options = _DEFAULTS, limits: Limits = _DEFAULT_LIMITS) -> Report:
     """Return the report on a document. Raises Problems with everything that is wrong with it."""
     counts, key = None, (options.dtype, options.unknown, limits.max_depth, limits.max_layers, limits.max_tensors)
@@ -86,13 +79,13 @@ def count(document: Document, options: Options = _DEFAULTS, limits: Limits = _DE
         root=counts.root,
         row_count=counts.row_count,
         convention=options.convention or document.convention,
-        weights_by_dtype=counts.weights,
-        buffers_by_dtype=counts.buffers,
-        warnings=_limit_warnings((*warnings, *counts.warnings, *totals_warnings)),
+        weights_by_dtype=counts.sums.weights,
+        buffers_by_dtype=counts.sums.buffers,
+        warnings=limit_warnings((*warnings, *counts.warnings, *totals_warnings)),
         format=document.format,
         framework=document.framework,
         roles=document.roles,
-        packed=counts.packed,
+        packed=counts.sums.packed or NO_PACKED,
         count_as_hub=document.count_as_hub,
         is_stored=document.convention == "stored",
         assumes_dtype=counts.assumes_dtype or document.assumes_dtype,
@@ -100,28 +93,14 @@ def count(document: Document, options: Options = _DEFAULTS, limits: Limits = _DE
     )
 
 
-def _limit_warnings(warnings: tuple[ReportWarning, ...]) -> tuple[ReportWarning, ...]:
-    """Return the first MAX_WARNINGS, and one warning with the number of the others."""
-    more = warnings[MAX_WARNINGS:]
-    if not more:
-        return warnings
-    exact = all(warning.exact for warning in more)
-    only_buffers = all(warning.exact or warning.only_buffers for warning in more)
-    return (*warnings[:MAX_WARNINGS], ReportWarning("more", "", f"{len(more):,} more warnings", exact, only_buffers))
-
-
-def _locate_by_line(error: ArchitectureError) -> ArchitectureError:
-    """Move the line of a text from a problem's pointer to its detail: "line 12: kernel_size must be at least 1"."""
-    line, _, argument = error.pointer.partition("/")
-    error.detail, error.pointer = f"{line}: {argument} {error.detail}".replace(":  ", ": "), ""
-    return error
-
-
 class _Walk:
     """The walk over one document's layers."""
 
-    def __init__(self, document: Document, options: Options, limits: Limits) -> None:
-        self.document, self.limits = document, limits
+    def __init__(self, document: Document, options: Options, limits: Limits, *, in_part: bool = False) -> None:
+        """`in_part`: all that it walks over is one part that models share."""
+        self.document, self.options, self.limits = document, options, limits
+        self.shares_parts = not options.rules and not in_part
+        self.part_settings = (options.dtype, options.unknown, document.adapted, document.framework)
         self.deadline = limits.deadline
         self.evaluator = LayerEvaluator(document, options.unknown, self.deadline, self)
         self.add_problem = self.evaluator.add_problem
@@ -143,14 +122,14 @@ class _Walk:
         self.has_dots = False  # in the name of a layer
         self.summarizer = TensorSummarizer(self.rules, options.dtype, adapted=document.adapted)
 
-    def count(self) -> _Counts:
+    def count(self) -> Counts:
         """Return the counts of the document. Raises Problems."""
         rows: list[Row] = []
         problems = self.evaluator.problems
         try:
             if self.has_rules:
                 self.rules.prepare(self.document.root, self.limits.max_copies)
-            rows = self._rows(self.document.root, "", Trainability(), 1, Call(self.document.inputs))
+            rows = self._rows(self.document.root, "", _TRAINS, 1, Call(self.document.inputs))
             for problem in invalid_shares(self.shared, rows[0]) if self.shared else ():
                 self.add_problem(problem)
             if self.has_dots and rows:
@@ -161,18 +140,15 @@ class _Walk:
         except StopCounting:
             pass
         if problems:
-            raise_problems(map(_locate_by_line, problems) if self.document.by_line else problems)
+            raise_problems(map(locate_by_line, problems) if self.document.by_line else problems)
         (root,) = rows
-        weights, buffers, packed = sum_by_dtype(self.copies.values())
         unused = [
             ReportWarning("unused_rule", rule.match, "matches no layer and no tensor") for rule in self.rules.unused
         ]
-        return _Counts(
+        return Counts(
             root=root,
             row_count=root.row_count,
-            weights=weights,
-            buffers=buffers,
-            packed=packed,
+            sums=sum_by_dtype(self.copies.values()),
             assumes_dtype=self.summarizer.assumes_dtype,
             warnings=(*self.evaluator.warnings, *unused),
         )
@@ -182,6 +158,8 @@ class _Walk:
 
         The model holds `copies` of the layer; 0: it is counted elsewhere, and no rule applies to it.
         """
+        if layer.cache_key and self.shares_parts and (row := self._part(layer, path, inherited, copies, call)):
+            return [row]
         if not self.has_rules or layer.repeat == 1 or not copies:
             return [self._row(layer, path, inherited, copies, call)]
         names = block_ranges.expand(layer.name, self.limits.max_copies)
@@ -203,7 +181,7 @@ class _Walk:
     def _row(self, layer: Layer, path: str, inherited: Trainability, copies: int, call: Call) -> Row:
         """Return the row of a layer, children included."""
         self.visited += 1
-        if self.visited == self.next_check:
+        if self.visited >= self.next_check:
             self._check_limits(layer)
         if layer.object_id or layer.shares:
             layer = self.objects.resolve(layer, path)
@@ -239,6 +217,38 @@ class _Walk:
         if totals.trainable + totals.frozen + totals.buffers > MAX_COUNT:
             self._stop(layer, f"holds more than {MAX_COUNT:,} parameters", "count_too_large")
         return Row(path, layer.name, layer.type, repeat, summary, totals, children, output)
+
+    def _part(self, layer: Layer, path: str, inherited: Trainability, copies: int, call: Call) -> Row | None:
+        """Return the row of a part that models share, cached; None for a layer that is counted here."""
+        if layer.config is not None or not copies or inherited is not _TRAINS:
+            return None
+        key = (layer.cache_key, path, *self.part_settings)
+        part = PARTS.get(key)
+        if part is None:
+            part = self._count_part(layer, path, call)
+            PARTS.put(key, part)
+        if self.depth + part.depth >= self.limits.max_depth:
+            return None
+        self.visited += part.row_count
+        if self.visited >= self.next_check:
+            self._check_limits(layer)
+        self.paths.charge("/", part.path_chars)
+        self.has_dots = self.has_dots or part.has_dots
+        self.summarizer.assumes_dtype |= part.assumes_dtype
+        self._add_sums(part.sums, part.tensor_count, layer, copies)
+        return part.row
+
+    def _count_part(self, layer: Layer, path: str, call: Call) -> PartCount:
+        """Count a part by itself."""
+        walk = _Walk(self.document, self.options, self.limits, in_part=True)
+        try:
+            row = walk._row(layer, path, _TRAINS, 1, call)
+        except StopCounting:
+            self.evaluator.problems += walk.evaluator.problems
+            raise
+        sums, depth = sum_by_dtype(walk.copies.values()), measure_depth(layer)
+        facts = walk.visited, depth, walk.tensor_count, walk.paths.charged, walk.has_dots
+        return PartCount(row, sums, *facts, walk.summarizer.assumes_dtype)
 
     def _charge_paths(self, tensors: tuple[Tensor, ...], layer: Layer, path: str) -> None:
         """Charge the paths of a layer's tensors, where they are many, or are tied to those at another path."""
@@ -368,14 +378,18 @@ class _Walk:
 
     def _add(self, summary: TensorSummary, layer: Layer, copies: int) -> None:
         """Add copies of a layer's own tensors, and check their number."""
-        self.tensor_count += len(summary.tensors)
+        self._add_sums(summary, len(summary.tensors), layer, copies)
+        if layer.shares:
+            self.shared.append(SharedTensors(layer, summary.tensors))
+
+    def _add_sums(self, summary: TensorSummary, tensor_count: int, layer: Layer, copies: int) -> None:
+        """Add copies of what is summed up, and check the number of tensors."""
+        self.tensor_count += tensor_count
         if self.tensor_count > self.max_tensors:
             which = "one request" if self.max_tensors == self.limits.max_tensors else "a request of this length"
             self._stop(layer, f"is where the {self.max_tensors:,} tensors that {which} may hold are exceeded")
         _, before = self.copies.get(id(summary), _NOT_HELD)
         self.copies[id(summary)] = summary, before + copies
-        if layer.shares:
-            self.shared.append(SharedTensors(layer, summary.tensors))
 
     def _check_repeat(self, layer: Layer, call: Call, output: Output) -> None:
         """Add a problem unless a repeated block returns the shape that it takes: each copy feeds the next."""

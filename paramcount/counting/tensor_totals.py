@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from math import prod
 
 from paramcount.counting.evaluate import FreezeStatus
@@ -145,7 +145,7 @@ def _packed_totals(tensor: Tensor, size: int) -> PackedTotals:
 
 def sum_by_dtype(
     summaries: Iterable[tuple[TensorSummary, int]],
-) -> tuple[Mapping[str, int], Mapping[str, int], PackedTotals]:
+) -> TensorSummary:
     """Return the elements of all copies by dtype, of weights and of buffers, and the corrections of packed weights.
 
     `summaries` are of layers' own tensors, each with the copies that the model holds.
@@ -160,4 +160,4 @@ def sum_by_dtype(
             buffers[dtype] = buffers.get(dtype, 0) + size * copies
         if summary.packed is not None:
             packed = packed.add(summary.packed, copies)
-    return weights, buffers, packed
+    return TensorSummary(weights=weights, buffers=buffers, packed=packed)

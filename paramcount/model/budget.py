@@ -71,6 +71,11 @@ class PathBudget:
     def __init__(self) -> None:
         self._left = MAX_PATH_CHARS
 
+    @property
+    def charged(self) -> int:
+        """The number of characters that were taken."""
+        return MAX_PATH_CHARS - self._left
+
     def charge(self, path: str, count: int = 1) -> None:
         """Take the length of a path, or of so many that begin with it. Raises TooLarge."""
         self._left -= len(path) * count

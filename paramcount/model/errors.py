@@ -159,3 +159,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def token(part: str | int) -> str:
     """One step of a JSON pointer (RFC 6901)."""
     return "/" + str(part).replace("~", "~0").replace("/", "~1")
+
+
+def locate_by_line(error: ArchitectureError) -> ArchitectureError:
+    """Move the line of a text from a problem's pointer to its detail: "line 12: kernel_size must be at least 1"."""
+    line, _, argument = error.pointer.partition("/")
+    error.detail, error.pointer = f"{line}: {argument} {error.detail}".replace(":  ", ": "), ""
+    return error

@@ -52,7 +52,9 @@ class Layer(NamedTuple):
     shares: str = ""  # the path of the layer whose tensors these are
     dtype: str = ""
     pointer: str = ""  # a JSON pointer to it in the document
-    cache_key: bytes = b""  # equal only for layers of equal type and config; empty where the reader makes none
+    # Equal only for layers of equal type and config, or, without a config, of equal tensors and children; empty where
+    # the reader makes none.
+    cache_key: bytes = b""
     object_id: bytes = b""  # layers of one id are one object, whose tensors count once; empty: an object of its own
 
     def with_calls(self, calls: Iterable[Call]) -> Layer:

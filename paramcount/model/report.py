@@ -18,6 +18,20 @@ class ReportWarning(NamedTuple):
     only_buffers: bool = False  # what may be wrong is the number of buffers, and the totals that they are in
 
 
+MAX_WARNINGS = 1000
+"""The most warnings of a report, besides one that counts the others."""
+
+
+def limit_warnings(warnings: tuple[ReportWarning, ...]) -> tuple[ReportWarning, ...]:
+    """Return the first MAX_WARNINGS, and one warning with the number of the others."""
+    more = warnings[MAX_WARNINGS:]
+    if not more:
+        return warnings
+    exact = all(warning.exact for warning in more)
+    only_buffers = all(warning.exact or warning.only_buffers for warning in more)
+    return (*warnings[:MAX_WARNINGS], ReportWarning("more", "", f"{len(more):,} more warnings", exact, only_buffers))
+
+
 class WeightRoles(NamedTuple):
     """Numbers of weights that embed tokens, and of expert weights that one token does not use."""
 

@@ -55,7 +55,8 @@ class Architecture(NamedTuple):
 class Family:
     """The architectures of one file, and the modules that they share."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, name: str, text: str) -> None:
+        self._name = name
         self._lines: dict[str, list[str]] = {}  # of each architecture
         self._definitions: dict[str, str] = {}
         self._parts: dict[str, Layer | Tensor] = {}  # by token, of those that depend on no argument
@@ -85,16 +86,20 @@ class Family:
 
     def build(self, kind: str, tokens: Iterable[str], arguments: Mapping[str, int]) -> Layer:
         """The layer of a class with these tensors and children, for the arguments that size them."""
-        return _Builder(self._definitions, self._parts, arguments).build_layer(kind, tokens)[0]
+        return _Builder(self._name, self._definitions, self._parts, arguments).build_layer(kind, tokens)[0]
 
 
 class _Builder:
     """Builds the layers of one model; what no argument sizes is kept for all."""
 
     def __init__(
-        self, definitions: Mapping[str, str], parts: dict[str, Layer | Tensor], arguments: Mapping[str, int]
+        self,
+        family: str,
+        definitions: Mapping[str, str],
+        parts: dict[str, Layer | Tensor],
+        arguments: Mapping[str, int],
     ) -> None:
-        self._definitions, self._parts, self._arguments = definitions, parts, arguments
+        self._family, self._definitions, self._parts, self._arguments = family, definitions, parts, arguments
         self._sized: dict[str, Layer | Tensor] = {}  # by token, of those that an argument sizes
 
     def build_layer(self, kind: str, tokens: Iterable[str]) -> tuple[Layer, bool]:
@@ -122,7 +127,8 @@ class _Builder:
             name, _, one = token.partition("=")
             kind, *tokens = self._definitions[one].split(" ")
             layer, sized = self.build_layer(kind, tokens)
-            part = layer._replace(name=name, repeat=_count_blocks(name))
+            cache_key = b"" if sized else f"{self._family} {token}".encode()
+            part = layer._replace(name=name, repeat=_count_blocks(name), cache_key=cache_key)
         (self._sized if sized else self._parts)[token] = part
         return part, sized
 
@@ -182,7 +188,7 @@ def apply(tokens: Iterable[str], changes: Iterable[str]) -> tuple[str, ...]:
 @lru_cache(maxsize=16)
 def load_family(library: str, family: str) -> Family:
     """Load a family that the library's index lists."""
-    return Family((_DATA / library / f"{family}.txt").read_text())
+    return Family(f"{library} {family}", (_DATA / library / f"{family}.txt").read_text())
 
 
 class Entry(NamedTuple):
