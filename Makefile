@@ -105,10 +105,12 @@ blueprints: $(BLUEPRINTS)/.done  ## compile what changed of transformers' classe
 blueprints-check: $(BLUEPRINTS)/.done  ## hold two dozen shipped blueprints against transformers, on configs never seen before
 	$(BLUEPRINTS)/bin/python -m tools.blueprints --check --seconds 5 --seed $${SEED:-$$(date +%Y%m%d)}
 
-upgrade: $(UPGRADE)/.done  ## hold what ships against the newest transformers, compile what differs, and say what changed
+upgrade: LIBRARY := transformers
+upgrade: $(UPGRADE)/newest  ## hold what ships against the newest transformers, compile what differs, and say what changed
 	$(UPGRADE)/bin/python -m tools.blueprints.upgrade $(UPGRADE_OPTIONS)
 
-upgrade-diffusers: $(UPGRADE)/.done  ## the same of diffusers
+upgrade-diffusers: LIBRARY := diffusers
+upgrade-diffusers: $(UPGRADE)/newest  ## the same of diffusers
 	BLUEPRINTS_LIBRARY=diffusers $(UPGRADE)/bin/python -m tools.blueprints.upgrade $(UPGRADE_OPTIONS)
 
 architectures: $(ORACLE)/.done  ## build every model of keras, timm and torchvision (an hour), write the tables
@@ -176,14 +178,18 @@ $(BLUEPRINTS)/.done: tools/blueprints/requirements.txt
 	$(BLUEPRINTS)/bin/pip install --quiet --no-deps torchvision==0.28.0 timm==1.0.31
 	@touch $@
 
-# The newest releases that pip may install: remove the folder before an upgrade. RELEASE=5.23.0 takes that of transformers
-$(UPGRADE)/.done:
+$(UPGRADE)/bin/python:
 	$(PYTHON) -m venv $(UPGRADE)
+
+# The newest releases that pip may install, each time; RELEASE=5.23.0 takes that one of the library to upgrade
+NEWEST := torch torchvision timm diffusers transformers
+.PHONY: $(UPGRADE)/newest
+$(UPGRADE)/newest: | $(UPGRADE)/bin/python
 	@$(VERSIONS)
-	$(UPGRADE)/bin/pip install --quiet torch torchvision timm diffusers transformers$(if $(RELEASE),==$(RELEASE))
-	sed 's/==.*//' tools/blueprints/requirements.txt > $(UPGRADE)/newest.txt
-	$(UPGRADE)/bin/pip install --quiet --constraint $(UPGRADE)/versions.txt --requirement $(UPGRADE)/newest.txt --editable .
-	@touch $@
+	@echo "Installing the newest releases into $(UPGRADE) (some gigabytes at first) ..."
+	@$(UPGRADE)/bin/pip install --quiet --upgrade $(if $(RELEASE),$(NEWEST:$(LIBRARY)=$(LIBRARY)==$(RELEASE)),$(NEWEST))
+	@sed 's/==.*//' tools/blueprints/requirements.txt | grep -v '^transformers' > $(UPGRADE)/newest.txt
+	@$(UPGRADE)/bin/pip install --quiet --constraint $(UPGRADE)/versions.txt --requirement $(UPGRADE)/newest.txt --editable .
 
 $(BENCH)/.done: pyproject.toml benchmarks/requirements.txt
 	$(PYTHON) -m venv $(BENCH)

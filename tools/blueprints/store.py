@@ -192,7 +192,7 @@ def write_results(
         (kept if _keeps(result, before, index, carried) else better).append(result)
     families = assemble(better, before, index, cache)
     shipped = families | {kind: family for kind, family in read_families(data).items() if kind in OVERRIDES}
-    for kind in sorted(OVERRIDES):
+    for kind in sorted(OVERRIDES.keys() & (families.keys() | before.keys())):
         if why := _correct(kind, families, shipped):
             stale[kind] = why
             families[kind] = before[kind]
