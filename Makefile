@@ -15,7 +15,7 @@ INSTALL_SELF = @$(BIN)/pip install --quiet --no-deps --no-build-isolation --edit
 # The pins' versions without their hashes, for packages that have none beside them
 VERSIONS = sed -n 's/^\([[:alnum:]._-]*==[^ ;]*\).*/\1/p' $(PINS)/dev.txt > $(@D)/versions.txt
 
-.PHONY: run test check lint format openapi release oracle oracle-keras-2 clients image image-test pins sbom audit faults attacks gateway manifests browser fuzz hostile cost unique soak bench blueprints blueprints-check upgrade upgrade-diffusers architectures architectures-check libraries-check clean
+.PHONY: run test check lint format openapi release oracle oracle-keras-2 clients image image-test pins sbom audit faults attacks gateway manifests browser fuzz hostile cost unique soak bench blueprints blueprints-check upgrade upgrade-diffusers upgrade-oracle architectures architectures-check libraries-check clean
 
 run: $(VENV)/.run  ## serve on http://127.0.0.1:8000
 	@$(BIN)/paramcount serve
@@ -112,6 +112,12 @@ upgrade: $(UPGRADE)/newest  ## hold what ships against the newest transformers, 
 upgrade-diffusers: LIBRARY := diffusers
 upgrade-diffusers: $(UPGRADE)/newest  ## the same of diffusers
 	BLUEPRINTS_LIBRARY=diffusers $(UPGRADE)/bin/python -m tools.blueprints.upgrade $(UPGRADE_OPTIONS)
+
+upgrade-oracle: LIBRARY := transformers
+upgrade-oracle: $(UPGRADE)/newest  ## replay every case on the newest frameworks: where all agree, raise the oracle's pins
+	@sed 's/==[^ ;]*//' tools/oracle/requirements.txt | grep -v '^transformers' > $(UPGRADE)/oracle.txt
+	@$(UPGRADE)/bin/pip install --quiet --upgrade --constraint $(UPGRADE)/versions.txt --requirement $(UPGRADE)/oracle.txt
+	$(UPGRADE)/bin/python -m tools.oracle
 
 architectures: $(ORACLE)/.done  ## build every model of keras, timm and torchvision (an hour), write the tables
 	$(ORACLE)/bin/python -m tools.architectures keras

@@ -11,6 +11,8 @@ from pathlib import Path
 from tools.blueprints.results import AGREES, Checked, Held, Result
 from tools.blueprints.workers import Pair
 
+_MAX_LINE = 240
+
 
 @dataclass(slots=True)
 class Report:
@@ -118,7 +120,8 @@ def _change_key(held: Held) -> tuple[str, list[str], str]:
 def _list(title: str, lines: Iterable[str]) -> Iterator[str]:
     lines = list(lines)
     if lines:
-        yield from ("", *([f"## {title}", ""] if title else []), *(f"- {line}" for line in lines))
+        shortened = (line if len(line) <= _MAX_LINE else f"{line[:_MAX_LINE]} ..." for line in lines)
+        yield from ("", *([f"## {title}", ""] if title else []), *(f"- {line}" for line in shortened))
 
 
 def _name(model_type: str, *names: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -26,7 +26,7 @@ from tools.blueprints.mending import mend_into
 from tools.blueprints.older import keep_older
 from tools.blueprints.overrides import LEARNED, OVERRIDES
 from tools.blueprints.reporting import Report, resume
-from tools.blueprints.results import AGREES, MEMBERS, Held
+from tools.blueprints.results import AGREES, MEMBERS, Held, Result
 from tools.blueprints.store import Cache, Written, compile_into, write_results
 from tools.blueprints.workers import Pair, spread
 
@@ -59,10 +59,13 @@ def main() -> int:
     with _phase(report, "members"):
         find_members([pair for pair in known if cache.get(*pair) is not None], cache, options.jobs, *MEMBERS)
     report.stale = _write(cache, options, carried).stale
-    report.results = [result for pair in waiting if (result := cache.get(*pair)) is not None]
     renew_pins(TOOLS, LIBRARY, VERSION)
     with _phase(report, "gate"):
         _check(report, waiting, cache, options)
+    if wrong := {pair for pair in waiting if pair in report.checked and report.checked[pair].wrong}:
+        _refuse(wrong, cache)
+        report.stale = _write(cache, options, carried, wrong).stale
+    report.results = [result for pair in waiting if (result := cache.get(*pair)) is not None]
     begun.unlink()
     (options.cache / "upgrade.md").write_text(str(report))
     print(f"\n{report}\nThis report is in {options.cache / 'upgrade.md'}")
@@ -118,9 +121,15 @@ def _compile(waiting: list[Pair], cache: Cache, options: argparse.Namespace) -> 
     spread("compile", stale, options.jobs, compile_into, cache, options.compile)
 
 
-def _write(cache: Cache, options: argparse.Namespace, carried: set[Pair]) -> Written:
+def _refuse(wrong: set[Pair], cache: Cache) -> None:
+    """Take what the gate found to be wrong out of what ships."""
+    for model_type, name in sorted(wrong):
+        cache.replace(Result(model_type, name, reason="is not exact (the gate found a config that is counted wrongly)"))
+
+
+def _write(cache: Cache, options: argparse.Namespace, carried: set[Pair], wrong: Collection[Pair] = ()) -> Written:
     results = filter(None, (cache.get(*pair) for pair in pairs()))
-    written = write_results(results, cache, options.data, options.learned, carried)
+    written = write_results(results, cache, options.data, options.learned, carried, wrong)
     load_index.cache_clear()
     load_blueprint.cache_clear()
     return written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -38,6 +39,7 @@ def spread(phase: str, waiting: Iterable[Pair], jobs: int, work: Callable[..., S
 
     It returns a line a class, which is printed: '' where there is nothing to say.
     """
+    os.environ["PYTHONHASHSEED"] = "0"  # of the processes: sets have one order, and so has what is written
     types = list(group_by_type(waiting).items())
     progress = Progress(phase, sum(len(names) for _, names in types))
     for first in range(0, len(types), _TYPES_AT_ONCE * jobs):

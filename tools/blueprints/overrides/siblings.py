@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from paramcount.formats.huggingface.functions import digest
 from tools.blueprints.overrides.changes import Append, Override, SetFields, Unwrap, Wrap
-from tools.blueprints.overrides.objects import accept_object
 
 _TIME = "The compiler had no time to learn both."
 _HEAD = "lm_head.weight [vocab_size; hidden_size]"
@@ -14,11 +12,7 @@ _DEEPSEEK = {
     "moe_intermediate_size": 24, "n_routed_experts": 8, "num_experts_per_tok": 2, "q_lora_rank": 32, "o_groups": 2,
     "o_lora_rank": 12, "index_n_heads": 4, "index_head_dim": 16,
 }  # fmt: skip
-_DEEPSEEK_RATES = (
-    *accept_object("compress_rates", digest({"compressed_sparse_attention": 4, "heavily_compressed_attention": 128})),
-    Append("given", ("compress_rate_csa is None or compress_rate_csa == 4",)),
-)
-_ARIA_QUERIES = accept_object("projector_patch_to_query_dict", digest({"1225": 128, "4900": 256}))
+_DEEPSEEK_RATES = (Append("given", ("compress_rate_csa is None or compress_rate_csa == 4",)),)
 _ARIA_TEXT = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
 _ARIA = {
     "text_config": _ARIA_TEXT,
@@ -57,10 +51,7 @@ def _list_decoder() -> Iterator[str]:
 OVERRIDES: Mapping[str, Override] = {
     "aria": Override(
         reason=f"AriaForConditionalGeneration is AriaModel as `model`, and a head. {_TIME}",
-        classes={
-            "AriaForConditionalGeneration": _ARIA_QUERIES,
-            "AriaModel": (Unwrap("AriaForConditionalGeneration", "model."), *_ARIA_QUERIES),
-        },
+        classes={"AriaModel": (Unwrap("AriaForConditionalGeneration", "model."),)},
         proofs=({}, _ARIA, {"text_config": _ARIA_TEXT | {"moe_num_experts": 4, "num_key_value_heads": 2}}),
         refused=({"text_config": {"hidden_act": "prelu"}}, {"projector_patch_to_query_dict": {"1225": 64}}),
     ),
