@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from tools.blueprints.overrides.changes import Append, Override, SetFields, Unwrap, Wrap
+from paramcount.formats.huggingface.functions import digest
+from tools.blueprints.overrides.changes import Append, Override, Rewrite, SetFields, Unwrap, Wrap
 
 _TIME = "The compiler had no time to learn both."
 _HEAD = "lm_head.weight [vocab_size; hidden_size]"
@@ -13,6 +14,12 @@ _DEEPSEEK = {
     "o_lora_rank": 12, "index_n_heads": 4, "index_head_dim": 16,
 }  # fmt: skip
 _DEEPSEEK_RATES = (Append("given", ("compress_rate_csa is None or compress_rate_csa == 4",)),)
+_QUERIES = "projector_patch_to_query_dict"
+_DEFAULT_QUERIES = digest({"1225": 128, "4900": 256})
+_ARIA_QUERIES = (
+    Rewrite("given", f"{_QUERIES} is None", f"{_QUERIES} is None or digest({_QUERIES}) == {_DEFAULT_QUERIES!r}"),
+    SetFields({_QUERIES: "nd"}),
+)
 _ARIA_TEXT = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
 _ARIA = {
     "text_config": _ARIA_TEXT,
@@ -51,7 +58,10 @@ def _list_decoder() -> Iterator[str]:
 OVERRIDES: Mapping[str, Override] = {
     "aria": Override(
         reason=f"AriaForConditionalGeneration is AriaModel as `model`, and a head. {_TIME}",
-        classes={"AriaModel": (Unwrap("AriaForConditionalGeneration", "model."),)},
+        classes={
+            "AriaForConditionalGeneration": _ARIA_QUERIES,
+            "AriaModel": (Unwrap("AriaForConditionalGeneration", "model."), *_ARIA_QUERIES),
+        },
         proofs=({}, _ARIA, {"text_config": _ARIA_TEXT | {"moe_num_experts": 4, "num_key_value_heads": 2}}),
         refused=({"text_config": {"hidden_act": "prelu"}}, {"projector_patch_to_query_dict": {"1225": 64}}),
     ),
