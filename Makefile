@@ -15,7 +15,7 @@ INSTALL_SELF = @$(BIN)/pip install --quiet --no-deps --no-build-isolation --edit
 # The pins' versions without their hashes, for packages that have none beside them
 VERSIONS = sed -n 's/^\([[:alnum:]._-]*==[^ ;]*\).*/\1/p' $(PINS)/dev.txt > $(@D)/versions.txt
 
-.PHONY: run test check lint format openapi release oracle oracle-keras-2 clients image image-test pins sbom audit faults attacks gateway manifests browser fuzz hostile cost unique soak bench blueprints blueprints-check upgrade upgrade-diffusers architectures architectures-check libraries-check clean
+.PHONY: run test check lint format openapi release oracle oracle-keras-2 clients image image-test pins sbom audit faults attacks gateway manifests browser fuzz hostile cost unique soak bench blueprints blueprints-check upgrade upgrade-diffusers upgrade-oracle architectures architectures-check libraries-check clean
 
 run: $(VENV)/.run  ## serve on http://127.0.0.1:8000
 	@$(BIN)/paramcount serve
@@ -105,11 +105,19 @@ blueprints: $(BLUEPRINTS)/.done  ## compile what changed of transformers' classe
 blueprints-check: $(BLUEPRINTS)/.done  ## hold two dozen shipped blueprints against transformers, on configs never seen before
 	$(BLUEPRINTS)/bin/python -m tools.blueprints --check --seconds 5 --seed $${SEED:-$$(date +%Y%m%d)}
 
-upgrade: $(UPGRADE)/.done  ## hold what ships against the newest transformers, compile what differs, and say what changed
+upgrade: LIBRARY := transformers
+upgrade: $(UPGRADE)/newest  ## hold what ships against the newest transformers, compile what differs, and say what changed
 	$(UPGRADE)/bin/python -m tools.blueprints.upgrade $(UPGRADE_OPTIONS)
 
-upgrade-diffusers: $(UPGRADE)/.done  ## the same of diffusers
+upgrade-diffusers: LIBRARY := diffusers
+upgrade-diffusers: $(UPGRADE)/newest  ## the same of diffusers
 	BLUEPRINTS_LIBRARY=diffusers $(UPGRADE)/bin/python -m tools.blueprints.upgrade $(UPGRADE_OPTIONS)
+
+upgrade-oracle: LIBRARY := transformers
+upgrade-oracle: $(UPGRADE)/newest  ## replay every case on the newest frameworks: where all agree, raise the oracle's pins
+	@sed 's/==[^ ;]*//' tools/oracle/requirements.txt | grep -v '^transformers' > $(UPGRADE)/oracle.txt
+	@$(UPGRADE)/bin/pip install --quiet --upgrade --constraint $(UPGRADE)/versions.txt --requirement $(UPGRADE)/oracle.txt
+	$(UPGRADE)/bin/python -m tools.oracle
 
 architectures: $(ORACLE)/.done  ## build every model of keras, timm and torchvision (an hour), write the tables
 	$(ORACLE)/bin/python -m tools.architectures keras
@@ -176,14 +184,18 @@ $(BLUEPRINTS)/.done: tools/blueprints/requirements.txt
 	$(BLUEPRINTS)/bin/pip install --quiet --no-deps torchvision==0.28.0 timm==1.0.31
 	@touch $@
 
-# The newest releases that pip may install: remove the folder before an upgrade. RELEASE=5.23.0 takes that of transformers
-$(UPGRADE)/.done:
+$(UPGRADE)/bin/python:
 	$(PYTHON) -m venv $(UPGRADE)
+
+# The newest releases that pip may install, each time; RELEASE=5.23.0 takes that one of the library to upgrade
+NEWEST := torch torchvision timm diffusers transformers
+.PHONY: $(UPGRADE)/newest
+$(UPGRADE)/newest: | $(UPGRADE)/bin/python
 	@$(VERSIONS)
-	$(UPGRADE)/bin/pip install --quiet torch torchvision timm diffusers transformers$(if $(RELEASE),==$(RELEASE))
-	sed 's/==.*//' tools/blueprints/requirements.txt > $(UPGRADE)/newest.txt
-	$(UPGRADE)/bin/pip install --quiet --constraint $(UPGRADE)/versions.txt --requirement $(UPGRADE)/newest.txt --editable .
-	@touch $@
+	@echo "Installing the newest releases into $(UPGRADE) (some gigabytes at first) ..."
+	@$(UPGRADE)/bin/pip install --quiet --upgrade $(if $(RELEASE),$(NEWEST:$(LIBRARY)=$(LIBRARY)==$(RELEASE)),$(NEWEST))
+	@sed 's/==.*//' tools/blueprints/requirements.txt | grep -v '^transformers' > $(UPGRADE)/newest.txt
+	@$(UPGRADE)/bin/pip install --quiet --constraint $(UPGRADE)/versions.txt --requirement $(UPGRADE)/newest.txt --editable .
 
 $(BENCH)/.done: pyproject.toml benchmarks/requirements.txt
 	$(PYTHON) -m venv $(BENCH)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from paramcount.formats.huggingface.blueprints import iterate_classes
 from tools.blueprints.checking import check_classes, check_overrides, sample
@@ -28,13 +29,13 @@ def main() -> int:
     if options.check is not None:
         return _check(wanted, options)
     if options.parts:
-        find_members(wanted, cache, "within")
+        find_members(wanted, cache, options.jobs, "within")
     elif options.forms:
-        find_members(wanted, cache, "forms", "pins")
+        find_members(wanted, cache, options.jobs, "forms", "pins")
     else:
         waiting = [pair for pair in wanted if _stale(cache.get(*pair), options.again)]
         print(f"{len(wanted)} classes, {len(waiting)} to compile", flush=True)
-        print(f"compiled {spread(waiting, options.jobs, compile_into, cache, options.seconds)}")
+        print(f"compiled {spread('compile', waiting, options.jobs, compile_into, cache, options.seconds)}")
     results = filter(None, (cache.get(*pair) for pair in pairs()))
     written = write_results(results, cache, options.data, options.learned)
     print("\n".join(written.changes[: options.lines]))
@@ -79,7 +80,8 @@ def _check(wanted: list[tuple[str, str]], options: argparse.Namespace) -> int:
     """The gate of a release: what ships is what transformers builds, and what every override was made for."""
     shipped = set(iterate_classes(LIBRARY))
     chosen = [pair for pair in wanted if pair in shipped] if options.names else sample(options.check, options.seed)
-    checked = check_classes(chosen, options.seconds, options.seed)
+    with TemporaryDirectory() as folder:  # what an earlier check found is no check
+        checked = check_classes(chosen, Cache(Path(folder)), options.jobs, options.seconds, options.seed)
     overrides = check_overrides(OVERRIDES.keys() & {pair[0] for pair in wanted}, options.data, options.learned)
     wrong = sum(bool(one.wrong) for one in checked.values()) + sum(map(bool, overrides.values()))
     print(f"{len(checked)} classes, {len(overrides)} overrides, {wrong} wrong (seed {options.seed})")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from paramcount.formats.huggingface.blueprints import Blueprint, iterate_classes, load_blueprint
 from paramcount.formats.huggingface.expressions import parse
@@ -16,13 +16,17 @@ from tools.blueprints.drawing import Drawer
 from tools.blueprints.explorer import Explorer
 from tools.blueprints.files import read_families
 from tools.blueprints.framework import LIBRARY
+from tools.blueprints.holding import hash_record
 from tools.blueprints.overrides import OVERRIDES
 from tools.blueprints.overrides.proving import check_override
 from tools.blueprints.phases import BuiltTensor
 from tools.blueprints.probing import probes
 from tools.blueprints.rates import find_mistaken, find_unvaried, sizing
 from tools.blueprints.raw import payload, write_in_full
+from tools.blueprints.results import Checked
 from tools.blueprints.runs import build
+from tools.blueprints.store import Cache
+from tools.blueprints.workers import Pair, Progress, spread
 
 DRAWN = 12
 """Random configs of either sort, of other numbers and of other structures, that a class is checked with."""
@@ -35,40 +39,53 @@ FAULTS = 3
 """Formulas that are spoilt on purpose, each of which the gate must see: a gate that sees nothing passes everything."""
 
 
-class Checked(NamedTuple):
-    """The result of checking a shipped blueprint."""
-
-    counted: int
-    refused: int
-    wrong: str  # the first config that it counts otherwise than the framework, and how; empty: none
-
-    def __str__(self) -> str:
-        counted = f"{self.counted} configs counted as transformers does, {self.refused} refused"
-        return f"WRONG: {self.wrong} ({counted} before)" if self.wrong else counted
-
-
-def sample(number: int, seed: int) -> list[tuple[str, str]]:
+def sample(number: int, seed: int) -> list[Pair]:
     """Some of the classes that ship."""
-    return random.Random(seed).sample(sorted(iterate_classes(LIBRARY)), number)
+    classes = sorted(iterate_classes(LIBRARY))
+    return random.Random(seed).sample(classes, min(number, len(classes)))
 
 
-def check_classes(chosen: Iterable[tuple[str, str]], seconds: float, seed: int) -> dict[tuple[str, str], Checked]:
-    """Ask the gate about shipped classes, and print each result."""
-    checked = {}
-    for model_type, name in chosen:
-        checked[model_type, name] = outcome = check(model_type, name, seconds, seed)
-        print(f"{model_type} {name}: {outcome}", flush=True)
-    return checked
+def check_classes(chosen: Iterable[Pair], cache: Cache, jobs: int, seconds: float, seed: int) -> dict[Pair, Checked]:
+    """Ask the gate about shipped classes, but for those that it was asked about already, and print each result."""
+    chosen = list(chosen)
+    waiting = [pair for pair in chosen if _read_checked(cache, *pair, seconds, seed) is None]
+    spread("gate", waiting, jobs, _check_into, cache, seconds, seed)
+    checked = {pair: _read_checked(cache, *pair, seconds, seed) for pair in chosen}
+    return {pair: outcome for pair, outcome in checked.items() if outcome is not None}
+
+
+_MEMBER = "checked"
+
+
+def _read_checked(cache: Cache, model_type: str, name: str, seconds: float, seed: int) -> Checked | None:
+    """The result of a class whose record was asked about already, with these configs and as much time."""
+    stored = cache.get_member(model_type, name, _MEMBER)
+    if stored is None or stored["of"] != [hash_record(model_type, name), seconds, seed]:
+        return None
+    return Checked(*stored["outcome"])
+
+
+def _check_into(model_type: str, names: list[str], cache: Cache, seconds: float, seed: int) -> list[str]:
+    lines = []
+    for name in names:
+        try:
+            outcome = check(model_type, name, seconds, seed)
+        except Exception as error:  # noqa: BLE001 - whatever the framework raises
+            outcome = Checked(0, 0, f"{type(error).__name__}: {error}".splitlines()[0][:200])
+        content = {"of": [hash_record(model_type, name), seconds, seed], "outcome": outcome}
+        cache.put_member(model_type, name, _MEMBER, content)
+        lines.append(f"{model_type} {name}: {outcome}")
+    return lines
 
 
 def check_overrides(kinds: Iterable[str], data: Path, learned: Path) -> dict[str, str]:
     """Ask the gate about the overrides of some model types, and print each result: why it is wrong, or ''."""
     ships, known = read_families(data), read_families(learned)
     failures = {}
-    for kind in sorted(kinds):
+    progress = Progress("overrides", len(kinds := sorted(ships.keys() & set(kinds))))
+    for kind in kinds:
         failures[kind] = failure = check_override(kind, ships[kind], known[kind])
-        outcome = f"WRONG: {failure}" if failure else f"{len(OVERRIDES[kind].proofs)} proofs hold"
-        print(f"{kind}, override: {outcome}", flush=True)
+        progress.step(f"{kind}: WRONG: {failure}" if failure else f"{kind}: {len(OVERRIDES[kind].proofs)} proofs hold")
     return failures
 
 

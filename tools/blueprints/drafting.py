@@ -32,6 +32,7 @@ class Draft:
         self.configs: list[Phase] = []
         self.derives: set[str] = set()  # the fields that the config's class derives
         self.defaults: Flat = {}
+        self.filled: set[str] = set()  # null fields that are pinned, and that the config's class fills in
 
     def write(self) -> None:
         """Learn, and write. Raises Inexpressible."""
@@ -49,13 +50,15 @@ class Draft:
         opaque = {
             path: _member(self.full_payload, path) for path in sorted(self.explorer.fields.opaque - self._foreign())
         }
+        pinned = self._pins()
         self.record = {
             "fields": kinds
             | {path: self._objects(path, inner) for path, inner in opaque.items()}
+            | dict.fromkeys(sorted(self.filled), "nd")
             | backbone_kinds(self.explorer.fields),
             "given": [
                 *pins,
-                *self._pins(),
+                *pinned,
                 *backbone_pins(self.explorer.fields, self.full_payload),
                 *(_opaque(path, inner, self._objects(path, inner)) for path, inner in opaque.items()),
             ],
@@ -156,7 +159,7 @@ class Draft:
         if self.stated is not None:
             return self._all_pins(self.stated)
         base = self.explorer.first.config.env
-        pinned = [equal_to(path, base.get(path)) for path in sorted(self.explorer.pinned) if path in base]
+        pinned = [self._pin(path, base.get(path)) for path in sorted(self.explorer.pinned) if path in base]
         bounds = [" <= ".join(self.explorer.bound)] if self.explorer.bound else []
         return [*pinned, *bounds, *filter(None, self._list_constant_fields())]
 
@@ -174,7 +177,8 @@ class Draft:
             if not matters(name) or name in UNSEEN or (RATE.search(path) and path not in self.explorer.sizing):
                 continue
             if len({str(phase.env.get(path)) for phase in self.configs}) == 1:
-                yield " or ".join(_equals(path, [value, self.fallbacks.get(path)]))
+                fallback = self.fallbacks.get(path)
+                yield self._pin(path, value, *(() if fallback is None else (fallback,)))
 
     def _all_pins(self, stated: Flat) -> list[str]:
         """That every field is as it is by default, whether stated or not."""
@@ -189,8 +193,16 @@ class Draft:
                 continue
             if path in self.explorer.fields.defaults and path not in self.explorer.fields.opaque:
                 values = {str(one): one for one in (default, stated.get(path, default))}
-                pins.append(" or ".join(equal_to(path, one) for one in values.values()))
+                pins.append(self._pin(path, *values.values()))
         return pins
+
+    def _pin(self, path: str, *values: Any) -> str:
+        """That a field has one of some values; where that is null, it may be the object that the class fills in."""
+        filled = _member(self.full_payload, path)
+        if values[0] is None and isinstance(filled, dict):
+            self.filled.add(path)
+            return _opaque(path, filled, "nd")
+        return " or ".join(equal_to(path, one) for one in values)
 
 
 _BACKBONE, _ARGUMENTS = "backbone", "backbone_kwargs"
@@ -212,13 +224,6 @@ def backbone_pins(fields: Fields, full_payload: Mapping[str, Any]) -> list[str]:
 def backbone_kinds(fields: Fields) -> dict[str, str]:
     """That its arguments are not stated."""
     return {_ARGUMENTS: "n"} if _ARGUMENTS in fields.legacy else {}
-
-
-def _equals(path: str, values: list[Any]) -> Iterator[str]:
-    """That a field has one of some values; null is no value of its own, unless it is all there is."""
-    for index, value in enumerate(values):
-        if index == 0 or value is not None:
-            yield equal_to(path, value)
 
 
 def _member(config: Any, path: str) -> Any:

@@ -9,8 +9,11 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from paramcount.formats import huggingface
 from paramcount.formats.huggingface.blueprints import Blueprint, load_blueprint, load_record
 from tools.blueprints import gate, moves
 from tools.blueprints.forms import RAISES, Trial
@@ -134,24 +137,32 @@ MEMBER = "held"
 def read_held(cache: Cache, model_type: str, name: str, seconds: float) -> Held | None:
     """The result of a class that was held already for as long; None where its record is another by now."""
     stored = cache.get_member(model_type, name, MEMBER)
-    if stored is None or stored.pop("of") != _hash(model_type, name):
+    if stored is None or stored.pop("of") != hash_record(model_type, name):
         return None
     held = Held(**stored)
     return held if held.outcome != AGREES or held.budget >= seconds else None
 
 
 def hold_into(model_type: str, names: list[str], cache: Cache, seconds: float, seed: int) -> list[str]:
-    """Hold the classes of one config, and keep the results; says of each what came of it."""
+    """Hold the classes of one config, and keep the results; says of each that does not agree how it differs."""
     lines = []
     for name in names:
         held = hold(load_blueprint(model_type, name, LIBRARY), seconds, seed)
-        cache.put_member(model_type, name, MEMBER, asdict(held) | {"of": _hash(model_type, name)})
-        lines.append(str(held))
+        cache.put_member(model_type, name, MEMBER, asdict(held) | {"of": hash_record(model_type, name)})
+        lines.append("" if held.outcome == AGREES else str(held))
     return lines
 
 
-def _hash(model_type: str, name: str) -> str:
-    """The hash of the record of a class, and of what it shares with others."""
+def hash_record(model_type: str, name: str) -> str:
+    """The hash of the record of a class, of what it shares with others, and of the code that reads it."""
     family = load_record(model_type, LIBRARY)
     record = {**family, "classes": family["classes"][name]}
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([record, _hash_reader()], sort_keys=True).encode()).hexdigest()[:16]
+
+
+@cache
+def _hash_reader() -> str:
+    digest = hashlib.sha256()
+    for file in sorted(Path(huggingface.__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -12,17 +12,28 @@ from tools.blueprints.library import LIBRARY
 from tools.blueprints.pins import find_pins
 from tools.blueprints.results import MEMBERS
 from tools.blueprints.store import Cache
+from tools.blueprints.workers import Pair, spread
 
 _FIND: Mapping[str, Callable[[Blueprint], Any]] = {"within": find_slots, "forms": find_forms, "pins": find_pins}
 assert _FIND.keys() == set(MEMBERS)
 
 
-def find_members(wanted: Iterable[tuple[str, str]], cache: Cache, *members: str) -> None:
+def find_members(wanted: Iterable[Pair], cache: Cache, jobs: int, *members: str) -> None:
     """Look for members of the records of the classes that ship, but for those that were looked into already."""
     shipped = set(iterate_classes(LIBRARY))
-    for model_type, name in wanted:
-        for member in members if (model_type, name) in shipped else ():
+    waiting = [
+        pair for pair in wanted if pair in shipped and any(cache.get_member(*pair, one) is None for one in members)
+    ]
+    spread("members", waiting, jobs, _find_into, cache, members)
+
+
+def _find_into(model_type: str, names: list[str], cache: Cache, members: tuple[str, ...]) -> list[str]:
+    lines = []
+    for name in names:
+        contents = {}
+        for member in members:
             if cache.get_member(model_type, name, member) is None:
-                content = _FIND[member](load_blueprint(model_type, name, LIBRARY))
-                cache.put_member(model_type, name, member, content)
-                print(f"{model_type} {name}: {content}", flush=True)
+                contents[member] = _FIND[member](load_blueprint(model_type, name, LIBRARY))
+                cache.put_member(model_type, name, member, contents[member])
+        lines.append(f"{model_type} {name}: {contents}")
+    return lines

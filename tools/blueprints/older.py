@@ -12,12 +12,17 @@ from tools.blueprints.library import LIBRARY
 OLDER = "older"
 
 
-def keep_older(data: Path, differing: Iterable[tuple[str, str]]) -> None:
-    """Copy the records of classes that differ today to those of the release that they were last held against."""
+def keep_older(data: Path, differing: Iterable[tuple[str, str]], version: str) -> None:
+    """Copy the records of classes that differ today to those of the release that they were last held against.
+
+    `version` is today's: a record of its own that differs is wrong, not old.
+    """
     index, families = read_index(data), read_families(data)
     older: dict[str, dict[str, list[str]]] = index.get(OLDER, {})
     for kind, name in differing:
         release: str = index.get("held", {}).get(kind, index[LIBRARY])
+        if release == version:
+            continue
         file = data / OLDER / release / f"{kind}.json"
         known: Record = json.loads(file.read_text())["classes"] if file.exists() else {}
         classes = dict(sorted((known | {name: families[kind]["classes"][name]}).items()))

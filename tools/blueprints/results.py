@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from tools.blueprints.clauses import equal_to
 
@@ -66,6 +66,18 @@ class Held:
     def __str__(self) -> str:
         counted = f"{self.counted} configs agree, {self.refused} refused, {self.seconds} s"
         return f"{self.model_type} {self.name}: {self.outcome}{self.why and ': '}{self.why} ({counted})"
+
+
+class Checked(NamedTuple):
+    """The result of checking a shipped blueprint."""
+
+    counted: int
+    refused: int
+    wrong: str  # the first config that it counts otherwise than the framework, and how; empty: none
+
+    def __str__(self) -> str:
+        counted = f"{self.counted} configs counted as transformers does, {self.refused} refused"
+        return f"WRONG: {self.wrong} ({counted} before)" if self.wrong else counted
 
 
 def knows_less(result: Result, before: Record) -> bool:

@@ -82,8 +82,11 @@ class Cache:
     def put(self, result: Result) -> None:
         """Keep a result, unless a better one is there."""
         before = self.get(result.model_type, result.name)
-        if before is not None and before.rank > result.rank:
-            return
+        if before is None or before.rank <= result.rank:
+            self.replace(result)
+
+    def replace(self, result: Result) -> None:
+        """Keep a result, even where a better one is there."""
         stored = asdict(result) | {"fingerprint": self.fingerprint(result.model_type)}
         self._file(result.model_type, result.name).write_text(json.dumps(stored))
 
@@ -178,21 +181,28 @@ class Written(NamedTuple):
 
 
 def write_results(
-    results: Iterable[Result], cache: Cache, data: Path, learned: Path = LEARNED, carried: Collection[Pair] = ()
+    results: Iterable[Result],
+    cache: Cache,
+    data: Path,
+    learned: Path = LEARNED,
+    carried: Collection[Pair] = (),
+    wrong: Collection[Pair] = (),
 ) -> Written:
     """Bring the data up to date with results, and what was learned beside the overrides.
 
-    `carried`: the classes whose records the release that is installed agreed with.
+    `carried`: the classes whose records the release that is installed agreed with; `wrong`: those that the gate found
+    to be wrong, whose records do not stay.
     """
     index, before = read_index(data), read_learned(data, learned)
     kept: list[Result] = []
     better: list[Result] = []
     stale: dict[str, str] = {}
     for result in results:
-        (kept if _keeps(result, before, index, carried) else better).append(result)
+        stays = (result.model_type, result.name) not in wrong and _keeps(result, before, index, carried)
+        (kept if stays else better).append(result)
     families = assemble(better, before, index, cache)
     shipped = families | {kind: family for kind, family in read_families(data).items() if kind in OVERRIDES}
-    for kind in sorted(OVERRIDES):
+    for kind in sorted(OVERRIDES.keys() & (families.keys() | before.keys())):
         if why := _correct(kind, families, shipped):
             stale[kind] = why
             families[kind] = before[kind]

@@ -1,7 +1,7 @@
 """python -m tools.blueprints.upgrade: hold what ships against the release that is installed, compile what differs.
 
-What agrees is carried over. What differs or is new is compiled, the overrides are applied, the gate is asked, and the
-outcome is printed. A run that was stopped goes on where it was.
+What agrees is carried over. What differs or is new is compiled, the overrides are applied, the gate is asked, and a
+report is written. A run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -9,6 +9,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from paramcount.formats.huggingface.blueprints import iterate_classes, load_blueprint, load_index
@@ -21,38 +25,51 @@ from tools.blueprints.members import find_members
 from tools.blueprints.mending import mend_into
 from tools.blueprints.older import keep_older
 from tools.blueprints.overrides import LEARNED, OVERRIDES
-from tools.blueprints.reporting import Report
-from tools.blueprints.results import AGREES, MEMBERS, Held
+from tools.blueprints.reporting import Report, resume
+from tools.blueprints.results import AGREES, MEMBERS, Held, Result
 from tools.blueprints.store import Cache, Written, compile_into, write_results
 from tools.blueprints.workers import Pair, spread
 
+_BESIDE = ("torch", "transformers", "torchvision", "timm")
+
 
 def main() -> int:
-    """Exit status 1 when something is counted otherwise than the release builds it, or an override no longer holds."""
+    """Exit status 1 when a person must look at something, which the report begins with."""
     options = _options()
-    report = Report(LIBRARY, read_index(options.data).get(LIBRARY, ""), VERSION)
+    report = Report(LIBRARY, read_index(options.data).get(LIBRARY, ""), VERSION, beside=_list_versions())
     cache, known, shipped = Cache(options.cache), pairs(), set(iterate_classes(LIBRARY))
-    report.held = _hold([pair for pair in known if pair in shipped and _is_named(pair, options)], cache, options)
-    report.lost = sorted(shipped.difference(known))
+    with _phase(report, "hold"):
+        report.held = _hold([pair for pair in known if pair in shipped and _is_named(pair, options)], cache, options)
     if options.names or options.hold:
         print(report)
-        return int(any(held.outcome != AGREES for held in report.held))
-    waiting = _list_waiting(known, report.held)
-    report.new = [pair for pair in waiting if pair not in shipped]
-    _compile(waiting, cache, options)
-    keep_older(options.data, [(held.model_type, held.name) for held in report.held if held.is_another])
+        return int(bool(report.changed))
     carried = {(held.model_type, held.name) for held in report.held if held.outcome == AGREES}
+    differing = [(held.model_type, held.name) for held in report.held if held.is_another]
+    report.lost = sorted(shipped.difference(known))
+    refused = load_index(LIBRARY).refused
+    report.new = [pair for pair in known if pair not in shipped and pair[1] not in refused]
+    begun = options.cache / "upgrade.json"
+    resume(report, begun)
+    touched = {*report.new, *((held.model_type, held.name) for held in report.changed)}
+    waiting = [pair for pair in known if pair in touched]
+    with _phase(report, "compile"):
+        _compile(waiting, cache, options)
+    keep_older(options.data, differing, VERSION)
     _write(cache, options, carried)
-    find_members([pair for pair in known if cache.get(*pair) is not None], cache, *MEMBERS)
-    written = _write(cache, options, carried)
-    report.results = [result for pair in waiting if (result := cache.get(*pair)) is not None]
-    report.stale = written.stale
+    with _phase(report, "members"):
+        find_members([pair for pair in known if cache.get(*pair) is not None], cache, options.jobs, *MEMBERS)
+    report.stale = _write(cache, options, carried).stale
     renew_pins(TOOLS, LIBRARY, VERSION)
-    ships = [pair for pair in waiting if pair in set(iterate_classes(LIBRARY))]
-    report.checked = check_classes([*ships, *sample(options.sample, options.seed)], options.gate, options.seed)
-    report.overrides = check_overrides(OVERRIDES, options.data, options.learned)
-    print(report)
-    return int(bool(report.stale or report.wrong))
+    with _phase(report, "gate"):
+        _check(report, waiting, cache, options)
+    if wrong := {pair for pair in waiting if pair in report.checked and report.checked[pair].wrong}:
+        _refuse(wrong, cache)
+        report.stale = _write(cache, options, carried, wrong).stale
+    report.results = [result for pair in waiting if (result := cache.get(*pair)) is not None]
+    begun.unlink()
+    (options.cache / "upgrade.md").write_text(str(report))
+    print(f"\n{report}\nThis report is in {options.cache / 'upgrade.md'}")
+    return int(bool(report.needs))
 
 
 def _options() -> argparse.Namespace:
@@ -75,41 +92,55 @@ def _is_named(pair: Pair, options: argparse.Namespace) -> bool:
     return not options.names or pair[0] in options.names or pair[1] in options.names
 
 
+def _list_versions() -> dict[str, str]:
+    return {name: version(name) for name in _BESIDE if name != LIBRARY and find_spec(name)}
+
+
+@contextmanager
+def _phase(report: Report, name: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    report.minutes[name] = (time.monotonic() - started) / 60
+
+
 def _hold(wanted: list[Pair], cache: Cache, options: argparse.Namespace) -> list[Held]:
     """Hold the classes that were not held already; the popular ones first, as the library's pairs are ordered."""
     waiting = [pair for pair in wanted if read_held(cache, *pair, options.seconds) is None]
     print(f"{len(wanted)} records, {len(waiting)} to hold against {LIBRARY} {VERSION}", flush=True)
-    started = time.monotonic()
-    spread(waiting, options.jobs, hold_into, cache, options.seconds, options.seed)
-    print(f"held in {(time.monotonic() - started) / 60:.1f} min", flush=True)
+    spread("hold", waiting, options.jobs, hold_into, cache, options.seconds, options.seed)
     return [held for pair in wanted if (held := read_held(cache, *pair, options.seconds)) is not None]
-
-
-def _list_waiting(known: list[Pair], held: list[Held]) -> list[Pair]:
-    """The classes that differ, and those that the release before did not have."""
-    outcomes = {(one.model_type, one.name): one.outcome for one in held}
-    refused = load_index(LIBRARY).refused
-    return [pair for pair in known if outcomes.get(pair, "") != AGREES and (pair in outcomes or pair[1] not in refused)]
 
 
 def _compile(waiting: list[Pair], cache: Cache, options: argparse.Namespace) -> None:
     """Mend the records that differ, where that will do, and compile the others and those of new classes."""
     differing = set(waiting) & set(iterate_classes(LIBRARY))
-    stale = [pair for pair in waiting if cache.get(*pair) is None]
-    mendable = [pair for pair in stale if pair in differing]
+    mendable = [pair for pair in waiting if pair in differing and cache.get(*pair) is None]
     print(f"{len(waiting)} classes differ or are new, {len(mendable)} to mend", flush=True)
-    spread(mendable, options.jobs, mend_into, cache, options.seconds, options.seed)
+    spread("mend", mendable, options.jobs, mend_into, cache, options.seconds, options.seed)
     stale = [pair for pair in waiting if cache.get(*pair) is None]
-    print(f"{len(stale)} to compile", flush=True)
-    spread(stale, options.jobs, compile_into, cache, options.compile)
+    spread("compile", stale, options.jobs, compile_into, cache, options.compile)
 
 
-def _write(cache: Cache, options: argparse.Namespace, carried: set[Pair]) -> Written:
+def _refuse(wrong: set[Pair], cache: Cache) -> None:
+    """Take what the gate found to be wrong out of what ships."""
+    for model_type, name in sorted(wrong):
+        cache.replace(Result(model_type, name, reason="is not exact (the gate found a config that is counted wrongly)"))
+
+
+def _write(cache: Cache, options: argparse.Namespace, carried: set[Pair], wrong: Collection[Pair] = ()) -> Written:
     results = filter(None, (cache.get(*pair) for pair in pairs()))
-    written = write_results(results, cache, options.data, options.learned, carried)
+    written = write_results(results, cache, options.data, options.learned, carried, wrong)
     load_index.cache_clear()
     load_blueprint.cache_clear()
     return written
+
+
+def _check(report: Report, waiting: list[Pair], cache: Cache, options: argparse.Namespace) -> None:
+    """Ask the gate about what was compiled, a sample of the rest, and the overrides."""
+    ships = set(iterate_classes(LIBRARY))
+    chosen = dict.fromkeys([*filter(ships.__contains__, waiting), *sample(options.sample, options.seed)])
+    report.checked = check_classes(chosen, cache, options.jobs, options.gate, options.seed)
+    report.overrides = check_overrides(OVERRIDES, options.data, options.learned)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ def test_labels_size_the_head() -> None:
     [
         ({"architectures": ["LlamaForCausalML"], "model_type": "llama"}, "/architectures/0", "unknown_layer"),
         ({"model_type": "lama"}, "/model_type", "unknown_layer"),
-        ({"model_type": "exaone"}, "/model_type", "unknown_layer"),  # whose base class is one of another model type
         ({"architectures": []}, "", "required"),
         ({"architectures": ["LlamaForCausalLM"], "model_type": "bert"}, "/model_type", "unknown_model_type"),
         (LLAMA | {"architectures": ["Mine"], "auto_map": {"AutoModel": "modeling.Mine"}}, "/auto_map", "remote_code"),

@@ -2,29 +2,15 @@
 
 from collections.abc import Mapping
 
-from tools.blueprints.overrides.changes import Change, Override, Remove, Rewrite, SetFields
+from tools.blueprints.overrides.changes import Override, Replace
 
-
-def accept_object(path: str, digest_of_default: str) -> tuple[Change, ...]:
-    """Return the changes of a class that was learned with a null field, so that it takes the object's default too."""
-    stated = f"{path} is None or digest({path}) == '{digest_of_default}'"
-    return Rewrite("given", f"{path} is None", stated), SetFields({path: "nd"})
-
-
-_SAPROT = accept_object("protein_encoder_config", "59506b5b0658ca43")
 _MPT = {"d_model": 64, "n_heads": 4, "n_layers": 2, "vocab_size": 90}
 
 OVERRIDES: Mapping[str, Override] = {
-    "evolla": Override(
-        reason="EvollaConfig fills in the config of SaProt; only the defaults could be learned.",
-        classes={"EvollaForProteinText2Text": _SAPROT, "EvollaModel": _SAPROT},
-        proofs=({},),
-        refused=({"protein_encoder_config": {"hidden_size": 64}}, {"hidden_size": 64}),
-    ),
     "mpt": Override(
         reason="What attn_config holds sizes nothing: MptAttention reads its rate, its scale and the clipping alone.",
         classes={
-            name: (Remove("given", frozenset({"attn_config is None"})),)
+            name: (Replace("given", r"attn_config is None( or .*)?"),)
             for name in (
                 "MptForCausalLM",
                 "MptForQuestionAnswering",

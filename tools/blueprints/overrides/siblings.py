@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from paramcount.formats.huggingface.functions import digest
-from tools.blueprints.overrides.changes import Append, Override, SetFields, Unwrap, Wrap
-from tools.blueprints.overrides.objects import accept_object
+from tools.blueprints.overrides.changes import Append, Override, Rewrite, SetFields, Unwrap, Wrap
 
 _TIME = "The compiler had no time to learn both."
 _HEAD = "lm_head.weight [vocab_size; hidden_size]"
@@ -14,11 +13,13 @@ _DEEPSEEK = {
     "moe_intermediate_size": 24, "n_routed_experts": 8, "num_experts_per_tok": 2, "q_lora_rank": 32, "o_groups": 2,
     "o_lora_rank": 12, "index_n_heads": 4, "index_head_dim": 16,
 }  # fmt: skip
-_DEEPSEEK_RATES = (
-    *accept_object("compress_rates", digest({"compressed_sparse_attention": 4, "heavily_compressed_attention": 128})),
-    Append("given", ("compress_rate_csa is None or compress_rate_csa == 4",)),
+_DEEPSEEK_RATES = (Append("given", ("compress_rate_csa is None or compress_rate_csa == 4",)),)
+_QUERIES = "projector_patch_to_query_dict"
+_DEFAULT_QUERIES = digest({"1225": 128, "4900": 256})
+_ARIA_QUERIES = (
+    Rewrite("given", f"{_QUERIES} is None", f"{_QUERIES} is None or digest({_QUERIES}) == {_DEFAULT_QUERIES!r}"),
+    SetFields({_QUERIES: "nd"}),
 )
-_ARIA_QUERIES = accept_object("projector_patch_to_query_dict", digest({"1225": 128, "4900": 256}))
 _ARIA_TEXT = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
 _ARIA = {
     "text_config": _ARIA_TEXT,
