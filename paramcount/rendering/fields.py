@@ -311,10 +311,16 @@ _INVISIBLE = re.compile("[\u200b-\u200f\u061c\u2028-\u202e\u2060-\u206f\ufe00-\u
 def printable(text: str) -> str:
     """Return a client's text on one line, without what a terminal or a browser obeys: controls, directions, joiners.
 
-    A mark that begins it is put on a dotted circle, so that it does not join what is before it.
+    A mark that follows no letter is put on a dotted circle, so that it joins nothing where it comes to begin a line.
     """
     if text.isascii() and text.isprintable():
         return text
     visible = _INVISIBLE.sub("", text)
-    shown = "".join(character if character.isprintable() else "\ufffd" for character in visible)
-    return f"◌{shown}" if shown and category(shown[0]).startswith("M") else shown
+    return "".join(map(_show, f" {visible}", visible))
+
+
+def _show(before: str, character: str) -> str:
+    if not character.isprintable():
+        return "\ufffd"
+    is_bare = category(character).startswith("M") and not (before.isalnum() or category(before).startswith("M"))
+    return f"◌{character}" if is_bare else character

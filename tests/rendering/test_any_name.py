@@ -7,13 +7,14 @@ from io import StringIO
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import width
 
 from paramcount.model.report import Report
 from paramcount.rendering import RENDERERS
-from paramcount.rendering.fields import total_fields
+from paramcount.rendering.fields import printable, total_fields
 from paramcount.rendering.svg import as_svg
 from paramcount.rendering.text import as_text
 from tools.cases.reports import report
@@ -67,3 +68,17 @@ def test_markdown_has_its_cells(model: Any) -> None:
     for line in text.split("\n"):
         if line.startswith("|"):
             assert line.count("|") in (6, 10), line
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\u0b47", "◌\u0b47"),
+        ("0000 1 + \u0b47 1", "0000 1 + ◌\u0b47 1"),
+        ("a_\u0301", "a_◌\u0301"),
+        ("e\u0301\u0323 क\u0b47", "e\u0301\u0323 क\u0b47"),
+        ("a\u200d\u202eb\x07", "ab\ufffd"),
+    ],
+)
+def test_printable(text: str, shown: str) -> None:
+    assert printable(text) == shown
