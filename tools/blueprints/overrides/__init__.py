@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tools.blueprints.library import LIBRARY
 from tools.blueprints.overrides import (
+    attention_kinds,
     dpt,
     efficientnet,
     embedding_gemma2_text,
@@ -46,6 +47,7 @@ _OF_TRANSFORMERS: Mapping[str, Override] = {
     "neomme": neomme.OVERRIDE,
     "vits": vits.OVERRIDE,
     "zamba2": zamba2.OVERRIDE,
+    **attention_kinds.OVERRIDES,
     **encoder_decoders.OVERRIDES,
     **listed_sizes.OVERRIDES,
     **objects.OVERRIDES,
