@@ -10,6 +10,7 @@ from typing import Any
 
 from paramcount.formats.huggingface.blueprints import Blueprint
 from tools.blueprints import gate
+from tools.blueprints.blaming import blame
 from tools.blueprints.clauses import Inexpressible
 from tools.blueprints.drafting import Draft
 from tools.blueprints.drawing import Drawer
@@ -24,7 +25,7 @@ from tools.blueprints.results import ONLY_DEFAULTS, Result
 from tools.blueprints.runs import build
 
 _ROUNDS = 6
-_PINS = 6
+_PINS = 8
 _DRAWS = 24
 _CLEAN = 2
 _MAX_REFUSED = 8
@@ -106,6 +107,8 @@ class _Compiler:
                 break
             if rates:
                 explorer.pin(rates)
+            elif blamed := blame(self.draft.failures, explorer):
+                explorer.pin(blamed)
             elif attempt > 1 or explorer.left < 0:  # what was wrong may be enough to learn the rest
                 explorer.pin(self._find_suspects(wrong, attempt))
         result.reason = f"is not exact ({result.reason})"
@@ -230,6 +233,8 @@ class _Compiler:
         """Return what the record gets wrong, of configs that it was not learned from, and of the class's own."""
         explorer = self.explorer
         result.verified = result.refused = 0
+        if self.draft.failures:
+            return [(dict(explorer.start), self.draft.failures[0])]
         defaults = (self.full_payload, payload(explorer.fields, explorer.start))
         wrong = [
             (dict(explorer.start), f"defaults: {why}")
