@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from tools.blueprints.comparing import key_of
-from tools.blueprints.explorer import Explorer
 from tools.blueprints.phases import Run
+
+if TYPE_CHECKING:
+    from tools.blueprints.explorer import Explorer
 
 _INDEX = re.compile(r"\\\{[0-9]+\\\}")
 _SHAPE = "shape of "
@@ -45,7 +47,7 @@ def _single_changes(explorer: Explorer) -> Iterator[tuple[str, Run]]:
     """The runs that differ from the first in one field that can be left as it is."""
     base, shrunk = explorer.first.changes, explorer.first.changes.keys() - explorer.start.keys()
     for one in explorer.runs:
-        changed = {path for path, value in one.changes.items() if key_of(value) != key_of(base.get(path))}
+        changed = {path for path, value in one.changes.items() if str(value) != str(base.get(path))}
         changed |= base.keys() - one.changes.keys()
         if len(changed) == 1 and not changed & (shrunk | explorer.pinned):
             yield changed.pop(), one

@@ -31,7 +31,7 @@ from tools.blueprints.overrides.proving import disprove
 from tools.blueprints.results import MEMBERS, Result, knows_less, renew
 from tools.blueprints.workers import Pair
 
-COMPILER = 4
+COMPILER = 5
 """Raised when a change of the compiler changes what it makes."""
 
 
