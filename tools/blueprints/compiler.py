@@ -10,7 +10,7 @@ from typing import Any
 
 from paramcount.formats.huggingface.blueprints import Blueprint
 from tools.blueprints import gate
-from tools.blueprints.blaming import blame
+from tools.blueprints.causes import find_cause
 from tools.blueprints.clauses import Inexpressible
 from tools.blueprints.drafting import Draft
 from tools.blueprints.drawing import Drawer
@@ -107,8 +107,8 @@ class _Compiler:
                 break
             if rates:
                 explorer.pin(rates)
-            elif blamed := blame(self.draft.failures, explorer):
-                explorer.pin(blamed)
+            elif cause := find_cause(self.draft.failures, explorer):
+                explorer.pin(cause)
             elif attempt > 1 or explorer.left < 0:  # what was wrong may be enough to learn the rest
                 explorer.pin(self._find_suspects(wrong, attempt))
         result.reason = f"is not exact ({result.reason})"

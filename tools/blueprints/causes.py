@@ -16,8 +16,8 @@ _SHAPE = "shape of "
 _OF_NAMES = ("presence of ", "number of ", "how many ")
 
 
-def blame(failures: Sequence[str], explorer: Explorer) -> set[str]:
-    """Return the field that most of what was not learned follows from, and that least else does; {} if none is seen.
+def find_cause(failures: Sequence[str], explorer: Explorer) -> set[str]:
+    """Return the field that most of what was not learned follows from, and the least of the rest; none if none is seen.
 
     It is sought among the fields of which one change alone changed whether such a tensor is there, or how it is shaped.
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tools.blueprints.blaming import blame
+from tools.blueprints.causes import find_cause
 from tools.blueprints.phases import Fact, Phase, Run
 
 BASE = {"factor": 8, "width": 4, "blocks": 3}
@@ -31,23 +31,25 @@ FACTOR, WIDTH, BOTH = run(blocks=2, factor=16), run(blocks=2, width=6), run(bloc
 
 
 @pytest.mark.parametrize(
-    ("failure", "runs", "pinned", "blamed"),
+    ("failure", "runs", "pinned", "cause"),
     [
         ("presence of conv.{0}.weight", (WIDTH, FACTOR), (), {"factor"}),  # whether one is there
         ("how many conv.", (WIDTH, FACTOR), (), {"factor"}),
         ("shape of conv.{0}.weight", (WIDTH, FACTOR), (), {"factor"}),  # of less than the width sizes
         ("shape of h.{0}.weight", (WIDTH, FACTOR), (), {"width"}),
         ("presence of h.{0}.weight", (WIDTH, FACTOR), (), set()),  # the number of blocks was made small
-        ("presence of conv.{0}.weight", (WIDTH, BOTH), (), set()),  # two changes at once say nothing
+        ("presence of conv.{0}.weight", (WIDTH, BOTH), (), set()),  # two changes at once say nothing of one
         ("presence of conv.{0}.weight", (FACTOR,), ("factor",), set()),  # it is left as it is already
         ("presence of other.weight", (WIDTH, FACTOR), (), set()),
         ("a list of lists", (WIDTH, FACTOR), (), set()),
     ],
 )
-def test_blame(failure: str, runs: tuple[Run, ...], pinned: tuple[str, ...], blamed: set[str]) -> None:
-    assert blame([failure], explorer(*runs, pinned=pinned)) == blamed
+def test_the_cause_is_a_field_that_alone_changed_it(
+    failure: str, runs: tuple[Run, ...], pinned: tuple[str, ...], cause: set[str]
+) -> None:
+    assert find_cause([failure], explorer(*runs, pinned=pinned)) == cause
 
 
 def test_the_number_of_blocks_is_not_left_small() -> None:
     deeper = run(blocks=3)
-    assert blame(["presence of h.{0}.weight"], explorer(deeper)) == set()
+    assert find_cause(["presence of h.{0}.weight"], explorer(deeper)) == set()
