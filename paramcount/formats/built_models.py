@@ -19,7 +19,7 @@ class BuiltModel(NamedTuple):
     counts: dict[Any, Any]
 
 
-_MODELS: Cache[BuiltModel] = Cache(MAX_CACHED_LAYERS, lambda model: _count_layers(model.root))
+_MODELS: Cache[BuiltModel] = Cache(MAX_CACHED_LAYERS, lambda model: model.root.count_layers())
 
 
 def get_or_build(kind: str, config: Any, build: Callable[[], Layer]) -> BuiltModel:
@@ -33,7 +33,3 @@ def get_or_build(kind: str, config: Any, build: Callable[[], Layer]) -> BuiltMod
     model = BuiltModel(build(), {})
     _MODELS.put(key, model)
     return model
-
-
-def _count_layers(layer: Layer) -> int:
-    return 1 + sum(map(_count_layers, layer.children))

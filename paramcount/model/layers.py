@@ -57,6 +57,10 @@ class Layer(NamedTuple):
     cache_key: bytes = b""
     object_id: bytes = b""  # layers of one id are one object, whose tensors count once; empty: an object of its own
 
+    def count_layers(self) -> int:
+        """Return the number of layers, this one and all below it; a repeated one counts once."""
+        return 1 + sum([child.count_layers() for child in self.children])
+
     def with_calls(self, calls: Iterable[Call]) -> Layer:
         """Return the layer with other calls; `_replace` takes three times as long, and most layers need this."""
         return Layer(

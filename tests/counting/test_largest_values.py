@@ -131,13 +131,7 @@ def test_a_member_of_any_adapter(members: Mapping[str, Any]) -> None:
     assert count_lines(envelope({"peft_type": "LORA", "target_modules": ["q"], **members}, 8)) <= MAX_LINES
 
 
-TOO_DEAR = {("switch_transformers", "SwitchTransformersModel"): "12 layers of 10,000 experts each: 1.2 million lines"}
-"""Not mended yet: what these take is bounded, and more than others."""
-
-CLASSES = [
-    pytest.param(*pair, marks=pytest.mark.xfail(reason=TOO_DEAR[pair], strict=True) if pair in TOO_DEAR else ())
-    for pair in sorted(iterate_classes())[::15]
-]
+CLASSES = sorted(iterate_classes())[::15]
 
 
 @pytest.mark.parametrize(("model_type", "name"), CLASSES)

@@ -136,7 +136,7 @@ class Builder:
         """Blocks that are numbered within a word, each under its own name: expert_0, expert_1."""
         layers: dict[int, Layer] = {}
         for layer in folded:
-            self._visit(layer.repeat)
+            self._visit(layer.repeat * layer.count_layers())  # the count walks over each of them
             for index in block_ranges.expand(layer.name, layer.repeat):
                 layers[int(index)] = layer._replace(name=word + index, repeat=1)
         return [layers[index] for index in sorted(layers)]
