@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -21,6 +21,9 @@ from service.requests.media_types import check_media_type, is_json
 from service.settings import Settings
 
 CODINGS = ("gzip", "deflate", "br")
+
+_PART_BYTES = 2**20
+"""The least bytes that a body is inflated by at once."""
 
 
 def read_body(request: Request, settings: Settings) -> bytes:
@@ -103,27 +106,43 @@ def inflate(raw: bytes, coding: str, max_bytes: int) -> bytes:
     if coding not in CODINGS:
         detail = f"The content coding must be {', '.join(CODINGS)} or none, not {coding[:100]}."
         raise HTTPProblem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept-Encoding": ", ".join(CODINGS)})
+    parts, length = [], 0
     try:
-        inflated, is_complete = (_inflate_brotli if coding == "br" else _inflate_zlib)(raw, max_bytes)
+        for part in (_inflate_brotli if coding == "br" else _inflate_zlib)(raw):
+            if (length := length + len(part)) > max_bytes:
+                raise _too_long(max_bytes)
+            parts.append(part)
+    except EOFError:
+        raise HTTPProblem(HTTPStatus.BAD_REQUEST, f"The body is not whole {coding}.") from None
     except (zlib.error, brotli.error) as error:
         raise HTTPProblem(HTTPStatus.BAD_REQUEST, f"The body is not {coding}: {error}.") from None
-    if len(inflated) > max_bytes:
-        raise _too_long(max_bytes)
-    if not is_complete:
-        raise HTTPProblem(HTTPStatus.BAD_REQUEST, f"The body is not whole {coding}.")
-    return inflated
+    return b"".join(parts)
 
 
-def _inflate_zlib(raw: bytes, max_bytes: int) -> tuple[bytes, bool]:
+def _inflate_zlib(raw: bytes) -> Iterator[bytes]:
+    """Yield the parts of a body; between two of them other threads run. Raises EOFError where it is not whole."""
     stream = zlib.decompressobj(zlib.MAX_WBITS | 32)  # the header says whether it is gzip or zlib
-    inflated = stream.decompress(raw, max_bytes + 1)
-    return inflated, stream.eof and not stream.unused_data
+    rest, part_bytes = raw, max(_PART_BYTES, len(raw) // 4)
+    while not stream.eof:
+        part = stream.decompress(rest, part_bytes)
+        rest = stream.unconsumed_tail
+        if not part and not stream.eof:
+            raise EOFError
+        yield part
+    if stream.unused_data:
+        raise EOFError
 
 
-def _inflate_brotli(raw: bytes, max_bytes: int) -> tuple[bytes, bool]:
+def _inflate_brotli(raw: bytes) -> Iterator[bytes]:
+    """The same of brotli."""
     stream = brotli.Decompressor()
-    inflated: bytes = stream.process(raw, output_buffer_limit=max_bytes + 1)
-    return inflated, stream.is_finished()
+    rest, part_bytes = raw, max(_PART_BYTES, len(raw) // 4)
+    while not stream.is_finished():
+        part: bytes = stream.process(rest, output_buffer_limit=part_bytes)
+        rest = b""
+        if not part and not stream.is_finished():
+            raise EOFError
+        yield part
 
 
 def _check_values(raw: bytes, *, text: bool) -> None:

@@ -29,7 +29,10 @@ from tools.instance import Instance, children_of
 _MAX_SECONDS = 20
 _SECONDS_PER_RESTART = 60
 _REST_SECONDS = 60
-_WARM_UP_REQUESTS = 100
+_WORKERS = 2
+"""Of each instance, as k8s/ and the image start it."""
+
+_WARM_UP_REQUESTS = 1_200
 """Each kind of attack at least once, so that all code is loaded that they need: that is memory at rest."""
 
 _MAX_GROWTH = 1.25
@@ -146,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     os.environ["PATH"] += ":/usr/sbin"
     faults: list[str] = []
-    with Instance(1) as one, Instance(1) as other, haproxy(one, other) as proxy:
+    with Instance(_WORKERS) as one, Instance(_WORKERS) as other, haproxy(one, other) as proxy:
         instances = one, other
         for instance in instances:
             for request in itertools.islice(_mix(9), _WARM_UP_REQUESTS):
