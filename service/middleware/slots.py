@@ -86,13 +86,11 @@ def acquire_slot(settings: Settings, body_bytes: int) -> None:
     give_up, deadline = began + settings.max_seconds / 2, began + settings.max_seconds
     cleanups: list[Callable[[], Any]] = []
     current_state().cleanups = cleanups
-    is_large = body_bytes > LARGE_BODY_BYTES
-    if is_large:
+    if body_bytes > LARGE_BODY_BYTES:
         _acquire(slots.large_bodies, give_up, cleanups)
     _acquire(slots.counts, give_up, cleanups)
-    if is_large:
-        gc.disable()  # it would look for garbage in all that a large body makes, in vain: a quarter of the time
-        cleanups.append(gc.enable)
+    gc.disable()  # it would look for garbage in all that a count makes, in vain, while every thread waits
+    cleanups.append(gc.enable)
     budget.start_deadline(deadline - monotonic())
     budget.set_request_bytes(body_bytes)
     cleanups.append(slots.watchdog.end)

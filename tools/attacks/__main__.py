@@ -39,7 +39,7 @@ _MAX_GROWTH = 1.25
 """Of the memory at rest, a minute after the attacks."""
 
 _MAX_TURNED_AWAY = 0.01
-_NICENESS = 10
+_NICENESS = 19
 """Of the threads that attack: what makes the attacks must not take the time of what answers them."""
 
 _PODS_LIMIT_MB = 2 * 3 * 1024
