@@ -64,6 +64,20 @@ class Values:
             raise InvalidDocument(f"must be at most {MAX_LAYERS}", token(name), "too_large")
         return sizes
 
+    def counts(self, name: str) -> list[int]:
+        """Numbers of layers, of which a block may have none."""
+        items = self._items(name, None)
+        for position, item in enumerate(items):
+            if type(item) is not int or not 0 <= item <= MAX_LAYERS:
+                detail = f"must be an integer from 0 to {MAX_LAYERS}, not {format_value(item)}"
+                raise InvalidDocument(detail, f"{token(name)}/{position}")
+        return list(items)
+
+    def length(self, name: str, least: int) -> int:
+        """The number of items of a list that may be longer than what is used of it."""
+        value = self._values[name]
+        return max(least, len(value)) if isinstance(value, list | tuple) else least
+
     def flag(self, name: str) -> bool:
         value = self._values[name]
         if not isinstance(value, bool):

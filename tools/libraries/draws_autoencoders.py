@@ -1,0 +1,238 @@
+"""Random configs of the autoencoders of diffusers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def draw_kinds(chance: random.Random, way: str, count: int) -> list[str]:
+    """Blocks of an encoder or a decoder, some of them with attention."""
+    return [f"{chance.choice(['', 'Attn'])}{way}Block2D" for _ in range(count)]
+
+
+def _draw_options(chance: random.Random, options: Mapping[str, list[Any]], often: float = 0.4) -> dict[str, Any]:
+    """Some of the options, each with one of its values."""
+    return {name: chance.choice(values) for name, values in options.items() if chance.random() < often}
+
+
+def _draw_widths(chance: random.Random, groups: int, count: int, most: int = 3) -> list[int]:
+    return [groups * chance.randint(1, most) for _ in range(count)]
+
+
+def _draw_asymmetric(chance: random.Random) -> dict[str, Any]:
+    down, up, groups = chance.randint(1, 3), chance.randint(1, 4), chance.choice([2, 4])
+    return {
+        "down_block_types": draw_kinds(chance, "DownEncoder", down), "layers_per_down_block": chance.randint(1, 3),
+        "down_block_out_channels": _draw_widths(chance, groups, down), "norm_num_groups": groups,
+        "up_block_types": draw_kinds(chance, "UpDecoder", up), "layers_per_up_block": chance.randint(1, 3),
+        "up_block_out_channels": _draw_widths(chance, groups, up, 9),
+        **_draw_options(chance, {"in_channels": [1, 4], "out_channels": [1, 4], "latent_channels": [2, 16]}),
+    }  # fmt: skip
+
+
+def _draw_vq(chance: random.Random) -> dict[str, Any]:
+    count, norm = chance.randint(1, 3), chance.choice(["group", "spatial"])
+    groups = 32 if norm == "spatial" else chance.choice([2, 4])
+    return {
+        "down_block_types": draw_kinds(chance, "DownEncoder", count), "norm_type": norm, "norm_num_groups": groups,
+        "up_block_types": draw_kinds(chance, "UpDecoder", count), "layers_per_block": chance.randint(1, 3),
+        "block_out_channels": _draw_widths(chance, groups, count, 2),
+        **_draw_options(
+            chance, {"in_channels": [1, 4], "out_channels": [1, 4], "latent_channels": [2, 5], "vq_embed_dim": [7],
+                     "num_vq_embeddings": [9], "mid_block_add_attention": [False]},
+        ),
+    }  # fmt: skip
+
+
+def _draw_consistency(chance: random.Random) -> dict[str, Any]:
+    first, second, groups = chance.randint(1, 3), chance.randint(1, 4), chance.choice([2, 4])
+    return {
+        "encoder_block_out_channels": _draw_widths(chance, groups, first), "encoder_norm_num_groups": groups,
+        "encoder_down_block_types": draw_kinds(chance, "DownEncoder", first), "decoder_norm_num_groups": 8,
+        "decoder_block_out_channels": _draw_widths(chance, 8, second),
+        "decoder_down_block_types": [chance.choice(["DownBlock2D", "ResnetDownsampleBlock2D"]) for _ in range(second)],
+        "decoder_up_block_types": [chance.choice(["UpBlock2D", "ResnetUpsampleBlock2D"]) for _ in range(second)],
+        **_draw_options(
+            chance, {"encoder_double_z": [False], "encoder_in_channels": [1, 4], "encoder_layers_per_block": [1, 3],
+                     "encoder_out_channels": [2, 8], "decoder_add_attention": [True], "decoder_in_channels": [5],
+                     "decoder_layers_per_block": [1, 2], "decoder_num_train_timesteps": [5],
+                     "decoder_out_channels": [2], "decoder_resnet_time_scale_shift": ["default"],
+                     "decoder_time_embedding_type": ["positional", "fourier"], "latent_channels": [2, 8]},
+        ),
+    }  # fmt: skip
+
+
+def _draw_hunyuan_video(chance: random.Random) -> dict[str, Any]:
+    count, groups = chance.randint(1, 5), chance.choice([2, 4])
+    return {
+        "down_block_types": ["HunyuanVideoDownBlock3D"] * count, "norm_num_groups": groups,
+        "up_block_types": ["HunyuanVideoUpBlock3D"] * count, "block_out_channels": _draw_widths(chance, groups, count),
+        "layers_per_block": chance.randint(1, 3), "spatial_compression_ratio": chance.choice([1, 2, 3, 4, 8, 32]),
+        **_draw_options(
+            chance, {"in_channels": [1, 4], "out_channels": [2], "latent_channels": [3],
+                     "mid_block_add_attention": [False]},
+        ),
+        "temporal_compression_ratio": chance.choice([4, 4, 4, 4, 4, 8, 2]),
+    }  # fmt: skip
+
+
+def _draw_hunyuan_dc(chance: random.Random) -> dict[str, Any]:
+    count, latent = chance.randint(2, 5), chance.choice([2, 4])
+    return {
+        "block_out_channels": _draw_widths(chance, 8, count, 2), "latent_channels": latent,
+        "layers_per_block": chance.randint(1, 3),
+        "spatial_compression_ratio": chance.choice([1, 2, 3, 4, 2 ** (count - 1), 16]),
+        "temporal_compression_ratio": chance.choice([1, 2, 4, 2 ** (count - 1)]),
+        **_draw_options(
+            chance, {"in_channels": [1, 4], "out_channels": [2], "downsample_match_channel": [False],
+                     "upsample_match_channel": [False]},
+        ),
+    }  # fmt: skip
+
+
+def _draw_hunyuan_image(chance: random.Random) -> dict[str, Any]:
+    widths = [32 * chance.randint(1, 2) for _ in range(chance.randint(1, 4))]
+    return {
+        "in_channels": chance.choice([1, 3]), "out_channels": chance.choice([1, 3]), "block_out_channels": widths,
+        "latent_channels": chance.choice([4, 8, 16, 3]), "layers_per_block": chance.randint(1, 3),
+        "spatial_compression_ratio": chance.choice([1, 2, 3, 8, 16]), "sample_size": 64,
+        **_draw_options(chance, {"downsample_match_channel": [False], "upsample_match_channel": [False]}),
+    }  # fmt: skip
+
+
+def _draw_flags(chance: random.Random, count: int) -> list[bool]:
+    return [chance.random() < 0.5 for _ in range(count)]
+
+
+def _draw_layers(chance: random.Random, count: int) -> list[int]:
+    return [chance.randint(1, 3) for _ in range(count)]
+
+
+_SAMPLINGS = ["spatial", "temporal", "spatiotemporal"]
+
+
+def _draw_ltx_decoder(chance: random.Random) -> dict[str, Any]:
+    """The fields that the decoders of LTX and of LTX 2 share; lists may be longer than what is used of them."""
+    count, longer = chance.randint(1, 4), chance.choice([0, 0, 1])
+    return {
+        "decoder_block_out_channels": _draw_widths(chance, 16, count, 2), "in_channels": chance.choice([1, 3]),
+        "decoder_layers_per_block": _draw_layers(chance, count + 1 + longer), "latent_channels": chance.choice([2, 8]),
+        "decoder_spatio_temporal_scaling": _draw_flags(chance, count + longer), "out_channels": chance.choice([1, 3]),
+        "decoder_inject_noise": _draw_flags(chance, count + 1 + longer), "patch_size": chance.choice([1, 2, 4]),
+        "upsample_residual": _draw_flags(chance, count + longer), "timestep_conditioning": chance.random() < 0.5,
+        "upsample_factor": [chance.choice([1, 2, 4]) for _ in range(count + longer)],
+    }  # fmt: skip
+
+
+def _draw_ltx(chance: random.Random) -> dict[str, Any]:
+    count, longer, newer = chance.randint(1, 4), chance.choice([0, 0, 1]), chance.random() < 0.5
+    kinds = ["LTXVideoDownBlock3D", "LTXVideo095DownBlock3D"]
+    return {
+        **_draw_ltx_decoder(chance), "block_out_channels": _draw_widths(chance, 8, count + newer),
+        "down_block_types": [*(chance.choice(kinds) for _ in range(count - 1)), kinds[newer]],
+        "layers_per_block": _draw_layers(chance, count + longer), "downsample_type":
+        [chance.choice(["conv", *_SAMPLINGS]) for _ in range(count + longer)],
+        "spatio_temporal_scaling": _draw_flags(chance, count + longer),
+    }  # fmt: skip
+
+
+def _draw_ltx2(chance: random.Random) -> dict[str, Any]:
+    count, longer = chance.randint(1, 4), chance.choice([0, 0, 1])
+    config = _draw_ltx_decoder(chance)
+    flags = {"spatio_temporal_scaling": [True], "decoder_inject_noise": [True, False], "upsample_residual": [True]}
+    return {
+        **config, "block_out_channels": _draw_widths(chance, 8, count),
+        "down_block_types": ["LTX2VideoDownBlock3D"] * count, "upsample_type":
+        [chance.choice(_SAMPLINGS) for _ in config["decoder_block_out_channels"]],
+        "layers_per_block": _draw_layers(chance, count + 1 + longer), "downsample_type":
+        [chance.choice(["conv", *_SAMPLINGS]) for _ in range(count + longer)],
+        "spatio_temporal_scaling": _draw_flags(chance, count + longer), **_draw_options(chance, flags, 0.2),
+    }  # fmt: skip
+
+
+def _draw_dc(chance: random.Random) -> dict[str, Any]:
+    config: dict[str, Any] = {"in_channels": chance.choice([1, 3, 4]), "latent_channels": chance.choice([2, 8])}
+    for part in ("encoder", "decoder"):
+        count = chance.randint(2, 4)
+        layers = [chance.randint(1, 3) if index or chance.random() < 0.6 else 0 for index in range(count)]
+        kinds = [chance.choice(["ResBlock", "EfficientViTBlock"]) for _ in range(count)]
+        config |= {
+            f"{part}_block_out_channels": _draw_widths(chance, 4, count, 4), f"{part}_layers_per_block": layers,
+            f"{part}_block_types": chance.choice([kinds, kinds[0]]),
+            f"{part}_qkv_multiscales": [chance.choice([[], [5], [3, 5], [7]]) for _ in range(count)],
+        }  # fmt: skip
+    norms = ["rms_norm", "layer_norm", "batch_norm"]
+    options = {
+        "upsample_block_type": ["interpolate"], "downsample_block_type": ["Conv"], "encoder_out_shortcut": [False],
+        "decoder_norm_types": [norms[2], [chance.choice(norms) for _ in range(count)]],
+    }  # fmt: skip
+    return {**config, "attention_head_dim": chance.choice([2, 4, 3]), **_draw_options(chance, options)}
+
+
+def _draw_allegro(chance: random.Random) -> dict[str, Any]:
+    count, groups = chance.randint(1, 4), chance.choice([2, 4])
+    return {
+        "down_block_types": ["AllegroDownBlock3D"] * count, "up_block_types": ["AllegroUpBlock3D"] * count,
+        "block_out_channels": _draw_widths(chance, groups, count), "norm_num_groups": groups,
+        "temporal_downsample_blocks": _draw_flags(chance, count + chance.choice([0, 1])),
+        "temporal_upsample_blocks": _draw_flags(chance, count + chance.choice([0, 1])),
+        "layers_per_block": chance.randint(1, 3),
+        **_draw_options(chance, {"in_channels": [1], "out_channels": [2], "latent_channels": [2, 8]}),
+    }  # fmt: skip
+
+
+def _draw_magvit(chance: random.Random) -> dict[str, Any]:
+    count, groups = chance.randint(2, 4), chance.choice([2, 4])
+    return {
+        "down_block_types": [chance.choice(["Spatial", "SpatialTemporal"]) + "DownBlock3D" for _ in range(count)],
+        "up_block_types": [chance.choice(["Spatial", "SpatialTemporal"]) + "UpBlock3D" for _ in range(count)],
+        "block_out_channels": _draw_widths(chance, groups, count), "norm_num_groups": groups,
+        "layers_per_block": chance.randint(1, 3),
+        **_draw_options(chance, {"in_channels": [1], "out_channels": [2], "latent_channels": [2, 8]}),
+    }  # fmt: skip
+
+
+def _draw_mochi(chance: random.Random) -> dict[str, Any]:
+    first, second = chance.randint(1, 3), chance.randint(1, 3)
+    count = max(first, second)
+    return {
+        "encoder_block_out_channels": _draw_widths(chance, 32, first, 2),
+        "decoder_block_out_channels": _draw_widths(chance, 32, second, 2),
+        "layers_per_block": _draw_layers(chance, count + chance.choice([0, 1])),
+        "temporal_expansions": _draw_layers(chance, count), "spatial_expansions": _draw_layers(chance, count),
+        "add_attention_block": _draw_flags(chance, first + chance.choice([0, 1])),
+        **_draw_options(chance, {"in_channels": [4], "out_channels": [1], "latent_channels": [2, 8]}),
+    }  # fmt: skip
+
+
+def _draw_cosmos(chance: random.Random) -> dict[str, Any]:
+    return {
+        "encoder_block_out_channels": _draw_widths(chance, 4, chance.randint(1, 5)),
+        "decode_block_out_channels": _draw_widths(chance, 4, chance.randint(1, 5)),
+        "attention_resolutions": chance.choice([[], [8], [8, 16], [4, 32], [5]]),
+        "resolution": chance.choice([64, 32, 128, 85]), "num_layers": chance.randint(1, 3),
+        "patch_size": chance.choice([1, 2, 4]), "patch_type": chance.choice(["haar", "rearrange"]),
+        "spatial_compression_ratio": chance.choice([4, 8, 16, 32]),
+        "temporal_compression_ratio": chance.choice([4, 8, 16]),
+        **_draw_options(chance, {"in_channels": [1], "out_channels": [2], "latent_channels": [2, 8]}),
+    }  # fmt: skip
+
+
+DRAWS_OF_AUTOENCODERS: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
+    "AsymmetricAutoencoderKL": _draw_asymmetric,
+    "AutoencoderDC": _draw_dc,
+    "AutoencoderKLAllegro": _draw_allegro,
+    "AutoencoderKLCosmos": _draw_cosmos,
+    "AutoencoderKLHunyuanImage": _draw_hunyuan_image,
+    "AutoencoderKLHunyuanImageRefiner": _draw_hunyuan_dc,
+    "AutoencoderKLHunyuanVideo": _draw_hunyuan_video,
+    "AutoencoderKLHunyuanVideo15": _draw_hunyuan_dc,
+    "AutoencoderKLLTX2Video": _draw_ltx2,
+    "AutoencoderKLLTXVideo": _draw_ltx,
+    "AutoencoderKLMagvit": _draw_magvit,
+    "AutoencoderKLMochi": _draw_mochi,
+    "ConsistencyDecoderVAE": _draw_consistency,
+    "VQModel": _draw_vq,
+}
