@@ -164,7 +164,7 @@ def _draw_dc(chance: random.Random) -> dict[str, Any]:
             f"{part}_qkv_multiscales": [chance.choice([[], [5], [3, 5], [7]]) for _ in range(count)],
         }  # fmt: skip
     norms = ["rms_norm", "layer_norm", "batch_norm"]
-    options = {
+    options: dict[str, list[Any]] = {
         "upsample_block_type": ["interpolate"], "downsample_block_type": ["Conv"], "encoder_out_shortcut": [False],
         "decoder_norm_types": [norms[2], [chance.choice(norms) for _ in range(count)]],
     }  # fmt: skip
@@ -220,6 +220,123 @@ def _draw_cosmos(chance: random.Random) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _draw_oobleck(chance: random.Random) -> dict[str, Any]:
+    count = chance.randint(1, 4)
+    return {
+        "encoder_hidden_size": chance.choice([2, 4]), "downsampling_ratios": _draw_layers(chance, count),
+        "channel_multiples": _draw_layers(chance, count + chance.choice([0, 0, 1])),
+        "decoder_channels": chance.choice([2, 6]), "decoder_input_channels": chance.choice([3, 4]),
+        "audio_channels": chance.choice([1, 2]),
+    }  # fmt: skip
+
+
+def _draw_kvae_audio(chance: random.Random) -> dict[str, Any]:
+    return {
+        "encoder_dim": chance.choice([2, 3]), "encoder_rates": _draw_layers(chance, chance.randint(1, 4)),
+        "latent_dim": chance.choice([8, 16]), "codebook_dim": chance.choice([3, 4]), "decoder_dim": 48,
+        "decoder_rates": _draw_layers(chance, chance.randint(1, 4)), "num_channels": chance.choice([1, 2]),
+        "attn_num_heads": chance.choice([1, 4]),
+    }  # fmt: skip
+
+
+def _draw_music_vocoder(chance: random.Random) -> dict[str, Any]:
+    return {
+        "latent_channels": chance.choice([2, 5, 8]), "decoder_input_dim": chance.choice([3, 6]),
+        "decoder_hidden_dim": chance.choice([16, 24, 33]),
+        "upsampling_ratios": _draw_layers(chance, chance.randint(1, 4)),
+    }  # fmt: skip
+
+
+def _draw_longcat(chance: random.Random) -> dict[str, Any]:
+    options: dict[str, list[Any]] = {
+        "c_mults": [_draw_layers(chance, chance.randint(1, 4))],
+        "strides": [_draw_layers(chance, chance.randint(1, 6))],
+        "in_channels": [2], "latent_dim": [3], "encoder_latent_dim": [6], "act_fn": ["elu", "snake"],
+        "use_snake": [True, False], "final_tanh": [True], "downsample_shortcut": ["none"], "in_shortcut": ["none"],
+    }  # fmt: skip
+    return {"channels": chance.choice([2, 4]), **_draw_options(chance, options)}
+
+
+def _draw_cosmos_audio(chance: random.Random) -> dict[str, Any]:
+    count, encoded = chance.randint(1, 4), chance.randint(1, 3)
+    options: dict[str, list[Any]] = {
+        "vocoder_input_dim": [3], "dec_out_channels": [1], "stereo": [False], "input_channels": [2],
+        "enc_num_blocks": [1, 3], "enc_n_fft": [6], "enc_latent_dim": [5], "enc_use_snake": [False],
+        "padding_mode": ["reflect"], "encoder_enabled": [False], "causal": [True],
+    }  # fmt: skip
+    return {
+        "dec_dim": chance.choice([2, 4]), "dec_c_mults": _draw_layers(chance, count + chance.choice([0, 0, 1])),
+        "dec_strides": _draw_layers(chance, count), "enc_dim": chance.choice([2, 4]),
+        "enc_c_mults": _draw_layers(chance, encoded), "enc_strides": _draw_layers(chance, encoded),
+        **_draw_options(chance, options, 0.3),
+    }  # fmt: skip
+
+
+def _draw_kvae(chance: random.Random) -> dict[str, Any]:
+    count = chance.randint(1, 4)
+    encoded = chance.choice([chance.randint(1, 3), _draw_layers(chance, count)])
+    return {
+        "in_channels": chance.choice([1, 3]), "channels": 32, "ch_mult": [chance.randint(1, 2) for _ in range(count)],
+        "num_enc_blocks": encoded, "num_dec_blocks": chance.randint(1, 3), "z_channels": chance.choice([2, 4]),
+        "double_z": chance.random() < 0.6,
+    }  # fmt: skip
+
+
+def _draw_kvae_video(chance: random.Random) -> dict[str, Any]:
+    return {
+        "ch": 32, "ch_mult": [chance.randint(1, 2) for _ in range(chance.randint(1, 4))],
+        "num_res_blocks": chance.randint(1, 3), "in_channels": chance.choice([1, 3]), "out_ch": chance.choice([1, 3]),
+        "z_channels": chance.choice([2, 4]), "temporal_compress_times": chance.choice([1, 2, 4, 6, 8, 64]),
+    }  # fmt: skip
+
+
+def _draw_kandinsky_sr(chance: random.Random) -> dict[str, Any]:
+    count = chance.randint(1, 4)
+    return {
+        "in_channels": chance.choice([1, 3]), "out_channels": chance.choice([1, 3]),
+        "latent_channels": chance.choice([2, 4]), "encoder_block_out_channels": _draw_widths(chance, 2, count),
+        "decoder_block_out_channels": _draw_widths(chance, 2, count), "layers_per_block": chance.randint(1, 3),
+        "temporal_compression_ratio": chance.choice([1, 2, 4, 6, 8]),
+        "temporal_compression_start_level": chance.choice([0, 1, 1, 2]),
+    }  # fmt: skip
+
+
+def _draw_ltx2_audio(chance: random.Random) -> dict[str, Any]:
+    kind = chance.choice(["pixel", "group"])
+    options: dict[str, list[Any]] = {
+        "output_channels": [1], "in_channels": [1], "latent_channels": [3], "mid_block_add_attention": [True],
+        "double_z": [False], "attn_resolutions": [[8], [16, 32], [5, 11]],
+    }  # fmt: skip
+    return {
+        "base_channels": 32 if kind == "group" else 4, "ch_mult": _draw_layers(chance, chance.randint(1, 4)),
+        "num_res_blocks": chance.randint(1, 3), "norm_type": kind, "resolution": chance.choice([32, 64, 45]),
+        "causality_axis": chance.choice(["none"] * (1 + 5 * (kind == "group")) + ["width", "height"]),
+        **_draw_options(chance, options, 0.5),
+    }  # fmt: skip
+
+
+def _draw_mmaudio(chance: random.Random) -> dict[str, Any]:
+    return {
+        "mel_bins": chance.choice([4, 6]), "latent_channels": chance.choice([2, 3]), "hidden_channels": 4,
+        "channel_multipliers": _draw_layers(chance, chance.randint(1, 4)), "layers_per_block": chance.randint(1, 3),
+        "n_fft": chance.choice([64, 33]),
+    }  # fmt: skip
+
+
+def _draw_vidtok(chance: random.Random) -> dict[str, Any]:
+    """A VidTok of Gaussian latents: that of a codebook reads the values of its tensors as it is made."""
+    count = chance.randint(1, 4)
+    levels = [[], [0], [0, 1], [1, 2, 3], [5]]
+    options: dict[str, list[Any]] = {
+        "in_channels": [1], "out_channels": [1], "spatial_ds": levels, "spatial_us": levels, "tempo_ds": levels,
+        "tempo_us": levels, "is_causal": [False], "double_z": [False],
+    }  # fmt: skip
+    return {
+        "ch": chance.choice([2, 4]), "ch_mult": _draw_layers(chance, count), "z_channels": chance.choice([2, 4]),
+        "num_res_blocks": chance.randint(1, 3), **_draw_options(chance, options),
+    }  # fmt: skip
+
+
 DRAWS_OF_AUTOENCODERS: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
     "AsymmetricAutoencoderKL": _draw_asymmetric,
     "AutoencoderDC": _draw_dc,
@@ -229,10 +346,21 @@ DRAWS_OF_AUTOENCODERS: Mapping[str, Callable[[random.Random], dict[str, Any]]] =
     "AutoencoderKLHunyuanImageRefiner": _draw_hunyuan_dc,
     "AutoencoderKLHunyuanVideo": _draw_hunyuan_video,
     "AutoencoderKLHunyuanVideo15": _draw_hunyuan_dc,
+    "AutoencoderKLKVAE": _draw_kvae,
+    "AutoencoderKLKVAEVideo": _draw_kvae_video,
+    "AutoencoderKLLTX2Audio": _draw_ltx2_audio,
+    "AutoencoderKLKVAEAudio": _draw_kvae_audio,
     "AutoencoderKLLTX2Video": _draw_ltx2,
     "AutoencoderKLLTXVideo": _draw_ltx,
     "AutoencoderKLMagvit": _draw_magvit,
     "AutoencoderKLMochi": _draw_mochi,
+    "AutoencoderOobleck": _draw_oobleck,
+    "AutoencoderVidTok": _draw_vidtok,
     "ConsistencyDecoderVAE": _draw_consistency,
+    "Kandinsky6SRVAE": _draw_kandinsky_sr,
+    "MMAudioVAE": _draw_mmaudio,
+    "Cosmos3AVAEAudioTokenizer": _draw_cosmos_audio,
+    "LongCatAudioDiTVae": _draw_longcat,
+    "MiniMaxMusic3Vocoder": _draw_music_vocoder,
     "VQModel": _draw_vq,
 }

@@ -14,10 +14,13 @@ from paramcount.formats.diffusers.autoencoders import (
     build_temporal_decoder,
     build_tiny,
 )
+from paramcount.formats.diffusers.autoencoders_audio import BUILDERS_OF_AUDIO
 from paramcount.formats.diffusers.autoencoders_dc import BUILDERS_OF_DC
 from paramcount.formats.diffusers.autoencoders_hunyuan import BUILDERS_OF_HUNYUAN
 from paramcount.formats.diffusers.autoencoders_image import BUILDERS_OF_IMAGES
+from paramcount.formats.diffusers.autoencoders_kandinsky import BUILDERS_OF_KANDINSKY
 from paramcount.formats.diffusers.autoencoders_ltx import BUILDERS_OF_LTX
+from paramcount.formats.diffusers.autoencoders_spectrograms import BUILDERS_OF_SPECTROGRAMS
 from paramcount.formats.diffusers.autoencoders_video import BUILDERS_OF_VIDEOS
 from paramcount.formats.diffusers.sd3 import build_sd3
 from paramcount.formats.diffusers.unets import build_condition, build_controlnet, build_plain
@@ -35,10 +38,13 @@ from paramcount.model.layers import Layer
 LIBRARY = "diffusers"
 
 BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
+    **BUILDERS_OF_AUDIO,
     **BUILDERS_OF_DC,
     **BUILDERS_OF_HUNYUAN,
     **BUILDERS_OF_IMAGES,
+    **BUILDERS_OF_KANDINSKY,
     **BUILDERS_OF_LTX,
+    **BUILDERS_OF_SPECTROGRAMS,
     **BUILDERS_OF_VIDEOS,
     "AutoencoderKL": build_autoencoder,
     "AutoencoderKLCogVideoX": build_cogvideox_autoencoder,
