@@ -12,6 +12,7 @@ from typing import Any
 
 from tools.architectures.comparing import BOTH, EQUAL, compare
 from tools.libraries.draws_autoencoders import DRAWS_OF_AUTOENCODERS, draw_kinds
+from tools.libraries.draws_more_autoencoders import DRAWS_OF_MORE_AUTOENCODERS
 
 import diffusers  # isort: skip # after what makes torchvision's operators
 
@@ -63,6 +64,8 @@ def draw(name: str, chance: random.Random) -> dict[str, Any]:
     prefixes = ["", "Attn"] if name == "UNet2DModel" else ["", "CrossAttn", "CrossAttn", "Attn"]
     config["down_block_types"] = [f"{chance.choice(prefixes)}DownBlock2D" for _ in range(count)]
     config["up_block_types"] = [f"{chance.choice(prefixes)}UpBlock2D" for _ in range(count)]
+    if name == "UNet2DModel" and chance.random() < 0.3:
+        config["down_block_types"][0], config["up_block_types"][0] = "ResnetDownsampleBlock2D", "ResnetUpsampleBlock2D"
     _draw_options(config, name, count, chance)
     return config
 
@@ -170,7 +173,9 @@ def _draw_options(config: dict[str, Any], name: str, count: int, chance: random.
 
 _DRAWS: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
     **DRAWS_OF_AUTOENCODERS,
+    **DRAWS_OF_MORE_AUTOENCODERS,
     "AutoencoderKLQwenImage": _draw_qwen_autoencoder,
+    "AutoencoderKLQwenImage21": _draw_wan_autoencoder,
     "AutoencoderKLTemporalDecoder": _draw_temporal_decoder,
     "AutoencoderKLWan": _draw_wan_autoencoder,
     "AutoencoderTiny": _draw_tiny,

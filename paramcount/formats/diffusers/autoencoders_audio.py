@@ -54,7 +54,7 @@ _COSMOS: Mapping[str, Any] = {
 
 
 class Sound(NamedTuple):
-    """How a model names and shapes its activations and its convolutions."""
+    """The names and the shapes of the activations and the convolutions of a model."""
 
     activations: tuple[str, ...]  # the parameters of an activation
     flat: bool = False  # whether they have one axis, rather than three
@@ -72,7 +72,7 @@ class Sound(NamedTuple):
         if bias:
             yield Tensor(f"{name}.bias", (outputs,))
 
-    def transposed(self, name: str, inputs: int, outputs: int, size: int) -> Tensors:
+    def transpose(self, name: str, inputs: int, outputs: int, size: int) -> Tensors:
         yield Tensor(f"{name}.{self.direction}", (inputs, 1, 1))
         yield Tensor(f"{name}.{self.weight}", (inputs, outputs, size))
         yield Tensor(f"{name}.bias", (outputs,))
@@ -94,7 +94,7 @@ class Sound(NamedTuple):
     def decode(self, inputs: int, outputs: int, stride: int) -> Tensors:
         """A block that lengthens it."""
         yield from self.activation("snake1", inputs)
-        yield from self.transposed("conv_t1", inputs, outputs, 2 * stride)
+        yield from self.transpose("conv_t1", inputs, outputs, 2 * stride)
         yield from self.units(_UNITS, outputs, _UNIT)
 
 
@@ -104,10 +104,16 @@ _UNIT = ("snake1", "conv1", "snake2", "conv2")
 
 def _build_blocks(name: str, tensors: Callable[..., Tensors], widths: list[int], strides: list[int]) -> Layer:
     """Blocks between neighbouring widths."""
-    if min(widths) < 1:
-        raise InvalidDocument("leave no channel after so many halvings", "")
     settings = zip(pairwise(widths), strides, strict=True)
     return stack(name, [assemble("", "Block", tensors(*pair, stride)) for pair, stride in settings])
+
+
+def halve(values: Values, name: str, count: int) -> list[int]:
+    """A width, and so many halves of it."""
+    widths = [values.size(name) // 2**index for index in range(count + 1)]
+    if not widths[-1]:
+        raise InvalidDocument(f"leaves no channel after {count} halvings", f"/{name}")
+    return widths
 
 
 def build_oobleck(config: Mapping[str, Any]) -> Layer:
@@ -183,7 +189,7 @@ def build_kvae_audio(config: Mapping[str, Any]) -> Layer:
             yield from linear(f"attn.{part}", latent, latent)
 
     rates = values.sizes("decoder_rates")
-    lengthened = [values.size("decoder_dim") // 2**index for index in range(len(rates) + 1)]
+    lengthened = halve(values, "decoder_dim", len(rates))
     children = [
         assemble("encoder", "KVAEAudioEncoder", encoder(), [blocks]),
         assemble("decoder", "KVAEAudioDecoder", decoder(), [_build_blocks("block", sound.decode, lengthened, rates)]),
@@ -201,7 +207,7 @@ def build_music_vocoder(config: Mapping[str, Any]) -> Layer:
     )
     if latent < 2:
         raise InvalidDocument("must be at least 2", "/latent_channels")
-    widths = [values.size("decoder_hidden_dim") // 2**index for index in range(len(strides) + 1)]
+    widths = halve(values, "decoder_hidden_dim", len(strides))
 
     def tensors() -> Tensors:
         yield from convolution("dec_in_proj", latent // 2, inputs, (1,))
@@ -259,7 +265,7 @@ def _longcat_block(sound: Sound, inputs: int, outputs: int, stride: int, *, enco
         yield from sound.convolution("layers.4", inputs, outputs, 2 * stride)
     else:
         yield from sound.activation("layers.0", inputs)
-        yield from sound.transposed("layers.1", inputs, outputs, 2 * stride)
+        yield from sound.transpose("layers.1", inputs, outputs, 2 * stride)
 
 
 def build_cosmos_audio(config: Mapping[str, Any]) -> Layer:

@@ -338,7 +338,7 @@ def _build_cosmos_half(values: Values, part: str, widths: list[int], layers: int
 
 
 def _attends(values: Values, halvings: int, doublings: int = 0) -> bool:
-    """Whether the blocks attend to an image that was halved and doubled so often."""
+    """Return whether the blocks attend to an image that was halved and doubled so often."""
     scales = values.get("attention_resolutions")
     if scales in ([], ()):
         return False
