@@ -263,6 +263,7 @@ def _draw_cosmos_audio(chance: random.Random) -> dict[str, Any]:
         "vocoder_input_dim": [3], "dec_out_channels": [1], "stereo": [False], "input_channels": [2],
         "enc_num_blocks": [1, 3], "enc_n_fft": [6], "enc_latent_dim": [5], "enc_use_snake": [False],
         "padding_mode": ["reflect"], "encoder_enabled": [False], "causal": [True],
+        "bottleneck": [{"type": "vae"}, {}, {"type": "fsq"}],
     }  # fmt: skip
     return {
         "dec_dim": chance.choice([2, 4]), "dec_c_mults": draw_layers(chance, count + chance.choice([0, 0, 1])),

@@ -41,12 +41,12 @@ _COSMOS_FIXED: Mapping[str, Any] = {
     "dec_type": "oobleck", "dec_use_snake": True, "dec_final_tanh": False, "dec_anti_aliasing": False,
     "dec_use_nearest_upsample": False, "dec_use_tanh_at_final": False, "activation": "snakebeta",
     "snake_logscale": True, "anti_aliasing": False, "use_cuda_kernel": False, "latent_mean": None,
-    "latent_std": None, "causal": False, "bottleneck": None,
+    "latent_std": None, "causal": False,
 }  # fmt: skip
 """The fields of which diffusers builds no other value."""
 
 _COSMOS: Mapping[str, Any] = {
-    **_COSMOS_FIXED, "vocoder_input_dim": 64, "dec_dim": 320, "dec_c_mults": [1, 2, 4, 8, 16],
+    **_COSMOS_FIXED, "bottleneck": None, "vocoder_input_dim": 64, "dec_dim": 320, "dec_c_mults": [1, 2, 4, 8, 16],
     "dec_strides": [2, 4, 5, 6, 8], "dec_out_channels": 2, "stereo": True, "input_channels": 1, "enc_dim": 192,
     "enc_num_blocks": 2, "enc_n_fft": 64, "enc_latent_dim": 128, "enc_c_mults": [1, 2, 4],
     "enc_strides": [4, 5, 6], "enc_use_snake": True, "padding_mode": "zeros", "encoder_enabled": True,
@@ -274,6 +274,9 @@ def build_cosmos_audio(config: Mapping[str, Any]) -> Layer:
     for name, fixed in _COSMOS_FIXED.items():
         if name != "causal" or values.flag("encoder_enabled"):
             values.choice(name, fixed)
+    bottleneck = values.get("bottleneck")
+    if bottleneck is not None and (not isinstance(bottleneck, dict) or bottleneck.get("type", "vae") != "vae"):
+        raise InvalidDocument("must be of the type vae", "/bottleneck")
     strides = values.sizes("dec_strides")
     factors = _read_factors(values, "dec_c_mults", "dec_strides")
     decoder = _build_oobleck_decoder(

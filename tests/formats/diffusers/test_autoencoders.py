@@ -127,6 +127,7 @@ def test_totals_of_diffusers(name: str, config: dict[str, Any], total: int) -> N
         ("MiniMaxMusic3Vocoder", {"decoder_hidden_dim": 8}, "/decoder_hidden_dim"),
         ("Cosmos3AVAEAudioTokenizer", {"dec_type": "other"}, "/dec_type"),
         ("Cosmos3AVAEAudioTokenizer", {"causal": True}, "/causal"),
+        ("Cosmos3AVAEAudioTokenizer", {"bottleneck": {"type": "fsq"}}, "/bottleneck"),
         ("Kandinsky6SRVAE", {"decoder_block_out_channels": [8]}, "/decoder_block_out_channels"),
         ("Kandinsky6SRVAE", {"temporal_compression_start_level": -1}, "/temporal_compression_start_level"),
         ("AutoencoderKLLTX2Audio", {"norm_type": "group"}, "/norm_type"),
