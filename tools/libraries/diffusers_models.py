@@ -11,6 +11,8 @@ from functools import partial
 from typing import Any
 
 from tools.architectures.comparing import BOTH, EQUAL, compare
+from tools.libraries.draws_autoencoders import DRAWS_OF_AUTOENCODERS, draw_kinds
+from tools.libraries.draws_more_autoencoders import DRAWS_OF_MORE_AUTOENCODERS
 
 import diffusers  # isort: skip # after what makes torchvision's operators
 
@@ -50,6 +52,9 @@ def draw(name: str, chance: random.Random) -> dict[str, Any]:
         if name == "AutoencoderKLCogVideoX":
             kinds = ("CogVideoXDownBlock3D", "CogVideoXUpBlock3D")
         config |= {"down_block_types": [kinds[0]] * count, "up_block_types": [kinds[1]] * count}
+        if name != "AutoencoderKLCogVideoX" and chance.random() < 0.4:
+            config |= {"down_block_types": draw_kinds(chance, "DownEncoder", count)}
+            config |= {"up_block_types": draw_kinds(chance, "UpDecoder", count)}
         config |= {"latent_channels": chance.choice([1, 4, 16])}
         if name == "AutoencoderKLFlux2" and chance.random() < 0.7:
             decoded = [groups * chance.choice([1, 2, 3]) for _ in range(count)]
@@ -59,6 +64,8 @@ def draw(name: str, chance: random.Random) -> dict[str, Any]:
     prefixes = ["", "Attn"] if name == "UNet2DModel" else ["", "CrossAttn", "CrossAttn", "Attn"]
     config["down_block_types"] = [f"{chance.choice(prefixes)}DownBlock2D" for _ in range(count)]
     config["up_block_types"] = [f"{chance.choice(prefixes)}UpBlock2D" for _ in range(count)]
+    if name == "UNet2DModel" and chance.random() < 0.3:
+        config["down_block_types"][0], config["up_block_types"][0] = "ResnetDownsampleBlock2D", "ResnetUpsampleBlock2D"
     _draw_options(config, name, count, chance)
     return config
 
@@ -98,7 +105,7 @@ def _draw_t2i_adapter(chance: random.Random) -> dict[str, Any]:
 def _draw_temporal_decoder(chance: random.Random) -> dict[str, Any]:
     widths = [32 * chance.choice([1, 2, 3]) for _ in range(chance.choice([1, 2, 3]))]
     return {
-        "down_block_types": ["DownEncoderBlock2D"] * len(widths), "block_out_channels": widths,
+        "down_block_types": draw_kinds(chance, "DownEncoder", len(widths)), "block_out_channels": widths,
         "layers_per_block": chance.choice([1, 2, 3]), "latent_channels": chance.choice([2, 4]),
     }  # fmt: skip
 
@@ -165,7 +172,10 @@ def _draw_options(config: dict[str, Any], name: str, count: int, chance: random.
 
 
 _DRAWS: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
+    **DRAWS_OF_AUTOENCODERS,
+    **DRAWS_OF_MORE_AUTOENCODERS,
     "AutoencoderKLQwenImage": _draw_qwen_autoencoder,
+    "AutoencoderKLQwenImage21": _draw_wan_autoencoder,
     "AutoencoderKLTemporalDecoder": _draw_temporal_decoder,
     "AutoencoderKLWan": _draw_wan_autoencoder,
     "AutoencoderTiny": _draw_tiny,

@@ -11,8 +11,8 @@ from itertools import chain, pairwise
 from math import prod
 from typing import Any
 
+from paramcount.formats.diffusers.autoencoders_image import Coding, build_decoder, build_encoder, read_kinds
 from paramcount.formats.diffusers.blocks import Style, modules, resampler, stack
-from paramcount.formats.diffusers.unets import middle_block
 from paramcount.formats.diffusers.values import Values
 from paramcount.formats.parts import Tensors, assemble, batch_norm, convolution
 from paramcount.model.layers import Layer
@@ -63,10 +63,12 @@ def _build_kl(name: str, values: Values, statistics: Iterable[Tensor]) -> Layer:
     """An autoencoder of an encoder and a decoder of blocks, with the statistics of its patches."""
     widths, latent = values.sizes("block_out_channels"), values.size("latent_channels")
     decoded = values.sizes("decoder_block_out_channels") if values.get("decoder_block_out_channels") else widths
-    values.choices("down_block_types", len(widths), ("DownEncoderBlock2D",))
-    values.choices("up_block_types", len(decoded), ("UpDecoderBlock2D",))
     style, layers = Style(values.size("norm_num_groups")), values.layers("layers_per_block")
     attends = values.flag("mid_block_add_attention")
+    kinds = read_kinds(values, "down_block_types", len(widths))
+    down = Coding(style, kinds, widths, layers, values.size("in_channels"), 2 * latent, attends)
+    kinds = read_kinds(values, "up_block_types", len(decoded))
+    up = Coding(style, kinds, decoded, layers, latent, values.size("out_channels"), attends)
 
     def tensors() -> Tensors:
         if values.flag("use_quant_conv"):
@@ -75,50 +77,19 @@ def _build_kl(name: str, values: Values, statistics: Iterable[Tensor]) -> Layer:
             yield from convolution("post_quant_conv", latent, latent, (1, 1))
         yield from statistics
 
-    encoder = _build_encoder(style, values.size("in_channels"), widths, layers, latent, attends=attends)
-    up = _build_blocks(style, "up_blocks", decoded[::-1], layers + 1, "upsamplers")
-    ends = _ends(style, latent, decoded[-1], decoded[0], values.size("out_channels"))
-    decoder = assemble("decoder", "Decoder", ends, [up, _middle(style, decoded[-1], attends=attends)])
-    return assemble(name, name, tensors(), [encoder, decoder])
-
-
-def _build_encoder(style: Style, inputs: int, widths: list[int], layers: int, latent: int, *, attends: bool) -> Layer:
-    down = _build_blocks(style, "down_blocks", widths, layers, "downsamplers")
-    ends = _ends(style, inputs, widths[0], widths[-1], 2 * latent)
-    return assemble("encoder", "Encoder", ends, [down, _middle(style, widths[-1], attends=attends)])
-
-
-def _ends(style: Style, inputs: int, first: int, last: int, outputs: int) -> Tensors:
-    yield from convolution("conv_in", inputs, first, (3, 3))
-    yield from style.group_norm("conv_norm_out", last)
-    yield from convolution("conv_out", last, outputs, (3, 3))
-
-
-def _middle(style: Style, width: int, *, attends: bool) -> Layer:
-    return middle_block(style, width, [tuple(style.attention(width, width))] if attends else [])
-
-
-def _build_blocks(style: Style, name: str, widths: list[int], layers: int, resampling: str) -> Layer:
-    blocks = []
-    for index, width in enumerate(widths):
-        pairs = [(widths[max(index - 1, 0)], width), *[(width, width)] * (layers - 1)]
-        children = [style.resnets(pairs)]
-        if index < len(widths) - 1:
-            children.append(resampler(resampling, width))
-        blocks.append(Layer("", name, children=tuple(children)))
-    return stack(name, blocks)
+    return assemble(name, name, tensors(), [build_encoder(down), build_decoder(up)])
 
 
 def build_temporal_decoder(config: Mapping[str, Any]) -> Layer:
     """AutoencoderKLTemporalDecoder, whose decoder mixes frames. Raises InvalidDocument."""
     values, style = Values(config, _TEMPORAL), Style(32)
     widths, latent = values.sizes("block_out_channels"), values.size("latent_channels")
-    values.choices("down_block_types", len(widths), ("DownEncoderBlock2D",))
+    kinds = read_kinds(values, "down_block_types", len(widths))
     layers, outputs = values.layers("layers_per_block"), values.size("out_channels")
-    encoder = _build_encoder(style, values.size("in_channels"), widths, layers, latent, attends=True)
+    coding = Coding(style, kinds, widths, layers, values.size("in_channels"), 2 * latent)
 
     def ends() -> Tensors:
-        yield from _ends(style, latent, widths[-1], widths[0], outputs)
+        yield from coding._replace(inputs=latent, outputs=outputs).ends(widths[-1], widths[0])
         yield from convolution("time_conv_out", outputs, outputs, _FRAMES)
 
     up: list[Layer] = []
@@ -131,7 +102,9 @@ def build_temporal_decoder(config: Mapping[str, Any]) -> Layer:
     middle = Layer("mid_block", "MidBlockTemporalDecoder", children=inner)
     decoder = assemble("decoder", "TemporalDecoder", ends(), [middle, stack("up_blocks", up)])
     name = "AutoencoderKLTemporalDecoder"
-    return assemble(name, name, convolution("quant_conv", 2 * latent, 2 * latent, (1, 1)), [encoder, decoder])
+    return assemble(
+        name, name, convolution("quant_conv", 2 * latent, 2 * latent, (1, 1)), [build_encoder(coding), decoder]
+    )
 
 
 def _temporal_resnets(style: Style, pairs: list[tuple[int, int]]) -> Layer:

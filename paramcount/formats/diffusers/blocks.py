@@ -82,8 +82,13 @@ def _transformer_block(width: int, context: int, *, only_cross: bool) -> Tensors
 
 def modules(name: str, kind: str, tensors: Callable[..., Tensors], arguments: Sequence[tuple[int, ...]]) -> Layer:
     """A list of modules, each of the tensors for its arguments; those of equal arguments are built once."""
+    return stack(name, build_each(kind, tensors, arguments))
+
+
+def build_each(kind: str, tensors: Callable[..., Tensors], arguments: Sequence[tuple[int, ...]]) -> list[Layer]:
+    """The modules of such a list, without their numbers."""
     built = {each: assemble("", kind, tensors(*each)) for each in dict.fromkeys(arguments)}
-    return stack(name, [built[each] for each in arguments])
+    return [built[each] for each in arguments]
 
 
 def stack(name: str, layers: list[Layer]) -> Layer:

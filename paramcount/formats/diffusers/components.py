@@ -14,14 +14,27 @@ from paramcount.formats.diffusers.autoencoders import (
     build_temporal_decoder,
     build_tiny,
 )
+from paramcount.formats.diffusers.autoencoders_audio import BUILDERS_OF_AUDIO
+from paramcount.formats.diffusers.autoencoders_dc import BUILDERS_OF_DC
+from paramcount.formats.diffusers.autoencoders_hunyuan import BUILDERS_OF_HUNYUAN
+from paramcount.formats.diffusers.autoencoders_image import BUILDERS_OF_IMAGES
+from paramcount.formats.diffusers.autoencoders_kandinsky import BUILDERS_OF_KANDINSKY
+from paramcount.formats.diffusers.autoencoders_ltx import BUILDERS_OF_LTX
+from paramcount.formats.diffusers.autoencoders_ltx_diffusion import BUILDERS_OF_LTX_DIFFUSION
+from paramcount.formats.diffusers.autoencoders_proteins import BUILDERS_OF_PROTEINS
+from paramcount.formats.diffusers.autoencoders_spectrograms import BUILDERS_OF_SPECTROGRAMS
+from paramcount.formats.diffusers.autoencoders_transformers import BUILDERS_OF_TRANSFORMERS
+from paramcount.formats.diffusers.autoencoders_video import BUILDERS_OF_VIDEOS
 from paramcount.formats.diffusers.sd3 import build_sd3
 from paramcount.formats.diffusers.unets import build_condition, build_controlnet, build_plain
 from paramcount.formats.diffusers.video import (
     build_cogvideox_autoencoder,
+    build_qwen_21_autoencoder,
     build_qwen_autoencoder,
     build_wan,
     build_wan_autoencoder,
 )
+from paramcount.formats.diffusers.vocoders import BUILDERS_OF_VOCODERS
 from paramcount.formats.huggingface.blueprints import load_blueprint, load_index
 from paramcount.formats.huggingface.models import build_model
 from paramcount.model.errors import UnknownLayer, did_you_mean
@@ -30,10 +43,23 @@ from paramcount.model.layers import Layer
 LIBRARY = "diffusers"
 
 BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
+    **BUILDERS_OF_AUDIO,
+    **BUILDERS_OF_DC,
+    **BUILDERS_OF_HUNYUAN,
+    **BUILDERS_OF_IMAGES,
+    **BUILDERS_OF_KANDINSKY,
+    **BUILDERS_OF_LTX,
+    **BUILDERS_OF_LTX_DIFFUSION,
+    **BUILDERS_OF_PROTEINS,
+    **BUILDERS_OF_SPECTROGRAMS,
+    **BUILDERS_OF_TRANSFORMERS,
+    **BUILDERS_OF_VIDEOS,
+    **BUILDERS_OF_VOCODERS,
     "AutoencoderKL": build_autoencoder,
     "AutoencoderKLCogVideoX": build_cogvideox_autoencoder,
     "AutoencoderKLFlux2": build_flux2_autoencoder,
     "AutoencoderKLQwenImage": build_qwen_autoencoder,
+    "AutoencoderKLQwenImage21": build_qwen_21_autoencoder,
     "AutoencoderKLTemporalDecoder": build_temporal_decoder,
     "AutoencoderKLWan": build_wan_autoencoder,
     "AutoencoderTiny": build_tiny,

@@ -118,8 +118,10 @@ def build_plain(config: Mapping[str, Any]) -> Layer:
     widths = values.sizes("block_out_channels")
     style = _read_style(values, widths[0])
     head, layers = values.optional("attention_head_dim"), values.layers("layers_per_block")
-    down_kinds = values.choices("down_block_types", len(widths), ("DownBlock2D", "AttnDownBlock2D"))
-    up_kinds = values.choices("up_block_types", len(widths), ("UpBlock2D", "AttnUpBlock2D"))
+    down_kinds = values.choices(
+        "down_block_types", len(widths), ("DownBlock2D", "AttnDownBlock2D", "ResnetDownsampleBlock2D")
+    )
+    up_kinds = values.choices("up_block_types", len(widths), ("UpBlock2D", "AttnUpBlock2D", "ResnetUpsampleBlock2D"))
     down = [_Block(kind, layers, head or width, 0, 0, False) for kind, width in zip(down_kinds, widths, strict=True)]
     up = [_Block(kind, layers, head or width, 0, 0, False)
           for kind, width in zip(up_kinds, reversed(widths), strict=True)]  # fmt: skip
@@ -212,7 +214,7 @@ def _build_down(style: Style, widths: list[int], blocks: list[_Block]) -> Layer:
         pairs = [(inputs, width), *[(width, width)] * (block.layers - 1)]
         children = [style.resnets(pairs), *_attentions(style, block, width, block.layers)]
         if index < len(widths) - 1:
-            children.append(resampler("downsamplers", width))
+            children.append(_resampler("downsamplers", style, block, width))
         layers.append(Layer("", block.kind, children=tuple(children)))
     return stack("down_blocks", layers)
 
@@ -228,9 +230,15 @@ def _build_up(style: Style, widths: list[int], blocks: list[_Block]) -> Layer:
         ]
         children = [style.resnets(pairs), *_attentions(style, block, width, count)]
         if index < len(upwards) - 1:
-            children.append(resampler("upsamplers", width))
+            children.append(_resampler("upsamplers", style, block, width))
         layers.append(Layer("", block.kind, children=tuple(children)))
     return stack("up_blocks", layers)
+
+
+def _resampler(name: str, style: Style, block: _Block, width: int) -> Layer:
+    if block.kind.startswith("Resnet"):
+        return style.resnets([(width, width)])._replace(name=name)
+    return resampler(name, width)
 
 
 def _attentions(style: Style, block: _Block, width: int, count: int) -> Iterator[Layer]:

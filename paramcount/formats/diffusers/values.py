@@ -64,6 +64,20 @@ class Values:
             raise InvalidDocument(f"must be at most {MAX_LAYERS}", token(name), "too_large")
         return sizes
 
+    def count(self, name: str) -> int:
+        """A number of layers, which may be none."""
+        return _check_count(self._values[name], token(name))
+
+    def counts(self, name: str) -> list[int]:
+        """Numbers of layers, of which a block may have none."""
+        items = self._items(name, None)
+        return [_check_count(item, f"{token(name)}/{position}") for position, item in enumerate(items)]
+
+    def length(self, name: str, least: int) -> int:
+        """The number of items of a list that may be longer than what is used of it."""
+        value = self._values[name]
+        return max(least, len(value)) if isinstance(value, list | tuple) else least
+
     def flag(self, name: str) -> bool:
         value = self._values[name]
         if not isinstance(value, bool):
@@ -110,3 +124,9 @@ class Values:
         if type(value) is not int or not is_dimension(value) or value < 1:
             raise InvalidDocument(f"must be an integer of at least 1, not {format_value(value)}", pointer)
         return value
+
+
+def _check_count(value: Any, pointer: str) -> int:
+    if type(value) is not int or not 0 <= value <= MAX_LAYERS:
+        raise InvalidDocument(f"must be an integer from 0 to {MAX_LAYERS}, not {format_value(value)}", pointer)
+    return value

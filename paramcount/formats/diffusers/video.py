@@ -35,6 +35,11 @@ _QWEN_AUTOENCODER: Mapping[str, Any] = {
     "temperal_downsample": [False, True, True], "input_channels": 3,
 }  # fmt: skip
 
+_QWEN_21_AUTOENCODER: Mapping[str, Any] = {
+    "decoder_base_dim": 144, "z_dim": 64, "dim_mult": [1, 2, 4, 8, 8],
+    "temperal_downsample": [False, True, True, True], "is_residual": True, "in_channels": 4, "out_channels": 4,
+}  # fmt: skip
+
 _COGVIDEOX: Mapping[str, Any] = {
     "in_channels": 3, "out_channels": 3, "block_out_channels": [128, 256, 256, 512], "latent_channels": 16,
     "down_block_types": ["CogVideoXDownBlock3D"] * 4, "up_block_types": ["CogVideoXUpBlock3D"] * 4,
@@ -129,6 +134,23 @@ def build_qwen_autoencoder(config: Mapping[str, Any]) -> Layer:
     stated = {name: values.get(name) for name in _QWEN_AUTOENCODER if name in _WAN_AUTOENCODER}
     root = build_wan_autoencoder(stated | {"in_channels": channels, "out_channels": channels})
     return root._replace(name="AutoencoderKLQwenImage", type="AutoencoderKLQwenImage")
+
+
+def build_qwen_21_autoencoder(config: Mapping[str, Any]) -> Layer:
+    """AutoencoderKLQwenImage21: Wan's, whose convolutions have no axis of time. Raises InvalidDocument."""
+    used_defaults = config.get("_use_default_values") or ()
+    stated = {name: value for name, value in config.items() if name in _WAN_AUTOENCODER and name not in used_defaults}
+    root = _drop_time(build_wan_autoencoder({**_QWEN_21_AUTOENCODER, **stated}))
+    return root._replace(name="AutoencoderKLQwenImage21", type="AutoencoderKLQwenImage21")
+
+
+def _drop_time(layer: Layer) -> Layer:
+    """The same layers, with weights of two axes of space for those of three axes."""
+    tensors = tuple(
+        tensor._replace(shape=tensor.shape[:2] + tensor.shape[3:]) if len(tensor.shape) == 5 else tensor
+        for tensor in layer.tensors
+    )
+    return layer._replace(tensors=tensors, children=tuple(map(_drop_time, layer.children)))
 
 
 def _wan_ends(inputs: int, first: int, last: int, outputs: int) -> Tensors:

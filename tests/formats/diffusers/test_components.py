@@ -137,7 +137,7 @@ def test_stable_diffusion() -> None:
         (VAE | {"norm_num_groups": 3}, "/norm_num_groups"),
         (VAE | {"layers_per_block": 2**40}, "/layers_per_block"),
         (VAE | {"use_quant_conv": 1}, "/use_quant_conv"),
-        (VAE | {"up_block_types": ["AttnUpDecoderBlock2D"]}, "/up_block_types/0"),
+        (VAE | {"up_block_types": ["AttnUpBlock2D"]}, "/up_block_types/0"),
         (UNET | {"down_block_types": ["KDownBlock2D"]}, "/down_block_types/0"),
         (UNET | {"dual_cross_attention": True}, "/dual_cross_attention"),
         (UNET | {"attention_type": "gated"}, "/attention_type"),
