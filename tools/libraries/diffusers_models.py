@@ -1,4 +1,7 @@
-"""python -m tools.libraries.diffusers_models: the components that are built by hand, of random configs."""
+"""python -m tools.libraries.diffusers_models [SEED [CLASS...]]: components of random configs, as diffusers builds them.
+
+By default those that are built by hand; those that are compiled are held against diffusers when they are named.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from paramcount.model.layers import Layer
 from tools.architectures.comparing import BOTH, EQUAL, compare
 
 import diffusers  # isort: skip # after what makes torchvision's operators
 
-from paramcount.formats.diffusers.components import BUILDERS
+from paramcount.formats.diffusers.components import BUILDERS, build_component
+from tools.libraries import draws_video
 
 RANDOM = 60
 
@@ -26,12 +31,16 @@ def main() -> int:
     for name in sys.argv[2:] or BUILDERS:
         for config in [{}, *(draw(name, chance) for _ in range(RANDOM))]:
             create = partial(getattr(diffusers, name).from_config, config)
-            outcome = compare(create, partial(BUILDERS[name], config))
+            outcome = compare(create, partial(_count, name, config))
             counts[outcome.partition(":")[0]] += 1
             if outcome not in (EQUAL, BOTH):
                 print(f"{name}: {outcome} {json.dumps(config)}", flush=True)
     print(f"diffusers {diffusers.__version__}: {dict(counts)}")
     return int(counts["WRONG"] > 0)
+
+
+def _count(name: str, config: Mapping[str, Any]) -> Layer:
+    return build_component(name, config, "").root
 
 
 def draw(name: str, chance: random.Random) -> dict[str, Any]:
@@ -172,6 +181,7 @@ _DRAWS: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
     "SD3Transformer2DModel": _draw_sd3,
     "T2IAdapter": _draw_t2i_adapter,
     "WanTransformer3DModel": _draw_wan,
+    **draws_video.DRAWS,
 }
 """The random configs of the classes whose fields are not those of UNets."""
 

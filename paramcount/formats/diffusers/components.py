@@ -19,9 +19,9 @@ from paramcount.formats.diffusers.unets import build_condition, build_controlnet
 from paramcount.formats.diffusers.video import (
     build_cogvideox_autoencoder,
     build_qwen_autoencoder,
-    build_wan,
     build_wan_autoencoder,
 )
+from paramcount.formats.diffusers.wan import BUILDERS_OF_WAN
 from paramcount.formats.huggingface.blueprints import load_blueprint, load_index
 from paramcount.formats.huggingface.models import build_model
 from paramcount.model.errors import UnknownLayer, did_you_mean
@@ -42,7 +42,7 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
     "T2IAdapter": build_t2i_adapter,
     "UNet2DConditionModel": build_condition,
     "UNet2DModel": build_plain,
-    "WanTransformer3DModel": build_wan,
+    **BUILDERS_OF_WAN,
 }
 """The classes that the compiler of blueprints does not follow: most have lists of blocks."""
 
