@@ -14,12 +14,13 @@ from functools import partial
 from typing import Any
 
 from paramcount.model.layers import Layer
-from tools.architectures.comparing import BOTH, EQUAL, compare
+from tools.architectures.building import build_observed, observe_modules
+from tools.architectures.comparing import BOTH, EQUAL, compare_built
 
 import diffusers  # isort: skip # after what makes torchvision's operators
 
 from paramcount.formats.diffusers.components import BUILDERS, build_component
-from tools.libraries import draws_video
+from tools.libraries import draws_cosmos, draws_transformers, draws_video, signatures
 
 RANDOM = 60
 
@@ -30,8 +31,11 @@ def main() -> int:
     counts: Counter[str] = Counter()
     for name in sys.argv[2:] or BUILDERS:
         for config in [{}, *(draw(name, chance) for _ in range(RANDOM))]:
-            create = partial(getattr(diffusers, name).from_config, config)
-            outcome = compare(create, partial(_count, name, config))
+            built = build_observed(observe_modules, partial(getattr(diffusers, name).from_config, config))
+            if isinstance(built, str) and name not in BUILDERS:
+                counts["not built"] += 1  # a blueprint says what a class builds, not what it refuses
+                continue
+            outcome = compare_built(built, partial(_count, name, config))
             counts[outcome.partition(":")[0]] += 1
             if outcome not in (EQUAL, BOTH):
                 print(f"{name}: {outcome} {json.dumps(config)}", flush=True)
@@ -47,6 +51,8 @@ def draw(name: str, chance: random.Random) -> dict[str, Any]:
     """A random small component."""
     if name in _DRAWS:
         return _DRAWS[name](chance)
+    if name not in BUILDERS:
+        return signatures.draw(getattr(diffusers, name), chance)
     count = chance.choice([1, 2, 3, 4])
     groups = chance.choice([2, 4, 8])
     widths = [groups * chance.choice([1, 2, 3, 4]) for _ in range(count)]
@@ -181,6 +187,8 @@ _DRAWS: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
     "SD3Transformer2DModel": _draw_sd3,
     "T2IAdapter": _draw_t2i_adapter,
     "WanTransformer3DModel": _draw_wan,
+    **draws_cosmos.DRAWS,
+    **draws_transformers.DRAWS,
     **draws_video.DRAWS,
 }
 """The random configs of the classes whose fields are not those of UNets."""

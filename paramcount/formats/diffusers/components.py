@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from paramcount.formats.built_models import BuiltModel, get_or_build
+from paramcount.formats.diffusers.ace_step import BUILDERS_OF_ACE_STEP
 from paramcount.formats.diffusers.adapters import build_t2i_adapter
 from paramcount.formats.diffusers.autoencoders import (
     build_autoencoder,
@@ -14,6 +15,8 @@ from paramcount.formats.diffusers.autoencoders import (
     build_temporal_decoder,
     build_tiny,
 )
+from paramcount.formats.diffusers.consisid import BUILDERS_OF_CONSISID
+from paramcount.formats.diffusers.cosmos import BUILDERS_OF_COSMOS
 from paramcount.formats.diffusers.sd3 import build_sd3
 from paramcount.formats.diffusers.unets import build_condition, build_controlnet, build_plain
 from paramcount.formats.diffusers.video import (
@@ -42,6 +45,9 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
     "T2IAdapter": build_t2i_adapter,
     "UNet2DConditionModel": build_condition,
     "UNet2DModel": build_plain,
+    **BUILDERS_OF_ACE_STEP,
+    **BUILDERS_OF_CONSISID,
+    **BUILDERS_OF_COSMOS,
     **BUILDERS_OF_WAN,
 }
 """The classes that the compiler of blueprints does not follow: most have lists of blocks."""

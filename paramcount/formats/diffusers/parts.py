@@ -87,3 +87,9 @@ def even(values: Values, name: str) -> int:
     if size % 2:
         raise InvalidDocument("must be even", token(name))
     return size
+
+
+def gated(values: Values, name: str = "activation_fn") -> bool:
+    """Return whether the activation of a FeedForward takes two halves."""
+    activation = values.choice(name, "gelu", "gelu-approximate", "geglu", "geglu-approximate", "swiglu", "linear-silu")
+    return activation in ("geglu", "swiglu")

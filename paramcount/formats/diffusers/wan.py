@@ -82,7 +82,7 @@ def _build(
 
 
 def _condition(name: str, values: Values, width: int) -> Tensors:
-    """What the time, the text and an image are embedded with."""
+    """The embeddings of the time, of the text and of an image."""
     yield from time_embedding(f"{name}.time_embedder", values.size("freq_dim"), width)
     yield from linear(f"{name}.time_proj", width, 6 * width)
     yield from projection(f"{name}.text_embedder", values.size("text_dim"), width)
