@@ -10,6 +10,8 @@ from tools.libraries.fields import Draw, fields
 _ACTIVATIONS = ["gelu", "gelu-approximate", "geglu", "geglu-approximate", "swiglu", "linear-silu"]
 _KINDS = ["full_attention", "sliding_attention"]
 
+_FACTORS: dict[str, Any] = {"short_factor": [1.0], "long_factor": [2.0]}
+
 _FACE: dict[str, list[Any]] = {
     "cross_attn_interval": [1, 3, 4], "cross_attn_dim_head": [6], "cross_attn_num_heads": [3], "LFE_id_dim": [7],
     "LFE_vit_dim": [10], "LFE_depth LFE_num_scale": [(2, 1), (4, 2), (6, 3), (5, 2)], "LFE_dim_head": [3],
@@ -24,6 +26,13 @@ DRAWS: Mapping[str, Draw] = {
          "layer_types": [_KINDS, _KINDS * 2], "encoder_hidden_size": [9], "is_turbo": [True],
          "model_version": ["turbo"]},
     ),
+    "BriaFibo2Transformer2DModel": fields(
+        {"dim n_heads": [(64, 4), (48, 3), (300, 7), (24, 1), (32, 2), (56, 3)], "n_layers": [1, 2, 5],
+         "n_refiner_layers": [1, 3], "cap_feat_dim": [9, 40], "max_num_gist_tokens": [4, 512]},
+        {"in_channels": [3], "patch_size": [1, 3], "injection_layer_ids": [[], [0], [1, 3], [9, 2], [-1]],
+         "perceiver_num_layers": [1, 4], "gist_step": [8], "axes_dims": [[8, 12], [8, 12, 12]],
+         "axes_lens": [[8, 12], [8, 12, 12]]},
+    ),
     "ConsisIDTransformer3DModel": fields(
         {"num_attention_heads attention_head_dim": [(2, 16), (1, 16), (3, 16), (4, 4), (2, 9)],
          "num_layers": [1, 2, 5], "LFE_vit_dim": [12], "time_embed_dim": [6, 14]},
@@ -33,5 +42,29 @@ DRAWS: Mapping[str, Draw] = {
          "timestep_activation_fn": ["gelu", "relu", "mish"], "norm_elementwise_affine": [False],
          "use_rotary_positional_embeddings": [True, True, False], "use_learned_positional_embeddings": [True],
          "is_train_face": [True], **_FACE},
+    ),
+    "HiDreamImageTransformer2DModel": fields(
+        {"num_attention_heads attention_head_dim": [(1, 8), (2, 6), (10, 32), (7, 64)], "num_layers": [1, 2, 3],
+         "num_single_layers": [1, 2, 4], "caption_channels": [[4, 6], [5, 5], [6, 4, 3], [4], None],
+         "patch_size": [2, 1]},
+        {"in_channels": [16], "out_channels": [3, None], "text_emb_dim": [9], "num_routed_experts": [0, 1, 3],
+         "num_activated_experts": [1], "llama_layers": [[0, 1]], "max_resolution": [[8, 8]]},
+    ),
+    "OmniGenTransformer2DModel": fields(
+        {"hidden_size num_attention_heads num_key_value_heads": [(16, 4, 2), (24, 2, 2), (36, 5, 1), (8, 1, 1),
+                                                                  (30, 3, 3)],
+         "intermediate_size": [6, 10], "num_layers": [1, 2, 4], "pos_embed_max_size": [8, 16],
+         "rope_scaling": [*[_FACTORS] * 4, _FACTORS | {"type": "su"}, {"type": "su"}, None],
+         "vocab_size pad_token_id": [(32064, 32000), (9, 3), (9, None), (9, -9), (9, 9)]},
+        {"in_channels": [16], "patch_size": [1], "time_step_dim": [8], "timestep_activation_fn": ["gelu"]},
+    ),
+    "Krea2Transformer2DModel": fields(
+        {"attention_head_dim num_attention_heads num_key_value_heads axes_dims_rope":
+             [(8, 3, 1, [2, 2, 4]), (6, 2, 2, [2, 2, 2]), (6, 4, 2, [4, 2]), (7, 2, None, [1, 2, 4]),
+              (8, 1, 1, [4, 2])],
+         "num_layers": [1, 2, 4], "intermediate_size": [10], "text_hidden_dim": [12, 18],
+         "text_num_attention_heads text_num_key_value_heads": [(3, 1), (6, 6), (2, 1), (2, None), (5, 5)]},
+        {"in_channels": [5], "timestep_embed_dim": [8], "num_text_layers": [3], "text_intermediate_size": [7],
+         "num_layerwise_text_blocks": [1, 3], "num_refiner_text_blocks": [1, 3]},
     ),
 }  # fmt: skip

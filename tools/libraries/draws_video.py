@@ -18,7 +18,31 @@ _WAN_OPTIONS: dict[str, list[Any]] = {
 }  # fmt: skip
 _CHANNELS = {str(2**power): 3 + power for power in range(2, 7)}
 
+_KANDINSKY: dict[str, list[Any]] = {
+    "in_visual_dim": [3, 16], "out_visual_dim": [3, 16], "in_text_dim": [7], "in_text_dim2": [5],
+    "time_dim": [6, 14], "ff_dim": [10], "num_text_blocks": [1, 2], "num_visual_blocks": [1, 3],
+    "model_dim axes_dims": [(24, [2, 2, 4]), (24, [4, 4, 4]), (36, [2, 4]), (12, [1, 2, 3]), (9, [1, 1, 1])],
+}  # fmt: skip
+_JOYIMAGE = fields(
+    {"hidden_size num_attention_heads": [(12, 3), (16, 2), (10, 1), (10, 3)], "num_layers": [1, 2, 4]},
+    {"patch_size": [[1, 1, 1], [2, 1, 3]], "in_channels": [4], "out_channels": [3], "text_dim": [7],
+     "mlp_width_ratio": [2.5, 3], "rope_dim_list": [[4, 4, 4]], "rope_type": ["other"], "theta": [10]},
+)  # fmt: skip
+
 DRAWS: Mapping[str, Draw] = {
+    "JoyImageEditPlusTransformer3DModel": _JOYIMAGE,
+    "JoyImageEditTransformer3DModel": _JOYIMAGE,
+    "Kandinsky5Transformer3DModel": fields(
+        _KANDINSKY, {"visual_cond": [True], "patch_size": [[1, 1, 1], [2, 2, 3]], "attention_type": ["nabla"],
+                     "attention_window": [3]},
+    ),
+    "Kandinsky6Transformer3DModel": fields(
+        _KANDINSKY,
+        {"visual_cond": [False], "patch_size": [[1, 1, 1], [2, 2, 3]], "in_audio_dim": [3], "out_audio_dim": [4],
+         "model_dim_a axes_dims_a": [(16, [2, 2, 4]), (8, [4, 2, 2])], "time_dim_a": [4, 8], "ff_dim_a": [11],
+         "ca_rope": [True], "cross_gates": [True], "fix_modulation": [True],
+         "visual_token_type_num_embeddings": [3, None]},
+    ),
     "AnyFlowTransformer3DModel": fields(_WAN, {"cross_attn_norm": [False], "image_dim": [9], "gate_value": [0.5]}),
     "AnyFlowFARTransformer3DModel": fields(
         _WAN | {"patch_size": _PATCHES[:4]},

@@ -15,8 +15,14 @@ from paramcount.formats.diffusers.autoencoders import (
     build_temporal_decoder,
     build_tiny,
 )
+from paramcount.formats.diffusers.bria import BUILDERS_OF_BRIA
 from paramcount.formats.diffusers.consisid import BUILDERS_OF_CONSISID
 from paramcount.formats.diffusers.cosmos import BUILDERS_OF_COSMOS
+from paramcount.formats.diffusers.hidream import BUILDERS_OF_HIDREAM
+from paramcount.formats.diffusers.joyimage import BUILDERS_OF_JOYIMAGE
+from paramcount.formats.diffusers.kandinsky import BUILDERS_OF_KANDINSKY
+from paramcount.formats.diffusers.krea import BUILDERS_OF_KREA
+from paramcount.formats.diffusers.omnigen import BUILDERS_OF_OMNIGEN
 from paramcount.formats.diffusers.sd3 import build_sd3
 from paramcount.formats.diffusers.unets import build_condition, build_controlnet, build_plain
 from paramcount.formats.diffusers.video import (
@@ -46,8 +52,14 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
     "UNet2DConditionModel": build_condition,
     "UNet2DModel": build_plain,
     **BUILDERS_OF_ACE_STEP,
+    **BUILDERS_OF_BRIA,
     **BUILDERS_OF_CONSISID,
     **BUILDERS_OF_COSMOS,
+    **BUILDERS_OF_HIDREAM,
+    **BUILDERS_OF_JOYIMAGE,
+    **BUILDERS_OF_KANDINSKY,
+    **BUILDERS_OF_KREA,
+    **BUILDERS_OF_OMNIGEN,
     **BUILDERS_OF_WAN,
 }
 """The classes that the compiler of blueprints does not follow: most have lists of blocks."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from paramcount.formats.diffusers.parts import attention, feed_forward, gated
+from paramcount.formats.diffusers.parts import attention, feed_forward, is_gated
 from paramcount.formats.diffusers.values import Values
 from paramcount.formats.parts import Tensors, assemble, convolution, linear, norm, repeat
 from paramcount.model.errors import InvalidDocument
@@ -73,7 +73,7 @@ def _block(values: Values, width: int, time: int) -> Tensors:
     yield from attention("attn1", width, width, bias=values.flag("attention_bias"))
     yield from norm("attn1.norm_q", head)
     yield from norm("attn1.norm_k", head)
-    yield from feed_forward("ff", width, gated=gated(values))
+    yield from feed_forward("ff", width, gated=is_gated(values))
 
 
 def _perceiver(name: str, width: int, inner: int, context: int) -> Tensors:

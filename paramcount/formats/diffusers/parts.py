@@ -89,7 +89,7 @@ def even(values: Values, name: str) -> int:
     return size
 
 
-def gated(values: Values, name: str = "activation_fn") -> bool:
+def is_gated(values: Values, name: str = "activation_fn") -> bool:
     """Return whether the activation of a FeedForward takes two halves."""
     activation = values.choice(name, "gelu", "gelu-approximate", "geglu", "geglu-approximate", "swiglu", "linear-silu")
     return activation in ("geglu", "swiglu")
