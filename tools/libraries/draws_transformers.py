@@ -12,6 +12,16 @@ _KINDS = ["full_attention", "sliding_attention"]
 
 _FACTORS: dict[str, Any] = {"short_factor": [1.0], "long_factor": [2.0]}
 
+_STRATEGIES = ["leave_first_three_blocks_dense", "leave_first_block_dense", "all_moe", "all_dense"]
+_SANA: dict[str, list[Any]] = {
+    "num_attention_heads attention_head_dim": [(2, 12), (3, 8), (1, 6), (3, 5)],
+    "num_cross_attention_heads cross_attention_head_dim": [(2, 4), (3, 5)], "cross_attention_dim": [9, 12, None],
+    "num_layers": [1, 2, 3], "caption_channels": [7], "mlp_ratio": [2.5, 3],
+}  # fmt: skip
+_SANA_OPTIONS: dict[str, list[Any]] = {
+    "in_channels": [4], "out_channels": [3, None], "attention_bias": [True], "norm_elementwise_affine": [True],
+}  # fmt: skip
+
 _FACE: dict[str, list[Any]] = {
     "cross_attn_interval": [1, 3, 4], "cross_attn_dim_head": [6], "cross_attn_num_heads": [3], "LFE_id_dim": [7],
     "LFE_vit_dim": [10], "LFE_depth LFE_num_scale": [(2, 1), (4, 2), (6, 3), (5, 2)], "LFE_dim_head": [3],
@@ -66,5 +76,45 @@ DRAWS: Mapping[str, Draw] = {
          "text_num_attention_heads text_num_key_value_heads": [(3, 1), (6, 6), (2, 1), (2, None), (5, 5)]},
         {"in_channels": [5], "timestep_embed_dim": [8], "num_text_layers": [3], "text_intermediate_size": [7],
          "num_layerwise_text_blocks": [1, 3], "num_refiner_text_blocks": [1, 3]},
+    ),
+    "NucleusMoEImageTransformer2DModel": fields(
+        {"attention_head_dim num_attention_heads num_key_value_heads": [(16, 4, 2), (8, 3, None), (40, 2, 1)],
+         "num_layers": [1, 2, 5, 6], "joint_attention_dim": [10], "mlp_ratio": [4.0, 8, 15.5],
+         "dense_moe_strategy": [*_STRATEGIES, "leave_first_three_and_last_block_dense"], "num_experts": [3, 5],
+         "moe_intermediate_dim": [7]},
+        {"patch_size": [1], "in_channels": [6], "out_channels": [4], "axes_dims_rope": [[4, 2, 2], [4, 2], [4, 3, 2]],
+         "moe_enabled": [False], "capacity_factors": [2.0, [1.0] * 6, [1.0]]},
+    ),
+    "OvisImageTransformer2DModel": fields(
+        {"attention_head_dim num_attention_heads": [(8, 2), (6, 3)], "num_layers": [1, 3],
+         "num_single_layers": [1, 2]},
+        {"patch_size": [2], "in_channels": [6], "out_channels": [4, None], "joint_attention_dim": [10],
+         "axes_dims_rope": [[2, 2, 4]]},
+    ),
+    "PRXTransformer2DModel": fields(
+        {"hidden_size num_heads axes_dim": [(64, 1, None), (24, 3, [4, 4]), (24, 2, [4, 4, 4]), (25, 5, [5]),
+                                            (24, 3, [4, 2]), (24, 5, [2, 2])], "depth": [1, 2, 4]},
+        {"in_channels": [3], "patch_size": [1], "context_in_dim": [7], "mlp_ratio": [2.5, 4], "bottleneck_size": [9],
+         "resolution_embeds": [True]},
+    ),
+    "SanaControlNetModel": fields(
+        {**_SANA, "patch_size": [1, 2]}, {**_SANA_OPTIONS, "interpolation_scale": [1], "sample_size": [16]}
+    ),
+    "SanaVideoTransformer3DModel": fields(
+        {**_SANA, "patch_size": [[1, 2, 2], [1, 1, 1], [2, 1, 3]]},
+        {**_SANA_OPTIONS, "guidance_embeds": [True], "qk_norm": [None]},
+    ),
+    "StableAudioDiTModel": fields(
+        {"attention_head_dim num_attention_heads num_key_value_attention_heads": [(4, 3, 1), (8, 2, 2), (6, 4, 2)],
+         "num_layers": [1, 2, 4], "cross_attention_dim": [7, 12]},
+        {"in_channels": [5], "out_channels": [6], "time_proj_dim": [8], "global_states_input_dim": [9],
+         "cross_attention_input_dim": [11], "sample_size": [8]},
+    ),
+    "LatteTransformer3DModel": fields(
+        {"num_attention_heads attention_head_dim": [(2, 8), (1, 12), (3, 4), (1, 6)], "in_channels": [4, 3],
+         "patch_size": [2, 1], "caption_channels": [7], "norm_type": ["layer_norm", "ada_norm_single"],
+         "num_layers": [1, 2, 4], "sample_size": [16]},
+        {"out_channels": [6], "cross_attention_dim": [9], "attention_bias": [True], "activation_fn": _ACTIVATIONS,
+         "norm_elementwise_affine": [False], "video_length": [3], "caption_channels": [None]},
     ),
 }  # fmt: skip

@@ -22,8 +22,13 @@ from paramcount.formats.diffusers.hidream import BUILDERS_OF_HIDREAM
 from paramcount.formats.diffusers.joyimage import BUILDERS_OF_JOYIMAGE
 from paramcount.formats.diffusers.kandinsky import BUILDERS_OF_KANDINSKY
 from paramcount.formats.diffusers.krea import BUILDERS_OF_KREA
+from paramcount.formats.diffusers.latte import BUILDERS_OF_LATTE
+from paramcount.formats.diffusers.nucleus import BUILDERS_OF_NUCLEUS
 from paramcount.formats.diffusers.omnigen import BUILDERS_OF_OMNIGEN
+from paramcount.formats.diffusers.ovis import BUILDERS_OF_OVIS
+from paramcount.formats.diffusers.sana import BUILDERS_OF_SANA
 from paramcount.formats.diffusers.sd3 import build_sd3
+from paramcount.formats.diffusers.stable_audio import BUILDERS_OF_STABLE_AUDIO
 from paramcount.formats.diffusers.unets import build_condition, build_controlnet, build_plain
 from paramcount.formats.diffusers.video import (
     build_cogvideox_autoencoder,
@@ -60,6 +65,11 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
     **BUILDERS_OF_KANDINSKY,
     **BUILDERS_OF_KREA,
     **BUILDERS_OF_OMNIGEN,
+    **BUILDERS_OF_LATTE,
+    **BUILDERS_OF_NUCLEUS,
+    **BUILDERS_OF_OVIS,
+    **BUILDERS_OF_SANA,
+    **BUILDERS_OF_STABLE_AUDIO,
     **BUILDERS_OF_WAN,
 }
 """The classes that the compiler of blueprints does not follow: most have lists of blocks."""

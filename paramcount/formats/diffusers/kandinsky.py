@@ -87,7 +87,7 @@ def _embedding(name: str, inputs: int, width: int) -> Tensors:
 
 
 def _pictures(values: Values, sizes: _Sizes) -> Tensors:
-    """What patches are read with, and what they are written with."""
+    """The layers that read and write patches."""
     inputs, volume = values.size("in_visual_dim"), math.prod(exactly(values, "patch_size", 3))
     if values.flag("visual_cond"):
         inputs = 2 * inputs + 1
@@ -126,8 +126,8 @@ def build_kandinsky_6(config: Mapping[str, Any]) -> Layer:
     for name, sizes in streams.items():
         block = assemble("", "Kandinsky6TransformerEncoderBlock", _block("", sizes, "text_modulation", "attn"))
         children += repeat(f"{name}_text_transformer_blocks", count, block)
-    fused = _fused(video, audio, gates=values.flag("cross_gates"))
-    block = assemble("", "Kandinsky6FusedTransformerDecoderBlock", fused)
+    block_tensors = _fuse(video, audio, gates=values.flag("cross_gates"))
+    block = assemble("", "Kandinsky6FusedTransformerDecoderBlock", block_tensors)
     children += repeat("visual_transformer_blocks", values.size("num_visual_blocks"), block)
     return assemble("Kandinsky6Transformer3DModel", "Kandinsky6Transformer3DModel", tensors(), children)
 
@@ -140,15 +140,15 @@ def _block(prefix: str, sizes: _Sizes, modulation: str, *names: str) -> Tensors:
     yield from feed_forward(f"{prefix}feed_forward", sizes.width, sizes.hidden, bias=False)
 
 
-def _fused(video: _Sizes, audio: _Sizes, *, gates: bool) -> Tensors:
+def _fuse(video: _Sizes, audio: _Sizes, *, gates: bool) -> Tensors:
     """A block of pictures, one of sound, and what each attends to of the other."""
     for name, sizes in (("video", video), ("audio", audio)):
         prefix = f"{name}_dec_block."
         yield from _block(prefix, sizes, "visual_modulation", "self_attention", "cross_attention")
-    for name, own, other in (("va", video, audio), ("av", audio, video)):
-        yield from _attention(f"{name}_cross_attention", own.width, own.head, other.width)
-        outputs = 2 * own.width + other.width if gates else 3 * own.width
-        yield from linear(f"{name}_modulation.out_layer", own.time, outputs)
+    for name, first, other in (("va", video, audio), ("av", audio, video)):
+        yield from _attention(f"{name}_cross_attention", first.width, first.head, other.width)
+        outputs = 2 * first.width + other.width if gates else 3 * first.width
+        yield from linear(f"{name}_modulation.out_layer", first.time, outputs)
 
 
 BUILDERS_OF_KANDINSKY: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
