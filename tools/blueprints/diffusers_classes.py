@@ -17,6 +17,7 @@ from transformers.configuration_utils import PreTrainedConfig
 from paramcount.formats.diffusers.components import BUILDERS
 
 VERSION = str(diffusers.__version__)
+_LIST = "controlnets"  # an argument that is a list of models
 _NO_DEFAULT = inspect.Parameter.empty
 
 
@@ -30,7 +31,8 @@ huggingface_hub.dataclasses.type_validator = _accept
 @cache
 def _classes() -> dict[str, Any]:
     """Every component that diffusers exports and that builds itself of a config, by name."""
-    return {name: cls for name, cls in _models().items() if issubclass(cls, ConfigMixin)}
+    described = {name: cls for name, cls in _models().items() if issubclass(cls, ConfigMixin)}
+    return {name: cls for name, cls in described.items() if _LIST not in inspect.signature(cls.__init__).parameters}
 
 
 @cache

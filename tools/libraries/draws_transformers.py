@@ -111,10 +111,10 @@ DRAWS: Mapping[str, Draw] = {
          "cross_attention_input_dim": [11], "sample_size": [8]},
     ),
     "LatteTransformer3DModel": fields(
-        {"num_attention_heads attention_head_dim": [(2, 8), (1, 12), (3, 4), (1, 6)], "in_channels": [4, 3],
-         "patch_size": [2, 1], "caption_channels": [7], "norm_type": ["layer_norm", "ada_norm_single"],
+        {"num_attention_heads attention_head_dim": [(2, 8), (1, 12), (3, 4), (4, 2), (1, 6)], "in_channels": [4, 3],
+         "patch_size": [2, 1], "caption_channels": [7, 7, 7, None], "norm_type": ["layer_norm", "ada_norm_single"],
          "num_layers": [1, 2, 4], "sample_size": [16]},
         {"out_channels": [6], "cross_attention_dim": [9], "attention_bias": [True], "activation_fn": _ACTIVATIONS,
-         "norm_elementwise_affine": [False], "video_length": [3], "caption_channels": [None]},
+         "norm_elementwise_affine": [False], "video_length": [3]},
     ),
 }  # fmt: skip

@@ -15,6 +15,9 @@ _WORDS: dict[str, list[Any]] = {
     "qk_norm": [None, "rms_norm", "layer_norm", "rms_norm_across_heads", "layer_norm_across_heads", "fp32_layer_norm"],
     "norm_type": ["layer_norm", "rms_norm", "ada_norm_single", "ada_norm_zero", "fp32_layer_norm"],
 }
+_UNKNOWN = "unheard-of"
+"""A word that no class knows, though some build all the same."""
+
 _RATIOS = [1.0, 2.0, 2.5, 8 / 3, 3, 4.0]
 _SMALL = 8
 
@@ -38,7 +41,7 @@ def _vary(name: str, value: Any, annotation: str, chance: random.Random) -> Any:
     if isinstance(value, bool) or (value is None and "bool" in annotation):
         return not value
     if isinstance(value, str) or (value is None and "str" in annotation):
-        return chance.choice(_WORDS.get(name, [value]))
+        return chance.choice([*_WORDS.get(name, [value]), _UNKNOWN])
     if isinstance(value, float):
         return chance.choice(_RATIOS) if "ratio" in name or "mult" in name else value
     if isinstance(value, int):
