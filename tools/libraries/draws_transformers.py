@@ -117,4 +117,10 @@ DRAWS: Mapping[str, Draw] = {
         {"out_channels": [6], "cross_attention_dim": [9], "attention_bias": [True], "activation_fn": _ACTIVATIONS,
          "norm_elementwise_affine": [False], "video_length": [3]},
     ),
+    "StableAudio3DiTModel": fields(
+        {"embed_dim num_heads": [(12, 3), (16, 2), (21, 2), (10, 1), (9, 2), (3, 2)], "depth": [1, 2, 4]},
+        {"io_channels": [5], "patch_size": [2], "cond_token_dim": [7], "global_cond_dim": [9],
+         "local_add_cond_dim": [4], "timestep_features_dim": [8], "ff_mult": [2.5, 3], "num_memory_tokens": [0, 3],
+         "use_differential_attention": [False]},
+    ),
 }  # fmt: skip
