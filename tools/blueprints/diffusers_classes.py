@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from copy import copy
 from dataclasses import field
@@ -10,12 +11,13 @@ from typing import Any
 
 import diffusers
 import huggingface_hub.dataclasses
-from diffusers import ModelMixin
+from diffusers import ConfigMixin, ModelMixin
 from transformers.configuration_utils import PreTrainedConfig
 
 from paramcount.formats.diffusers.components import BUILDERS
 
 VERSION = str(diffusers.__version__)
+_LIST = "controlnets"  # an argument that is a list of models
 _NO_DEFAULT = inspect.Parameter.empty
 
 
@@ -28,11 +30,19 @@ huggingface_hub.dataclasses.type_validator = _accept
 
 @cache
 def _classes() -> dict[str, Any]:
-    """Every component that diffusers exports, by name: the classes that build themselves of a config."""
+    """Every component that diffusers exports and that builds itself of a config, by name."""
+    described = {name: cls for name, cls in _models().items() if issubclass(cls, ConfigMixin)}
+    return {name: cls for name, cls in described.items() if _LIST not in inspect.signature(cls.__init__).parameters}
+
+
+@cache
+def _models() -> dict[str, Any]:
+    """Every model that diffusers exports under its own name."""
     exported = {name: getattr(diffusers, name) for name in dir(diffusers) if not name.startswith("_")}
     return {
         name: cls for name, cls in exported.items()
-        if isinstance(cls, type) and issubclass(cls, ModelMixin) and cls.__name__ == name and "__init__" in vars(cls)
+        if isinstance(cls, type) and issubclass(cls, ModelMixin) and cls is not ModelMixin
+        and cls.__name__ == name and "__init__" in vars(cls)
     }  # fmt: skip
 
 
@@ -46,7 +56,8 @@ def base_classes() -> dict[str, str]:
 
 
 def unreachable_classes() -> dict[str, str]:
-    return {}
+    """The models that no config describes, and why."""
+    return dict.fromkeys(_models().keys() - _classes().keys(), "is made of other models, and has no config")
 
 
 @cache
@@ -69,13 +80,24 @@ def model_class(model_type: str, name: str) -> Any:
     """A model's class, that takes its arguments from a config. Raises KeyError."""
     assert model_type == name
     cls = _classes()[name]
-    names = [argument for argument, _ in _arguments(cls)]
+    used = _list_used(cls)
+    names = [argument for argument, _ in _arguments(cls) if argument in used]
 
     def build(config: Any) -> Any:
         return cls(**{argument: getattr(config, argument) for argument in names})
 
     build.__module__ = cls.__module__
     return build
+
+
+def _list_used(cls: Any) -> set[str]:
+    """The names in a class's own code: what it never names changes nothing, and need not be verified."""
+    tree = ast.parse(inspect.cleandoc("\n" + inspect.getsource(cls)))
+    methods = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name != "forward"]
+    nodes = [node for method in methods for statement in method.body for node in ast.walk(statement)]
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    required = {name for name, one in inspect.signature(cls.__init__).parameters.items() if one.default is _NO_DEFAULT}
+    return names | required | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
 def _arguments(cls: Any) -> list[tuple[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 from paramcount.formats.huggingface.blueprints import Blueprint, Entry, Rule
 from paramcount.formats.huggingface.expressions import Expression
 from tools.blueprints.explorer import Explorer
+from tools.blueprints.library import LIBRARY
 from tools.blueprints.raw import Flat
 from tools.blueprints.symbolic import IDENTITIES
 
@@ -16,6 +17,8 @@ MAX_PROBES = 80
 
 _FEW = (1, 2, 3, 4, 6, 9, 17, 33)
 _NEAR = (1, 6, -1)
+_UNKNOWN = ["unheard-of"] if LIBRARY == "diffusers" else []
+"""Words that no class knows. Some classes of diffusers build of them all the same, and otherwise than of any other."""
 
 
 def probes(blueprint: Blueprint, explorer: Explorer) -> list[Flat]:
@@ -47,6 +50,8 @@ def _change_each(explorer: Explorer, base: Flat, fields: set[str], few: tuple[in
 def _others(value: Any, few: tuple[int, ...]) -> Iterator[Any]:
     if isinstance(value, bool):
         yield not value
+    elif isinstance(value, str):
+        yield from _UNKNOWN
     elif isinstance(value, int):
         yield from few or (value + shift for shift in _NEAR if value + shift > 0)
     elif isinstance(value, list) and value and all(type(item) is int for item in value):

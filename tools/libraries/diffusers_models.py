@@ -1,4 +1,7 @@
-"""python -m tools.libraries.diffusers_models: the components that are built by hand, of random configs."""
+"""python -m tools.libraries.diffusers_models [SEED [CLASS...]]: components of random configs, as diffusers builds them.
+
+By default those that are built by hand; those that are compiled are held against diffusers when they are named.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,16 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from tools.architectures.comparing import BOTH, EQUAL, compare
+from paramcount.model.layers import Layer
+from tools.architectures.building import build_observed, observe_modules
+from tools.architectures.comparing import BOTH, EQUAL, compare_built
 from tools.libraries.draws_autoencoders import DRAWS_OF_AUTOENCODERS, draw_kinds
 from tools.libraries.draws_more_autoencoders import DRAWS_OF_MORE_AUTOENCODERS
 
 import diffusers  # isort: skip # after what makes torchvision's operators
 
-from paramcount.formats.diffusers.components import BUILDERS
+from paramcount.formats.diffusers.components import BUILDERS, build_component
+from tools.libraries import draws_cosmos, draws_transformers, draws_video, signatures
 
 RANDOM = 60
 
@@ -27,8 +33,11 @@ def main() -> int:
     counts: Counter[str] = Counter()
     for name in sys.argv[2:] or BUILDERS:
         for config in [{}, *(draw(name, chance) for _ in range(RANDOM))]:
-            create = partial(getattr(diffusers, name).from_config, config)
-            outcome = compare(create, partial(BUILDERS[name], config))
+            built = build_observed(observe_modules, partial(getattr(diffusers, name).from_config, config))
+            if isinstance(built, str) and name not in BUILDERS:
+                counts["not built"] += 1  # a blueprint says what a class builds, not what it refuses
+                continue
+            outcome = compare_built(built, partial(_count, name, config))
             counts[outcome.partition(":")[0]] += 1
             if outcome not in (EQUAL, BOTH):
                 print(f"{name}: {outcome} {json.dumps(config)}", flush=True)
@@ -36,10 +45,16 @@ def main() -> int:
     return int(counts["WRONG"] > 0)
 
 
+def _count(name: str, config: Mapping[str, Any]) -> Layer:
+    return build_component(name, config, "").root
+
+
 def draw(name: str, chance: random.Random) -> dict[str, Any]:
     """A random small component."""
     if name in _DRAWS:
         return _DRAWS[name](chance)
+    if name not in BUILDERS:
+        return signatures.draw(getattr(diffusers, name), chance)
     count = chance.choice([1, 2, 3, 4])
     groups = chance.choice([2, 4, 8])
     widths = [groups * chance.choice([1, 2, 3, 4]) for _ in range(count)]
@@ -182,6 +197,9 @@ _DRAWS: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
     "SD3Transformer2DModel": _draw_sd3,
     "T2IAdapter": _draw_t2i_adapter,
     "WanTransformer3DModel": _draw_wan,
+    **draws_cosmos.DRAWS,
+    **draws_transformers.DRAWS,
+    **draws_video.DRAWS,
 }
 """The random configs of the classes whose fields are not those of UNets."""
 

@@ -145,7 +145,7 @@ def build_kandinsky_sr(config: Mapping[str, Any]) -> Layer:
     return Layer("Kandinsky6SRVAE", "Kandinsky6SRVAE", children=(encoder, decoder))
 
 
-BUILDERS_OF_KANDINSKY: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
+BUILDERS_OF_KANDINSKY_PIXELS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
     "AutoencoderKLKVAE": build_kvae,
     "AutoencoderKLKVAEVideo": build_kvae_video,
     "Kandinsky6SRVAE": build_kandinsky_sr,

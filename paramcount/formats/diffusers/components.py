@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from paramcount.formats.built_models import BuiltModel, get_or_build
+from paramcount.formats.diffusers.ace_step import BUILDERS_OF_ACE_STEP
 from paramcount.formats.diffusers.adapters import build_t2i_adapter
 from paramcount.formats.diffusers.autoencoders import (
     build_autoencoder,
@@ -18,23 +19,36 @@ from paramcount.formats.diffusers.autoencoders_audio import BUILDERS_OF_AUDIO
 from paramcount.formats.diffusers.autoencoders_dc import BUILDERS_OF_DC
 from paramcount.formats.diffusers.autoencoders_hunyuan import BUILDERS_OF_HUNYUAN
 from paramcount.formats.diffusers.autoencoders_image import BUILDERS_OF_IMAGES
-from paramcount.formats.diffusers.autoencoders_kandinsky import BUILDERS_OF_KANDINSKY
+from paramcount.formats.diffusers.autoencoders_kandinsky import BUILDERS_OF_KANDINSKY_PIXELS
 from paramcount.formats.diffusers.autoencoders_ltx import BUILDERS_OF_LTX
 from paramcount.formats.diffusers.autoencoders_ltx_diffusion import BUILDERS_OF_LTX_DIFFUSION
 from paramcount.formats.diffusers.autoencoders_proteins import BUILDERS_OF_PROTEINS
 from paramcount.formats.diffusers.autoencoders_spectrograms import BUILDERS_OF_SPECTROGRAMS
 from paramcount.formats.diffusers.autoencoders_transformers import BUILDERS_OF_TRANSFORMERS
 from paramcount.formats.diffusers.autoencoders_video import BUILDERS_OF_VIDEOS
+from paramcount.formats.diffusers.bria import BUILDERS_OF_BRIA
+from paramcount.formats.diffusers.consisid import BUILDERS_OF_CONSISID
+from paramcount.formats.diffusers.cosmos import BUILDERS_OF_COSMOS
+from paramcount.formats.diffusers.hidream import BUILDERS_OF_HIDREAM
+from paramcount.formats.diffusers.joyimage import BUILDERS_OF_JOYIMAGE
+from paramcount.formats.diffusers.kandinsky import BUILDERS_OF_KANDINSKY
+from paramcount.formats.diffusers.krea import BUILDERS_OF_KREA
+from paramcount.formats.diffusers.latte import BUILDERS_OF_LATTE
+from paramcount.formats.diffusers.nucleus import BUILDERS_OF_NUCLEUS
+from paramcount.formats.diffusers.omnigen import BUILDERS_OF_OMNIGEN
+from paramcount.formats.diffusers.ovis import BUILDERS_OF_OVIS
+from paramcount.formats.diffusers.sana import BUILDERS_OF_SANA
 from paramcount.formats.diffusers.sd3 import build_sd3
+from paramcount.formats.diffusers.stable_audio import BUILDERS_OF_STABLE_AUDIO
 from paramcount.formats.diffusers.unets import build_condition, build_controlnet, build_plain
 from paramcount.formats.diffusers.video import (
     build_cogvideox_autoencoder,
     build_qwen_21_autoencoder,
     build_qwen_autoencoder,
-    build_wan,
     build_wan_autoencoder,
 )
 from paramcount.formats.diffusers.vocoders import BUILDERS_OF_VOCODERS
+from paramcount.formats.diffusers.wan import BUILDERS_OF_WAN
 from paramcount.formats.huggingface.blueprints import load_blueprint, load_index
 from paramcount.formats.huggingface.models import build_model
 from paramcount.model.errors import UnknownLayer, did_you_mean
@@ -47,7 +61,7 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
     **BUILDERS_OF_DC,
     **BUILDERS_OF_HUNYUAN,
     **BUILDERS_OF_IMAGES,
-    **BUILDERS_OF_KANDINSKY,
+    **BUILDERS_OF_KANDINSKY_PIXELS,
     **BUILDERS_OF_LTX,
     **BUILDERS_OF_LTX_DIFFUSION,
     **BUILDERS_OF_PROTEINS,
@@ -68,7 +82,21 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
     "T2IAdapter": build_t2i_adapter,
     "UNet2DConditionModel": build_condition,
     "UNet2DModel": build_plain,
-    "WanTransformer3DModel": build_wan,
+    **BUILDERS_OF_ACE_STEP,
+    **BUILDERS_OF_BRIA,
+    **BUILDERS_OF_CONSISID,
+    **BUILDERS_OF_COSMOS,
+    **BUILDERS_OF_HIDREAM,
+    **BUILDERS_OF_JOYIMAGE,
+    **BUILDERS_OF_KANDINSKY,
+    **BUILDERS_OF_KREA,
+    **BUILDERS_OF_OMNIGEN,
+    **BUILDERS_OF_LATTE,
+    **BUILDERS_OF_NUCLEUS,
+    **BUILDERS_OF_OVIS,
+    **BUILDERS_OF_SANA,
+    **BUILDERS_OF_STABLE_AUDIO,
+    **BUILDERS_OF_WAN,
 }
 """The classes that the compiler of blueprints does not follow: most have lists of blocks."""
 

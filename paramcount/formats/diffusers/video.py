@@ -1,6 +1,6 @@
-"""The transformer and the autoencoder of Wan, and the autoencoder of CogVideoX.
+"""The autoencoders of Wan and of CogVideoX.
 
-Source: diffusers.models.transformers.transformer_wan, .autoencoders.autoencoder_kl_wan, autoencoder_kl_cogvideox.
+Source: diffusers.models.autoencoders.autoencoder_kl_wan, autoencoder_kl_cogvideox.
 """
 
 from __future__ import annotations
@@ -8,21 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
-from math import prod
 from typing import Any
 
-from paramcount.formats.diffusers.blocks import Style, modules, resampler, stack, time_embedding
+from paramcount.formats.diffusers.blocks import Style, modules, resampler, stack
 from paramcount.formats.diffusers.values import Values
-from paramcount.formats.parts import Tensors, assemble, convolution, linear, norm, repeat
+from paramcount.formats.parts import Tensors, assemble, convolution
 from paramcount.model.errors import InvalidDocument
 from paramcount.model.layers import Layer
 from paramcount.model.tensors import Tensor
-
-_WAN: Mapping[str, Any] = {
-    "patch_size": [1, 2, 2], "num_attention_heads": 40, "attention_head_dim": 128, "in_channels": 16,
-    "out_channels": 16, "text_dim": 4096, "freq_dim": 256, "ffn_dim": 13824, "num_layers": 40,
-    "cross_attn_norm": True, "image_dim": None, "added_kv_proj_dim": None, "pos_embed_seq_len": None,
-}  # fmt: skip
 
 _WAN_AUTOENCODER: Mapping[str, Any] = {
     "base_dim": 96, "decoder_base_dim": None, "z_dim": 16, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 2,
@@ -47,59 +40,6 @@ _COGVIDEOX: Mapping[str, Any] = {
 }  # fmt: skip
 
 _CUBE, _POINT, _TIME = (3, 3, 3), (1, 1, 1), (3, 1, 1)
-
-
-def build_wan(config: Mapping[str, Any]) -> Layer:
-    """WanTransformer3DModel. Raises InvalidDocument."""
-    values = Values(config, _WAN)
-    width = values.size("num_attention_heads") * values.size("attention_head_dim")
-    if values.size("attention_head_dim") % 2:
-        raise InvalidDocument("must be even", "/attention_head_dim")
-    patch = values.sizes("patch_size", 3)
-    outputs = values.optional("out_channels") or values.size("in_channels")
-
-    def tensors() -> Tensors:
-        yield Tensor("scale_shift_table", (1, 2, width))
-        yield from convolution("patch_embedding", values.size("in_channels"), width, tuple(patch))
-        yield from time_embedding("condition_embedder.time_embedder", values.size("freq_dim"), width)
-        yield from linear("condition_embedder.time_proj", width, 6 * width)
-        yield from linear("condition_embedder.text_embedder.linear_1", values.size("text_dim"), width)
-        yield from linear("condition_embedder.text_embedder.linear_2", width, width)
-        if values.get("image_dim") is not None:
-            yield from _image_embedder(values, width)
-        yield from linear("proj_out", width, outputs * prod(patch))
-
-    block = assemble("", "WanTransformerBlock", _wan_block(values, width))
-    blocks = repeat("blocks", values.size("num_layers"), block)
-    return assemble("WanTransformer3DModel", "WanTransformer3DModel", tensors(), blocks)
-
-
-def _image_embedder(values: Values, width: int) -> Tensors:
-    name, inputs = "condition_embedder.image_embedder", values.size("image_dim")
-    if values.get("pos_embed_seq_len") is not None:
-        yield Tensor(f"{name}.pos_embed", (1, values.size("pos_embed_seq_len"), inputs))
-    yield from norm(f"{name}.norm1", inputs)
-    yield from linear(f"{name}.ff.net.0.proj", inputs, inputs)
-    yield from linear(f"{name}.ff.net.2", inputs, width)
-    yield from norm(f"{name}.norm2", width)
-
-
-def _wan_block(values: Values, width: int) -> Tensors:
-    added = values.optional("added_kv_proj_dim")
-    yield Tensor("scale_shift_table", (1, 6, width))
-    for attention in ("attn1", "attn2"):
-        for name in ("to_q", "to_k", "to_v", "to_out.0"):
-            yield from linear(f"{attention}.{name}", width, width)
-        yield Tensor(f"{attention}.norm_q.weight", (width,))
-        yield Tensor(f"{attention}.norm_k.weight", (width,))
-    if added is not None:
-        yield from linear("attn2.add_k_proj", added, width)
-        yield from linear("attn2.add_v_proj", added, width)
-        yield Tensor("attn2.norm_added_k.weight", (width,))
-    if values.flag("cross_attn_norm"):
-        yield from norm("norm2", width)
-    yield from linear("ffn.net.0.proj", width, values.size("ffn_dim"))
-    yield from linear("ffn.net.2", values.size("ffn_dim"), width)
 
 
 def build_wan_autoencoder(config: Mapping[str, Any]) -> Layer:
