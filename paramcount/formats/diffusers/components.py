@@ -15,7 +15,9 @@ from paramcount.formats.diffusers.autoencoders import (
     build_tiny,
 )
 from paramcount.formats.diffusers.sd3 import build_sd3
+from paramcount.formats.diffusers.spatio_temporal import BUILDERS_OF_SPATIO_TEMPORAL
 from paramcount.formats.diffusers.unets import build_condition, build_controlnet, build_plain
+from paramcount.formats.diffusers.unets_3d import BUILDERS_OF_UNETS_3D
 from paramcount.formats.diffusers.video import (
     build_cogvideox_autoencoder,
     build_qwen_autoencoder,
@@ -43,6 +45,8 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
     "UNet2DConditionModel": build_condition,
     "UNet2DModel": build_plain,
     "WanTransformer3DModel": build_wan,
+    **BUILDERS_OF_SPATIO_TEMPORAL,
+    **BUILDERS_OF_UNETS_3D,
 }
 """The classes that the compiler of blueprints does not follow: most have lists of blocks."""
 

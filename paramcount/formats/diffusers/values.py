@@ -64,6 +64,22 @@ class Values:
             raise InvalidDocument(f"must be at most {MAX_LAYERS}", token(name), "too_large")
         return sizes
 
+    def layer_lists(self, name: str, counts: Sequence[int]) -> list[list[int]]:
+        """A number of layers for each of `counts` modules of each block; one may stand for all of a block, or of all.
+
+        A number may be 0.
+        """
+        value = self._values[name]
+        items = self._items(name, len(counts)) if isinstance(value, list | tuple) else [value] * len(counts)
+        lists = []
+        for position, (item, count) in enumerate(zip(items, counts, strict=True)):
+            each = item if isinstance(item, list | tuple) else [item] * count
+            if len(each) != count or not all(type(one) is int and 0 <= one <= MAX_LAYERS for one in each):
+                detail = f"must have {count} integers from 0 to {MAX_LAYERS}, or one"
+                raise InvalidDocument(detail, f"{token(name)}/{position}")
+            lists.append(list(each))
+        return lists
+
     def flag(self, name: str) -> bool:
         value = self._values[name]
         if not isinstance(value, bool):
