@@ -58,8 +58,82 @@ def _draw_3d(chance: random.Random) -> dict[str, Any]:
     })  # fmt: skip
 
 
+def _draw_nested(chance: random.Random, layers: list[int]) -> list[Any]:
+    """A number, or numbers for each layer, of each block."""
+    return [
+        chance.choice([0, 1, 2]) if chance.random() < 0.5 else [chance.choice([1, 2]) for _ in range(count)]
+        for count in layers
+    ]
+
+
+def _draw_motion(chance: random.Random) -> dict[str, Any]:
+    down, up = ([f"{end}BlockMotion", f"CrossAttn{end}BlockMotion"] for end in ("Down", "Up"))
+    groups = chance.choice([2, 4, 8])
+    config = _draw_blocks(chance, groups, down, up)
+    count = len(config["block_out_channels"])
+    layers = each_or_one(chance, count, 1, 2, 3)
+    listed = layers if isinstance(layers, list) else [layers] * count
+    config |= {
+        "norm_num_groups": groups,
+        "layers_per_block": layers,
+        "cross_attention_dim": each_or_one(chance, count, 5, 6),
+        "num_attention_heads": each_or_one(chance, count, 1, 2, 3),
+        "motion_num_attention_heads": each_or_one(chance, count, 1, 2, 2),
+        "mid_block_layers": chance.choice([1, 2]),
+    }
+    for name in ("transformer_layers_per_block", "temporal_transformer_layers_per_block"):
+        if chance.random() < 0.3:
+            config[name] = each_or_one(chance, count, 0, 1, 2)
+        elif chance.random() < 0.4:
+            config[name] = _draw_nested(chance, listed)
+        if chance.random() < 0.3:
+            config[f"reverse_{name}"] = _draw_nested(chance, [layer + 1 for layer in reversed(listed)])
+    for name in ("transformer_layers_per_mid_block", "temporal_transformer_layers_per_mid_block"):
+        if chance.random() < 0.3:
+            config[name] = each_or_one(chance, config["mid_block_layers"], 0, 1, 2)
+    return config | some(chance, {
+        "use_linear_projection": [True], "motion_max_seq_length": [8], "use_motion_mid_block": [False],
+        "addition_embed_type": ["text_time"], "addition_time_embed_dim": [4], "time_cond_proj_dim": [6],
+        "projection_class_embeddings_input_dim": [9], "encoder_hid_dim": [4],
+    })  # fmt: skip
+
+
+def _draw_sparse(chance: random.Random) -> dict[str, Any]:
+    config = _draw_motion(chance)
+    count = len(config["block_out_channels"])
+    config |= {"layers_per_block": chance.choice([1, 2]), "num_attention_heads": None}
+    config |= {"attention_head_dim": each_or_one(chance, count, 1, 2, 3)}
+    for name in ("transformer_layers_per_block", "temporal_transformer_layers_per_block"):
+        if chance.random() < 0.4:
+            config[name] = _draw_nested(chance, [config["layers_per_block"]] * count)
+    return config | some(chance, {
+        "num_attention_heads": [2, [1] * count], "conditioning_channels": [3],
+        "resnet_time_scale_shift": ["scale_shift"],
+        "conditioning_embedding_out_channels": [[3, 4], [5]], "concat_conditioning_mask": [False],
+        "use_simplified_condition_embedding": [False], "only_cross_attention": [True, [True] * count],
+        "transformer_layers_per_mid_block": [2, [1], [1, 2], [2], 0],
+    })  # fmt: skip
+
+
+def _draw_motion_adapter(chance: random.Random) -> dict[str, Any]:
+    count, groups = chance.choice([1, 2, 3, 4]), chance.choice([2, 4])
+    middle = chance.choice([1, 2])
+    return some(chance, {
+        "motion_transformer_layers_per_block": [2, each_or_one(chance, count, 0, 1, 2), [[1] * 2] * count],
+        "motion_transformer_layers_per_mid_block": [2, each_or_one(chance, middle, 1, 2), [1, 2]],
+        "motion_max_seq_length": [6], "use_motion_mid_block": [False], "conv_in_channels": [9, None],
+    }, 0.5) | {
+        "block_out_channels": [groups * chance.choice([1, 2, 3]) for _ in range(count)],
+        "motion_layers_per_block": each_or_one(chance, count, 1, 2, 3), "motion_norm_num_groups": groups,
+        "motion_mid_block_layers_per_block": middle, "motion_num_attention_heads": each_or_one(chance, count, 1, 2),
+    }  # fmt: skip
+
+
 DRAWS_OF_UNETS: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
     "I2VGenXLUNet": _draw_3d,
+    "MotionAdapter": _draw_motion_adapter,
+    "SparseControlNetModel": _draw_sparse,
     "UNet3DConditionModel": _draw_3d,
+    "UNetMotionModel": _draw_motion,
     "UNetSpatioTemporalConditionModel": _draw_spatio_temporal,
 }

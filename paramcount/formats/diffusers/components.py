@@ -14,6 +14,7 @@ from paramcount.formats.diffusers.autoencoders import (
     build_temporal_decoder,
     build_tiny,
 )
+from paramcount.formats.diffusers.motion import BUILDERS_OF_MOTION
 from paramcount.formats.diffusers.sd3 import build_sd3
 from paramcount.formats.diffusers.spatio_temporal import BUILDERS_OF_SPATIO_TEMPORAL
 from paramcount.formats.diffusers.unets import build_condition, build_controlnet, build_plain
@@ -45,6 +46,7 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
     "UNet2DConditionModel": build_condition,
     "UNet2DModel": build_plain,
     "WanTransformer3DModel": build_wan,
+    **BUILDERS_OF_MOTION,
     **BUILDERS_OF_SPATIO_TEMPORAL,
     **BUILDERS_OF_UNETS_3D,
 }

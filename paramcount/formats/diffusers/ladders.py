@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from paramcount.formats.diffusers.blocks import resampler, stack
+from paramcount.formats.diffusers.values import Values
 from paramcount.model.layers import Layer
 
 Pairs = list[tuple[int, int]]
@@ -26,6 +27,19 @@ def up_pairs(upwards: Sequence[int], position: int, count: int) -> Pairs:
     return [
         ((before if layer == 0 else width) + (kept if layer == count - 1 else width), width) for layer in range(count)
     ]
+
+
+def read_transformers(values: Values, name: str, layers: Sequence[int], *, upwards: bool = False) -> list[list[int]]:
+    """The numbers of blocks of each transformer of each block of so many layers.
+
+    On the way up `reverse_{name}` states them, or they are those of the way down, which must not be lists then.
+    """
+    if upwards and values.get(f"reverse_{name}") is not None:
+        return values.layer_lists(f"reverse_{name}", layers)
+    if not upwards:
+        return values.layer_lists(name, layers)
+    downwards = values.layer_lists(name, layers[::-1], nested=False)
+    return downwards[::-1]
 
 
 def build_down(widths: Sequence[int], kinds: Sequence[str], counts: Sequence[int], block: Block) -> Layer:

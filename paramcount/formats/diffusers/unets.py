@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 from typing import Any, NamedTuple
 
-from paramcount.formats.diffusers.blocks import Style, modules, resampler, stack, time_embedding
+from paramcount.formats.diffusers.blocks import Style, resampler, stack, time_embedding
+from paramcount.formats.diffusers.hints import hint_embedding, zero_convolutions
 from paramcount.formats.diffusers.values import Values
 from paramcount.formats.parts import Tensors, assemble, convolution, linear
 from paramcount.model.layers import Layer
@@ -88,26 +88,13 @@ def build_controlnet(config: Mapping[str, Any]) -> Layer:
     def tensors() -> Tensors:
         yield from convolution("conv_in", values.size("in_channels"), widths[0], (3, 3))
         yield from _condition_embeddings(values, widths[0], style)
-        name = "controlnet_cond_embedding"
-        yield from convolution(f"{name}.conv_in", values.size("conditioning_channels"), hints[0], (3, 3))
-        for index, (inputs, outputs) in enumerate(pairwise(hints)):
-            yield from convolution(f"{name}.blocks.{2 * index}", inputs, inputs, (3, 3))
-            yield from convolution(f"{name}.blocks.{2 * index + 1}", inputs, outputs, (3, 3))
-        yield from convolution(f"{name}.conv_out", hints[-1], widths[0], (3, 3))
+        yield from hint_embedding("controlnet_cond_embedding", values.size("conditioning_channels"), hints, widths[0])
         yield from convolution("controlnet_mid_block", widths[-1], widths[-1], (1, 1))
 
-    outputs = [widths[0]]
-    for index, (width, block) in enumerate(zip(widths, blocks, strict=True)):
-        outputs += [width] * (block.layers + (index < len(widths) - 1))
-    zeros = modules("controlnet_down_blocks", "Conv2d", _pointwise, [(width,) for width in outputs])
+    zeros = zero_convolutions(widths, [block.layers for block in blocks])
     middle = _build_middle(values, style, widths[-1], blocks[-1])
     children = [_build_down(style, widths, blocks), *middle, zeros]
     return assemble("ControlNetModel", "ControlNetModel", tensors(), children)
-
-
-def _pointwise(width: int) -> Tensors:
-    yield Tensor("weight", (width, width, 1, 1))
-    yield Tensor("bias", (width,))
 
 
 def build_plain(config: Mapping[str, Any]) -> Layer:
