@@ -129,10 +129,105 @@ def _draw_motion_adapter(chance: random.Random) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _kinds(end: str, *prefixes: str) -> list[str]:
+    return [f"{prefix}{end}Block2D" for prefix in prefixes]
+
+
+def _draw_plain(chance: random.Random) -> dict[str, Any]:
+    skip = chance.random() < 0.2
+    prefixes = ["Skip", "AttnSkip", "UNetResAttnSkip"] if skip else ["", "Attn", "UNetRes", "UNetResAttn"]
+    groups = 32 if skip else chance.choice([2, 4, 8])
+    down, up = (_kinds(end, *prefixes) for end in ("Down", "Up"))
+    if not skip:
+        down, up = [*down, "ResnetDownsampleBlock2D"], [*up, "ResnetUpsampleBlock2D"]
+    config = _draw_blocks(chance, groups, down, up)
+    return config | {"norm_num_groups": groups} | some(chance, {
+        "attention_head_dim": [1, 2, 3, None], "layers_per_block": [1, 3], "resnet_time_scale_shift": ["scale_shift"],
+        "time_embedding_dim": [12], "num_class_embeds": [5], "class_embed_type": ["timestep", "identity"],
+        "mid_block_type": [None], "add_attention": [False], "attn_norm_num_groups": [2, 1],
+        "time_embedding_type": ["fourier", "learned"], "num_train_timesteps": [7], "downsample_type": ["resnet"],
+        "upsample_type": ["resnet"],
+    }) | ({"attention_head_dim": 2} if chance.random() < 0.5 else {}) | (
+        {"norm_num_groups": None} if chance.random() < (0.5 if skip else 0.05) else {}
+    )  # fmt: skip
+
+
+def _draw_controlnet(chance: random.Random) -> dict[str, Any]:
+    """Also what UNet2DConditionModel shares."""
+    kinds = ["", "CrossAttn", "CrossAttn", "Attn", "SimpleCrossAttn", "UNetRes"]
+    if chance.random() < 0.15:
+        kinds = ["K", "KCrossAttn"]
+    groups = chance.choice([2, 4, 8])
+    if chance.random() < 0.05:
+        kinds, groups = ["Skip", "AttnSkip", "CrossAttn"], 32
+    config = _draw_blocks(chance, groups, _kinds("Down", *kinds), _kinds("Up", *kinds))
+    count = len(config["block_out_channels"])
+    layers = chance.choice([1, 2])
+    config |= {
+        "norm_num_groups": groups,
+        "attention_head_dim": each_or_one(chance, count, 1, 2, 2, 3),
+        "layers_per_block": layers,
+        "cross_attention_dim": chance.choice([6, 6, 32]),
+        "transformer_layers_per_block": chance.choice([1, 2, each_or_one(chance, count, 0, 1, 2)]),
+    }
+    if chance.random() < 0.1:
+        config["transformer_layers_per_block"] = _draw_nested(chance, [layers] * count)
+    if chance.random() < 0.5:
+        config["addition_embed_type"] = chance.choice(["text_time", "text", "text_image"])
+        config |= {"addition_time_embed_dim": 4, "projection_class_embeddings_input_dim": 10}
+    if chance.random() < 0.4:
+        config["encoder_hid_dim"] = 5
+        config["encoder_hid_dim_type"] = chance.choice([None, "text_proj", "text_image_proj"])
+    return config | some(chance, {
+        "resnet_time_scale_shift": ["scale_shift"], "num_class_embeds": [5], "addition_embed_type_num_heads": [3],
+        "class_embed_type": ["timestep", "identity"], "use_linear_projection": [True],
+        "only_cross_attention": [True, [chance.random() < 0.5 for _ in range(count)]],
+        "mid_block_type": ["UNetMidBlock2D"], "projection_class_embeddings_input_dim": [10],
+        "conditioning_embedding_out_channels": [[4, 6], [3]], "conditioning_channels": [1],
+        "num_attention_heads": [None, None, [1] * count],
+    }, 0.25) | ({"class_embed_type": "projection"} if chance.random() < 0.1 else {})  # fmt: skip
+
+
+def _draw_condition(chance: random.Random) -> dict[str, Any]:
+    config = _draw_controlnet(chance)
+    count, layers = len(config["block_out_channels"]), config["layers_per_block"]
+    for name, kind in (("down_block_types", "ResnetDownsampleBlock2D"), ("up_block_types", "ResnetUpsampleBlock2D")):
+        if chance.random() < 0.3 and not any(kind.startswith("K") for kind in config[name]):
+            config[name][chance.randrange(count)] = kind
+    if chance.random() < 0.3:
+        config["layers_per_block"] = layers = [chance.choice([1, 2, 3]) for _ in range(count)]
+        if chance.random() < 0.5:
+            config["transformer_layers_per_block"] = _draw_nested(chance, layers)
+    listed = layers if isinstance(layers, list) else [layers] * count
+    if chance.random() < 0.4:
+        config["reverse_transformer_layers_per_block"] = _draw_nested(chance, [each + 1 for each in reversed(listed)])
+    if "encoder_hid_dim" in config and chance.random() < 0.4:
+        config["addition_embed_type"] = chance.choice(["image", "image_hint"])
+        config["encoder_hid_dim_type"] = chance.choice(["text_proj", "image_proj"])
+    elif chance.random() < 0.3:
+        config["cross_attention_dim"] = [chance.choice([6, 5]) for _ in range(count)]
+    if any(kind.startswith("K") for kind in config["down_block_types"]) and chance.random() < 0.7:
+        config["norm_num_groups"] = None
+    config["mid_block_type"] = chance.choice(
+        ["UNetMidBlock2D", None, None] + [f"UNetMidBlock2D{kind}CrossAttn" for kind in ("", "", "Simple", "Simple")]
+    )
+    return config | some(chance, {
+        "time_embedding_dim": [12, config["block_out_channels"][0]],
+        "conv_in_kernel": [1, 5], "conv_out_kernel": [1], "time_cond_proj_dim": [6],
+        "time_embedding_type": ["fourier"], "class_embeddings_concat": [True], "dual_cross_attention": [True],
+        "attention_type": ["gated", "gated-text-image"], "mid_block_only_cross_attention": [True, False],
+        "cross_attention_norm": ["layer_norm", "group_norm"], "num_attention_heads": [None, None, 2],
+        "class_embed_type": ["timestep", "projection", "simple_projection"],
+    }, 0.2)  # fmt: skip
+
+
 DRAWS_OF_UNETS: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
+    "ControlNetModel": _draw_controlnet,
     "I2VGenXLUNet": _draw_3d,
     "MotionAdapter": _draw_motion_adapter,
     "SparseControlNetModel": _draw_sparse,
+    "UNet2DConditionModel": _draw_condition,
+    "UNet2DModel": _draw_plain,
     "UNet3DConditionModel": _draw_3d,
     "UNetMotionModel": _draw_motion,
     "UNetSpatioTemporalConditionModel": _draw_spatio_temporal,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from paramcount.formats.parts import Tensors, assemble, convolution, linear, norm, repeat
 from paramcount.model.errors import InvalidDocument
 from paramcount.model.layers import Layer
+from paramcount.model.tensors import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,11 @@ class Style:
             yield from linear(name, width, inner)
         yield from linear("to_out.0", inner, width)
 
-    def transformer(self, width: int, heads: int, layers: int, context: int, *, only_cross: bool = False) -> Layer:
-        """Transformer2DModel, of blocks that attend to themselves and to a context."""
+    def transformer(
+        self, width: int, heads: int, layers: int, context: int, *, only_cross: bool = False,
+        more: Sequence[Tensor] = (),
+    ) -> Layer:  # fmt: skip
+        """Transformer2DModel, of blocks that attend to themselves and to a context, and have `more`."""
         inner = attention_width(width, heads)
         kernel = () if self.linear_projection else (1, 1)
 
@@ -61,9 +65,8 @@ class Style:
             yield from convolution("proj_in", width, inner, kernel)
             yield from convolution("proj_out", inner, width, kernel)
 
-        block = assemble(
-            "", "BasicTransformerBlock", transformer_block(inner, context, context if only_cross else None)
-        )
+        tensors = (*transformer_block(inner, context, context if only_cross else None), *more)
+        block = assemble("", "BasicTransformerBlock", tensors)
         return assemble("", "Transformer2DModel", around(), repeat("transformer_blocks", layers, block))
 
 
