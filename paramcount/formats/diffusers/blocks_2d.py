@@ -97,15 +97,15 @@ def cross_attentions(style: Style, width: int, spec: Spec, options: Options) -> 
         one = replace(style, linear_projection=False).transformer(width, spec.heads, 1, spec.context)
         dual = Layer("", "DualTransformer2DModel", children=(stack("transformers", [one, one]),))
         return [dual] * len(spec.transformers)
-    fuser = tuple(_fuser(attention_width(width, spec.heads), spec.context)) if options.gated else ()
+    more = tuple(fuser(attention_width(width, spec.heads), spec.context)) if options.gated else ()
     kinds = {
-        count: style.transformer(width, spec.heads, count, spec.context, only_cross=spec.only_cross, more=fuser)
+        count: style.transformer(width, spec.heads, count, spec.context, only_cross=spec.only_cross, more=more)
         for count in set(spec.transformers)
     }
     return [kinds[count] for count in spec.transformers]
 
 
-def _fuser(width: int, context: int) -> Tensors:
+def fuser(width: int, context: int) -> Tensors:
     """GatedSelfAttentionDense."""
     yield from linear("fuser.linear", context, width)
     yield from attention("fuser.attn", width, width)

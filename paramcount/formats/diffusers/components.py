@@ -17,6 +17,7 @@ from paramcount.formats.diffusers.autoencoders import (
 from paramcount.formats.diffusers.motion import BUILDERS_OF_MOTION
 from paramcount.formats.diffusers.sd3 import build_sd3
 from paramcount.formats.diffusers.spatio_temporal import BUILDERS_OF_SPATIO_TEMPORAL
+from paramcount.formats.diffusers.transformers_2d import BUILDERS_OF_TRANSFORMERS_2D
 from paramcount.formats.diffusers.unets import build_condition, build_controlnet, build_plain
 from paramcount.formats.diffusers.unets_3d import BUILDERS_OF_UNETS_3D
 from paramcount.formats.diffusers.video import (
@@ -48,6 +49,7 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
     "WanTransformer3DModel": build_wan,
     **BUILDERS_OF_MOTION,
     **BUILDERS_OF_SPATIO_TEMPORAL,
+    **BUILDERS_OF_TRANSFORMERS_2D,
     **BUILDERS_OF_UNETS_3D,
 }
 """The classes that the compiler of blueprints does not follow: most have lists of blocks."""
