@@ -15,6 +15,7 @@ from tools.architectures.comparing import BOTH, EQUAL, compare
 import diffusers  # isort: skip # after what makes torchvision's operators
 
 from paramcount.formats.diffusers.components import BUILDERS
+from tools.libraries.draws_more_unets import DRAWS_OF_MORE_UNETS
 from tools.libraries.draws_transformers_2d import DRAWS_OF_TRANSFORMERS_2D
 from tools.libraries.draws_unets import DRAWS_OF_UNETS
 
@@ -132,6 +133,7 @@ _DRAWS: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
     "SD3Transformer2DModel": _draw_sd3,
     "T2IAdapter": _draw_t2i_adapter,
     "WanTransformer3DModel": _draw_wan,
+    **DRAWS_OF_MORE_UNETS,
     **DRAWS_OF_TRANSFORMERS_2D,
     **DRAWS_OF_UNETS,
 }

@@ -221,14 +221,65 @@ def _draw_condition(chance: random.Random) -> dict[str, Any]:
     }, 0.2)  # fmt: skip
 
 
+def _draw_union(chance: random.Random) -> dict[str, Any]:
+    config = _draw_controlnet(chance)
+    config |= {"num_trans_channel": 4, "num_trans_head": 2, "addition_time_embed_dim": chance.choice([4, 4, 4, None])}
+    if chance.random() < 0.9:
+        config["encoder_hid_dim_type"] = None
+    return config | some(chance, {
+        "num_control_type": [2], "num_trans_channel": [6, 5], "num_trans_layer": [2], "num_proj_channel": [7],
+    })  # fmt: skip
+
+
+def _draw_xs(chance: random.Random) -> dict[str, Any]:
+    count = chance.choice([1, 2, 3, 4])
+    return {
+        "block_out_channels": [chance.choice([4, 6, 10]) for _ in range(count)],
+        "base_block_out_channels": [chance.choice([4, 8]) for _ in range(count)],
+        "down_block_types": [f"{chance.choice(['', 'CrossAttn'])}DownBlock2D" for _ in range(count)],
+        "num_attention_heads": each_or_one(chance, count, 1, 2, 3),
+        "cross_attention_dim": each_or_one(chance, count, 5, 6),
+    } | some(chance, {
+        "conditioning_channels": [1], "conditioning_embedding_out_channels": [[3, 4], [5]],
+        "conditioning_channel_order": ["bgr", "rgb"], "learn_time_embedding": [True], "max_norm_num_groups": [4],
+        "transformer_layers_per_block": [2, each_or_one(chance, count, 0, 1, 2), _draw_nested(chance, [2] * count)],
+        "use_linear_projection": [False], "time_embedding_mix": [0.5], "upcast_attention": [False],
+    })  # fmt: skip
+
+
+def _draw_xs_model(chance: random.Random) -> dict[str, Any]:
+    small, groups = _draw_xs(chance), chance.choice([2, 4])
+    count = len(small["block_out_channels"])
+    config = {
+        "block_out_channels": [groups * chance.choice([1, 2, 3]) for _ in range(count)],
+        "norm_num_groups": groups,
+        "up_block_types": [f"{chance.choice(['', 'CrossAttn'])}UpBlock2D" for _ in range(count)],
+        "ctrl_num_attention_heads": each_or_one(chance, count, 1, 2, 3),
+        "num_attention_heads": each_or_one(chance, count, 1, 2),
+        **{name: small[name] for name in ("down_block_types", "cross_attention_dim")},
+    }
+    for name in ("conditioning_channels", "conditioning_embedding_out_channels", "learn_time_embedding",
+                 "block_out_channels", "max_norm_num_groups"):  # fmt: skip
+        if name in small:
+            config[f"ctrl_{name}"] = small[name]
+    return config | some(chance, {
+        "transformer_layers_per_block": [2, each_or_one(chance, count, 0, 1, 2), _draw_nested(chance, [2] * count)],
+        "use_linear_projection": [False], "time_cond_proj_dim": [6], "projection_class_embeddings_input_dim": [9],
+        "addition_embed_type": ["text_time"], "addition_time_embed_dim": [4], "time_embedding_mix": [0.5, 1],
+    })  # fmt: skip
+
+
 DRAWS_OF_UNETS: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
     "ControlNetModel": _draw_controlnet,
+    "ControlNetUnionModel": _draw_union,
+    "ControlNetXSAdapter": _draw_xs,
     "I2VGenXLUNet": _draw_3d,
     "MotionAdapter": _draw_motion_adapter,
     "SparseControlNetModel": _draw_sparse,
     "UNet2DConditionModel": _draw_condition,
     "UNet2DModel": _draw_plain,
     "UNet3DConditionModel": _draw_3d,
+    "UNetControlNetXSModel": _draw_xs_model,
     "UNetMotionModel": _draw_motion,
     "UNetSpatioTemporalConditionModel": _draw_spatio_temporal,
 }

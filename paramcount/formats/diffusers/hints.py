@@ -25,9 +25,14 @@ def zero_convolutions(widths: Sequence[int], layers: Sequence[int]) -> Layer:
     outputs = [widths[0]]
     for index, (width, count) in enumerate(zip(widths, layers, strict=True)):
         outputs += [width] * (count + (index < len(widths) - 1))
-    return modules("controlnet_down_blocks", "Conv2d", _pointwise, [(width,) for width in outputs])
+    return connections("controlnet_down_blocks", [(width, width) for width in outputs])
 
 
-def _pointwise(width: int) -> Tensors:
-    yield Tensor("weight", (width, width, 1, 1))
-    yield Tensor("bias", (width,))
+def connections(name: str, pairs: Sequence[tuple[int, int]]) -> Layer:
+    """A list of convolutions of a point, each from one width to another."""
+    return modules(name, "Conv2d", _pointwise, pairs)
+
+
+def _pointwise(inputs: int, outputs: int) -> Tensors:
+    yield Tensor("weight", (outputs, inputs, 1, 1))
+    yield Tensor("bias", (outputs,))

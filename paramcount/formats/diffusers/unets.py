@@ -35,7 +35,7 @@ from paramcount.model.tensors import Tensor
 
 _MIDDLE, _SIMPLE = "UNetMidBlock2DCrossAttn", "UNetMidBlock2DSimpleCrossAttn"
 
-_CONTROLNET: Mapping[str, Any] = {
+CONTROLNET_DEFAULTS: Mapping[str, Any] = {
     "in_channels": 4, "block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2,
     "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"], "mid_block_type": _MIDDLE,
     "only_cross_attention": False, "norm_num_groups": 32, "cross_attention_dim": 1280,
@@ -47,7 +47,7 @@ _CONTROLNET: Mapping[str, Any] = {
 }  # fmt: skip
 
 _CONDITION: Mapping[str, Any] = {
-    **{name: default for name, default in _CONTROLNET.items() if not name.startswith("conditioning")},
+    **{name: default for name, default in CONTROLNET_DEFAULTS.items() if not name.startswith("conditioning")},
     "out_channels": 4, "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
     "reverse_transformer_layers_per_block": None, "dual_cross_attention": False, "time_embedding_type": "positional",
     "time_embedding_dim": None, "time_cond_proj_dim": None, "conv_in_kernel": 3, "conv_out_kernel": 3,
@@ -111,7 +111,7 @@ def build_condition(config: Mapping[str, Any]) -> Layer:
 
 def build_controlnet(config: Mapping[str, Any]) -> Layer:
     """ControlNetModel. Raises InvalidDocument."""
-    values = Values(config, _CONTROLNET)
+    values = Values(config, CONTROLNET_DEFAULTS)
     values.choice("mid_block_type", _MIDDLE, "UNetMidBlock2D")
     tensors = context_projection(values, "text_proj", "text_image_proj")
     return control_network("ControlNetModel", values, tuple(tensors), [])
