@@ -16,6 +16,7 @@ import diffusers  # isort: skip # after what makes torchvision's operators
 
 from paramcount.formats.diffusers.components import BUILDERS
 from tools.libraries.draws_more_unets import DRAWS_OF_MORE_UNETS
+from tools.libraries.draws_small import DRAWS_OF_SMALL
 from tools.libraries.draws_transformers_2d import DRAWS_OF_TRANSFORMERS_2D
 from tools.libraries.draws_unets import DRAWS_OF_UNETS
 
@@ -134,6 +135,7 @@ _DRAWS: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
     "T2IAdapter": _draw_t2i_adapter,
     "WanTransformer3DModel": _draw_wan,
     **DRAWS_OF_MORE_UNETS,
+    **DRAWS_OF_SMALL,
     **DRAWS_OF_TRANSFORMERS_2D,
     **DRAWS_OF_UNETS,
 }

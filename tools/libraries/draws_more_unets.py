@@ -56,8 +56,26 @@ def _draw_uvit(chance: random.Random) -> dict[str, Any]:
     }, 0.5)  # fmt: skip
 
 
+def _draw_1d(chance: random.Random) -> dict[str, Any]:
+    count = chance.choice([1, 2, 3])
+    kinds = ["{}Block1DNoSkip", "{}Block1D", "Attn{}Block1D", "{}ResnetBlock1D"]
+    return {
+        "block_out_channels": [chance.choice([8, 16, 32]) for _ in range(count)],
+        "down_block_types": [chance.choice(kinds).format("Down") for _ in range(count)],
+        "up_block_types": [chance.choice(kinds).format("Up") for _ in range(count)], "out_channels": 8,
+        "act_fn": chance.choice(["mish", "silu", "mish", "gelu", None]),
+    } | some(chance, {
+        "in_channels": [3], "extra_in_channels": [2], "time_embedding_type": ["positional"],
+        "time_embedding_dim": [6, 5], "use_timestep_embedding": [True],
+        "mid_block_type": ["MidResTemporalBlock1D", "ValueFunctionMidBlock1D"], "layers_per_block": [2, 3],
+        "out_block_type": ["OutConv1DBlock", "ValueFunction"], "norm_num_groups": [4, 4, 3, None],
+        "downsample_each_block": [True],
+    }, 0.4)  # fmt: skip
+
+
 DRAWS_OF_MORE_UNETS: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
     "Kandinsky3UNet": _draw_kandinsky,
     "StableCascadeUNet": _draw_cascade,
+    "UNet1DModel": _draw_1d,
     "UVit2DModel": _draw_uvit,
 }

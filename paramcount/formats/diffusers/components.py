@@ -8,6 +8,7 @@ from typing import Any
 
 from paramcount.formats.built_models import BuiltModel, get_or_build
 from paramcount.formats.diffusers.adapters import build_t2i_adapter
+from paramcount.formats.diffusers.audioldm2 import BUILDERS_OF_AUDIOLDM2
 from paramcount.formats.diffusers.autoencoders import (
     build_autoencoder,
     build_flux2_autoencoder,
@@ -17,13 +18,16 @@ from paramcount.formats.diffusers.autoencoders import (
 from paramcount.formats.diffusers.cascade import BUILDERS_OF_CASCADE
 from paramcount.formats.diffusers.control_union import BUILDERS_OF_UNION
 from paramcount.formats.diffusers.control_xs import BUILDERS_OF_XS
-from paramcount.formats.diffusers.kandinsky3 import BUILDERS_OF_KANDINSKY
+from paramcount.formats.diffusers.kandinsky3 import BUILDERS_OF_KANDINSKY_3
 from paramcount.formats.diffusers.motion import BUILDERS_OF_MOTION
+from paramcount.formats.diffusers.projections import BUILDERS_OF_PROJECTIONS
 from paramcount.formats.diffusers.sd3 import build_sd3
 from paramcount.formats.diffusers.spatio_temporal import BUILDERS_OF_SPATIO_TEMPORAL
 from paramcount.formats.diffusers.transformers_2d import BUILDERS_OF_TRANSFORMERS_2D
+from paramcount.formats.diffusers.unet_1d import BUILDERS_OF_UNET_1D
 from paramcount.formats.diffusers.unets import build_condition, build_controlnet, build_plain
 from paramcount.formats.diffusers.unets_3d import BUILDERS_OF_UNETS_3D
+from paramcount.formats.diffusers.unidiffuser import BUILDERS_OF_UNIDIFFUSER
 from paramcount.formats.diffusers.uvit import BUILDERS_OF_UVIT
 from paramcount.formats.diffusers.video import (
     build_cogvideox_autoencoder,
@@ -52,12 +56,16 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
     "UNet2DConditionModel": build_condition,
     "UNet2DModel": build_plain,
     "WanTransformer3DModel": build_wan,
+    **BUILDERS_OF_AUDIOLDM2,
     **BUILDERS_OF_CASCADE,
-    **BUILDERS_OF_KANDINSKY,
+    **BUILDERS_OF_KANDINSKY_3,
     **BUILDERS_OF_MOTION,
+    **BUILDERS_OF_PROJECTIONS,
     **BUILDERS_OF_SPATIO_TEMPORAL,
     **BUILDERS_OF_TRANSFORMERS_2D,
+    **BUILDERS_OF_UNET_1D,
     **BUILDERS_OF_UNETS_3D,
+    **BUILDERS_OF_UNIDIFFUSER,
     **BUILDERS_OF_UNION,
     **BUILDERS_OF_UVIT,
     **BUILDERS_OF_XS,

@@ -134,4 +134,4 @@ def _attentions(parts: _Parts, width: int, widths: list[int], *, attends: bool) 
     return modules("attentions", "Kandinsky3AttentionBlock", parts.attention, pairs)
 
 
-BUILDERS_OF_KANDINSKY: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {"Kandinsky3UNet": build_kandinsky3}
+BUILDERS_OF_KANDINSKY_3: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {"Kandinsky3UNet": build_kandinsky3}

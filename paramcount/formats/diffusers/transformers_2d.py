@@ -43,11 +43,11 @@ _FILM: Mapping[str, Any] = {
     "d_ff": 2048,
 }  # fmt: skip
 
-_GATED = {"geglu": 2, "swiglu": 2, "gelu": 1, "gelu-approximate": 1, "geglu-approximate": 1, "linear-silu": 1}
+GATED = {"geglu": 2, "swiglu": 2, "gelu": 1, "gelu-approximate": 1, "geglu-approximate": 1, "linear-silu": 1}
 """The activations, by how many times a feed-forward layer is as wide before them."""
 
 
-class _Block(NamedTuple):
+class TransformerBlock(NamedTuple):
     """The settings of BasicTransformerBlock."""
 
     width: int
@@ -69,7 +69,7 @@ class _Block(NamedTuple):
             yield from attention(f"attn{number}", self.width, source, bias=self.bias)
         if self.affine and self.norms != "layer_norm_i2vgen":
             yield from norm("norm3", self.width)
-        yield from linear("ff.net.0.proj", self.width, 4 * self.width * _GATED[self.activation])
+        yield from linear("ff.net.0.proj", self.width, 4 * self.width * GATED[self.activation])
         yield from linear("ff.net.2", 4 * self.width, self.width)
 
     def _norm(self, name: str) -> Tensors:
@@ -107,10 +107,10 @@ def build_transformer_2d(config: Mapping[str, Any]) -> Layer:
     return assemble("Transformer2DModel", "Transformer2DModel", around(values, block.width), blocks)
 
 
-def _read_block(values: Values) -> _Block:
-    return _Block(
+def _read_block(values: Values) -> TransformerBlock:
+    return TransformerBlock(
         values.size("num_attention_heads") * values.size("attention_head_dim"), values.optional("cross_attention_dim"),
-        values.choice("activation_fn", *_GATED), values.flag("attention_bias"),
+        values.choice("activation_fn", *GATED), values.flag("attention_bias"),
         affine=values.flag("norm_elementwise_affine"), twice=values.flag("double_self_attention"),
     )  # fmt: skip
 
@@ -200,7 +200,7 @@ def build_prior(config: Mapping[str, Any]) -> Layer:
         yield Tensor("clip_mean", (1, clip))
         yield Tensor("clip_std", (1, clip))
 
-    block = assemble("", "BasicTransformerBlock", _Block(width, activation="gelu", bias=True).tensors())
+    block = assemble("", "BasicTransformerBlock", TransformerBlock(width, activation="gelu", bias=True).tensors())
     blocks = repeat("transformer_blocks", values.size("num_layers"), block)
     return assemble("PriorTransformer", "PriorTransformer", tensors(), blocks)
 

@@ -46,7 +46,7 @@ CONTROLNET_DEFAULTS: Mapping[str, Any] = {
     "conditioning_channels": 3, "conditioning_embedding_out_channels": [16, 32, 96, 256],
 }  # fmt: skip
 
-_CONDITION: Mapping[str, Any] = {
+CONDITION_DEFAULTS: Mapping[str, Any] = {
     **{name: default for name, default in CONTROLNET_DEFAULTS.items() if not name.startswith("conditioning")},
     "out_channels": 4, "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
     "reverse_transformer_layers_per_block": None, "dual_cross_attention": False, "time_embedding_type": "positional",
@@ -67,7 +67,7 @@ _PLAIN: Mapping[str, Any] = {
 
 def build_condition(config: Mapping[str, Any]) -> Layer:
     """UNet2DConditionModel. Raises InvalidDocument."""
-    values = Values(config, _CONDITION)
+    values = Values(config, CONDITION_DEFAULTS)
     values.choice("num_attention_heads", None)
     if isinstance(values.get("reverse_transformer_layers_per_block"), int):
         raise InvalidDocument("must be a list", "/reverse_transformer_layers_per_block")
