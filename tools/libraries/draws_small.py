@@ -75,13 +75,40 @@ def _draw_unidiffuser(chance: random.Random) -> dict[str, Any]:
     })  # fmt: skip
 
 
+def _draw_qwen_control(chance: random.Random) -> dict[str, Any]:
+    return {
+        "in_channels": chance.choice([3, 4]), "num_layers": chance.choice([1, 3]),
+        "attention_head_dim": chance.choice([4, 8]), "num_attention_heads": chance.choice([1, 2]),
+        "joint_attention_dim": chance.choice([5, 6]),
+    } | some(chance, {
+        "patch_size": [1], "out_channels": [None, 3], "axes_dims_rope": [[2, 4, 6], [2, 3, 4]],
+        "extra_condition_channels": [0, 2, 4],
+    })  # fmt: skip
+
+
+def _draw_z_image_control(chance: random.Random) -> dict[str, Any]:
+    sizes = chance.choice([1, 2, 3])
+    return {
+        "control_layers_places": chance.choice([[0], [0, 5, 10], [3, 0, 1, 0], [1, 2], list(range(6))]),
+        "control_in_dim": chance.choice([3, 4, 4]), "dim": chance.choice([6, 7, 12, 300]),
+        "n_heads": chance.choice([1, 2, 3]),
+        "all_patch_size": [chance.choice([1, 2, 4]) for _ in range(sizes)],
+        "all_f_patch_size": [chance.choice([1, 2]) for _ in range(sizes)],
+    } | some(chance, {
+        "add_control_noise_refiner": ["control_layers", "control_noise_refiner", "control_noise_refiner"],
+        "control_refiner_layers_places": [[0, 1]], "n_refiner_layers": [1, 3], "n_kv_heads": [1], "qk_norm": [False],
+    }, 0.5)  # fmt: skip
+
+
 DRAWS_OF_SMALL: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
     "AudioLDM2ProjectionModel": _draw_audioldm2_projection,
     "AudioLDM2UNet2DConditionModel": _draw_audioldm2,
     "CLIPImageProjection": partial(_draw_sizes, ("hidden_size",)),
+    "QwenImageControlNetModel": _draw_qwen_control,
     "ReduxImageEncoder": partial(_draw_sizes, ("redux_dim", "txt_in_features")),
     "StableAudio3DurationEmbedder": partial(_draw_sizes, ("output_dim", "fourier_dim", "min_freq", "max_freq")),
     "StableAudioProjectionModel": _draw_stable_audio,
     "UniDiffuserModel": _draw_unidiffuser,
     "UniDiffuserTextDecoder": _draw_text_decoder,
+    "ZImageControlNetModel": _draw_z_image_control,
 }

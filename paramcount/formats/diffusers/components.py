@@ -16,6 +16,7 @@ from paramcount.formats.diffusers.autoencoders import (
     build_tiny,
 )
 from paramcount.formats.diffusers.cascade import BUILDERS_OF_CASCADE
+from paramcount.formats.diffusers.control_transformers import BUILDERS_OF_CONTROL_TRANSFORMERS
 from paramcount.formats.diffusers.control_union import BUILDERS_OF_UNION
 from paramcount.formats.diffusers.control_xs import BUILDERS_OF_XS
 from paramcount.formats.diffusers.kandinsky3 import BUILDERS_OF_KANDINSKY_3
@@ -58,6 +59,7 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
     "WanTransformer3DModel": build_wan,
     **BUILDERS_OF_AUDIOLDM2,
     **BUILDERS_OF_CASCADE,
+    **BUILDERS_OF_CONTROL_TRANSFORMERS,
     **BUILDERS_OF_KANDINSKY_3,
     **BUILDERS_OF_MOTION,
     **BUILDERS_OF_PROJECTIONS,
@@ -74,6 +76,17 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
 
 _REMAPPED = {"ada_norm_zero": "DiTTransformer2DModel", "ada_norm_single": "PixArtTransformer2DModel"}
 """The classes that a Transformer2DModel is loaded as, by its norm_type (models.model_loading_utils)."""
+
+_COMBINED = {
+    "FluxMultiControlNetModel": "FluxControlNetModel",
+    "HunyuanDiT2DMultiControlNetModel": "HunyuanDiT2DControlNetModel",
+    "MultiAdapter": "T2IAdapter",
+    "MultiControlNetModel": "ControlNetModel",
+    "MultiControlNetUnionModel": "ControlNetUnionModel",
+    "QwenImageMultiControlNetModel": "QwenImageControlNetModel",
+    "SD3MultiControlNetModel": "SD3ControlNetModel",
+}
+"""The classes that hold several networks, by the class of each network."""
 
 
 def build_component(name: str, config: Mapping[str, Any], pointer: str) -> BuiltModel:
@@ -94,6 +107,11 @@ def build_component(name: str, config: Mapping[str, Any], pointer: str) -> Built
 def _explain(name: str) -> str:
     """The reason why a class cannot be counted."""
     index = load_index(LIBRARY)
+    if name in _COMBINED:
+        return (
+            f"{name} of diffusers {index.version} holds several networks and has no config of its own: "
+            f"count the config.json of each {_COMBINED[name]}"
+        )
     if name in index.refused:
         return f"{name} of diffusers {index.version} has no verified blueprint: {index.refused[name]}"
     near = did_you_mean(name, [*BUILDERS, *index.classes])
