@@ -47,6 +47,33 @@ VQ_DIFFUSION = {
     "activation_fn": "geglu-approximate",
 }  # fmt: skip
 
+CASCADE = {
+    "in_channels": 4, "out_channels": 4, "patch_size": 2, "conditioning_dim": 1280, "clip_seq": 4,
+    "block_out_channels": [320, 640, 1280, 1280], "num_attention_heads": [-1, -1, 20, 20], "self_attn": True,
+    "down_num_layers_per_block": [2, 6, 28, 6], "up_num_layers_per_block": [6, 28, 6, 2],
+    "down_blocks_repeat_mappers": [1, 1, 1, 1], "up_blocks_repeat_mappers": [3, 3, 2, 2],
+    "block_types_per_layer": [["SDCascadeResBlock", "SDCascadeTimestepBlock"]] * 2
+    + [["SDCascadeResBlock", "SDCascadeTimestepBlock", "SDCascadeAttnBlock"]] * 2,
+    "clip_text_pooled_in_channels": 1280, "effnet_in_channels": 16, "pixel_mapper_in_channels": 3,
+    "dropout": [0, 0, 0.1, 0.1], "timestep_conditioning_type": ["sca"],
+}  # fmt: skip
+DIFFUSER = {
+    "in_channels": 14, "out_channels": 14, "block_out_channels": [32, 64, 128, 256], "act_fn": "mish",
+    "down_block_types": ["DownResnetBlock1D"] * 4, "up_block_types": ["UpResnetBlock1D"] * 4,
+    "mid_block_type": "MidResTemporalBlock1D", "out_block_type": "OutConv1DBlock",
+    "time_embedding_type": "positional", "use_timestep_embedding": True,
+}  # fmt: skip
+AUDIOLDM2 = {
+    "cross_attention_dim": [[None, 768, 1024]] * 4, "in_channels": 8, "out_channels": 8, "attention_head_dim": 32,
+    "block_out_channels": [128, 256, 384, 640],
+}  # fmt: skip
+UNIDIFFUSER = {
+    "in_channels": 4, "out_channels": 4, "sample_size": 64, "patch_size": 2, "num_layers": 30,
+    "num_attention_heads": 24, "attention_head_dim": 64, "activation_fn": "gelu", "use_data_type_embedding": True,
+}  # fmt: skip
+STABLE_AUDIO = {"text_encoder_dim": 768, "conditioning_dim": 768, "min_value": 0, "max_value": 512}
+Z_CONTROL = {"control_layers_places": [0, 5, 10, 15, 20, 25], "control_in_dim": 16}
+
 
 @pytest.mark.parametrize(
     ("name", "config", "total"),
@@ -87,6 +114,33 @@ VQ_DIFFUSION = {
         ("T5FilmDecoder", {}, 238710528),
         ("Transformer2DModel", VQ_DIFFUSION, 391258112),
         ("TransformerTemporalModel", {"in_channels": 320}, 40576704),
+        ("Kandinsky3UNet", {}, 3055348228),
+        ("StableCascadeUNet", {}, 3605346320),
+        ("StableCascadeUNet", CASCADE, 1562941136),
+        ("UVit2DModel", {}, 603537664),
+        ("UNet1DModel", {}, 708418),
+        ("UNet1DModel", DIFFUSER, 3986478),
+        ("ControlNetUnionModel", {"addition_time_embed_dim": 256}, 373450480),
+        ("ControlNetXSAdapter", {}, 12135796),
+        ("UNetControlNetXSModel", {}, 878046520),
+        ("AudioLDM2UNet2DConditionModel", AUDIOLDM2, 215710216),
+        (
+            "AudioLDM2ProjectionModel",
+            {"text_encoder_dim": 512, "text_encoder_1_dim": 1024, "langauge_model_dim": 768},
+            1184256,
+        ),
+        ("CLIPImageProjection", {}, 589824),
+        ("ReduxImageEncoder", {}, 64503808),
+        ("StableAudioProjectionModel", STABLE_AUDIO, 396544),
+        ("StableAudio3DurationEmbedder", {}, 197376),
+        (
+            "UniDiffuserTextDecoder",
+            {"prefix_length": 77, "prefix_inner_dim": 768, "prefix_hidden_dim": 64},
+            124538944,
+        ),
+        ("UniDiffuserModel", UNIDIFFUSER, 954699024),
+        ("QwenImageControlNetModel", {"num_layers": 5}, 1768003584),
+        ("ZImageControlNetModel", Z_CONTROL, 1550778368),
     ],
 )  # fmt: skip
 def test_totals_of_diffusers(name: str, config: dict[str, Any], total: int) -> None:
@@ -113,6 +167,29 @@ def test_totals_of_diffusers(name: str, config: dict[str, Any], total: int) -> N
         ("Transformer2DModel", {"in_channels": 32}, "/norm_type"),
         ("Transformer2DModel", {"norm_type": "layer_norm"}, "/in_channels"),
         ("Transformer2DModel", {"norm_type": "layer_norm", "in_channels": 32, "patch_size": 2}, "/norm_type"),
+        ("Kandinsky3UNet", {"block_out_channels": [64] * 5}, "/block_out_channels"),
+        ("StableCascadeUNet", {"up_num_layers_per_block": [1000, 8]}, "/up_num_layers_per_block"),
+        ("StableCascadeUNet", {"block_types_per_layer": [[], ["SDCascadeBlock"]]}, "/block_types_per_layer/1"),
+        ("StableCascadeUNet", {"timestep_conditioning_type": "sca"}, "/timestep_conditioning_type"),
+        ("UVit2DModel", {"block_num_heads": 1000}, "/block_num_heads"),
+        ("UNet1DModel", {"time_embedding_dim": 5}, "/time_embedding_dim"),
+        ("UNet1DModel", {"out_block_type": "OutConv1DBlock"}, "/act_fn"),
+        ("ControlNetUnionModel", {}, "/addition_time_embed_dim"),
+        ("ControlNetXSAdapter", {"base_block_out_channels": [32]}, "/base_block_out_channels"),
+        ("UNetControlNetXSModel", {"time_embedding_mix": 0.5}, "/time_embedding_mix"),
+        ("AudioLDM2UNet2DConditionModel", {"cross_attention_dim": [[5] * 5] * 4}, "/cross_attention_dim"),
+        ("AudioLDM2UNet2DConditionModel", {"cross_attention_dim": [[0]] * 4}, "/cross_attention_dim"),
+        ("AudioLDM2ProjectionModel", {"langauge_model_dim": 4}, "/text_encoder_dim"),
+        ("StableAudioProjectionModel", {"text_encoder_dim": 4, "conditioning_dim": 4}, "/min_value"),
+        ("StableAudio3DurationEmbedder", {"min_freq": 0}, "/min_freq"),
+        (
+            "UniDiffuserTextDecoder", {"prefix_length": 77, "prefix_inner_dim": 64, "n_embd": 60},
+            "/prefix_hidden_dim",
+        ),
+        ("UniDiffuserModel", UNIDIFFUSER | {"sample_size": 1}, "/sample_size"),
+        ("QwenImageControlNetModel", {"axes_dims_rope": [16, 55, 57]}, "/axes_dims_rope"),
+        ("ZImageControlNetModel", {"control_layers_places": [5], "control_in_dim": 16}, "/control_layers_places"),
+        ("MultiControlNetModel", {}, "/_class_name"),
         (
             "TransformerTemporalModel", {"in_channels": 32, "positional_embeddings": "sinusoidal"},
             "/num_positional_embeddings",
@@ -123,3 +200,10 @@ def test_refused(name: str, config: dict[str, Any], pointer: str) -> None:
     with pytest.raises(Problems) as refused:
         read({"_class_name": name, **config}, FORMATS["diffusers"])
     assert [problem.pointer for problem in refused.value.problems] == [pointer]
+
+
+def test_several_networks() -> None:
+    """A class that has no config of its own says what to send instead."""
+    with pytest.raises(Problems) as refused:
+        read({"_class_name": "FluxMultiControlNetModel"}, FORMATS["diffusers"])
+    assert "count the config.json of each FluxControlNetModel" in refused.value.problems[0].detail
