@@ -170,7 +170,7 @@ def _draw_controlnet(chance: random.Random) -> dict[str, Any]:
         "cross_attention_dim": chance.choice([6, 6, 32]),
         "transformer_layers_per_block": chance.choice([1, 2, each_or_one(chance, count, 0, 1, 2)]),
     }
-    if chance.random() < 0.1:
+    if chance.random() < 0.05:
         config["transformer_layers_per_block"] = _draw_nested(chance, [layers] * count)
     if chance.random() < 0.5:
         config["addition_embed_type"] = chance.choice(["text_time", "text", "text_image"])
@@ -184,7 +184,7 @@ def _draw_controlnet(chance: random.Random) -> dict[str, Any]:
         "only_cross_attention": [True, [chance.random() < 0.5 for _ in range(count)]],
         "mid_block_type": ["UNetMidBlock2D"], "projection_class_embeddings_input_dim": [10],
         "conditioning_embedding_out_channels": [[4, 6], [3]], "conditioning_channels": [1],
-        "num_attention_heads": [None, None, [1] * count],
+        "num_attention_heads": [None, None, None, [1] * count],
     }, 0.25) | ({"class_embed_type": "projection"} if chance.random() < 0.1 else {})  # fmt: skip
 
 
@@ -196,10 +196,11 @@ def _draw_condition(chance: random.Random) -> dict[str, Any]:
             config[name][chance.randrange(count)] = kind
     if chance.random() < 0.3:
         config["layers_per_block"] = layers = [chance.choice([1, 2, 3]) for _ in range(count)]
-        if chance.random() < 0.5:
-            config["transformer_layers_per_block"] = _draw_nested(chance, layers)
     listed = layers if isinstance(layers, list) else [layers] * count
-    if chance.random() < 0.4:
+    nested = chance.random() < 0.2
+    if nested:
+        config["transformer_layers_per_block"] = _draw_nested(chance, listed)
+    if chance.random() < (0.9 if nested else 0.2):
         config["reverse_transformer_layers_per_block"] = _draw_nested(chance, [each + 1 for each in reversed(listed)])
     if "encoder_hid_dim" in config and chance.random() < 0.4:
         config["addition_embed_type"] = chance.choice(["image", "image_hint"])
@@ -216,7 +217,7 @@ def _draw_condition(chance: random.Random) -> dict[str, Any]:
         "conv_in_kernel": [1, 5], "conv_out_kernel": [1], "time_cond_proj_dim": [6],
         "time_embedding_type": ["fourier"], "class_embeddings_concat": [True], "dual_cross_attention": [True],
         "attention_type": ["gated", "gated-text-image"], "mid_block_only_cross_attention": [True, False],
-        "cross_attention_norm": ["layer_norm", "group_norm"], "num_attention_heads": [None, None, 2],
+        "cross_attention_norm": ["layer_norm", "group_norm"], "num_attention_heads": [None, None, None, None, 2],
         "class_embed_type": ["timestep", "projection", "simple_projection"],
     }, 0.2)  # fmt: skip
 
@@ -269,10 +270,34 @@ def _draw_xs_model(chance: random.Random) -> dict[str, Any]:
     })  # fmt: skip
 
 
+def _draw_dreamlite(chance: random.Random) -> dict[str, Any]:
+    config = _draw_condition(chance)
+    groups = config["norm_num_groups"] or 2
+    count = len(config["block_out_channels"])
+    prefixes = ["", "CrossAttn", "CrossAttnNoSelfAttn", "CrossAttn"]
+    for way, end in (("down", "Down"), ("up", "Up")):
+        names = [f"DreamLite{prefix}{end}Block2D" for prefix in prefixes]
+        names += [f"{end}Block2D", f"CrossAttn{end}Block2D", f"CrossAttn{end}RemoveSelfAttnBlock2D"]
+        config[f"{way}_block_types"] = [chance.choice(names) for _ in range(count)]
+    config |= {
+        "norm_num_groups": groups,
+        "num_attention_heads": None,
+        "layers_per_block": config["layers_per_block"],
+        "mid_block_type": chance.choice([None, "DreamLiteUNetMidBlock2DCrossAttn", "UNetMidBlock2DCrossAttn"]),
+    }
+    if "encoder_hid_dim" in config and chance.random() < 0.4:
+        config["encoder_hid_dim_type"] = "text_proj_rms"
+    return config | some(chance, {
+        "qk_norm": [None, "layer_norm"], "use_sep_conv": [False], "ff_mult": [2, 4], "num_kv_heads": [None, 2],
+        "num_mid_layers": [2, 3],
+    }, 0.4)  # fmt: skip
+
+
 DRAWS_OF_UNETS: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
     "ControlNetModel": _draw_controlnet,
     "ControlNetUnionModel": _draw_union,
     "ControlNetXSAdapter": _draw_xs,
+    "DreamLiteUNetModel": _draw_dreamlite,
     "I2VGenXLUNet": _draw_3d,
     "MotionAdapter": _draw_motion_adapter,
     "SparseControlNetModel": _draw_sparse,

@@ -19,6 +19,7 @@ from paramcount.formats.diffusers.cascade import BUILDERS_OF_CASCADE
 from paramcount.formats.diffusers.control_transformers import BUILDERS_OF_CONTROL_TRANSFORMERS
 from paramcount.formats.diffusers.control_union import BUILDERS_OF_UNION
 from paramcount.formats.diffusers.control_xs import BUILDERS_OF_XS
+from paramcount.formats.diffusers.dreamlite import BUILDERS_OF_DREAMLITE
 from paramcount.formats.diffusers.kandinsky3 import BUILDERS_OF_KANDINSKY_3
 from paramcount.formats.diffusers.motion import BUILDERS_OF_MOTION
 from paramcount.formats.diffusers.projections import BUILDERS_OF_PROJECTIONS
@@ -60,6 +61,7 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
     **BUILDERS_OF_AUDIOLDM2,
     **BUILDERS_OF_CASCADE,
     **BUILDERS_OF_CONTROL_TRANSFORMERS,
+    **BUILDERS_OF_DREAMLITE,
     **BUILDERS_OF_KANDINSKY_3,
     **BUILDERS_OF_MOTION,
     **BUILDERS_OF_PROJECTIONS,

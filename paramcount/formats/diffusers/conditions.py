@@ -74,7 +74,7 @@ def context_projection(values: Values, *verified: str) -> Tensors:
         yield from norm(f"{name}.norm", context)
 
 
-def position_net(context: int, pictures: bool) -> Tensors:
+def position_net(context: int, *, pictures: bool) -> Tensors:
     """GLIGENTextBoundingboxProjection, of texts or of texts and pictures."""
     for part in ("_text", "_image") if pictures else ("",):
         sizes = (context + 64, 512, 512, context)

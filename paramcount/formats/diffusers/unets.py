@@ -72,7 +72,7 @@ def build_condition(config: Mapping[str, Any]) -> Layer:
     if isinstance(values.get("reverse_transformer_layers_per_block"), int):
         raise InvalidDocument("must be a list", "/reverse_transformer_layers_per_block")
     widths = values.sizes("block_out_channels")
-    inputs, time = _read_time(values, widths[0])
+    inputs, time = read_time(values, widths[0])
     style = _read_style(values, 2 * time if values.flag("class_embeddings_concat") else time)
     attention = values.choice("attention_type", "default", "gated", "gated-text-image")
     options = Options(
@@ -84,29 +84,34 @@ def build_condition(config: Mapping[str, Any]) -> Layer:
     up = _read_specs(values, CONDITION_KINDS, [count + 1 for count in reversed(layers)], upwards=True)
     middle = _read_middle(values, down[-1])
 
-    def tensors() -> Tensors:
-        kernel = values.size("conv_in_kernel")
-        yield from convolution("conv_in", values.size("in_channels"), widths[0], (kernel, kernel))
-        if inputs == time and values.get("time_embedding_type") == "fourier":
-            yield Tensor("time_proj.weight", (time // 2,), trainable=False)
-        yield from time_embedding("time_embedding", inputs, time, values.optional("time_cond_proj_dim"))
-        yield from context_projection(values, "text_proj", "text_image_proj", "image_proj")
-        yield from class_embeddings(values, inputs, time)
-        yield from added_embeddings(values, time, "text", "text_image", "text_time", "image", "image_hint")
-        if attention != "default":
-            yield from position_net(values.size("cross_attention_dim"), attention == "gated-text-image")
-        if values.get("norm_num_groups") is not None:
-            yield from style.group_norm("conv_norm_out", widths[0])
-        kernel = values.size("conv_out_kernel")
-        yield from convolution("conv_out", widths[0], values.size("out_channels"), (kernel, kernel))
-
     if values.get("norm_num_groups") is None:
         _check_no_groups([*down, *up], "K", middle)
     children = [
         _build_down(style, widths, down, options), *build_middle(values, style, widths[-1], middle, options),
         _build_up(style, widths[::-1], up, options),
     ]  # fmt: skip
-    return assemble("UNet2DConditionModel", "UNet2DConditionModel", tensors(), children)
+    projection = context_projection(values, "text_proj", "text_image_proj", "image_proj")
+    tensors = (*projection, *around_condition(values, style, widths[0], inputs, time))
+    return assemble("UNet2DConditionModel", "UNet2DConditionModel", tensors, children)
+
+
+def around_condition(values: Values, style: Style, width: int, inputs: int, time: int) -> Tensors:
+    """The tensors around the blocks of a UNet with a condition, without the projection of the context."""
+    kernel = values.size("conv_in_kernel")
+    yield from convolution("conv_in", values.size("in_channels"), width, (kernel, kernel))
+    if values.get("time_embedding_type") == "fourier":
+        yield Tensor("time_proj.weight", (time // 2,), trainable=False)
+    yield from time_embedding("time_embedding", inputs, time, values.optional("time_cond_proj_dim"))
+    yield from class_embeddings(values, inputs, time)
+    yield from added_embeddings(values, time, "text", "text_image", "text_time", "image", "image_hint")
+    if values.get("attention_type") != "default":
+        yield from position_net(
+            values.size("cross_attention_dim"), pictures=values.get("attention_type") == "gated-text-image"
+        )
+    if values.get("norm_num_groups") is not None:
+        yield from style.group_norm("conv_norm_out", width)
+    kernel = values.size("conv_out_kernel")
+    yield from convolution("conv_out", width, values.size("out_channels"), (kernel, kernel))
 
 
 def build_controlnet(config: Mapping[str, Any]) -> Layer:
@@ -146,7 +151,7 @@ def build_plain(config: Mapping[str, Any]) -> Layer:
     """UNet2DModel. Raises InvalidDocument."""
     values = Values(config, _PLAIN)
     widths = values.sizes("block_out_channels")
-    inputs, time = _read_time(values, widths[0])
+    inputs, time = read_time(values, widths[0])
     style = _read_style(values, time)
     head, layers = values.optional("attention_head_dim"), values.layers("layers_per_block")
     ways = []
@@ -189,8 +194,8 @@ def middle_block(style: Style, width: int, attentions: list[tuple[Any, ...]]) ->
     return Layer("mid_block", "UNetMidBlock2D", children=tuple(children))
 
 
-def _read_time(values: Values, width: int) -> tuple[int, int]:
-    """The widths that the embedding of time takes and makes."""
+def read_time(values: Values, width: int) -> tuple[int, int]:
+    """Return the widths that the embedding of time takes and makes."""
     plain = "num_train_timesteps" in values  # UNet2DModel
     kind = values.choice("time_embedding_type", "positional", "fourier", *(["learned"] if plain else []))
     stated = values.optional("time_embedding_dim")
