@@ -9,7 +9,7 @@ from paramcount.formats.diffusers.blocks import Style, attention_width, stack, t
 from paramcount.formats.diffusers.conditions import class_embeddings
 from paramcount.formats.diffusers.ladders import Block, Pairs, build_down, build_up
 from paramcount.formats.diffusers.unets import CONDITION_DEFAULTS
-from paramcount.formats.diffusers.values import Values
+from paramcount.formats.diffusers.values import MAX_LAYERS, Values
 from paramcount.formats.parts import Tensors, assemble, convolution, linear
 from paramcount.model.errors import InvalidDocument
 from paramcount.model.layers import Layer
@@ -61,6 +61,7 @@ def build_audioldm2(config: Mapping[str, Any]) -> Layer:
         values.flag("use_linear_projection"),
     )  # fmt: skip
     down, up = (_read_specs(values, way, len(widths)) for way in ("down", "up"))
+    more = [count + 1 for count in reversed(layers)]
 
     def tensors() -> Tensors:
         kernels = [(values.size(name),) * 2 for name in ("conv_in_kernel", "conv_out_kernel")]
@@ -73,11 +74,9 @@ def build_audioldm2(config: Mapping[str, Any]) -> Layer:
     transformers = _transformers(style, widths[-1], down[-1]._replace(only_cross=False))
     middle = (stack("attentions", transformers), style.resnets([(widths[-1], widths[-1])] * 2))
     children = [
-        build_down(widths, [spec.kind for spec in down], layers, _block(style, down)),
+        build_down(widths, [spec.kind for spec in down], layers, _block(style, down, layers)),
         Layer("mid_block", "UNetMidBlock2DCrossAttn", children=middle),
-        build_up(
-            widths[::-1], [spec.kind for spec in up], [count + 1 for count in reversed(layers)], _block(style, up)
-        ),
+        build_up(widths[::-1], [spec.kind for spec in up], more, _block(style, up, more)),
     ]
     return assemble("AudioLDM2UNet2DConditionModel", "AudioLDM2UNet2DConditionModel", tensors(), children)
 
@@ -101,7 +100,15 @@ def _read_specs(values: Values, way: str, count: int) -> list[_Spec]:
     return [_Spec(kind.removeprefix("UNetRes"), *setting) for kind, setting in zip(kinds, order, strict=True)]
 
 
-def _block(style: Style, specs: list[_Spec]) -> Block:
+def _block(style: Style, specs: list[_Spec], layers: list[int]) -> Block:
+    several = [
+        count * len(spec.contexts)
+        for spec, count in zip(specs, layers, strict=True)
+        if isinstance(spec.contexts, list | tuple)
+    ]
+    if sum(several) > MAX_LAYERS:
+        raise InvalidDocument(f"must make at most {MAX_LAYERS} transformers", "/layers_per_block", "too_large")
+
     def modules(position: int, pairs: Pairs) -> Iterator[Layer]:
         yield style.resnets(pairs)
         if specs[position].kind.startswith("CrossAttn"):

@@ -179,6 +179,10 @@ def test_totals_of_diffusers(name: str, config: dict[str, Any], total: int) -> N
         ("UNetControlNetXSModel", {"time_embedding_mix": 0.5}, "/time_embedding_mix"),
         ("AudioLDM2UNet2DConditionModel", {"cross_attention_dim": [[5] * 5] * 4}, "/cross_attention_dim"),
         ("AudioLDM2UNet2DConditionModel", {"cross_attention_dim": [[0]] * 4}, "/cross_attention_dim"),
+        (
+            "AudioLDM2UNet2DConditionModel", {"cross_attention_dim": [[5, 6]] * 4, "layers_per_block": 500},
+            "/layers_per_block",
+        ),
         ("AudioLDM2ProjectionModel", {"langauge_model_dim": 4}, "/text_encoder_dim"),
         ("StableAudioProjectionModel", {"text_encoder_dim": 4, "conditioning_dim": 4}, "/min_value"),
         ("StableAudio3DurationEmbedder", {"min_freq": 0}, "/min_freq"),
