@@ -90,6 +90,12 @@ _COMBINED = {
 }
 """The classes that hold several networks, by the class of each network."""
 
+COMBINED_REASONS: Mapping[str, str] = {
+    name: f"it holds several networks and has no config of its own: count the config.json of each {network}"
+    for name, network in _COMBINED.items()
+}
+"""The reasons why those cannot be counted, which say what can be counted instead."""
+
 
 def build_component(name: str, config: Mapping[str, Any], pointer: str) -> BuiltModel:
     """The model that a class builds of a config; `pointer` is that of its name. Raises ArchitectureError, Problems."""
@@ -109,11 +115,8 @@ def build_component(name: str, config: Mapping[str, Any], pointer: str) -> Built
 def _explain(name: str) -> str:
     """The reason why a class cannot be counted."""
     index = load_index(LIBRARY)
-    if name in _COMBINED:
-        return (
-            f"{name} of diffusers {index.version} holds several networks and has no config of its own: "
-            f"count the config.json of each {_COMBINED[name]}"
-        )
+    if name in COMBINED_REASONS:
+        return f"{name} of diffusers {index.version} cannot be counted: {COMBINED_REASONS[name]}"
     if name in index.refused:
         return f"{name} of diffusers {index.version} has no verified blueprint: {index.refused[name]}"
     near = did_you_mean(name, [*BUILDERS, *index.classes])
