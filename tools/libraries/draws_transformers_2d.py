@@ -61,7 +61,17 @@ def _draw_film(chance: random.Random) -> dict[str, Any]:
     return {name: chance.choice([1, 2, 3, 4]) for name in names}
 
 
+def _draw_dreamlite(chance: random.Random) -> dict[str, Any]:
+    return _draw_shared(chance) | some(chance, {
+        "out_channels": [3], "use_linear_projection": [True], "only_cross_attention": [True],
+        "num_embeds_ada_norm": [6], "norm_type": ["ada_norm"], "attention_type": ["gated", "gated-text-image"],
+        "use_self_attention": [False], "qk_norm": ["rms_norm", "layer_norm"], "num_kv_heads": [1, 2],
+        "ff_mult": [2, 6], "in_channels": [None, 2],
+    })  # fmt: skip
+
+
 DRAWS_OF_TRANSFORMERS_2D: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
+    "DreamLiteTransformer2DModel": _draw_dreamlite,
     "PriorTransformer": _draw_prior,
     "T5FilmDecoder": _draw_film,
     "Transformer2DModel": _draw_transformer,

@@ -11,9 +11,15 @@ from paramcount.formats.diffusers.blocks import Style, attention_width, modules,
 from paramcount.formats.diffusers.blocks_2d import Options, Spec, cross_attentions, fuser
 from paramcount.formats.diffusers.conditions import context_projection
 from paramcount.formats.diffusers.ladders import Block, Pairs, build_down, build_up, read_transformers
+from paramcount.formats.diffusers.transformers_2d import (
+    TRANSFORMER_FIELDS,
+    TransformerBlock,
+    frame_picture,
+    read_block,
+)
 from paramcount.formats.diffusers.unets import CONDITION_DEFAULTS, around_condition, read_time
 from paramcount.formats.diffusers.values import Values
-from paramcount.formats.parts import Tensors, assemble, convolution, linear, norm, repeat
+from paramcount.formats.parts import Tensors, assemble, convolution, linear, repeat
 from paramcount.model.errors import InvalidDocument
 from paramcount.model.layers import Layer
 from paramcount.model.tensors import Tensor
@@ -27,6 +33,10 @@ _DEFAULTS: Mapping[str, Any] = {
     ],
     "block_out_channels": [320, 640, 1280], "cross_attention_dim": 2048, "attention_head_dim": 64,
     "qk_norm": "rms_norm", "use_sep_conv": True, "ff_mult": 6, "num_kv_heads": 1, "num_mid_layers": 1,
+}  # fmt: skip
+
+_TRANSFORMER: Mapping[str, Any] = {
+    **TRANSFORMER_FIELDS, "use_self_attention": True, "qk_norm": None, "num_kv_heads": None, "ff_mult": 4,
 }  # fmt: skip
 
 _KINDS = ("{}Block2D", "CrossAttn{}Block2D", "CrossAttn{}RemoveSelfAttnBlock2D")
@@ -72,35 +82,18 @@ class _Parts:
             *self.style.group_norm("norm", width), *convolution("proj_in", width, inner, kernel),
             *convolution("proj_out", inner, width, kernel),
         )  # fmt: skip
-        block = assemble("", "BasicTransformerBlockDreamLite", self._block(inner, spec, attends_self=attends_self))
+        head = width // spec.heads
+        plain = TransformerBlock(
+            inner, spec.context, only_cross=spec.only_cross, attends_self=attends_self, head=head,
+            query_norm=self.query_norm, key_width=self.key_heads and head * self.key_heads, multiple=self.multiple,
+        )  # fmt: skip
+        more = fuser(inner, spec.context) if self.options.gated else ()
+        block = assemble("", "BasicTransformerBlockDreamLite", (*plain.tensors(), *more))
         built = {
             count: assemble("", "DreamLiteTransformer2DModel", around, repeat("transformer_blocks", count, block))
             for count in set(spec.transformers)
         }
         return stack("attentions", [built[count] for count in spec.transformers])
-
-    def _block(self, width: int, spec: Spec, *, attends_self: bool) -> Tensors:
-        head = width // spec.heads
-        if attends_self:
-            yield from self._attention("attn1", width, spec.context if spec.only_cross else width, head)
-        yield from self._attention("attn2", width, spec.context, head)
-        for number in (1, 2, 3):
-            yield from norm(f"norm{number}", width)
-        yield from linear("ff.net.0.proj", width, 2 * self.multiple * width)
-        yield from linear("ff.net.2", self.multiple * width, width)
-        if self.options.gated:
-            yield from fuser(width, spec.context)
-
-    def _attention(self, name: str, width: int, source: int, head: int) -> Tensors:
-        keys = width if self.key_heads is None else head * self.key_heads
-        yield from linear(f"{name}.to_q", width, width, bias=False)
-        yield from linear(f"{name}.to_k", source, keys, bias=False)
-        yield from linear(f"{name}.to_v", source, keys, bias=False)
-        yield from linear(f"{name}.to_out.0", width, width)
-        for part in ("norm_q", "norm_k") if self.query_norm else ():
-            yield Tensor(f"{name}.{part}.weight", (head,))
-            if self.query_norm == "layer_norm":
-                yield Tensor(f"{name}.{part}.bias", (head,))
 
 
 def _separable(name: str, inputs: int, outputs: int) -> Tensors:
@@ -180,21 +173,21 @@ def _build_middle(values: Values, parts: _Parts, width: int, last: Spec) -> list
     kind = values.choice("mid_block_type", None, "UNetMidBlock2DCrossAttn", "DreamLiteUNetMidBlock2DCrossAttn")
     if kind is None:
         return []
-    count, numbers = values.layers("num_mid_layers"), _last_numbers(values, last)
-    if len(numbers) == 1:
-        numbers = [*numbers] * count
-    if len(numbers) < count:
-        raise InvalidDocument(f"must end with at least {count} numbers", "/transformer_layers_per_block")
-    spec = last._replace(transformers=numbers[:count], only_cross=False)
+    count = values.layers("num_mid_layers")
+    numbers = _last_numbers(values, last, count)
+    spec = last._replace(transformers=numbers, only_cross=False)
     children = (parts.transformers(width, spec), parts.resnets([(width, width)] * (count + 1)))
     return [Layer("mid_block", "DreamLiteUNetMidBlock2DCrossAttn", children=children)]
 
 
-def _last_numbers(values: Values, last: Spec) -> Sequence[int]:
-    """The numbers of blocks that are stated for the last block: one for all of its transformers, or one for each."""
+def _last_numbers(values: Values, last: Spec, count: int) -> Sequence[int]:
+    """The numbers of blocks of the transformers in the middle: those that are stated for the last block."""
     stated = values.get("transformer_layers_per_block")
-    item = stated[-1] if isinstance(stated, list | tuple) else stated
-    return last.transformers if isinstance(item, list | tuple) else last.transformers[:1]
+    if not isinstance(stated[-1] if isinstance(stated, list | tuple) else stated, list | tuple):
+        return [*last.transformers[:1]] * count
+    if len(last.transformers) < count:
+        raise InvalidDocument(f"must end with {count} integers", "/transformer_layers_per_block")
+    return last.transformers[:count]
 
 
 def _project(values: Values) -> Tensors:
@@ -207,4 +200,26 @@ def _project(values: Values) -> Tensors:
     yield Tensor("encoder_hid_proj.1.weight", (context,))
 
 
-BUILDERS_OF_DREAMLITE: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {"DreamLiteUNetModel": build_dreamlite}
+def build_dreamlite_transformer(config: Mapping[str, Any]) -> Layer:
+    """DreamLiteTransformer2DModel: the transformer of a block alone. Raises InvalidDocument."""
+    values = Values(config, _TRANSFORMER)
+    norms, keys = values.choice("norm_type", "layer_norm", "ada_norm"), values.optional("num_kv_heads")
+    gated = values.choice("attention_type", "default", "gated", "gated-text-image") != "default"
+    head = values.size("attention_head_dim")
+    block = read_block(values)._replace(
+        norms=norms, only_cross=values.flag("only_cross_attention"), head=head,
+        embeddings=values.size("num_embeds_ada_norm") if norms == "ada_norm" else 0,
+        attends_self=values.flag("use_self_attention"), key_width=keys and head * keys,
+        query_norm=values.choice("qk_norm", None, "rms_norm", "layer_norm"), multiple=values.size("ff_mult"),
+    )  # fmt: skip
+    more = fuser(block.width, values.size("cross_attention_dim")) if gated else ()
+    one = assemble("", "BasicTransformerBlockDreamLite", (*block.tensors(), *more))
+    blocks = repeat("transformer_blocks", values.size("num_layers"), one)
+    name = "DreamLiteTransformer2DModel"
+    return assemble(name, name, frame_picture(values, block.width), blocks)
+
+
+BUILDERS_OF_DREAMLITE: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
+    "DreamLiteTransformer2DModel": build_dreamlite_transformer,
+    "DreamLiteUNetModel": build_dreamlite,
+}

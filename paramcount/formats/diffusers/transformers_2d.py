@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from paramcount.formats.diffusers.blocks import Style, attention
+from paramcount.formats.diffusers.blocks import Style
 from paramcount.formats.diffusers.blocks_2d import fuser
 from paramcount.formats.diffusers.values import Values
 from paramcount.formats.parts import Tensors, assemble, convolution, linear, norm, repeat
@@ -21,7 +21,7 @@ _BOTH: Mapping[str, Any] = {
     "cross_attention_dim": None, "attention_bias": False, "activation_fn": "geglu", "norm_elementwise_affine": True,
 }  # fmt: skip
 
-_TRANSFORMER: Mapping[str, Any] = {
+TRANSFORMER_FIELDS: Mapping[str, Any] = {
     **_BOTH, "out_channels": None, "sample_size": None, "num_vector_embeds": None, "patch_size": None,
     "num_embeds_ada_norm": None, "use_linear_projection": False, "only_cross_attention": False,
     "double_self_attention": False, "norm_type": "layer_norm", "attention_type": "default", "caption_channels": None,
@@ -59,18 +59,35 @@ class TransformerBlock(NamedTuple):
     embeddings: int = 0  # of ada_norm
     only_cross: bool = False
     twice: bool = False  # attends to itself twice
+    attends_self: bool = True
+    head: int = 0  # the width of the norms of queries and keys
+    query_norm: str | None = None  # rms_norm or layer_norm
+    key_width: int | None = None  # of keys and values, or that of the block
+    multiple: int = 4  # of the width within its feed-forward layer
 
     def tensors(self) -> Tensors:
-        sources = {1: self.context if self.only_cross and self.context else self.width}
+        yield from self._norm("norm1")
+        if self.attends_self:
+            source = self.context if self.only_cross and self.context else self.width
+            yield from self._attention("attn1", source)
         if self.context is not None or self.twice:
-            sources[2] = self.width if self.twice or self.context is None else self.context
-        for number, source in sources.items():
-            yield from self._norm(f"norm{number}")
-            yield from attention(f"attn{number}", self.width, source, bias=self.bias)
+            yield from self._norm("norm2")
+            yield from self._attention("attn2", self.width if self.twice or self.context is None else self.context)
         if self.affine and self.norms != "layer_norm_i2vgen":
             yield from norm("norm3", self.width)
-        yield from linear("ff.net.0.proj", self.width, 4 * self.width * GATED[self.activation])
-        yield from linear("ff.net.2", 4 * self.width, self.width)
+        inner = self.multiple * self.width
+        yield from linear("ff.net.0.proj", self.width, inner * GATED[self.activation])
+        yield from linear("ff.net.2", inner, self.width)
+
+    def _attention(self, name: str, source: int) -> Tensors:
+        yield from linear(f"{name}.to_q", self.width, self.width, self.bias)
+        for part in ("to_k", "to_v"):
+            yield from linear(f"{name}.{part}", source, self.key_width or self.width, self.bias)
+        yield from linear(f"{name}.to_out.0", self.width, self.width)
+        for part in ("norm_q", "norm_k") if self.query_norm else ():
+            yield Tensor(f"{name}.{part}.weight", (self.head,))
+            if self.query_norm == "layer_norm":
+                yield Tensor(f"{name}.{part}.bias", (self.head,))
 
     def _norm(self, name: str) -> Tensors:
         if self.norms == "ada_norm":
@@ -84,7 +101,7 @@ def build_transformer_2d(config: Mapping[str, Any]) -> Layer:
     """Transformer2DModel: of a picture, of its patches or of its codes. Raises InvalidDocument."""
     if "norm_type" not in config:
         raise InvalidDocument("must be given: diffusers finds the class by it", "/norm_type", "required")
-    values = Values(config, _TRANSFORMER)
+    values = Values(config, TRANSFORMER_FIELDS)
     norms = values.choice("norm_type", "layer_norm", "ada_norm", "layer_norm_i2vgen")
     patches, codes = values.get("patch_size") is not None, values.get("num_vector_embeds") is not None
     if patches and norms != "ada_norm":
@@ -95,19 +112,20 @@ def build_transformer_2d(config: Mapping[str, Any]) -> Layer:
         raise InvalidDocument("must not be given beside num_vector_embeds", "/patch_size")
     if norms == "layer_norm" and values.get("num_embeds_ada_norm") is not None:
         norms = "ada_norm"
-    block = _read_block(values)._replace(
+    block = read_block(values)._replace(
         norms=norms, only_cross=values.flag("only_cross_attention"),
         embeddings=values.size("num_embeds_ada_norm") if norms == "ada_norm" else 0,
     )  # fmt: skip
     gated = values.choice("attention_type", "default", "gated", "gated-text-image") != "default"
-    around = _patches if patches else _codes if codes else _picture
+    around = _patches if patches else _codes if codes else frame_picture
     extra = tuple(fuser(block.width, values.size("cross_attention_dim"))) if gated else ()
     one = assemble("", "BasicTransformerBlock", (*block.tensors(), *extra))
     blocks = repeat("transformer_blocks", values.size("num_layers"), one)
     return assemble("Transformer2DModel", "Transformer2DModel", around(values, block.width), blocks)
 
 
-def _read_block(values: Values) -> TransformerBlock:
+def read_block(values: Values) -> TransformerBlock:
+    """The settings of the blocks that all transformers have."""
     return TransformerBlock(
         values.size("num_attention_heads") * values.size("attention_head_dim"), values.optional("cross_attention_dim"),
         values.choice("activation_fn", *GATED), values.flag("attention_bias"),
@@ -115,7 +133,8 @@ def _read_block(values: Values) -> TransformerBlock:
     )  # fmt: skip
 
 
-def _picture(values: Values, width: int) -> Tensors:
+def frame_picture(values: Values, width: int) -> Tensors:
+    """The tensors around the blocks of a transformer of a picture."""
     channels = values.size("in_channels")
     kernel = () if values.flag("use_linear_projection") else (1, 1)
     yield from Style(values.size("norm_num_groups")).group_norm("norm", channels)
@@ -151,7 +170,7 @@ def _patches(values: Values, width: int) -> Tensors:
 def build_transformer_temporal(config: Mapping[str, Any]) -> Layer:
     """TransformerTemporalModel: of frames. Raises InvalidDocument."""
     values = Values(config, _TEMPORAL)
-    block = _read_block(values)
+    block = read_block(values)
 
     def tensors() -> Tensors:
         channels = values.size("in_channels")
