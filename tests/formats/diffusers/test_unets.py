@@ -140,6 +140,19 @@ Z_CONTROL = {"control_layers_places": [0, 5, 10, 15, 20, 25], "control_in_dim": 
         ),
         ("UniDiffuserModel", UNIDIFFUSER, 954699024),
         ("QwenImageControlNetModel", {"num_layers": 5}, 1768003584),
+        ("DreamLiteUNetModel", {}, 427077084),
+        (
+            "DreamLiteUNetModel",
+            {"qk_norm": None, "use_sep_conv": False, "num_kv_heads": None, "encoder_hid_dim": 64,
+             "encoder_hid_dim_type": "text_proj_rms"},
+            705773572,
+        ),
+        (
+            "DreamLiteTransformer2DModel",
+            {"in_channels": 320, "qk_norm": "layer_norm", "num_kv_heads": 2, "use_self_attention": False,
+             "cross_attention_dim": 512},
+            28861088,
+        ),
         ("ZImageControlNetModel", Z_CONTROL, 1550778368),
     ],
 )  # fmt: skip
@@ -194,6 +207,10 @@ def test_totals_of_diffusers(name: str, config: dict[str, Any], total: int) -> N
         ("QwenImageControlNetModel", {"axes_dims_rope": [16, 55, 57]}, "/axes_dims_rope"),
         ("ZImageControlNetModel", {"control_layers_places": [5], "control_in_dim": 16}, "/control_layers_places"),
         ("MultiControlNetModel", {}, "/_class_name"),
+        (
+            "DreamLiteUNetModel", {"num_mid_layers": 3, "transformer_layers_per_block": [1, 1, [1, 1]]},
+            "/transformer_layers_per_block/2",
+        ),
         (
             "TransformerTemporalModel", {"in_channels": 32, "positional_embeddings": "sinusoidal"},
             "/num_positional_embeddings",
