@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from paramcount.formats.architectures.keras_applications import LIBRARY as KERAS
 from paramcount.formats.architectures.tables import load_index
-from paramcount.formats.diffusers.components import BUILDERS
+from paramcount.formats.diffusers.components import BUILDERS, COMBINED_REASONS
 from paramcount.formats.diffusers.components import LIBRARY as DIFFUSERS
 from paramcount.formats.huggingface.blueprints import TRANSFORMERS
 from paramcount.formats.huggingface.blueprints import load_index as load_classes
@@ -73,7 +73,7 @@ def iterate_entries() -> Iterator[Entry]:
                 yield Entry(library, name, "", tuple(types) if library == TRANSFORMERS else ())
         for name, reason in index.refused.items():
             if library == TRANSFORMERS or name not in BUILDERS:
-                yield Entry(library, name, reason)
+                yield Entry(library, name, COMBINED_REASONS.get(name, reason))
     for library, name, reason in iterate_names():
         yield Entry(library, name, reason)
     for name in ("Transformer", "Router", "StaticEmbedding", *MODULES):

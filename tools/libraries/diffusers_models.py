@@ -23,6 +23,10 @@ import diffusers  # isort: skip # after what makes torchvision's operators
 
 from paramcount.formats.diffusers.components import BUILDERS, build_component
 from tools.libraries import draws_cosmos, draws_transformers, draws_video, signatures
+from tools.libraries.draws_more_unets import DRAWS_OF_MORE_UNETS
+from tools.libraries.draws_small import DRAWS_OF_SMALL
+from tools.libraries.draws_transformers_2d import DRAWS_OF_TRANSFORMERS_2D
+from tools.libraries.draws_unets import DRAWS_OF_UNETS
 
 RANDOM = 60
 
@@ -50,7 +54,7 @@ def _count(name: str, config: Mapping[str, Any]) -> Layer:
 
 
 def draw(name: str, chance: random.Random) -> dict[str, Any]:
-    """A random small component."""
+    """A random small component; an autoencoder where no draw is named."""
     if name in _DRAWS:
         return _DRAWS[name](chance)
     if name not in BUILDERS:
@@ -62,27 +66,19 @@ def draw(name: str, chance: random.Random) -> dict[str, Any]:
         "block_out_channels": widths, "norm_num_groups": groups, "layers_per_block": chance.choice([1, 2, 3]),
         "in_channels": chance.choice([1, 3, 4, 9]), "out_channels": chance.choice([1, 3, 4]),
     }  # fmt: skip
-    if name.startswith("AutoencoderKL"):
-        kinds = ("DownEncoderBlock2D", "UpDecoderBlock2D")
-        if name == "AutoencoderKLCogVideoX":
-            kinds = ("CogVideoXDownBlock3D", "CogVideoXUpBlock3D")
-        config |= {"down_block_types": [kinds[0]] * count, "up_block_types": [kinds[1]] * count}
-        if name != "AutoencoderKLCogVideoX" and chance.random() < 0.4:
-            config |= {"down_block_types": draw_kinds(chance, "DownEncoder", count)}
-            config |= {"up_block_types": draw_kinds(chance, "UpDecoder", count)}
-        config |= {"latent_channels": chance.choice([1, 4, 16])}
-        if name == "AutoencoderKLFlux2" and chance.random() < 0.7:
-            decoded = [groups * chance.choice([1, 2, 3]) for _ in range(count)]
-            config |= {"decoder_block_out_channels": decoded, "patch_size": chance.choice([[1, 2], [3, 3]])}
-        flags = ("use_quant_conv", "use_post_quant_conv", "mid_block_add_attention")
-        return config | {flag: chance.random() < 0.5 for flag in flags if chance.random() < 0.5}
-    prefixes = ["", "Attn"] if name == "UNet2DModel" else ["", "CrossAttn", "CrossAttn", "Attn"]
-    config["down_block_types"] = [f"{chance.choice(prefixes)}DownBlock2D" for _ in range(count)]
-    config["up_block_types"] = [f"{chance.choice(prefixes)}UpBlock2D" for _ in range(count)]
-    if name == "UNet2DModel" and chance.random() < 0.3:
-        config["down_block_types"][0], config["up_block_types"][0] = "ResnetDownsampleBlock2D", "ResnetUpsampleBlock2D"
-    _draw_options(config, name, count, chance)
-    return config
+    kinds = ("DownEncoderBlock2D", "UpDecoderBlock2D")
+    if name == "AutoencoderKLCogVideoX":
+        kinds = ("CogVideoXDownBlock3D", "CogVideoXUpBlock3D")
+    config |= {"down_block_types": [kinds[0]] * count, "up_block_types": [kinds[1]] * count}
+    if name != "AutoencoderKLCogVideoX" and chance.random() < 0.4:
+        config |= {"down_block_types": draw_kinds(chance, "DownEncoder", count)}
+        config |= {"up_block_types": draw_kinds(chance, "UpDecoder", count)}
+    config |= {"latent_channels": chance.choice([1, 4, 16])}
+    if name == "AutoencoderKLFlux2" and chance.random() < 0.7:
+        decoded = [groups * chance.choice([1, 2, 3]) for _ in range(count)]
+        config |= {"decoder_block_out_channels": decoded, "patch_size": chance.choice([[1, 2], [3, 3]])}
+    flags = ("use_quant_conv", "use_post_quant_conv", "mid_block_add_attention")
+    return config | {flag: chance.random() < 0.5 for flag in flags if chance.random() < 0.5}
 
 
 def _draw_sd3(chance: random.Random) -> dict[str, Any]:
@@ -150,42 +146,6 @@ def _draw_wan_autoencoder(chance: random.Random) -> dict[str, Any]:
     return config | ({"decoder_base_dim": chance.choice([4, 12])} if chance.random() < 0.3 else {})
 
 
-def _draw_options(config: dict[str, Any], name: str, count: int, chance: random.Random) -> None:
-    """Add options, each with some chance."""
-    plain = name == "UNet2DModel"
-    options: dict[str, list[Any]] = {
-        "attention_head_dim": [1, 2, 4, None] if plain else [1, 2, 4, [chance.choice([1, 2]) for _ in range(count)]],
-        "resnet_time_scale_shift": ["scale_shift"], "time_embedding_dim": [12], "num_class_embeds": [5],
-        "class_embed_type": ["timestep", "identity"],
-    }  # fmt: skip
-    if plain:
-        options |= {"mid_block_type": [None], "add_attention": [False], "attn_norm_num_groups": [2, 1],
-                    "time_embedding_type": ["fourier", "learned"], "num_train_timesteps": [7]}  # fmt: skip
-    else:
-        options |= {
-            "cross_attention_dim": [6, [chance.choice([4, 6]) for _ in range(count)]],
-            "transformer_layers_per_block": [2, [chance.choice([1, 2]) for _ in range(count)]],
-            "use_linear_projection": [True], "only_cross_attention": [True, [True] * count],
-            "layers_per_block": [[chance.choice([1, 2]) for _ in range(count)]], "conv_in_kernel": [1, 5],
-            "conv_out_kernel": [1], "time_cond_proj_dim": [6], "mid_block_type": ["UNetMidBlock2D", None],
-            "projection_class_embeddings_input_dim": [10], "addition_time_embed_dim": [4],
-        }  # fmt: skip
-        if chance.random() < 0.3:
-            config |= {"addition_embed_type": "text_time", "addition_time_embed_dim": 4}
-            config["projection_class_embeddings_input_dim"] = 10
-        options["class_embed_type"] += ["projection", "simple_projection"]
-    if name == "ControlNetModel":
-        options |= {"conditioning_embedding_out_channels": [[4, 6], [3]], "conditioning_channels": [1]}
-        for absent in ("layers_per_block",):
-            options.pop(absent)
-        options["cross_attention_dim"] = [6]
-    if not plain and "cross_attention_dim" not in config:
-        config["cross_attention_dim"] = 6
-    for option, values in options.items():
-        if chance.random() < 0.25:
-            config[option] = chance.choice(values)
-
-
 _DRAWS: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
     **DRAWS_OF_AUTOENCODERS,
     **DRAWS_OF_MORE_AUTOENCODERS,
@@ -200,6 +160,10 @@ _DRAWS: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
     **draws_cosmos.DRAWS,
     **draws_transformers.DRAWS,
     **draws_video.DRAWS,
+    **DRAWS_OF_MORE_UNETS,
+    **DRAWS_OF_SMALL,
+    **DRAWS_OF_TRANSFORMERS_2D,
+    **DRAWS_OF_UNETS,
 }
 """The random configs of the classes whose fields are not those of UNets."""
 

@@ -25,6 +25,12 @@ _PROJECTED = "CLIPTextModelWithProjection"
 _T5 = "T5EncoderModel"
 
 PIPELINES: Mapping[str, Mapping[str, str]] = {
+    "AnimateDiffPipeline": {
+        "unet": "UNetMotionModel",
+        "motion_adapter": "MotionAdapter",
+        "vae": "AutoencoderKL",
+        "text_encoder": _CLIP,
+    },
     "AuraFlowPipeline": {
         "transformer": "AuraFlowTransformer2DModel",
         "vae": "AutoencoderKL",
@@ -92,6 +98,16 @@ PIPELINES: Mapping[str, Mapping[str, str]] = {
         "vae": "AutoencoderTiny",
         "text_encoder": _CLIP,
         "text_encoder_2": _PROJECTED,
+    },
+    "StableVideoDiffusionPipeline": {
+        "unet": "UNetSpatioTemporalConditionModel",
+        "vae": "AutoencoderKLTemporalDecoder",
+        "image_encoder": "CLIPVisionModelWithProjection",
+    },
+    "TextToVideoSDPipeline": {
+        "unet": "UNet3DConditionModel",
+        "vae": "AutoencoderKL",
+        "text_encoder": _CLIP,
     },
     "WanPipeline": {
         "transformer": "WanTransformer3DModel",

@@ -14,7 +14,7 @@ from typing import Any
 from paramcount.formats.diffusers.autoencoders_image import Coding, build_decoder, build_encoder, read_kinds
 from paramcount.formats.diffusers.blocks import Style, modules, resampler, stack
 from paramcount.formats.diffusers.values import Values
-from paramcount.formats.parts import Tensors, assemble, batch_norm, convolution
+from paramcount.formats.parts import Tensors, assemble, batch_norm, convolution, linear
 from paramcount.model.layers import Layer
 from paramcount.model.tensors import Tensor
 
@@ -94,11 +94,11 @@ def build_temporal_decoder(config: Mapping[str, Any]) -> Layer:
 
     up: list[Layer] = []
     for before, width in pairwise([widths[-1], *widths[::-1]]):
-        resnets = _temporal_resnets(style, [(before, width), *[(width, width)] * layers])
+        resnets = temporal_resnets(style, [(before, width), *[(width, width)] * layers])
         upsampler = [resampler("upsamplers", width)] if len(up) < len(widths) - 1 else []
         up.append(Layer("", "UpBlockTemporalDecoder", children=(resnets, *upsampler)))
     attention = assemble("", "Attention", style.attention(widths[-1], widths[-1]))
-    inner = (stack("attentions", [attention]), _temporal_resnets(style, [(widths[-1], widths[-1])] * layers))
+    inner = (stack("attentions", [attention]), temporal_resnets(style, [(widths[-1], widths[-1])] * layers))
     middle = Layer("mid_block", "MidBlockTemporalDecoder", children=inner)
     decoder = assemble("decoder", "TemporalDecoder", ends(), [middle, stack("up_blocks", up)])
     name = "AutoencoderKLTemporalDecoder"
@@ -107,14 +107,16 @@ def build_temporal_decoder(config: Mapping[str, Any]) -> Layer:
     )
 
 
-def _temporal_resnets(style: Style, pairs: list[tuple[int, int]]) -> Layer:
+def temporal_resnets(style: Style, pairs: list[tuple[int, int]]) -> Layer:
     def tensors(inputs: int, outputs: int) -> Tensors:
-        """SpatioTemporalResBlock without an embedding of time."""
+        """SpatioTemporalResBlock."""
         for tensor in style.resnet(inputs, outputs):
             yield tensor._replace(name=f"spatial_res_block.{tensor.name}")
         for number in (1, 2):
             yield from style.group_norm(f"temporal_res_block.norm{number}", outputs)
             yield from convolution(f"temporal_res_block.conv{number}", outputs, outputs, _FRAMES)
+        if style.time_width is not None:
+            yield from linear("temporal_res_block.time_emb_proj", style.time_width, outputs)
         yield Tensor("time_mixer.mix_factor", (1,))
 
     return modules("resnets", "SpatioTemporalResBlock", tensors, pairs)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from paramcount.formats.parts import Tensors, assemble, convolution, linear, norm, repeat
 from paramcount.model.errors import InvalidDocument
 from paramcount.model.layers import Layer
+from paramcount.model.tensors import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,12 @@ class Style:
             yield from linear(name, width, inner)
         yield from linear("to_out.0", inner, width)
 
-    def transformer(self, width: int, heads: int, layers: int, context: int, *, only_cross: bool = False) -> Layer:
-        """Transformer2DModel, of blocks that attend to themselves and to a context."""
-        if width < heads:
-            raise InvalidDocument(f"must be at most {width}", "/attention_head_dim")
-        inner = width // heads * heads
+    def transformer(
+        self, width: int, heads: int, layers: int, context: int, *, only_cross: bool = False,
+        more: Sequence[Tensor] = (),
+    ) -> Layer:  # fmt: skip
+        """Transformer2DModel, of blocks that attend to themselves and to a context, and have `more`."""
+        inner = attention_width(width, heads)
         kernel = () if self.linear_projection else (1, 1)
 
         def around() -> Tensors:
@@ -63,21 +65,43 @@ class Style:
             yield from convolution("proj_in", width, inner, kernel)
             yield from convolution("proj_out", inner, width, kernel)
 
-        block = assemble("", "BasicTransformerBlock", _transformer_block(inner, context, only_cross=only_cross))
+        tensors = (*transformer_block(inner, context, context if only_cross else None), *more)
+        block = assemble("", "BasicTransformerBlock", tensors)
         return assemble("", "Transformer2DModel", around(), repeat("transformer_blocks", layers, block))
 
 
-def _transformer_block(width: int, context: int, *, only_cross: bool) -> Tensors:
-    """BasicTransformerBlock with layer norms and a gated feed-forward layer."""
-    for number, keys in ((1, context if only_cross else width), (2, context)):
-        yield from norm(f"norm{number}", width)
-        yield from linear(f"attn{number}.to_q", width, width, bias=False)
-        yield from linear(f"attn{number}.to_k", keys, width, bias=False)
-        yield from linear(f"attn{number}.to_v", keys, width, bias=False)
-        yield from linear(f"attn{number}.to_out.0", width, width)
+def attention_width(width: int, heads: int) -> int:
+    """The width of all heads together, each of which is rounded down."""
+    if width < heads:
+        raise InvalidDocument(f"must be at most {width}", "/attention_head_dim")
+    return width // heads * heads
+
+
+def transformer_block(width: int, context: int | None = None, keys: int | None = None) -> Tensors:
+    """BasicTransformerBlock with layer norms and a gated feed-forward layer.
+
+    `context` is the width of what its second attention reads, which it has only then, `keys` that of its first.
+    """
+    for number, source in ((1, keys or width), (2, context)):
+        if source is not None:
+            yield from norm(f"norm{number}", width)
+            yield from attention(f"attn{number}", width, source)
     yield from norm("norm3", width)
-    yield from linear("ff.net.0.proj", width, 8 * width)
-    yield from linear("ff.net.2", 4 * width, width)
+    yield from gated_feed_forward("ff", width)
+
+
+def attention(name: str, width: int, source: int, *, bias: bool = False) -> Tensors:
+    """Attention to a source, from a width to the same one."""
+    yield from linear(f"{name}.to_q", width, width, bias)
+    yield from linear(f"{name}.to_k", source, width, bias)
+    yield from linear(f"{name}.to_v", source, width, bias)
+    yield from linear(f"{name}.to_out.0", width, width)
+
+
+def gated_feed_forward(name: str, width: int) -> Tensors:
+    """FeedForward of four times the width, gated (GEGLU)."""
+    yield from linear(f"{name}.net.0.proj", width, 8 * width)
+    yield from linear(f"{name}.net.2", 4 * width, width)
 
 
 def modules(name: str, kind: str, tensors: Callable[..., Tensors], arguments: Sequence[tuple[int, ...]]) -> Layer:

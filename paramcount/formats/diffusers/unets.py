@@ -2,38 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import pairwise
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-from paramcount.formats.diffusers.blocks import Style, modules, resampler, stack, time_embedding
+from paramcount.formats.diffusers.blocks import Style, stack, time_embedding
+from paramcount.formats.diffusers.blocks_2d import (
+    CONDITION_KINDS,
+    PLAIN_KINDS,
+    Options,
+    Spec,
+    Step,
+    build_block,
+    cross_attentions,
+    format_kinds,
+    quarter_groups,
+    simple_attention,
+)
+from paramcount.formats.diffusers.conditions import (
+    added_embeddings,
+    class_embeddings,
+    context_projection,
+    position_net,
+)
+from paramcount.formats.diffusers.hints import hint_embedding, zero_convolutions
+from paramcount.formats.diffusers.ladders import down_pairs, read_transformers, up_pairs
 from paramcount.formats.diffusers.values import Values
-from paramcount.formats.parts import Tensors, assemble, convolution, linear
+from paramcount.formats.parts import Tensors, assemble, convolution
+from paramcount.model.errors import InvalidDocument
 from paramcount.model.layers import Layer
 from paramcount.model.tensors import Tensor
 
-_DOWN = ("DownBlock2D", "CrossAttnDownBlock2D", "AttnDownBlock2D")
-_UP = ("UpBlock2D", "CrossAttnUpBlock2D", "AttnUpBlock2D")
-_MIDDLE = "UNetMidBlock2DCrossAttn"
+_MIDDLE, _SIMPLE = "UNetMidBlock2DCrossAttn", "UNetMidBlock2DSimpleCrossAttn"
 
-_CONDITION: Mapping[str, Any] = {
-    "in_channels": 4, "out_channels": 4, "block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2,
+CONTROLNET_DEFAULTS: Mapping[str, Any] = {
+    "in_channels": 4, "block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2,
     "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"], "mid_block_type": _MIDDLE,
-    "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3, "only_cross_attention": False,
-    "norm_num_groups": 32, "cross_attention_dim": 1280, "transformer_layers_per_block": 1,
-    "reverse_transformer_layers_per_block": None, "encoder_hid_dim": None, "encoder_hid_dim_type": None,
-    "attention_head_dim": 8, "num_attention_heads": None, "dual_cross_attention": False,
-    "use_linear_projection": False, "class_embed_type": None, "addition_embed_type": None,
-    "num_class_embeds": None, "resnet_time_scale_shift": "default", "time_embedding_type": "positional",
-    "time_embedding_dim": None, "time_cond_proj_dim": None, "conv_in_kernel": 3, "conv_out_kernel": 3,
-    "projection_class_embeddings_input_dim": None, "attention_type": "default", "class_embeddings_concat": False,
+    "only_cross_attention": False, "norm_num_groups": 32, "cross_attention_dim": 1280,
+    "transformer_layers_per_block": 1, "encoder_hid_dim": None, "encoder_hid_dim_type": None,
+    "attention_head_dim": 8, "num_attention_heads": None, "use_linear_projection": False, "class_embed_type": None,
+    "addition_embed_type": None, "addition_embed_type_num_heads": 64, "num_class_embeds": None,
+    "resnet_time_scale_shift": "default", "projection_class_embeddings_input_dim": None,
+    "conditioning_channels": 3, "conditioning_embedding_out_channels": [16, 32, 96, 256],
 }  # fmt: skip
 
-_CONTROLNET: Mapping[str, Any] = {
-    name: default for name, default in _CONDITION.items()
-    if name not in ("time_embedding_dim", "time_cond_proj_dim", "class_embeddings_concat", "time_embedding_type",
-                    "attention_type", "dual_cross_attention")
-} | {"conditioning_channels": 3, "conditioning_embedding_out_channels": [16, 32, 96, 256]}  # fmt: skip
+CONDITION_DEFAULTS: Mapping[str, Any] = {
+    **{name: default for name, default in CONTROLNET_DEFAULTS.items() if not name.startswith("conditioning")},
+    "out_channels": 4, "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
+    "reverse_transformer_layers_per_block": None, "dual_cross_attention": False, "time_embedding_type": "positional",
+    "time_embedding_dim": None, "time_cond_proj_dim": None, "conv_in_kernel": 3, "conv_out_kernel": 3,
+    "attention_type": "default", "class_embeddings_concat": False, "mid_block_only_cross_attention": None,
+    "cross_attention_norm": None,
+}  # fmt: skip
 
 _PLAIN: Mapping[str, Any] = {
     "in_channels": 3, "out_channels": 3, "block_out_channels": [224, 448, 672, 896], "layers_per_block": 2,
@@ -45,99 +65,124 @@ _PLAIN: Mapping[str, Any] = {
 }  # fmt: skip
 
 
-class _Block(NamedTuple):
-    """The settings of one block."""
-
-    kind: str
-    layers: int
-    heads: int  # of a transformer; the width of a head elsewhere
-    transformers: int
-    context: int
-    only_cross: bool
-
-
 def build_condition(config: Mapping[str, Any]) -> Layer:
     """UNet2DConditionModel. Raises InvalidDocument."""
-    values = Values(config, _CONDITION)
-    values.choice("reverse_transformer_layers_per_block", None)
-    widths, blocks, style = _read_condition(values)
-    up_kinds = values.choices("up_block_types", len(widths), _UP)
-    up = [block._replace(kind=kind) for block, kind in zip(reversed(blocks), up_kinds, strict=True)]
+    values = Values(config, CONDITION_DEFAULTS)
+    values.choice("num_attention_heads", None)
+    if isinstance(values.get("reverse_transformer_layers_per_block"), int):
+        raise InvalidDocument("must be a list", "/reverse_transformer_layers_per_block")
+    widths = values.sizes("block_out_channels")
+    inputs, time = read_time(values, widths[0])
+    style = _read_style(values, 2 * time if values.flag("class_embeddings_concat") else time)
+    attention = values.choice("attention_type", "default", "gated", "gated-text-image")
+    options = Options(
+        values.choice("cross_attention_norm", None, "layer_norm", "group_norm"),
+        values.flag("dual_cross_attention"), attention != "default",
+    )  # fmt: skip
+    layers = values.layers_each("layers_per_block", len(widths))
+    down = _read_specs(values, CONDITION_KINDS, layers)
+    up = _read_specs(values, CONDITION_KINDS, [count + 1 for count in reversed(layers)], upwards=True)
+    middle = _read_middle(values, down[-1])
 
-    def tensors() -> Tensors:
-        kernel = values.size("conv_in_kernel")
-        yield from convolution("conv_in", values.size("in_channels"), widths[0], (kernel, kernel))
-        yield from _condition_embeddings(values, widths[0], style)
-        yield from style.group_norm("conv_norm_out", widths[0])
-        kernel = values.size("conv_out_kernel")
-        yield from convolution("conv_out", widths[0], values.size("out_channels"), (kernel, kernel))
+    if values.get("norm_num_groups") is None:
+        _check_no_groups([*down, *up], "K", middle)
+    children = [
+        _build_down(style, widths, down, options), *build_middle(values, style, widths[-1], middle, options),
+        _build_up(style, widths[::-1], up, options),
+    ]  # fmt: skip
+    projection = context_projection(values, "text_proj", "text_image_proj", "image_proj")
+    tensors = (*projection, *around_condition(values, style, widths[0], inputs, time))
+    return assemble("UNet2DConditionModel", "UNet2DConditionModel", tensors, children)
 
-    middle = _build_middle(values, style, widths[-1], blocks[-1])
-    children = [_build_down(style, widths, blocks), *middle, _build_up(style, widths, up)]
-    return assemble("UNet2DConditionModel", "UNet2DConditionModel", tensors(), children)
+
+def around_condition(values: Values, style: Style, width: int, inputs: int, time: int) -> Tensors:
+    """The tensors around the blocks of a UNet with a condition, without the projection of the context."""
+    kernel = values.size("conv_in_kernel")
+    yield from convolution("conv_in", values.size("in_channels"), width, (kernel, kernel))
+    if values.get("time_embedding_type") == "fourier":
+        yield Tensor("time_proj.weight", (time // 2,), trainable=False)
+    yield from time_embedding("time_embedding", inputs, time, values.optional("time_cond_proj_dim"))
+    yield from class_embeddings(values, inputs, time)
+    yield from added_embeddings(values, time, "text", "text_image", "text_time", "image", "image_hint")
+    if values.get("attention_type") != "default":
+        yield from position_net(
+            values.size("cross_attention_dim"), pictures=values.get("attention_type") == "gated-text-image"
+        )
+    if values.get("norm_num_groups") is not None:
+        yield from style.group_norm("conv_norm_out", width)
+    kernel = values.size("conv_out_kernel")
+    yield from convolution("conv_out", width, values.size("out_channels"), (kernel, kernel))
 
 
 def build_controlnet(config: Mapping[str, Any]) -> Layer:
     """ControlNetModel. Raises InvalidDocument."""
-    values = Values(config, _CONTROLNET)
-    values.layers("layers_per_block")
+    values = Values(config, CONTROLNET_DEFAULTS)
     values.choice("mid_block_type", _MIDDLE, "UNetMidBlock2D")
-    widths, blocks, style = _read_condition(values)
-    hints = values.sizes("conditioning_embedding_out_channels")
+    tensors = context_projection(values, "text_proj", "text_image_proj")
+    return control_network("ControlNetModel", values, tuple(tensors), [])
 
-    def tensors() -> Tensors:
+
+def control_network(name: str, values: Values, tensors: Sequence[Tensor], children: Sequence[Layer]) -> Layer:
+    """A copy of the way down of a UNet, with what steers it. It has other tensors and children too."""
+    widths = values.sizes("block_out_channels")
+    layers = [values.layers("layers_per_block")] * len(widths)
+    time = 4 * widths[0]
+    style, hints = _read_style(values, time), values.sizes("conditioning_embedding_out_channels")
+    values.size("cross_attention_dim")
+    specs = _read_specs(values, CONDITION_KINDS, layers)
+    if values.get("norm_num_groups") is None:
+        raise InvalidDocument("must be an integer of at least 1", "/norm_num_groups")
+
+    def all_tensors() -> Tensors:
+        yield from tensors
         yield from convolution("conv_in", values.size("in_channels"), widths[0], (3, 3))
-        yield from _condition_embeddings(values, widths[0], style)
-        name = "controlnet_cond_embedding"
-        yield from convolution(f"{name}.conv_in", values.size("conditioning_channels"), hints[0], (3, 3))
-        for index, (inputs, outputs) in enumerate(pairwise(hints)):
-            yield from convolution(f"{name}.blocks.{2 * index}", inputs, inputs, (3, 3))
-            yield from convolution(f"{name}.blocks.{2 * index + 1}", inputs, outputs, (3, 3))
-        yield from convolution(f"{name}.conv_out", hints[-1], widths[0], (3, 3))
+        yield from time_embedding("time_embedding", widths[0], time)
+        yield from class_embeddings(values, widths[0], time)
+        yield from added_embeddings(values, time, "text", "text_image", "text_time")
+        yield from hint_embedding("controlnet_cond_embedding", values.size("conditioning_channels"), hints, widths[0])
         yield from convolution("controlnet_mid_block", widths[-1], widths[-1], (1, 1))
 
-    outputs = [widths[0]]
-    for index, (width, block) in enumerate(zip(widths, blocks, strict=True)):
-        outputs += [width] * (block.layers + (index < len(widths) - 1))
-    zeros = modules("controlnet_down_blocks", "Conv2d", _pointwise, [(width,) for width in outputs])
-    middle = _build_middle(values, style, widths[-1], blocks[-1])
-    children = [_build_down(style, widths, blocks), *middle, zeros]
-    return assemble("ControlNetModel", "ControlNetModel", tensors(), children)
-
-
-def _pointwise(width: int) -> Tensors:
-    yield Tensor("weight", (width, width, 1, 1))
-    yield Tensor("bias", (width,))
+    middle = build_middle(values, style, widths[-1], specs[-1]._replace(only_cross=False), Options())
+    down = _build_down(style, widths, specs, Options())
+    return assemble(name, name, all_tensors(), [down, *middle, zero_convolutions(widths, layers), *children])
 
 
 def build_plain(config: Mapping[str, Any]) -> Layer:
     """UNet2DModel. Raises InvalidDocument."""
     values = Values(config, _PLAIN)
-    for name in ("downsample_type", "upsample_type"):
-        values.choice(name, "conv")
     widths = values.sizes("block_out_channels")
-    style = _read_style(values, widths[0])
+    inputs, time = read_time(values, widths[0])
+    style = _read_style(values, time)
     head, layers = values.optional("attention_head_dim"), values.layers("layers_per_block")
-    down_kinds = values.choices(
-        "down_block_types", len(widths), ("DownBlock2D", "AttnDownBlock2D", "ResnetDownsampleBlock2D")
-    )
-    up_kinds = values.choices("up_block_types", len(widths), ("UpBlock2D", "AttnUpBlock2D", "ResnetUpsampleBlock2D"))
-    down = [_Block(kind, layers, head or width, 0, 0, False) for kind, width in zip(down_kinds, widths, strict=True)]
-    up = [_Block(kind, layers, head or width, 0, 0, False)
-          for kind, width in zip(up_kinds, reversed(widths), strict=True)]  # fmt: skip
+    ways = []
+    for way, order, count in (("Down", widths, layers), ("Up", widths[::-1], layers + 1)):
+        kinds = values.choices(f"{way.lower()}_block_types", len(widths), format_kinds(PLAIN_KINDS, way))
+        ways.append([Spec(kind, count, head or width) for kind, width in zip(kinds, order, strict=True)])
+    down, up = (Options(resampling=values.choice(f"{way}sample_type", "conv", "resnet")) for way in ("down", "up"))
+    stated = values.get("norm_num_groups") is not None
+    if not stated:
+        _check_no_groups([*ways[0], *ways[1]], "Skip")
 
     def tensors() -> Tensors:
         yield from convolution("conv_in", values.size("in_channels"), widths[0], (3, 3))
-        yield from _time_embeddings(values, widths[0], style)
-        yield from style.group_norm("conv_norm_out", widths[0])
+        if values.get("time_embedding_type") == "fourier":
+            yield Tensor("time_proj.weight", (widths[0],), trainable=False)
+        elif values.get("time_embedding_type") == "learned":
+            yield Tensor("time_proj.weight", (values.size("num_train_timesteps"), widths[0]))
+        yield from time_embedding("time_embedding", inputs, time)
+        yield from class_embeddings(values, inputs, time)
+        groups = None if stated else quarter_groups(widths[0])
+        yield from style.group_norm("conv_norm_out", widths[0], groups)
         yield from convolution("conv_out", widths[0], values.size("out_channels"), (3, 3))
 
-    children = [_build_down(style, widths, down), _build_up(style, widths, up)]
+    children = [_build_down(style, widths, ways[0], down), _build_up(style, widths[::-1], ways[1], up)]
     if values.choice("mid_block_type", "UNetMidBlock2D", None):
-        groups = values.optional("attn_norm_num_groups")
+        groups, middle = values.optional("attn_norm_num_groups"), style
+        if not stated:
+            middle = replace(style, groups=quarter_groups(widths[-1]))
         grouped = groups is not None or not style.scale_shift
-        attention = [tuple(style.attention(widths[-1], head or widths[-1], groups, grouped=grouped))]
-        children.append(middle_block(style, widths[-1], attention if values.flag("add_attention") else []))
+        attention = [tuple(middle.attention(widths[-1], head or widths[-1], groups, grouped=grouped))]
+        children.append(middle_block(middle, widths[-1], attention if values.flag("add_attention") else []))
     return assemble("UNet2DModel", "UNet2DModel", tensors(), children)
 
 
@@ -149,112 +194,84 @@ def middle_block(style: Style, width: int, attentions: list[tuple[Any, ...]]) ->
     return Layer("mid_block", "UNetMidBlock2D", children=tuple(children))
 
 
-def _read_style(values: Values, width: int) -> Style:
-    time_width = values.optional("time_embedding_dim") or 4 * width
-    values.choice("time_embedding_type", "positional", "fourier", "learned")
+def read_time(values: Values, width: int) -> tuple[int, int]:
+    """Return the widths that the embedding of time takes and makes."""
+    plain = "num_train_timesteps" in values  # UNet2DModel
+    kind = values.choice("time_embedding_type", "positional", "fourier", *(["learned"] if plain else []))
+    stated = values.optional("time_embedding_dim")
+    if kind != "fourier":
+        return width, stated or 4 * width
+    if plain:
+        return 2 * width, stated or 4 * width
+    time = stated or 2 * width
+    if time % 2:
+        raise InvalidDocument("must be even", "/time_embedding_dim")
+    return time, time
+
+
+def _read_style(values: Values, time: int) -> Style:
     scale_shift = values.choice("resnet_time_scale_shift", "default", "scale_shift") == "scale_shift"
-    return Style(values.size("norm_num_groups"), time_width, scale_shift)
+    projects = "use_linear_projection" in values and values.flag("use_linear_projection")
+    return Style(values.optional("norm_num_groups") or 1, time, scale_shift, projects)
 
 
-def _read_condition(values: Values) -> tuple[list[int], list[_Block], Style]:
-    """The widths, the blocks on the way down, and the style of a model with a condition."""
-    for name, verified in (
-        ("dual_cross_attention", False), ("attention_type", "default"), ("num_attention_heads", None),
-        ("encoder_hid_dim", None), ("encoder_hid_dim_type", None), ("time_embedding_type", "positional"),
-        ("class_embeddings_concat", False),
-    ):  # fmt: skip
-        values.choice(name, verified)
-    widths = values.sizes("block_out_channels")
-    count = len(widths)
-    style = _read_style(values, widths[0])
-    style = Style(style.groups, style.time_width, style.scale_shift, values.flag("use_linear_projection"))
+def _check_no_groups(specs: list[Spec], prefix: str, middle: Spec | None = None) -> None:
+    """Raise InvalidDocument unless all blocks are of the kinds that need no norm_num_groups."""
+    if middle is not None or not all(prefix in spec.kind for spec in specs):
+        raise InvalidDocument("must be an integer of at least 1", "/norm_num_groups")
+
+
+def _read_specs(values: Values, kinds: Sequence[str], layers: list[int], *, upwards: bool = False) -> list[Spec]:
+    """The settings of the blocks of so many layers, in the order of their way."""
+    count, way = len(layers), "Up" if upwards else "Down"
+    stated = "num_attention_heads" if values.get("num_attention_heads") else "attention_head_dim"
+    heads, contexts = values.sizes(stated, count), values.sizes("cross_attention_dim", count)
+    only_cross = values.flags("only_cross_attention", count)
+    if upwards:
+        heads, contexts, only_cross = heads[::-1], contexts[::-1], only_cross[::-1]
     settings = zip(
-        values.choices("down_block_types", count, _DOWN), values.layers_each("layers_per_block", count),
-        values.sizes("attention_head_dim", count), values.sizes("transformer_layers_per_block", count),
-        values.sizes("cross_attention_dim", count), values.flags("only_cross_attention", count),
-        strict=True,
+        values.choices(f"{way.lower()}_block_types", count, format_kinds(kinds, way)), layers,
+        values.sizes("attention_head_dim", count),  # diffusers does not turn it round on the way up
+        heads, read_transformers(values, "transformer_layers_per_block", layers, upwards=upwards), contexts,
+        only_cross, strict=True,
     )  # fmt: skip
-    return widths, [_Block(*setting) for setting in settings], style
+    return [Spec(*setting) for setting in settings]
 
 
-def _time_embeddings(values: Values, width: int, style: Style) -> Tensors:
-    """The embeddings of time and of classes."""
-    assert style.time_width is not None
-    kind = values.get("time_embedding_type")
-    inputs = 2 * width if kind == "fourier" else width
-    if kind == "fourier":
-        yield Tensor("time_proj.weight", (width,), trainable=False)
-    elif kind == "learned":
-        yield Tensor("time_proj.weight", (values.size("num_train_timesteps"), width))
-    yield from time_embedding("time_embedding", inputs, style.time_width, values.optional("time_cond_proj_dim"))
-    embedding = values.choice("class_embed_type", None, "timestep", "identity", "projection", "simple_projection")
-    if embedding is None and values.get("num_class_embeds") is not None:
-        yield Tensor("class_embedding.weight", (values.size("num_class_embeds"), style.time_width))
-    elif embedding == "timestep":
-        yield from time_embedding("class_embedding", inputs, style.time_width)
-    elif embedding == "projection" and "projection_class_embeddings_input_dim" in values:
-        inputs = values.size("projection_class_embeddings_input_dim")
-        yield from time_embedding("class_embedding", inputs, style.time_width)
-    elif embedding == "simple_projection" and "class_embeddings_concat" in values:
-        yield from linear("class_embedding", values.size("projection_class_embeddings_input_dim"), style.time_width)
+def _read_middle(values: Values, last: Spec) -> Spec | None:
+    """The settings of the block in the middle, which are those of the last block on the way down."""
+    only_cross = values.choice("mid_block_only_cross_attention", None, True, False)
+    if only_cross is None:
+        only_cross = values.get("only_cross_attention") is True
+    kind = values.choice("mid_block_type", _MIDDLE, _SIMPLE, "UNetMidBlock2D", None)
+    return None if kind is None else last._replace(only_cross=only_cross and kind == _SIMPLE)
 
 
-def _condition_embeddings(values: Values, width: int, style: Style) -> Tensors:
-    assert style.time_width is not None
-    yield from _time_embeddings(values, width, style)
-    if values.choice("addition_embed_type", None, "text_time"):
-        inputs = values.size("projection_class_embeddings_input_dim")
-        yield from time_embedding("add_embedding", inputs, style.time_width)
+def _build_down(style: Style, widths: list[int], specs: list[Spec], options: Options) -> Layer:
+    blocks, last = [], len(widths) - 1
+    for index, spec in enumerate(specs):
+        step = Step(down_pairs(widths, index, spec.layers), "Down", index == last, widths[min(index + 1, last)])
+        blocks.append(build_block(style, spec, step, options))
+    return stack("down_blocks", blocks)
 
 
-def _build_down(style: Style, widths: list[int], blocks: list[_Block]) -> Layer:
-    layers = []
-    for index, (block, width) in enumerate(zip(blocks, widths, strict=True)):
-        inputs = widths[max(index - 1, 0)]
-        pairs = [(inputs, width), *[(width, width)] * (block.layers - 1)]
-        children = [style.resnets(pairs), *_attentions(style, block, width, block.layers)]
-        if index < len(widths) - 1:
-            children.append(_resampler("downsamplers", style, block, width))
-        layers.append(Layer("", block.kind, children=tuple(children)))
-    return stack("down_blocks", layers)
+def _build_up(style: Style, upwards: list[int], specs: list[Spec], options: Options) -> Layer:
+    blocks, last = [], len(upwards) - 1
+    for index, spec in enumerate(specs):
+        step = Step(up_pairs(upwards, index, spec.layers), "Up", index == last, upwards[min(index + 1, last)])
+        blocks.append(build_block(style, spec, step, options))
+    return stack("up_blocks", blocks)
 
 
-def _build_up(style: Style, widths: list[int], blocks: list[_Block]) -> Layer:
-    layers, upwards = [], widths[::-1]
-    for index, (block, width) in enumerate(zip(blocks, upwards, strict=True)):
-        before, inputs = upwards[max(index - 1, 0)], upwards[min(index + 1, len(upwards) - 1)]
-        count = block.layers + 1
-        pairs = [
-            ((before if layer == 0 else width) + (inputs if layer == count - 1 else width), width)
-            for layer in range(count)
-        ]
-        children = [style.resnets(pairs), *_attentions(style, block, width, count)]
-        if index < len(upwards) - 1:
-            children.append(_resampler("upsamplers", style, block, width))
-        layers.append(Layer("", block.kind, children=tuple(children)))
-    return stack("up_blocks", layers)
-
-
-def _resampler(name: str, style: Style, block: _Block, width: int) -> Layer:
-    if block.kind.startswith("Resnet"):
-        return style.resnets([(width, width)])._replace(name=name)
-    return resampler(name, width)
-
-
-def _attentions(style: Style, block: _Block, width: int, count: int) -> Iterator[Layer]:
-    if block.kind.startswith("CrossAttn"):
-        one = style.transformer(width, block.heads, block.transformers, block.context, only_cross=block.only_cross)
-        yield stack("attentions", [one] * count)
-    elif block.kind.startswith("Attn"):
-        yield stack("attentions", [assemble("", "Attention", style.attention(width, block.heads))] * count)
-
-
-def _build_middle(values: Values, style: Style, width: int, block: _Block) -> list[Layer]:
-    kind = values.choice("mid_block_type", _MIDDLE, "UNetMidBlock2D", None)
-    if kind is None:
+def build_middle(values: Values, style: Style, width: int, spec: Spec | None, options: Options) -> list[Layer]:
+    """The block in the middle, of the kind that is stated, or UNetMidBlock2DCrossAttn; none without settings."""
+    kind = values.get("mid_block_type") if "mid_block_type" in values else _MIDDLE
+    if spec is None:
         return []
     if kind == "UNetMidBlock2D":
         return [Layer("mid_block", kind, children=(style.resnets([(width, width)]),))]
-    attention = style.transformer(width, block.heads, block.transformers, block.context)
-    resnets = style.resnets([(width, width)] * 2)
-    return [Layer("mid_block", kind, children=(stack("attentions", [attention]), resnets))]
+    if kind == _SIMPLE:
+        attentions = [simple_attention(style, width, spec, options)]
+    else:
+        attentions = cross_attentions(style, width, spec._replace(transformers=spec.transformers[:1]), options)
+    return [Layer("mid_block", kind, children=(stack("attentions", attentions), style.resnets([(width, width)] * 2)))]

@@ -78,6 +78,30 @@ class Values:
         value = self._values[name]
         return max(least, len(value)) if isinstance(value, list | tuple) else least
 
+    def layer_lists(self, name: str, counts: Sequence[int], *, nested: bool = True) -> list[list[int]]:
+        """A number of layers for each of `counts` modules of each block; one may stand for all of a block, or of all.
+
+        A number may be 0. A block may have a list of them where `nested`.
+        """
+        value = self._values[name]
+        items = self._items(name, len(counts)) if isinstance(value, list | tuple) else [value] * len(counts)
+        return [
+            self._layer_list(item, count, f"{token(name)}/{position}", nested=nested)
+            for position, (item, count) in enumerate(zip(items, counts, strict=True))
+        ]
+
+    def layer_list(self, name: str, count: int) -> list[int]:
+        """A number of layers for each of `count` modules, or one for all. It may be 0."""
+        return self._layer_list(self._values[name], count, token(name), nested=True)
+
+    @staticmethod
+    def _layer_list(value: Any, count: int, pointer: str, *, nested: bool) -> list[int]:
+        items = value if nested and isinstance(value, list | tuple) else [value] * count
+        if len(items) != count or not all(type(item) is int and 0 <= item <= MAX_LAYERS for item in items):
+            detail = f"must be an integer from 0 to {MAX_LAYERS}" + f", or {count} of them" * nested
+            raise InvalidDocument(detail, pointer)
+        return list(items)
+
     def flag(self, name: str) -> bool:
         value = self._values[name]
         if not isinstance(value, bool):
