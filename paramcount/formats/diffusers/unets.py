@@ -84,10 +84,12 @@ def build_condition(config: Mapping[str, Any]) -> Layer:
     up = _read_specs(values, CONDITION_KINDS, [count + 1 for count in reversed(layers)], upwards=True)
     middle = _read_middle(values, down[-1])
 
+    middle_style = style
     if values.get("norm_num_groups") is None:
-        _check_no_groups([*down, *up], "K", middle)
+        _check_no_groups([*down, *up], "K")
+        middle_style = replace(style, groups=quarter_groups(widths[-1]) if middle else 1)
     children = [
-        _build_down(style, widths, down, options), *build_middle(values, style, widths[-1], middle, options),
+        _build_down(style, widths, down, options), *build_middle(values, middle_style, widths[-1], middle, options),
         _build_up(style, widths[::-1], up, options),
     ]  # fmt: skip
     projection = context_projection(values, "text_proj", "text_image_proj", "image_proj")
@@ -215,9 +217,9 @@ def _read_style(values: Values, time: int) -> Style:
     return Style(values.optional("norm_num_groups") or 1, time, scale_shift, projects)
 
 
-def _check_no_groups(specs: list[Spec], prefix: str, middle: Spec | None = None) -> None:
+def _check_no_groups(specs: list[Spec], prefix: str) -> None:
     """Raise InvalidDocument unless all blocks are of the kinds that need no norm_num_groups."""
-    if middle is not None or not all(prefix in spec.kind for spec in specs):
+    if not all(prefix in spec.kind for spec in specs):
         raise InvalidDocument("must be an integer of at least 1", "/norm_num_groups")
 
 

@@ -166,7 +166,7 @@ def test_totals_of_diffusers(name: str, config: dict[str, Any], total: int) -> N
     [
         ("UNet2DModel", {"norm_num_groups": None}, "/norm_num_groups"),
         ("UNet2DModel", {"downsample_type": "fir"}, "/downsample_type"),
-        ("UNet2DConditionModel", UPSCALER | {"mid_block_type": "UNetMidBlock2D"}, "/norm_num_groups"),
+        ("UNet2DConditionModel", UPSCALER | {"up_block_types": ["UpBlock2D"] * 4}, "/norm_num_groups"),
         ("UNet2DConditionModel", DEEPFLOYD | {"cross_attention_dim": 48}, "/cross_attention_dim"),
         ("UNet3DConditionModel", {"attention_head_dim": [64, 64, 64, 64]}, "/attention_head_dim"),
         ("UNetMotionModel", {"transformer_layers_per_block": [1, [1, 1], 1, 1]}, "/transformer_layers_per_block/1"),
