@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from paramcount.formats.diffusers.blocks import stack
-from paramcount.formats.diffusers.values import Values
+from paramcount.formats.diffusers.values import Builders, Values
 from paramcount.formats.parts import Tensors, assemble, convolution, repeat
 from paramcount.model.errors import InvalidDocument
 from paramcount.model.layers import Layer
@@ -60,3 +60,8 @@ def _light_blocks(widths: Sequence[int], layers: int) -> list[Layer]:
 def _resnet(width: int, kernel: tuple[int, int]) -> Tensors:
     yield from convolution("block1", width, width, (3, 3))
     yield from convolution("block2", width, width, kernel)
+
+
+BUILDERS: Builders = {
+    "T2IAdapter": build_t2i_adapter,
+}

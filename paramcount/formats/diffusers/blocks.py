@@ -104,6 +104,17 @@ def gated_feed_forward(name: str, width: int) -> Tensors:
     yield from linear(f"{name}.net.2", 4 * width, width)
 
 
+def fuser(width: int, context: int) -> Tensors:
+    """GatedSelfAttentionDense."""
+    yield from linear("fuser.linear", context, width)
+    yield from attention("fuser.attn", width, width)
+    yield from gated_feed_forward("fuser.ff", width)
+    yield from norm("fuser.norm1", width)
+    yield from norm("fuser.norm2", width)
+    yield Tensor("fuser.alpha_attn", ())
+    yield Tensor("fuser.alpha_dense", ())
+
+
 def modules(name: str, kind: str, tensors: Callable[..., Tensors], arguments: Sequence[tuple[int, ...]]) -> Layer:
     """A list of modules, each of the tensors for its arguments; those of equal arguments are built once."""
     return stack(name, build_each(kind, tensors, arguments))
@@ -141,3 +152,19 @@ def time_embedding(name: str, inputs: int, width: int, condition: int | None = N
     if condition is not None:
         yield from linear(f"{name}.cond_proj", condition, inputs, bias=False)
     yield from linear(f"{name}.linear_2", width, width)
+
+
+def temporal_resnets(style: Style, pairs: list[tuple[int, int]]) -> Layer:
+    """A list of SpatioTemporalResBlock: a ResnetBlock2D, and one over the frames."""
+
+    def tensors(inputs: int, outputs: int) -> Tensors:
+        for tensor in style.resnet(inputs, outputs):
+            yield tensor._replace(name=f"spatial_res_block.{tensor.name}")
+        for number in (1, 2):
+            yield from style.group_norm(f"temporal_res_block.norm{number}", outputs)
+            yield from convolution(f"temporal_res_block.conv{number}", outputs, outputs, (3, 1, 1))
+        if style.time_width is not None:
+            yield from linear("temporal_res_block.time_emb_proj", style.time_width, outputs)
+        yield Tensor("time_mixer.mix_factor", (1,))
+
+    return modules("resnets", "SpatioTemporalResBlock", tensors, pairs)

@@ -6,10 +6,10 @@ Source: diffusers.pipelines.stable_diffusion.clip_image_project_model, .flux.mod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from paramcount.formats.diffusers.values import Values
+from paramcount.formats.diffusers.values import Builders, Values
 from paramcount.formats.parts import Tensors, assemble, linear, norm, repeat
 from paramcount.model.errors import InvalidDocument, token
 from paramcount.model.layers import Layer
@@ -124,7 +124,7 @@ def _insert(layer: Layer, path: tuple[str, ...], children: list[Layer]) -> Layer
     return layer._replace(children=tuple(inner))
 
 
-BUILDERS_OF_PROJECTIONS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
+BUILDERS: Builders = {
     "CLIPImageProjection": build_clip_projection,
     "ReduxImageEncoder": build_redux,
     "StableAudio3DurationEmbedder": build_duration_embedder,

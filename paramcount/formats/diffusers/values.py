@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from paramcount.model.errors import InvalidDocument, token
+from paramcount.model.layers import Layer
 from paramcount.schema.signature import is_dimension
 from paramcount.schema.validator import format_value
+
+Builders = Mapping[str, Callable[[Mapping[str, Any]], Layer]]
+"""Functions that build the models of classes of their configs."""
 
 MAX_BLOCKS = 100
 """The most items of a list: a block each."""

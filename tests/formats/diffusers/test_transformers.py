@@ -8,7 +8,7 @@ import pytest
 
 from paramcount.counting.count import count
 from paramcount.formats.detect import read
-from paramcount.formats.diffusers.wan import build_animate
+from paramcount.formats.diffusers.transformers.wan import build_animate
 from paramcount.model.errors import Problems
 from paramcount.schema.registry import FORMATS
 

@@ -1,0 +1,46 @@
+"""The transformers of diffusers that are no compiled blueprints, a family a module."""
+
+from paramcount.formats.diffusers.transformers import (
+    ace_step,
+    bria,
+    consisid,
+    cosmos,
+    hidream,
+    joyimage,
+    kandinsky,
+    krea,
+    latte,
+    nucleus,
+    omnigen,
+    ovis,
+    plain,
+    sana,
+    sd3,
+    stable_audio,
+    unidiffuser,
+    uvit,
+    wan,
+)
+
+FAMILIES = (
+    ace_step,
+    bria,
+    consisid,
+    cosmos,
+    hidream,
+    joyimage,
+    kandinsky,
+    krea,
+    latte,
+    nucleus,
+    omnigen,
+    ovis,
+    plain,
+    sana,
+    sd3,
+    stable_audio,
+    unidiffuser,
+    uvit,
+    wan,
+)
+"""The modules that have `BUILDERS`."""
