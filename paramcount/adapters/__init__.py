@@ -64,10 +64,12 @@ def adapt(document: Document, report: Report, config: Mapping[str, Any], limits:
 
 
 def _attach_tensors(layer: Layer, row: Row) -> Layer:
-    """Return a layer with the tensors that were counted for it."""
+    """Return a layer with the tensors that were counted for it; no cache has what an adapter makes of it."""
     rows = {child.name: child for child in row.children}
     children = tuple(_attach_tensors(child, rows[child.name]) for child in layer.children if child.name in rows)
-    return layer._replace(tensors=row.tensors, children=children, trainable=True, calls=(), graph=None, pointer="")
+    return layer._replace(
+        tensors=row.tensors, children=children, trainable=True, calls=(), graph=None, pointer="", cache_key=b""
+    )
 
 
 def _summarize(root: Layer, method_name: str) -> ReportWarning:
