@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import count
 
 from paramcount.formats.named_tensors.tree import build_tree
 from paramcount.model import block_ranges
+from paramcount.model.cache import Cache
 from paramcount.model.layers import Layer
 from paramcount.model.tensors import Tensor
 
 Tensors = Iterator[Tensor]
+
+MAX_CACHED_LAYERS = 4_000
+"""The most layers of all cached blocks together."""
+
+_BLOCKS: Cache[Layer] = Cache(MAX_CACHED_LAYERS, Layer.count_layers)
+_numbers = count()  # of the blocks, as keys of their counts
 
 
 def linear(name: str, inputs: int, outputs: int, bias: bool = True) -> Tensors:
@@ -50,14 +58,23 @@ def multihead_attention(name: str, width: int, context: int | None = None) -> Te
 
 
 def assemble(name: str, kind: str, tensors: Iterable[Tensor], children: Iterable[Layer] = ()) -> Layer:
-    """A layer of tensors by their dotted names, and of other layers."""
-    tree = build_tree({tensor.name: tensor for tensor in tensors})
-    return tree._replace(name=name, type=kind, children=(*tree.children, *children))
+    """A layer of tensors by their dotted names, and of other layers.
+
+    Blocks of equal tensors are made, and counted, once: models of one class share most of theirs.
+    """
+    key = kind, tuple(tensors)
+    if (tree := _BLOCKS.get(key)) is None:
+        tree = build_tree({tensor.name: tensor for tensor in key[1]})
+        tree = tree._replace(type=kind, cache_key=b"block %d" % next(_numbers))
+        _BLOCKS.put(key, tree)
+    if others := tuple(children):
+        return tree._replace(name=name, children=(*tree.children, *others), cache_key=b"")
+    return tree._replace(name=name)
 
 
-def repeat(name: str, count: int, block: Layer) -> list[Layer]:
+def repeat(name: str, copies: int, block: Layer) -> list[Layer]:
     """A list of equal blocks under a name; none where there are none."""
-    if not count:
+    if not copies:
         return []
-    blocks = block._replace(name=block_ranges.format_runs([(0, count - 1)]), repeat=count)
+    blocks = block._replace(name=block_ranges.format_runs([(0, copies - 1)]), repeat=copies)
     return [Layer(name, "ModuleList", children=(blocks,))]

@@ -119,9 +119,9 @@ def _gpt2_block(width: int, inner: int) -> Tensors:
 def _insert(layer: Layer, path: tuple[str, ...], children: list[Layer]) -> Layer:
     """A layer with more children below the layer of a path."""
     if not path:
-        return layer._replace(children=(*layer.children, *children))
+        return layer._replace(children=(*layer.children, *children), cache_key=b"")
     inner = [_insert(child, path[1:], children) if child.name == path[0] else child for child in layer.children]
-    return layer._replace(children=tuple(inner))
+    return layer._replace(children=tuple(inner), cache_key=b"")
 
 
 BUILDERS: Builders = {

@@ -90,7 +90,7 @@ def _drop_time(layer: Layer) -> Layer:
         tensor._replace(shape=tensor.shape[:2] + tensor.shape[3:]) if len(tensor.shape) == 5 else tensor
         for tensor in layer.tensors
     )
-    return layer._replace(tensors=tensors, children=tuple(map(_drop_time, layer.children)))
+    return layer._replace(tensors=tensors, children=tuple(map(_drop_time, layer.children)), cache_key=b"")
 
 
 def _wan_ends(inputs: int, first: int, last: int, outputs: int) -> Tensors:
