@@ -123,4 +123,11 @@ DRAWS: Mapping[str, Draw] = {
          "local_add_cond_dim": [4], "timestep_features_dim": [8], "ff_mult": [2.5, 3], "num_memory_tokens": [0, 3],
          "use_differential_attention": [False]},
     ),
+    "ZImageControlNetModel": fields(
+        {"dim n_heads": [(16, 2), (300, 7), (9, 2), (24, 3)], "control_in_dim": [3, 16],
+         "control_layers_places": [[0], [0, 2], [0, 1, 2], [3, 0], [0, 0], [1], None]},
+        {"add_control_noise_refiner": ["control_layers", "control_noise_refiner"], "n_refiner_layers": [1, 3],
+         "all_patch_size all_f_patch_size": [([2, 4], [1, 1]), ([2], [3]), ([1, 2], [2]), ([2, 2], [1, 1])],
+         "n_kv_heads": [1], "qk_norm": [False], "control_refiner_layers_places": [[0, 1]]},
+    ),
 }  # fmt: skip

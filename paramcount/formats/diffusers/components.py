@@ -36,6 +36,7 @@ from paramcount.formats.diffusers.video import (
     build_wan_autoencoder,
 )
 from paramcount.formats.diffusers.wan import BUILDERS_OF_WAN
+from paramcount.formats.diffusers.z_image import BUILDERS_OF_Z_IMAGE
 from paramcount.formats.huggingface.blueprints import load_blueprint, load_index
 from paramcount.formats.huggingface.models import build_model
 from paramcount.model.errors import UnknownLayer, did_you_mean
@@ -71,6 +72,7 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
     **BUILDERS_OF_SANA,
     **BUILDERS_OF_STABLE_AUDIO,
     **BUILDERS_OF_WAN,
+    **BUILDERS_OF_Z_IMAGE,
 }
 """The classes that the compiler of blueprints does not follow: most have lists of blocks."""
 
