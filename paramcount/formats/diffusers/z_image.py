@@ -23,8 +23,12 @@ _MAX_CONDITION = 256
 def build_z_image_control(config: Mapping[str, Any]) -> Layer:
     """ZImageControlNetModel. Raises InvalidDocument."""
     values = Values(config, _DEFAULTS)
-    places, width, inputs = values.get("control_layers_places"), values.size("dim"), values.size("control_in_dim")
-    if not isinstance(places, list | tuple) or not all(type(place) is int for place in places) or 0 not in places:
+    positions, width, inputs = values.get("control_layers_places"), values.size("dim"), values.size("control_in_dim")
+    if (
+        not isinstance(positions, list | tuple)
+        or not all(type(position) is int for position in positions)
+        or 0 not in positions
+    ):
         raise InvalidDocument("must be a list of integers that has 0", "/control_layers_places")
     refiner = values.choice("add_control_noise_refiner", None, "control_layers", "control_noise_refiner")
     pairs = dict.fromkeys(zip(values.sizes("all_patch_size"), values.sizes("all_f_patch_size"), strict=False))
@@ -38,7 +42,7 @@ def build_z_image_control(config: Mapping[str, Any]) -> Layer:
         assemble("", "ZImageControlTransformerBlock", _block(values, width, *names))
         for names in (("after_proj",), ("before_proj", "after_proj"))
     ]
-    children = [stack("control_layers", [control[place == 0] for place in places])]
+    children = [stack("control_layers", [control[position == 0] for position in positions])]
     if refiner != "control_layers":
         count = values.layers("n_refiner_layers")
         blocks = [control[not index] if refiner else plain for index in range(count)]
