@@ -23,6 +23,7 @@ from paramcount.formats.diffusers.joyimage import BUILDERS_OF_JOYIMAGE
 from paramcount.formats.diffusers.kandinsky import BUILDERS_OF_KANDINSKY
 from paramcount.formats.diffusers.krea import BUILDERS_OF_KREA
 from paramcount.formats.diffusers.latte import BUILDERS_OF_LATTE
+from paramcount.formats.diffusers.motif import BUILDERS_OF_MOTIF
 from paramcount.formats.diffusers.nucleus import BUILDERS_OF_NUCLEUS
 from paramcount.formats.diffusers.omnigen import BUILDERS_OF_OMNIGEN
 from paramcount.formats.diffusers.ovis import BUILDERS_OF_OVIS
@@ -67,6 +68,7 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Layer]] = {
     **BUILDERS_OF_KREA,
     **BUILDERS_OF_OMNIGEN,
     **BUILDERS_OF_LATTE,
+    **BUILDERS_OF_MOTIF,
     **BUILDERS_OF_NUCLEUS,
     **BUILDERS_OF_OVIS,
     **BUILDERS_OF_SANA,
