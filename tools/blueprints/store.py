@@ -236,8 +236,10 @@ def _index(results: list[Result], shipped: Families, before: Record, cache: Cach
     `renewed`: the model types whose records are of the release that is installed, or were held against it.
     """
     classes = index_classes(shipped)
-    refused = {one: "it was not compiled" for _, one in pairs()} | unreachable_classes()
-    refused |= {name: reason for name, reason in before["refused"].items() if name in refused}
+    unreachable = unreachable_classes()
+    refused = {one: "it was not compiled" for _, one in pairs()}
+    refused |= {name: reason for name, reason in before["refused"].items() if name in refused or name in unreachable}
+    refused |= unreachable
     refused |= {result.name: result.reason for result in results if result.record is None}
     return {
         **find_releases(shipped, before, renewed, VERSION),

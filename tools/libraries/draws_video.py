@@ -55,6 +55,13 @@ DRAWS: Mapping[str, Draw] = {
         {"cross_attn_norm": [False], "added_kv_proj_dim": [7], "rope_dim": [[4, 2, 2], [2, 4]],
          "guidance_cross_attn": [False], "has_multi_term_memory_patch": [False], "is_amplify_history": [True]},
     ),
+    "MotifVideoTransformer3DModel": fields(
+        {"num_attention_heads": [1, 2, 3], "attention_head_dim": [8, 6], "num_layers": [1, 2, 4],
+         "num_single_layers": [1, 2, 5], "num_decoder_layers": [0, 0, 1, 3, 7]},
+        {"in_channels": [4], "out_channels": [3, None], "mlp_ratio": [2.5, 3], "patch_size": [1], "patch_size_t": [2],
+         "text_embed_dim": [7], "image_embed_dim": [9], "enable_text_cross_attention_dual": [True],
+         "enable_text_cross_attention_single": [True], "qk_norm": ["rms_norm", "rms_norm", "layer_norm"]},
+    ),
     "SkyReelsV2Transformer3DModel": fields(_WAN, {**_WAN_OPTIONS, "inject_sample_info": [True]}),
     "WanAnimate2Transformer3DModel": fields(
         {"dim num_heads": [(12, 2), (24, 4), (20, 5), (15, 5), (14, 4)], "in_dim": [4, 36], "out_dim": [3, 16],
