@@ -123,6 +123,8 @@ def rewrite(text: str, path: str, base: int, slopes: frozenset[int] = frozenset(
                 yield write_sum([*terms[:one], scaled, *terms[one + 1 :]])
         if len(terms) > 1:
             yield write_sum([one.times(path, base) for one in terms])
+    if base > 0 and len(terms) == 1:
+        yield from _round_up(terms[0].times(path, base))
     for slope in sorted(slopes):
         yield write_sum([*terms, Monomial(slope, (path,)), Monomial(-slope * base)])
     if len(terms) == 1 or base > 1:
@@ -161,3 +163,9 @@ class _Substitution(ast.NodeTransformer):
 def substitute(text: str, path: str, base: int) -> str:
     """Return an expression with the field in place of each number that is its base value."""
     return ast.unparse(_Substitution(base, path).visit(ast.parse(text, mode="eval").body))
+
+
+def _round_up(one: Monomial) -> Iterator[str]:
+    """Yield a quotient that is rounded up."""
+    if one.divisor > 1 and not one.divisors:
+        yield f"-(-{_product(one.number, one.factors)} // {one.divisor})"

@@ -41,8 +41,9 @@ class Variants:
         self.flat = {self.fields.declared_name(path): value for path, value in flatten(self.full).items()}
 
     def is_value(self, path: str) -> bool:
-        """Return whether a field is a value, and no config inside or object that only the config itself says."""
-        return path not in self.fields.opaque and not is_part(self.fields.defaults.get(path))
+        """Return whether a field is one value: no config inside, no other object, no list."""
+        known = self.fields.defaults.get(path)
+        return path not in self.fields.opaque and not is_part(known) and not isinstance(self.flat.get(path), list)
 
     def build(self, changes: Mapping[str, Any], *, written_out: bool = True) -> Iterator[Case]:
         """Yield a config with these changes alone, the same written out, and one written out with these changes."""

@@ -23,7 +23,7 @@ from tools.blueprints.clauses import Inexpressible, activation, equal_to, litera
 from tools.blueprints.files import read_learned
 from tools.blueprints.library import DATA
 from tools.blueprints.lines import Line, Pin, parse_rule, parse_tensor, read_pin
-from tools.blueprints.raw import LABELS
+from tools.blueprints.raw import LABELS, RATE
 from tools.blueprints.records import kinds_of
 from tools.blueprints.refitting import Field, Seen, find_expression, refit
 from tools.blueprints.results import Result
@@ -42,7 +42,7 @@ MIN_BUILDS = 8
 
 _MAX_VALUES = 5
 _JOINT = 2
-_DRAWS = 20
+_DRAWS = 100
 _IDLE_DRAWS = 14
 _FEWER = 0.6
 _PASSES = 2
@@ -69,11 +69,8 @@ class Widening:
         self.variants.flat |= {
             pin.path: int(pin.values[0]) for pin in pins if pin.path.endswith(LABELS) and pin.values[0].isdigit()
         }
-        self.free = {
-            path: values
-            for path in self.record["fields"]
-            if path not in pinned and (values := self.variants.others(path))
-        }
+        loose = [path for path in self.variants.flat if path not in pinned and not RATE.search(path)]
+        self.free = {path: values for path in loose if (values := self.variants.others(path))}
         self._go_shallow([path for path in self.free if moves.counts_layers(path)])
         pins = self._lift_idle(pins)
         for _ in range(_PASSES):
@@ -97,7 +94,7 @@ class Widening:
         blueprint = self._parse(self.record)
         if first is None or blueprint is None:
             return pins
-        read = _read_fields(blueprint)
+        read = gate.read_fields(blueprint)
         idle = [pin for pin in pins if pin.path not in read and self._is_idle(pin, first)]
         cases = list(self._draw_idle(idle))
         differing = {path for case in cases if case.truth != first.truth for path in case.changes}
@@ -212,6 +209,8 @@ class Widening:
             choices += [equal_to(pin.path, word) for word in dict.fromkeys(words) if word not in known]
             choices += [f"{pin.path} is None"] if "None" in pin.values else []
             clauses.append(" or ".join(choices))
+        if type(base) is int and base > 0:  # 0 often means that there is none
+            clauses.append(f"{pin.path} > 0")
         kinds = set(record["fields"].get(pin.path, "")) | set(kinds_of([base, *values]))
         kinds |= {"n"} if "None" in pin.values else set()
         fields = record["fields"] | {pin.path: "".join(letter for letter in KINDS if letter in kinds)}
@@ -333,14 +332,6 @@ class Widening:
         return True
 
 
-def _read_fields(blueprint: Blueprint) -> set[str]:
-    """The fields that tensors, derived fields and what must hold of them follow from."""
-    entries = [one for entry in blueprint.entries for one in (*entry.shape, *entry.counts, entry.guard)]
-    rules = [one for rule in blueprint.rules for one in (rule.value, *rule.counts, rule.guard)]
-    derived = {rule.name.partition("[")[0] for rule in blueprint.rules}
-    return {path for one in (*entries, *rules, *blueprint.derived_assumptions) for path in one.fields} | derived
-
-
 def _loosen(record: Record) -> Record:
     """The record as it reads configs, without anything that it takes for granted."""
     return record | {"given": [], "assumed": [], "pins": []}
@@ -365,7 +356,8 @@ def widen_into(model_type: str, names: list[str], cache: Cache, seconds: float) 
     lines = []
     for name in names:
         family = read_learned(DATA)[model_type]
-        if hash_record(family["classes"][name]) in (cache.get_member(model_type, name, MEMBER) or ()):
+        records = [family["classes"][name]]
+        if _is_widened(records[0], cache.get_member(model_type, name, MEMBER), seconds):
             lines.append("")
             continue
         try:
@@ -373,13 +365,22 @@ def widen_into(model_type: str, names: list[str], cache: Cache, seconds: float) 
         except Exception as error:  # noqa: BLE001 - one class must not stop the others
             lines.append(f"{model_type} {name}: {type(error).__name__}: {error}"[:300])
             continue
-        records = [family["classes"][name]]
-        if result is not None:
+        if result is not None and result.record is not None:
             cache.replace(result)
-            records.append(result.record or {})
-        cache.put_member(model_type, name, MEMBER, list(map(hash_record, records)))
+            records.append(result.record)
+        content = {"of": list(map(_hash, records)), "seconds": seconds}
+        cache.put_member(model_type, name, MEMBER, content)
         lines.append(f"{model_type} {name}: {len(free)} fields are free now: {', '.join(free)}")
     return lines
+
+
+def _is_widened(record: Record, stored: Record | None, seconds: float) -> bool:
+    """Return whether a record was widened in as much time already, or came of that."""
+    return stored is not None and _hash(record) in stored["of"] and stored["seconds"] >= seconds
+
+
+def _hash(record: Record) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def list_pinned() -> list[tuple[str, str]]:
@@ -390,8 +391,3 @@ def list_pinned() -> list[tuple[str, str]]:
         for name, record in family["classes"].items()
         if any(map(read_pin, record["given"]))
     ]
-
-
-def hash_record(record: Record) -> str:
-    """The hash of a record that was widened, or that came of it."""
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]

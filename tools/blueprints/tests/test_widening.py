@@ -56,6 +56,7 @@ def test_a_rule_is_put_together_as_it_was() -> None:
         ("256", "width", 256, "width"),
         ("768", "width", 256, "3 * width"),
         ("64", "width", 256, "width // 4"),
+        ("12", "width", 24, "-(-width // 2)"),
         ("width // 32", "heads", 32, "width // heads"),
         ("head * 32", "heads", 32, "head * heads"),
         ("2 * width + 64", "rotary", 64, "2 * width + rotary"),
