@@ -18,6 +18,7 @@ from tools.blueprints.members import find_members
 from tools.blueprints.overrides import LEARNED, OVERRIDES
 from tools.blueprints.results import Result
 from tools.blueprints.store import Cache, compile_into, write_results
+from tools.blueprints.widening import list_pinned, widen_into
 from tools.blueprints.workers import spread
 
 
@@ -32,6 +33,9 @@ def main() -> int:
         find_members(wanted, cache, options.jobs, "within")
     elif options.forms:
         find_members(wanted, cache, options.jobs, "forms", "pins")
+    elif options.widen:
+        pinned = set(list_pinned())
+        spread("widen", [pair for pair in wanted if pair in pinned], options.jobs, widen_into, cache, options.seconds)
     else:
         waiting = [pair for pair in wanted if _stale(cache.get(*pair), options.again)]
         print(f"{len(wanted)} classes, {len(waiting)} to compile", flush=True)
@@ -57,6 +61,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--learned", type=Path, default=LEARNED, help="what was learned of types that have an override")
     parser.add_argument("--parts", action="store_true", help="look into which models the configs inside may be of")
     parser.add_argument("--forms", action="store_true", help="look for other forms of fields, and lists that matter")
+    parser.add_argument("--widen", action="store_true", help="vary the fields that were pinned, and free what can be")
     parser.add_argument("--lines", type=int, default=40, help="of the difference to print")
     parser.add_argument("--again", choices=("refused", "narrow"), help="compile those too that failed, or were pinned")
     parser.add_argument(

@@ -40,6 +40,14 @@ def count(blueprint: Blueprint, payload: Mapping[str, Any]) -> dict[str, BuiltTe
     return counted
 
 
+def read_fields(blueprint: Blueprint) -> set[str]:
+    """The fields that tensors, derived fields and what must hold of them follow from."""
+    entries = [one for entry in blueprint.entries for one in (*entry.shape, *entry.counts, entry.guard)]
+    rules = [one for rule in blueprint.rules for one in (rule.value, *rule.counts, rule.guard)]
+    derived = {rule.name.partition("[")[0] for rule in blueprint.rules}
+    return {path for one in (*entries, *rules, *blueprint.derived_assumptions) for path in one.fields} | derived
+
+
 def difference(blueprint: Blueprint, payload: Mapping[str, Any], truth: Mapping[str, BuiltTensor]) -> str:
     """'' where the service counts exactly what the framework builds; `refused: ...` where it does not count."""
     try:

@@ -1,0 +1,128 @@
+"""Pins, and lines that are refitted once a field is no longer pinned: expected expressions are worked out by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tools.blueprints.lines import Line, Pin, parse_rule, parse_tensor, read_pin
+from tools.blueprints.phases import BuiltTensor
+from tools.blueprints.refitting import Field, Seen, find_expression, refit
+from tools.blueprints.scaling import rewrite, substitute
+
+
+@pytest.mark.parametrize(
+    ("clause", "pin"),
+    [
+        ("width == 8", Pin("width == 8", "width", ("8",))),
+        ("text.act == 'gelu'", Pin("text.act == 'gelu'", "text.act", ("'gelu'",))),
+        ("head is None or head == 64", Pin("head is None or head == 64", "head", ("None", "64"))),
+        ("head is None or width == 64", None),
+        ("not width % heads != 0", None),
+        ("digest(backbone) == 'ab'", None),
+    ],
+)
+def test_a_pin_leaves_one_field_one_value(clause: str, pin: Pin | None) -> None:
+    assert read_pin(clause) == pin
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "head.weight [8; width]",
+        "layers.{i}.w [8] for 12 where not i >= 2 tied to layers.0.w frozen",
+        "steps [] buffer I64",
+        "stages.{i}.{j}.w [2 * width; 1] for 4; depths[i] where j == 0",
+    ],
+)
+def test_a_line_is_put_together_as_it_was(text: str) -> None:
+    assert parse_tensor(text).text == text
+
+
+def test_a_line_expands_to_the_names_of_its_blocks() -> None:
+    line = parse_tensor("layers.{i}.w [width] for depth where i >= 1")
+    assert list(line.expand({"depth": 3, "width": 8})) == [("layers.1.w", (1,)), ("layers.2.w", (2,))]
+
+
+def test_a_rule_is_put_together_as_it_was() -> None:
+    text = "kinds[i] = 'full' for 12 where i % 2 == 0"
+    assert parse_rule(text).text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "base", "expected"),
+    [
+        ("256", "width", 256, "width"),
+        ("768", "width", 256, "3 * width"),
+        ("64", "width", 256, "width // 4"),
+        ("12", "width", 24, "-(-width // 2)"),
+        ("width // 32", "heads", 32, "width // heads"),
+        ("head * 32", "heads", 32, "head * heads"),
+        ("2 * width + 64", "rotary", 64, "2 * width + rotary"),
+        ("588", "patch", 14, "3 * patch * patch"),
+        ("257", "image", 224, "image // 14 * (image // 14) + 1"),
+    ],
+)
+def test_a_number_that_stood_for_a_field_follows_from_it(text: str, path: str, base: int, expected: str) -> None:
+    assert expected in list(rewrite(text, path, base))
+
+
+def test_a_slope_that_was_seen_is_added() -> None:
+    assert "2 * width + 16" in list(rewrite("32", "width", 8, frozenset([2])))
+
+
+def test_the_base_value_is_substituted_but_not_in_tables() -> None:
+    assert substitute("i + 1 == 12", "depth", 12) == "i + 1 == depth"
+    assert substitute("{0: 12}[i]", "depth", 12) == "{0: 12}[i]"
+
+
+def _seen(fields: dict[str, Any], **shapes: tuple[int, ...]) -> Seen:
+    truth = {name.replace("__", "."): BuiltTensor(shape, "", False, "") for name, shape in shapes.items()}
+    return Seen(fields, fields, truth, {})
+
+
+def _refit(field: Field, seen: list[Seen], *lines: str) -> list[str] | None:
+    refitted = refit([parse_tensor(line) for line in lines], seen, field)
+    return None if refitted is None else [line.text for line in refitted]
+
+
+def test_sizes_follow_from_the_field() -> None:
+    seen = [_seen({"width": width}, up__weight=(3 * width, 5)) for width in (8, 4, 7)]
+    assert _refit(Field("width", 8), seen, "up.weight [24; 5]") == ["up.weight [3 * width; 5]"]
+
+
+def test_numbers_of_blocks_follow_from_the_field() -> None:
+    seen = [
+        _seen({"depth": 1}, l__0__w=(4,)),
+        _seen({"depth": 3}, l__0__w=(2,), l__1__w=(2,), l__2__w=(4,)),
+    ]
+    lines = ("l.{i}.w [2] for 2 where i + 1 != 2", "l.{i}.w [4] for 2 where i + 1 == 2")
+    assert _refit(Field("depth", 2), seen, *lines) == [
+        "l.{i}.w [2] for depth where i + 1 != depth",
+        "l.{i}.w [4] for depth where i + 1 == depth",
+    ]
+
+
+def test_a_bias_comes_and_goes_with_its_flag() -> None:
+    without = _seen({"bias": False, "width": 8}, q__weight=(8, 5))
+    with_it = _seen({"bias": True, "width": 8}, q__weight=(8, 5), q__bias=(8,))
+    line = "q.weight [width; 5]"
+    assert _refit(Field("bias", False), [without, with_it], line) == [line, "q.bias [width] where bias"]
+    lines = (line, "q.bias [width]")
+    assert _refit(Field("bias", True), [without, with_it], *lines) == [line, "q.bias [width] where bias"]
+
+
+def test_a_flag_ties_a_tensor() -> None:
+    tied = {"head.weight": BuiltTensor((8, 4), "embed.weight", False, "")}
+    seen = [_seen({"tie": False}, head__weight=(8, 4)), Seen({"tie": True}, {"tie": True}, tied, {})]
+    assert _refit(Field("tie", False), seen, "head.weight [8; 4]") == [
+        "head.weight [8; 4] where not tie",
+        "head.weight [8; 4] where tie tied to embed.weight",
+    ]
+
+
+def test_no_expression_fits_values_that_follow_from_nothing() -> None:
+    sizes = [({"width": 8}, (), 3), ({"width": 9}, (), 17), ({"width": 10}, (), 5)]
+    assert find_expression("3", sizes, Field("width", 8)) is None
+    assert Line("w", ("3",)).text == "w [3]"

@@ -1,0 +1,96 @@
+"""The configs of a class that differ from its own in some fields, and what is built of them."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from tools.blueprints import moves, runs
+from tools.blueprints.framework import config_class, model_class
+from tools.blueprints.phases import BuiltTensor
+from tools.blueprints.raw import ACTIVATION, LABELS, fields_of, flatten, is_part, payload, write_in_full
+from tools.blueprints.seeds import SEEDS
+from tools.blueprints.vocabulary import vocabulary
+
+_SECONDS = 20
+_SMALL = 32
+_ACTIVATIONS = ("gelu", "relu", "silu", "tanh", "gelu_new")
+
+
+class Case(NamedTuple):
+    """A config that was built."""
+
+    config: dict[str, Any]
+    truth: dict[str, BuiltTensor]
+    attributes: dict[str, Any]
+    changes: dict[str, Any]
+
+
+class Variants:
+    """The variants of one class's own config."""
+
+    def __init__(self, model_type: str, name: str, chance: random.Random) -> None:
+        self.model_type, self.chance = model_type, chance
+        self.config_cls, self.model_cls = config_class(model_type), model_class(model_type, name)
+        self.fields = fields_of(self.config_cls)
+        self.words = vocabulary(self.config_cls, self.model_cls)
+        self.start: dict[str, Any] = dict(SEEDS.get(name, SEEDS.get(model_type, {})))
+        self.full = write_in_full(self.config_cls, model_type, payload(self.fields, self.start))
+        self.flat = {self.fields.declared_name(path): value for path, value in flatten(self.full).items()}
+
+    def is_value(self, path: str) -> bool:
+        """Return whether a field is one value: no config inside, no other object, no list."""
+        known = self.fields.defaults.get(path)
+        return path not in self.fields.opaque and not is_part(known) and not isinstance(self.flat.get(path), list)
+
+    def build(self, changes: Mapping[str, Any], *, written_out: bool = True) -> Iterator[Case]:
+        """Yield a config with these changes alone, the same written out, and one written out with these changes."""
+        try:
+            sparse = payload(self.fields, {**self.start, **changes})
+            for config in (sparse, *([self.put(changes)] if written_out else ())):
+                truth = runs.build(self.config_cls, self.model_cls, config, _SECONDS)
+                whole = write_in_full(self.config_cls, self.model_type, config)
+                attributes = {self.fields.declared_name(path): value for path, value in flatten(whole).items()}
+                yield Case(config, truth, attributes, dict(changes))
+                if config is sparse:
+                    yield Case(whole, truth, attributes, dict(changes))
+        except Exception:  # noqa: BLE001 - whatever transformers raises, it is no model
+            return
+
+    def put(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """The class's own config, written out, with these changes."""
+        config = copy.deepcopy(self.full)
+        for path, value in changes.items():
+            *steps, name = path.split(".")
+            inner = config
+            for step in steps:
+                inner = inner[step]
+            if name == LABELS:
+                inner["id2label"] = {str(label): f"LABEL_{label}" for label in range(value)}
+                inner.pop("label2id", None)
+            else:
+                inner[name] = value
+        return config
+
+    def others(self, path: str) -> list[Any]:
+        """Values of a field to try, those of very different size among them."""
+        base = self.flat.get(path)
+        annotation = self.fields.annotations.get(path, "")
+        if is_part(base) or path in self.fields.opaque or path not in self.flat:
+            return []
+        if type(base) is int:
+            if moves.counts_layers(path):
+                return [one for one in dict.fromkeys((2, 3, 1, base + 1, base + 3, 7)) if one != base]
+            near_small = [base + 2, base + 4] if base < _SMALL else []
+            near = [2 * base, base // 2, 3 * base, base + 1, *near_small, 1, 32 * base]
+            return [one for one in dict.fromkeys(near) if one != base and one > 0]
+        if isinstance(base, str):
+            return self._words(path, base, annotation)
+        return moves.others(path, base, annotation, self.chance, self.words.get(path.rpartition(".")[2], set()))
+
+    def _words(self, path: str, base: str, annotation: str) -> list[str]:
+        if ACTIVATION.search(path.rpartition(".")[2]):
+            return [word for word in _ACTIVATIONS if word != base]
+        return moves.others(path, base, annotation, self.chance, self.words.get(path.rpartition(".")[2], set()))
