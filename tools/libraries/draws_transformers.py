@@ -123,4 +123,12 @@ DRAWS: Mapping[str, Draw] = {
          "local_add_cond_dim": [4], "timestep_features_dim": [8], "ff_mult": [2.5, 3], "num_memory_tokens": [0, 3],
          "use_differential_attention": [False]},
     ),
+    "ZImageTransformer2DModel": fields(
+        {"dim n_heads axes_dims axes_lens": [
+            (16, 2, [4, 4], [5, 6]), (300, 7, [40, 2], [1, 2]), (24, 3, [8], [9]), (9, 2, [4], [3]),
+            (24, 3, [4, 2], [5, 6]), (24, 3, [4, 4], [5])],
+         "n_layers": [0, 1, 3], "all_patch_size all_f_patch_size": [([2, 4], [1, 1]), ([2], [3]), ([1, 2], [2])]},
+        {"n_refiner_layers": [0, 1, 3], "in_channels": [4], "cap_feat_dim": [6], "siglip_feat_dim": [5],
+         "qk_norm": [False], "n_kv_heads": [1]},
+    ),
 }  # fmt: skip

@@ -21,6 +21,7 @@ LATTE = PATCHED | {
 }  # fmt: skip
 HIDREAM = WIDE | {"caption_channels": [4096, 4096]}
 FACTORS = {"short_factor": [1.0], "long_factor": [1.0]}
+Z_IMAGE = {"dim": 24, "n_heads": 3, "axes_dims": [4, 4], "axes_lens": [5, 6]}
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,9 @@ FACTORS = {"short_factor": [1.0], "long_factor": [1.0]}
         ("WanAnimate2Transformer3DModel", {}, 16394878784),
         ("WanAnimateTransformer3DModel", {}, 15177050484),
         ("WanVACETransformer3DModel", {}, 17337592896),
+        ("ZImageTransformer2DModel", {}, 6154908736),
+        ("ZImageTransformer2DModel", {"siglip_feat_dim": 1152}, 6513266880),
+        ("ZImageTransformer2DModel", Z_IMAGE | {"n_layers": 3, "qk_norm": False}, 416656),
     ],
 )  # fmt: skip
 def test_totals_of_diffusers(name: str, config: dict[str, Any], total: int) -> None:
@@ -116,6 +120,10 @@ def test_totals_of_diffusers(name: str, config: dict[str, Any], total: int) -> N
         ("WanAnimateTransformer3DModel", {"motion_encoder_size": 7}, "/motion_encoder_channel_sizes"),
         ("WanVACETransformer3DModel", {"vace_layers": [1]}, "/vace_layers"),
         ("WanVACETransformer3DModel", {"vace_layers": [0, 40]}, "/vace_layers"),
+        ("ZImageTransformer2DModel", Z_IMAGE | {"axes_dims": [4, 2]}, "/axes_dims"),
+        ("ZImageTransformer2DModel", Z_IMAGE | {"axes_lens": [5]}, "/axes_lens"),
+        ("ZImageTransformer2DModel", {"all_patch_size": [2, 4]}, "/all_f_patch_size"),
+        ("ZImageTransformer2DModel", {"n_heads": 3841}, "/n_heads"),
     ],
 )  # fmt: skip
 def test_refused(name: str, config: dict[str, Any], pointer: str) -> None:

@@ -21,6 +21,7 @@ from paramcount.formats.diffusers.transformers import (
     unidiffuser,
     uvit,
     wan,
+    z_image,
 )
 
 FAMILIES = (
@@ -44,5 +45,6 @@ FAMILIES = (
     unidiffuser,
     uvit,
     wan,
+    z_image,
 )
 """The modules that have `BUILDERS`."""

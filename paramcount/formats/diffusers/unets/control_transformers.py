@@ -6,9 +6,10 @@ Source: diffusers.models.controlnets.controlnet_qwenimage, controlnet_z_image.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from paramcount.formats.diffusers.blocks import stack, time_embedding
+from paramcount.formats.diffusers.transformers.z_image import Block
 from paramcount.formats.diffusers.values import MAX_LAYERS, Builders, Values
 from paramcount.formats.parts import Tensors, assemble, linear, repeat
 from paramcount.model.errors import InvalidDocument
@@ -24,9 +25,6 @@ _Z_IMAGE: Mapping[str, Any] = {
     "control_layers_places": None, "control_in_dim": None, "add_control_noise_refiner": None, "all_patch_size": [2],
     "all_f_patch_size": [1], "dim": 3840, "n_refiner_layers": 2, "n_heads": 30, "qk_norm": True,
 }  # fmt: skip
-
-_CONDITION = 256
-"""The width of the condition that modulates the blocks of Z-Image, unless they are narrower."""
 
 
 def build_qwen_control(config: Mapping[str, Any]) -> Layer:
@@ -68,42 +66,17 @@ def _qwen_block(width: int, head: int) -> Tensors:
         yield from linear(f"{stream}_mlp.net.2", 4 * width, width)
 
 
-class _ZBlock(NamedTuple):
-    """The settings of the blocks of Z-Image."""
-
-    width: int
-    heads: int
-    normed: bool  # queries and keys
-
-    def build(self, *, controls: bool, first: bool = False) -> Layer:
-        """A block; one that controls has a projection at its end, and at its beginning where it is the first."""
-        kind = "ZImageControlTransformerBlock" if controls else "ZImageTransformerBlock"
-        projections = [name for name, there in (("before_proj", first), ("after_proj", True)) if controls and there]
-        return assemble("", kind, self._tensors(projections))
-
-    def _tensors(self, projections: list[str]) -> Tensors:
-        width, head = self.width, self.width // self.heads
-        inner, hidden = head * self.heads, int(width / 3 * 8)
-        for name in ("to_q", "to_k", "to_v"):
-            yield from linear(f"attention.{name}", width, inner, bias=False)
-        yield from linear("attention.to_out.0", inner, width, bias=False)
-        for name in ("norm_q", "norm_k") if self.normed else ():
-            yield Tensor(f"attention.{name}.weight", (head,))
-        for name, before, after in (("w1", width, hidden), ("w2", hidden, width), ("w3", width, hidden)):
-            yield from linear(f"feed_forward.{name}", before, after, bias=False)
-        for name in ("attention_norm1", "ffn_norm1", "attention_norm2", "ffn_norm2"):
-            yield Tensor(f"{name}.weight", (width,))
-        yield from linear("adaLN_modulation.0", min(width, _CONDITION), 4 * width)
-        for name in projections:
-            yield from linear(name, width, width)
+def _build_z_block(block: Block, *, first: bool) -> Layer:
+    """A block that controls: with a projection at its end, and at its beginning where it is the first."""
+    projections = [name for name, there in (("before_proj", first), ("after_proj", True)) if there]
+    tensors = [tensor for name in projections for tensor in linear(name, block.width, block.width)]
+    return assemble("", "ZImageControlTransformerBlock", (*block.tensors(), *tensors))
 
 
 def build_z_image_control(config: Mapping[str, Any]) -> Layer:
     """ZImageControlNetModel. Raises InvalidDocument."""
     values = Values(config, _Z_IMAGE)
-    block = _ZBlock(values.size("dim"), values.size("n_heads"), values.flag("qk_norm"))
-    if block.heads > block.width:
-        raise InvalidDocument(f"must be at most {block.width}", "/n_heads")
+    block = Block.read(values)
     numbers = values.get("control_layers_places")
     if (
         not isinstance(numbers, list | tuple) or len(numbers) > MAX_LAYERS or 0 not in numbers
@@ -112,12 +85,12 @@ def build_z_image_control(config: Mapping[str, Any]) -> Layer:
         raise InvalidDocument(
             f"must be a list of at most {MAX_LAYERS} integers, 0 among them", "/control_layers_places"
         )
-    kinds = {first: block.build(controls=True, first=first) for first in (True, False)}
+    kinds = {first: _build_z_block(block, first=first) for first in (True, False)}
     children = [stack("control_layers", [kinds[number == 0] for number in numbers])]
     refiner = values.choice("add_control_noise_refiner", None, "control_layers", "control_noise_refiner")
     count = values.layers("n_refiner_layers")
     if refiner is None:
-        children += repeat("control_noise_refiner", count, block.build(controls=False))
+        children += repeat("control_noise_refiner", count, block.build())
     elif refiner == "control_noise_refiner":
         children.append(stack("control_noise_refiner", [kinds[index == 0] for index in range(count)]))
     embedders = _embed_patches(values, block.width)
