@@ -16,7 +16,7 @@ Builders = Mapping[str, Callable[[Mapping[str, Any]], Layer]]
 MAX_BLOCKS = 100
 """The most items of a list: a block each."""
 
-MAX_LAYERS = 1000
+MAX_LAYERS = 200
 """The most layers of a block, each of which is made by itself."""
 
 
