@@ -23,7 +23,7 @@ _STRIDES = [[1, 2, 1], [2, 1, 1, 1], [2, 1, 1, 1], [2, 1, 1, 1]]
 _FACTORS = [4, 2, 1, 0.5]
 _SCALES = [4.0, 2.0, 1.0, 0.5]
 _BIASES = [{"type": "1d"}, {"type": "horizontal"}, {"type": "vertical"}]
-_HEAD = "The attention takes head_dim where a config states it. Of this class the compiler learned the defaults."
+_HEAD = "The attention takes head_dim where a config states it. The compiler did not, or knows the defaults only."
 _NECK = "Sam3VisionNeck builds a layer for each of scale_factors, with the convolutions that its value needs."
 _REASSEMBLY = (
     "The reassemble stage has a layer for each of reassemble_factors, with a convolution that its value needs."
@@ -73,6 +73,9 @@ def _scales(path: str, name: str) -> Override:
 
 
 OVERRIDES: Mapping[str, Override] = {
+    "apertus1p5": _override(
+        _HEAD, ("Apertus1p5ForConditionalGeneration", "Apertus1p5Model"), Pin("text_config.head_dim", None, 16)
+    ),
     "chmv2": _override(_REASSEMBLY, ("CHMv2ForDepthEstimation",), Pin("reassemble_factors", _FACTORS, [4, 2, 1, 1])),
     "depth_pro": _override(
         _HEAD,
@@ -83,7 +86,17 @@ OVERRIDES: Mapping[str, Override] = {
     "efficientloftr": _override(
         _HEAD, ("EfficientLoFTRForKeypointMatching", "EfficientLoFTRModel"), Pin("head_dim", None, 16)
     ),
+    "evolla": _override(_HEAD, ("EvollaForProteinText2Text", "EvollaModel"), Pin("head_dim", None, 16)),
     "nemotron_h_omni": _override(_HEAD, ("NemotronH_Omni_Reasoning_V3",), Pin("vision_config.head_dim", None, 16)),
+    "phi4_multimodal": _override(
+        _HEAD,
+        ("Phi4MultimodalForCausalLM", "Phi4MultimodalModel"),
+        Pin("head_dim", None, 16),
+        Pin("audio_config.head_dim", None, 16),
+    ),
+    "qwen2_5_omni": _override(
+        _HEAD, ("Qwen2_5OmniForConditionalGeneration",), Pin("thinker_config.text_config.head_dim", None, 16)
+    ),
     "sam3_lite_text": _scales("vision_config.scale_factors", "Sam3LiteTextModel"),
     "sam3_tracker": _scales("vision_config.scale_factors", "Sam3TrackerModel"),
     "sam3_tracker_video": _scales("vision_config.scale_factors", "Sam3TrackerVideoModel"),
@@ -112,5 +125,11 @@ OVERRIDES: Mapping[str, Override] = {
         "UVDocPointPositions2D is as wide as out_point_positions2D says, a list of lists.",
         ("UVDocModel",),
         Pin("out_point_positions2D", [[128, 32], [32, 2]], [[128, 32], [32, 4]], filled_in=False),
+    ),
+    "videoprism": _override(
+        _HEAD,
+        ("VideoPrismClipModel",),
+        Pin("vision_config.head_dim", None, 16),
+        Pin("text_config.head_dim", None, 16),
     ),
 }
