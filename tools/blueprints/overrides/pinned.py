@@ -39,7 +39,7 @@ class Pin:
     other: Any
     """A value that must be refused."""
     filled_in: bool = True
-    """Whether the field is null by default, and the class fills in the value."""
+    """The field is null by default, and the class fills in the value."""
     beside: Mapping[str, Any] = field(default_factory=dict)
     """Members that a config inside must state beside the other value, to be refused for that alone."""
 
