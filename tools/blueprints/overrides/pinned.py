@@ -102,6 +102,11 @@ OVERRIDES: Mapping[str, Override] = {
     "sam3_tracker_video": _scales("vision_config.scale_factors", "Sam3TrackerVideoModel"),
     "sam3_video": _scales("tracker_config.vision_config.scale_factors", "Sam3TrackerModel"),
     "sam3_vision_model": _scales("scale_factors", "Sam3VisionModel"),
+    "step3p7": _override(
+        "The head is tied where tie_word_embeddings says so. Of this class the compiler learned the defaults.",
+        ("Step3p7ForConditionalGeneration",),
+        Pin("tie_word_embeddings", False, True),
+    ),
     "textnet": _override(
         (
             "TextNetStage builds a layer for each item of conv_layer_kernel_sizes and conv_layer_strides, branches "
