@@ -23,6 +23,9 @@ _STRIDES = [[1, 2, 1], [2, 1, 1, 1], [2, 1, 1, 1], [2, 1, 1, 1]]
 _FACTORS = [4, 2, 1, 0.5]
 _SCALES = [4.0, 2.0, 1.0, 0.5]
 _BIASES = [{"type": "1d"}, {"type": "horizontal"}, {"type": "vertical"}]
+_RATIOS = [[1, 1], [1, 2], [1, 3], [1, 4], [2, 1], [2, 2], [3, 1], [4, 1]]
+_DILATIONS = [[1, 3, 9, 27]] * 3
+_TILES = "Embeddings of tiles have a row for each of supported_aspect_ratios, a list of lists."
 _HEAD = "The attention takes head_dim where a config states it. The compiler did not, or knows the defaults only."
 _NECK = "Sam3VisionNeck builds a layer for each of scale_factors, with the convolutions that its value needs."
 _REASSEMBLY = (
@@ -87,6 +90,18 @@ OVERRIDES: Mapping[str, Override] = {
         _HEAD, ("EfficientLoFTRForKeypointMatching", "EfficientLoFTRModel"), Pin("head_dim", None, 16)
     ),
     "evolla": _override(_HEAD, ("EvollaForProteinText2Text", "EvollaModel"), Pin("head_dim", None, 16)),
+    "gemma3n_audio": _override(
+        "Gemma3nAudioSubSampleConvProjection is sized by the kernels and strides of its convolutions, lists of lists.",
+        ("Gemma3nAudioEncoder",),
+        Pin("sscp_conv_kernel_size", [[3, 3], [3, 3]], [[1, 3], [3, 3]], filled_in=False),
+        Pin("sscp_conv_stride_size", [[2, 2], [2, 2]], [[2, 2], [2, 4]], filled_in=False),
+    ),
+    "mllama": _override(
+        _TILES, ("MllamaVisionModel",), Pin("vision_config.supported_aspect_ratios", _RATIOS, _RATIOS[:7])
+    ),
+    "mllama_vision_model": _override(
+        _TILES, ("MllamaVisionModel",), Pin("supported_aspect_ratios", _RATIOS, _RATIOS[:7])
+    ),
     "nemotron_h_omni": _override(_HEAD, ("NemotronH_Omni_Reasoning_V3",), Pin("vision_config.head_dim", None, 16)),
     "phi4_multimodal": _override(
         _HEAD,
@@ -126,6 +141,11 @@ OVERRIDES: Mapping[str, Override] = {
         ("UdopEncoderModel", "UdopForConditionalGeneration", "UdopModel"),
         Pin("relative_bias_args", _BIASES, _BIASES[:2]),
     ),
+    "univnet": _override(
+        "UnivNetLvcResidualBlock has a layer for each item of a list of resblock_dilation_sizes.",
+        ("UnivNetModel",),
+        Pin("resblock_dilation_sizes", _DILATIONS, [*_DILATIONS[:2], [1, 3, 9]], filled_in=False),
+    ),
     "uvdoc": _override(
         "UVDocPointPositions2D is as wide as out_point_positions2D says, a list of lists.",
         ("UVDocModel",),
@@ -136,5 +156,10 @@ OVERRIDES: Mapping[str, Override] = {
         ("VideoPrismClipModel",),
         Pin("vision_config.head_dim", None, 16),
         Pin("text_config.head_dim", None, 16),
+    ),
+    "xcodec": _override(
+        "XcodecConfig has as many quantizers as target_bandwidths, a list of numbers, asks for.",
+        ("XcodecModel",),
+        Pin("target_bandwidths", [0.5, 1, 1.5, 2, 4], [0.5, 1, 1.5, 2], filled_in=False),
     ),
 }
