@@ -194,7 +194,18 @@ class Draft:
             if path in self.explorer.fields.defaults and path not in self.explorer.fields.opaque:
                 values = {str(one): one for one in (default, stated.get(path, default))}
                 pins.append(self._pin(path, *values.values()))
-        return pins
+        return [*pins, *self._list_undeclared_pins()]
+
+    def _list_undeclared_pins(self) -> Iterator[str]:
+        """That what code asks for though no class declares it is absent, or what the whole config says of it.
+
+        Whether embeddings are tied stays open: nearly every config says that they are not.
+        """
+        for path in sorted(self.defaults.keys() - self.explorer.fields.defaults.keys()):
+            name = path.rpartition(".")[2]
+            if self.defaults[path] is None and matters(name) and name != _TIES and not RATE.search(path):
+                values = {str(one): one for one in (None, _member(self.full_payload, path))}
+                yield self._pin(path, *values.values())
 
     def _pin(self, path: str, *values: Any) -> str:
         """That a field has one of some values; where that is null, it may be the object that the class fills in."""
@@ -205,6 +216,7 @@ class Draft:
         return " or ".join(equal_to(path, one) for one in values)
 
 
+_TIES = "tie_word_embeddings"
 _BACKBONE, _ARGUMENTS = "backbone", "backbone_kwargs"
 
 
