@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tools.blueprints.clauses import equal_to
-from tools.blueprints.overrides.changes import Append, Override
+from tools.blueprints.overrides.changes import Append, Override, SetFields
 
 _KERNELS = [
     [[3, 3], [3, 3], [3, 3]],
@@ -130,6 +130,23 @@ OVERRIDES: Mapping[str, Override] = {
         ("TextNetBackbone", "TextNetForImageClassification", "TextNetModel"),
         Pin("conv_layer_kernel_sizes", _KERNELS, [*_KERNELS[:3], _KERNELS[3][:3]]),
         Pin("conv_layer_strides", _STRIDES, [*_STRIDES[:3], [2, 2, 1, 1]]),
+    ),
+    "timm_backbone": Override(
+        reason="timm builds no stage after the last of out_indices. The compiler knows the whole backbone only.",
+        classes={
+            "TimmBackbone": (
+                SetFields({"out_indices": "In"}),
+                Append(
+                    "given",
+                    ("out_indices is None or contains(out_indices, 4) or contains(out_indices, -1)",),
+                ),
+            )
+        },
+        proofs=tuple(
+            {"backbone": "resnet18", **one} for one in ({}, {"out_indices": [1, 4]}, {"out_indices": [-5, -1]})
+        ),
+        refused=({"backbone": "resnet18", "out_indices": [0, 3]}, {"backbone": "resnet18", "out_indices": [-2]}),
+        defaults={"out_indices": None},
     ),
     "tipsv2_dpt": _override(
         _REASSEMBLY,
