@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -11,6 +12,9 @@ from tools.blueprints.clauses import equal_to
 Record = dict[str, Any]
 
 ONLY_DEFAULTS = "only its defaults"
+
+_NOT_ZERO = re.compile(r"[\w.]+ > 0")
+"""The clause of a number that is free: it takes all but one value."""
 
 MEMBERS = ("within", "forms", "pins")
 """The members of a record that are found of what ships: the models that configs inside may be of, the other forms of
@@ -91,7 +95,7 @@ def knows_less(result: Result, before: Record) -> bool:
 
 
 def _count_assumptions(record: Record) -> int:
-    return len(record["given"]) + len(record["assumed"])
+    return sum(not _NOT_ZERO.fullmatch(clause) for clause in (*record["given"], *record["assumed"]))
 
 
 def renew(before: Record, results: Sequence[Result], *, keep_members: bool) -> Record:

@@ -59,6 +59,7 @@ class Widening:
         self.chance = random.Random(seed)
         self.until = time.process_time() + seconds
         self.variants = Variants(model_type, name, self.chance)
+        self.plain: list[Case] = []  # the class's config without changes, where that is counted
         self.free: dict[str, list[Any]] = {}
         self.lifted: dict[str, Pin] = {}
 
@@ -71,6 +72,7 @@ class Widening:
         }
         loose = [path for path in self.variants.flat if path not in pinned and not RATE.search(path)]
         self.free = {path: values for path in loose if (values := self.variants.others(path))}
+        self.plain = [case for case in self.variants.build({}) if self._accept(self.record, case) is not None]
         self._go_shallow([path for path in self.free if moves.counts_layers(path)])
         pins = self._lift_idle(pins)
         for _ in range(_PASSES):
@@ -108,7 +110,7 @@ class Widening:
                 record = self._without(pin, distinct, record) | {"rules": record["rules"]}
                 values[pin.path] = distinct
                 freed.append(pin)
-        blueprint = self._parse(record)
+        blueprint = self._accept(record)
         if blueprint is None or any(
             gate.is_wrong(gate.difference(blueprint, case.config, case.truth)) for case in cases
         ):
@@ -146,7 +148,7 @@ class Widening:
         if len(cases) < MIN_BUILDS:
             return False
         for record in self._options(pin, Field(pin.path, base), cases):
-            good = self._judge(record, pin, cases)
+            good = self.judge(record, pin, cases)
             if good is None:
                 continue
             if len(good) < (1 if isinstance(base, bool | str) else MIN_VALUES):
@@ -245,9 +247,9 @@ class Widening:
             changes = {path: self.chance.choice(self.free[path]) for path in some}
             yield from self.variants.build({**changes, pin.path: values[number % len(values)]})
 
-    def _judge(self, record: Record, pin: Pin, cases: Sequence[Case]) -> list[Any] | None:
+    def judge(self, record: Record, pin: Pin, cases: Sequence[Case]) -> list[Any] | None:
         """The values of a field of which all is counted as it is built; None where something is counted otherwise."""
-        blueprint = self._parse(record)
+        blueprint = self._accept(record)
         if blueprint is None:
             return None
         good: list[Any] = []
@@ -261,6 +263,12 @@ class Widening:
             if not why and value not in good:
                 good.append(value)
         return good if counted >= MIN_BUILDS else []
+
+    def _accept(self, record: Record, *cases: Case) -> Blueprint | None:
+        """The blueprint of a record, if it counts the class's config without changes, or these."""
+        blueprint = self._parse(record)
+        whys = (gate.difference(blueprint, case.config, case.truth) for case in cases or self.plain if blueprint)
+        return None if any(whys) else blueprint
 
     def _parse(self, record: Record) -> Blueprint | None:
         try:
@@ -307,9 +315,7 @@ class Widening:
             some = self.chance.sample(options, min(len(options), self.chance.randint(1, 6)))
             some += self.chance.sample(sorted(self.lifted), min(2, len(self.lifted)))
             changes = {path: self.chance.choice(self.free[path]) for path in some}
-            while (why := self._find_wrong(changes)) and self._pin_again(changes):
-                continue
-            if why and not self.lifted.keys() & changes.keys():
+            while self._find_wrong(changes) and self._pin_again(changes):
                 continue
 
     def _find_wrong(self, changes: Mapping[str, Any]) -> str:

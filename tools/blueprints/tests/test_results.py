@@ -31,6 +31,7 @@ BEFORE: dict[str, Any] = {
         (Result("toy", "Base", SHARED, _record("width == 8")), _record(), True),
         (Result("toy", "Base", SHARED, _record("width == 8")), _record("width == 8"), False),
         (Result("toy", "Base", SHARED, _record()), _record("width == 8"), False),
+        (Result("toy", "Base", SHARED, _record("width > 0", "depth > 0")), _record("width == 8"), False),
         (Result("toy", "Base", SHARED, _record("width == 8")), _record() | {"fixed": True}, False),
     ],
 )
