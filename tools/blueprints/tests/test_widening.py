@@ -126,24 +126,3 @@ def test_no_expression_fits_values_that_follow_from_nothing() -> None:
     sizes = [({"width": 8}, (), 3), ({"width": 9}, (), 17), ({"width": 10}, (), 5)]
     assert find_expression("3", sizes, Field("width", 8)) is None
     assert Line("w", ("3",)).text == "w [3]"
-
-
-def test_a_field_stays_pinned_where_the_config_without_changes_would_not_be_counted() -> None:
-    pytest.importorskip("transformers")
-    Case = pytest.importorskip("tools.blueprints.variants").Case  # noqa: N806
-    Widening = pytest.importorskip("tools.blueprints.widening").Widening  # noqa: N806
-    truth = {"w": BuiltTensor((8,), "", False, "")}
-    pin = Pin("rank == 'auto'", "rank", ("'auto'",))
-    pinned = {"given": [pin.clause], "assumed": [], "fields": {"rank": "s="}, "rules": ["rank = 8"]}
-    pinned |= {"tensors": ["w [rank]"]}
-    widening = Widening.__new__(Widening)
-    widening.model_type, widening.name = "small", "Small"
-    widening.family = {"defaults": {"rank": "auto"}, "parts": {}, "aliases": {}}
-    widening.plain = [Case({}, truth, {}, {})]
-    cases = [Case({"rank": rank}, {"w": BuiltTensor((rank,), "", False, "")}, {}, {"rank": rank}) for rank in (2, 3, 4)]
-    widening.record = pinned
-    assert widening.judge(pinned, pin, cases * 3) == []
-    freed = pinned | {"given": [], "fields": {"rank": "is"}, "rules": ["rank = rank"]}
-    assert widening.judge(freed, pin, cases * 3) is None
-    widening.plain = []
-    assert widening.judge(freed, pin, cases * 3) == [2, 3, 4]
