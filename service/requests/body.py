@@ -134,7 +134,7 @@ def _inflate_zlib(raw: bytes) -> Iterator[bytes]:
 
 
 def _inflate_brotli(raw: bytes) -> Iterator[bytes]:
-    """The same of brotli."""
+    """Yield the parts of a body in brotli. Raises EOFError where it is not whole."""
     stream = brotli.Decompressor()
     rest, part_bytes = raw, max(_PART_BYTES, len(raw) // 4)
     while not stream.is_finished():

@@ -6,10 +6,7 @@ from typing import Any
 
 import pytest
 
-from paramcount.counting.count import count
-from paramcount.formats.detect import read
-from paramcount.model.errors import Problems
-from paramcount.schema.registry import FORMATS
+from tests.builders.diffusers import count_component, list_pointers
 
 DOWN, UP = "DownEncoderBlock2D", "UpDecoderBlock2D"
 HALVES = ["ResBlock"] * 3 + ["EfficientViTBlock"] * 3
@@ -87,8 +84,7 @@ MASKS = {"atom37_mask": [[True]], "allowed_residue_types": [[True]]}
     ],
 )  # fmt: skip
 def test_totals_of_diffusers(name: str, config: dict[str, Any], total: int) -> None:
-    report = count(read({"_class_name": name, **config}, FORMATS["diffusers"]))
-    assert report.root.totals.trainable + report.root.totals.frozen == total
+    assert count_component(name, config) == total
 
 
 @pytest.mark.parametrize(
@@ -158,6 +154,4 @@ def test_totals_of_diffusers(name: str, config: dict[str, Any], total: int) -> N
     ],
 )  # fmt: skip
 def test_refused(name: str, config: dict[str, Any], pointer: str) -> None:
-    with pytest.raises(Problems) as refused:
-        read({"_class_name": name, **config}, FORMATS["diffusers"])
-    assert [problem.pointer for problem in refused.value.problems] == [pointer]
+    assert list_pointers(name, config) == [pointer]

@@ -6,11 +6,8 @@ from typing import Any
 
 import pytest
 
-from paramcount.counting.count import count
-from paramcount.formats.detect import read
 from paramcount.formats.diffusers.transformers.wan import build_animate
-from paramcount.model.errors import Problems
-from paramcount.schema.registry import FORMATS
+from tests.builders.diffusers import count_component, list_pointers
 
 PATCHED: dict[str, Any] = {"in_channels": 4, "patch_size": 2}
 WIDE: dict[str, Any] = {"in_channels": 16, "patch_size": 2}
@@ -72,8 +69,7 @@ Z_IMAGE = {"dim": 24, "n_heads": 3, "axes_dims": [4, 4], "axes_lens": [5, 6]}
     ],
 )  # fmt: skip
 def test_totals_of_diffusers(name: str, config: dict[str, Any], total: int) -> None:
-    report = count(read({"_class_name": name, **config}, FORMATS["diffusers"]))
-    assert (report.root.totals.trainable + report.root.totals.frozen, report.exact) == (total, True)
+    assert count_component(name, config) == total
 
 
 @pytest.mark.parametrize(
@@ -127,9 +123,7 @@ def test_totals_of_diffusers(name: str, config: dict[str, Any], total: int) -> N
     ],
 )  # fmt: skip
 def test_refused(name: str, config: dict[str, Any], pointer: str) -> None:
-    with pytest.raises(Problems) as refused:
-        read({"_class_name": name, **config}, FORMATS["diffusers"])
-    assert [problem.pointer for problem in refused.value.problems] == [pointer]
+    assert list_pointers(name, config) == [pointer]
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def build_qwen_21_autoencoder(config: Mapping[str, Any]) -> Layer:
 
 
 def _drop_time(layer: Layer) -> Layer:
-    """The same layers, with weights of two axes of space for those of three axes."""
+    """Return the layers with weights of two axes of space in place of those of three axes."""
     tensors = tuple(
         tensor._replace(shape=tensor.shape[:2] + tensor.shape[3:]) if len(tensor.shape) == 5 else tensor
         for tensor in layer.tensors

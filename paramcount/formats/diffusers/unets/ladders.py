@@ -44,21 +44,21 @@ def read_transformers(values: Values, name: str, layers: Sequence[int], *, upwar
 
 def build_down(widths: Sequence[int], kinds: Sequence[str], counts: Sequence[int], block: Block) -> Layer:
     """The blocks on the way down, of so many layers."""
-    layers = []
-    for position, (kind, count) in enumerate(zip(kinds, counts, strict=True)):
-        children = [*block(position, down_pairs(widths, position, count))]
-        if position < len(widths) - 1:
-            children.append(resampler("downsamplers", widths[position]))
-        layers.append(Layer("", kind, children=tuple(children)))
-    return stack("down_blocks", layers)
+    pairs = [down_pairs(widths, position, count) for position, count in enumerate(counts)]
+    return _build("down", widths, kinds, pairs, block)
 
 
 def build_up(upwards: Sequence[int], kinds: Sequence[str], counts: Sequence[int], block: Block) -> Layer:
     """The blocks on the way up, of widths and of numbers of layers in this order."""
+    pairs = [up_pairs(upwards, position, count) for position, count in enumerate(counts)]
+    return _build("up", upwards, kinds, pairs, block)
+
+
+def _build(way: str, widths: Sequence[int], kinds: Sequence[str], pairs: Sequence[Pairs], block: Block) -> Layer:
     layers = []
-    for position, (kind, count) in enumerate(zip(kinds, counts, strict=True)):
-        children = [*block(position, up_pairs(upwards, position, count))]
-        if position < len(upwards) - 1:
-            children.append(resampler("upsamplers", upwards[position]))
+    for position, (kind, each) in enumerate(zip(kinds, pairs, strict=True)):
+        children = [*block(position, each)]
+        if position < len(widths) - 1:
+            children.append(resampler(f"{way}samplers", widths[position]))
         layers.append(Layer("", kind, children=tuple(children)))
-    return stack("up_blocks", layers)
+    return stack(f"{way}_blocks", layers)
