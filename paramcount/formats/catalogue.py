@@ -24,6 +24,7 @@ class Entry(NamedTuple):
     name: str
     refused: str = ""  # the reason why it cannot be counted
     model_types: tuple[str, ...] = ()
+    verified: str = "any"  # config; or "pinned", "defaults"
 
 
 def list_versions() -> dict[str, str]:
@@ -56,7 +57,13 @@ def search(words: str = "", library: str = "") -> dict[str, Any]:
         "transformers": load_classes().version,
         "libraries": [{"name": name, "version": version} for name, version in list_versions().items()],
         "models": [
-            {"name": entry.name, "model_types": list(entry.model_types), "library": entry.library} for entry in models
+            {
+                "name": entry.name,
+                "model_types": list(entry.model_types),
+                "library": entry.library,
+                "verified": entry.verified,
+            }
+            for entry in models
         ],
         "refused": [{"name": entry.name, "reason": entry.refused, "library": entry.library} for entry in refused],
     }
@@ -70,7 +77,8 @@ def iterate_entries() -> Iterator[Entry]:
             yield from (Entry(library, name) for name in BUILDERS)
         for name, types in index.classes.items():
             if library == TRANSFORMERS or name not in BUILDERS:
-                yield Entry(library, name, "", tuple(types) if library == TRANSFORMERS else ())
+                kinds = tuple(types) if library == TRANSFORMERS else ()
+                yield Entry(library, name, "", kinds, index.limits.get(name, "any"))
         for name, reason in index.refused.items():
             if library == TRANSFORMERS or name not in BUILDERS:
                 yield Entry(library, name, COMBINED_REASONS.get(name, reason))

@@ -12,6 +12,7 @@ from paramcount.formats.huggingface.catalogue import describe_model
 from paramcount.model.errors import UnknownLayer
 from paramcount.requests.schemas import Strict
 from service.contract.operations import json_response, operation
+from service.contract.schemas import open_enum
 from service.middleware.proxy import cacheable
 from service.problems import HTTPProblem, end_sentence
 from service.requests.queries import Query, name_filter
@@ -31,6 +32,14 @@ class ModelSummary(Strict):
         fields.String(), required=True, metadata={"description": "Values of `model_type` in the configs of this class."}
     )
     library = _LIBRARY
+    verified = fields.String(
+        required=True,
+        metadata={
+            "description": "Configs that were verified: `any`; `pinned`: some fields must have one value; `defaults`: "
+            "the default config alone. Any other is refused.",
+            **open_enum(("any", "pinned", "defaults")),
+        },
+    )
 
 
 class RefusedModel(Strict):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.blueprints.library import LIBRARY
+from tools.blueprints.lines import read_pin
 from tools.blueprints.overrides import LEARNED, OVERRIDES
 from tools.blueprints.overrides.changes import apply
 
@@ -54,6 +55,26 @@ def index_classes(families: Mapping[str, Record]) -> dict[str, list[str]]:
         for name in families[kind]["classes"]:
             model_types.setdefault(name, []).append(kind)
     return dict(sorted(model_types.items()))
+
+
+def index_limits(families: Mapping[str, Record]) -> dict[str, str]:
+    """Return the classes that do not take any config: "pinned" or "defaults", of the model type that takes the most."""
+    limits: dict[str, list[str]] = {}
+    for family in families.values():
+        for name, record in family["classes"].items():
+            limits.setdefault(name, []).append(_find_limit(record))
+    least = {name: min(each, key=_LIMITS.index) for name, each in sorted(limits.items())}
+    return {name: limit for name, limit in least.items() if limit}
+
+
+_LIMITS = "", "pinned", "defaults"
+
+
+def _find_limit(record: Record) -> str:
+    """Return what limits a record: that only its defaults are known, or that a field must have one value."""
+    if record.get("fixed"):
+        return "defaults"
+    return "pinned" if any(map(read_pin, record["given"])) else ""
 
 
 def find_releases(kinds: Iterable[str], before: Record, renewed: Collection[str], version: str) -> Record:

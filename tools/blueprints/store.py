@@ -19,6 +19,7 @@ from tools.blueprints.files import (
     Record,
     find_releases,
     index_classes,
+    index_limits,
     read_families,
     read_index,
     read_learned,
@@ -245,6 +246,7 @@ def _index(results: list[Result], shipped: Families, before: Record, cache: Cach
         **find_releases(shipped, before, renewed, VERSION),
         **({"older": before["older"]} if "older" in before else {}),
         "classes": classes,
+        "limits": index_limits(shipped),
         "bases": {kind: name for kind, name in sorted(base_classes().items()) if name in classes or name in refused},
         "refused": {name: reason for name, reason in sorted(refused.items()) if name not in classes},
         "fingerprints": {

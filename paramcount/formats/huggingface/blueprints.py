@@ -104,6 +104,7 @@ class Index(NamedTuple):
     bases: Mapping[str, str]
     refused: Mapping[str, str]
     held: Mapping[str, str]  # by model type: the release that it was last held against, where it is another
+    limits: Mapping[str, str]  # by class: "defaults", or "pinned" where some fields must have one value
     older: Mapping[str, Mapping[str, list[str]]]  # by model type and class: the releases up to which it was another
 
 
@@ -121,7 +122,7 @@ def load_index(library: str = TRANSFORMERS) -> Index:
     """Load the index of all classes; it takes 1.5 ms, and every config needs it."""
     record = orjson.loads((_DATA[library] / "index.json").read_bytes())
     held, older = record.get("held", {}), record.get("older", {})
-    return Index(record[library], record["classes"], record["bases"], record["refused"], held, older)
+    return Index(record[library], record["classes"], record["bases"], record["refused"], held, record["limits"], older)
 
 
 def load_record(model_type: str, library: str = TRANSFORMERS, release: str = "") -> Mapping[str, Any]:

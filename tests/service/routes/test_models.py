@@ -35,6 +35,21 @@ def test_search(client: FlaskClient, query: str, name: str, library: str) -> Non
     assert (name, library) in [(model["name"], model["library"]) for model in answer.json["models"]]
 
 
+@pytest.mark.parametrize(
+    ("name", "verified"),
+    [
+        ("LlamaForCausalLM", "any"),
+        ("UNet2DConditionModel", "any"),
+        ("resnet18", "any"),
+        ("LTX2VideoTransformer3DModel", "pinned"),
+        ("RFD4ProteinaTransformer", "defaults"),
+    ],
+)
+def test_configs_that_were_verified(client: FlaskClient, name: str, verified: str) -> None:
+    models = client.get(f"/v1/models?q={name}").json["models"]
+    assert {model["verified"] for model in models if model["name"] == name} == {verified}
+
+
 def test_limit(client: FlaskClient) -> None:
     answer = client.get("/v1/models?q=resnet&limit=3")
     assert (answer.status_code, len(answer.json["models"])) == (200, 3)

@@ -13,7 +13,7 @@ import pytest
 
 from paramcount.formats.huggingface.functions import FUNCTIONS
 from tools.blueprints.clauses import activation, equal_to, only_words
-from tools.blueprints.files import index_classes, read_families, read_index, to_text
+from tools.blueprints.files import index_classes, index_limits, read_families, read_index, to_text
 from tools.blueprints.overrides import LEARNED, OVERRIDES
 from tools.blueprints.overrides.changes import (
     Append,
@@ -112,7 +112,8 @@ def test_an_override_is_explained_and_proven() -> None:
 
 
 def test_the_index_names_what_ships() -> None:
-    assert read_index(DATA)["classes"] == index_classes(SHIPPED)
+    index = read_index(DATA)
+    assert (index["classes"], index["limits"]) == (index_classes(SHIPPED), index_limits(SHIPPED))
 
 
 FAMILY: dict[str, Any] = {
