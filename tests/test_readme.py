@@ -19,6 +19,7 @@ import requests
 
 from paramcount.requests.settings import PREFIX
 from service.settings import Settings
+from tests.builders.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -88,9 +89,12 @@ def test_a_python_session(session: str, monkeypatch: pytest.MonkeyPatch) -> None
 def test_metrics_are_summed_over_the_workers(address: str) -> None:
     for _ in range(20):
         requests.get(f"{address}/v1/limits", headers={"Connection": "close"}, timeout=5)
-    text = requests.get(f"{address}/metrics", timeout=5).text
-    assert 'paramcount_requests_total{method="GET",route="/v1/limits",status="200"} 20.0' in text
-    assert "paramcount_workers 2.0" in text
+    wait_until(lambda: "paramcount_workers 2.0" in _read_metrics(address))  # the second worker may start later
+    assert 'paramcount_requests_total{method="GET",route="/v1/limits",status="200"} 20.0' in _read_metrics(address)
+
+
+def _read_metrics(address: str) -> str:
+    return requests.get(f"{address}/metrics", timeout=5).text
 
 
 def test_there_are_examples() -> None:

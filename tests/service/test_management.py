@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from service import management
+from tests.builders.waiting import wait_until
 from tools.install import HOUSE
 from tools.instance import Instance, children_of, free_port, wait_for
 
@@ -36,13 +37,6 @@ def probe(instance: Instance, path: str) -> tuple[int, float]:
     began = time.monotonic()
     status = requests.get(instance.management_url + path, timeout=5).status_code
     return status, time.monotonic() - began
-
-
-def wait_until(is_true: Callable[[], bool], seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 def is_open(port: int) -> bool:
