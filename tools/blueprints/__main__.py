@@ -18,7 +18,7 @@ from tools.blueprints.members import find_members
 from tools.blueprints.overrides import LEARNED, OVERRIDES
 from tools.blueprints.results import Result
 from tools.blueprints.store import Cache, compile_into, write_results
-from tools.blueprints.widening import list_pinned, widen_into
+from tools.blueprints.widened import list_pinned, widen_into
 from tools.blueprints.workers import spread
 
 

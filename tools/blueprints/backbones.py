@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from transformers.configuration_utils import PreTrainedConfig
+
 from paramcount.formats.huggingface.blueprints import Blueprint, load_blueprint, load_family, parse_slot
 from tools.blueprints import moves
 from tools.blueprints.framework import config_class, limit
-from tools.blueprints.parts import find_slot, verify, within
+from tools.blueprints.parts import find_config, find_slot, verify, within
 
-PATH = "backbone_config"
 STAGED = ("convnext", "convnextv2", "resnet", "swin", "swinv2")
 """The model types that are tried in place of one another: each gives out four stages, ever wider."""
 
@@ -23,48 +24,54 @@ _MAX_CHANGES = 10
 
 
 def find_backbones(outer: Blueprint) -> dict[str, dict[str, Any]]:
-    """The slot of a shipped class's backbone, as its record says it; none where only the default is counted."""
-    default = _default_backbone(outer)
-    if not default:
-        return {}
+    """The slots of the backbones that a shipped class makes of its own, as its record says them; none where only the
+    default is counted."""
+    slots = ((path, _find_backbone(outer, path, default)) for path, default in _default_backbones(outer))
+    return {path: slot for path, slot in slots if slot}
+
+
+def _find_backbone(outer: Blueprint, path: str, default: Mapping[str, Any]) -> dict[str, Any]:
     at, takes = "", dict[str, str]()
     derives, assumes = dict[str, list[str]](), dict[str, list[str]]()
     for kind in dict.fromkeys((default["model_type"], *(STAGED if default["model_type"] in STAGED else ()))):
         base = default if kind == default["model_type"] else _state_lists(kind, default["out_features"])
         members = {name: value for name, value in base.items() if name != "model_type"}
-        here = find_slot(outer, PATH, kind, **members)
+        here = find_slot(outer, path, kind, **members)
         if here is None or at not in ("", here[0]):
             continue
+        rules = DERIVED.get(kind, ()) if kind != default["model_type"] else ()
         for assumed in _conditions(default):
-            record = {"at": here[0], "takes": {kind: here[1]}, "assumes": {kind: [assumed]}}
-            rules = DERIVED.get(kind, ()) if kind != default["model_type"] else ()
-            if verify(
-                outer, PATH, kind, parse_slot(record | {"derives": {kind: rules}}), _changes(here[1], kind, members)
-            ):
-                at, takes[kind], assumes[kind] = here[0], here[1], [assumed]
+            record = {"at": here[0], "takes": {kind: here[1]}, "assumes": {kind: assumed}, "derives": {kind: rules}}
+            if verify(outer, path, kind, parse_slot(record), _changes(here[1], kind, members)):
+                at, takes[kind], assumes[kind] = here[0], here[1], assumed
                 derives |= {kind: list(rules)} if rules else {}
                 break
     if default["model_type"] not in takes:
         return {}
-    return {PATH: {"at": at, "takes": takes, "assumes": assumes} | ({"derives": derives} if derives else {})}
+    members = {"assumes": {kind: each for kind, each in assumes.items() if each}, "derives": derives}
+    return {"at": at, "takes": takes} | {name: member for name, member in members.items() if member}
 
 
 def find_slots(outer: Blueprint) -> dict[str, dict[str, Any]]:
-    """The slots of all configs inside, that of a backbone included."""
+    """The slots of all configs inside, those of backbones included."""
     return within(outer) | find_backbones(outer)
 
 
-def _default_backbone(outer: Blueprint) -> dict[str, Any]:
-    """The config that a class's backbone has by default; empty where it has none, or one that is stated already."""
-    if PATH not in outer.fields or outer.family.defaults.get(PATH) is not None:
-        return {}
+def _default_backbones(outer: Blueprint) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The configs that a class makes of its own where none is stated, each with its path."""
+    unstated = [path for path, kinds in outer.fields.items() if "d" in kinds and outer.family.defaults[path] is None]
+    if not unstated:
+        return
     with limit(_SECONDS):
         config = config_class(outer.family.model_type)()
-    inner: Any = getattr(config, PATH, None)
-    stated: dict[str, Any] = inner.to_diff_dict() if inner is not None else {}
-    kept = {name: value for name, value in stated.items() if name not in ("transformers_version", "architectures")}
-    features = list(getattr(inner, "out_features", None) or ())
-    return kept | {"model_type": inner.model_type, "out_features": features} if features else {}
+    for path in unstated:
+        inner: Any = find_config(config, path)
+        if not isinstance(inner, PreTrainedConfig):
+            continue
+        stated: dict[str, Any] = inner.to_diff_dict()
+        kept = {name: value for name, value in stated.items() if name not in ("transformers_version", "architectures")}
+        features = list(getattr(inner, "out_features", None) or ())
+        yield path, kept | {"model_type": inner.model_type} | ({"out_features": features} if features else {})
 
 
 def _state_lists(kind: str, features: list[str]) -> dict[str, Any]:
@@ -74,21 +81,23 @@ def _state_lists(kind: str, features: list[str]) -> dict[str, Any]:
     return {**lists, "out_features": features}
 
 
-def _conditions(default: Mapping[str, Any]) -> Iterator[str]:
-    """The conditions on the stages that are given out, the widest first."""
-    features = default["out_features"]
-    yield f"not out_features is None and len(out_features) == {len(features)}"
-    yield f"not out_features is None and out_features == {features}"
+def _conditions(default: Mapping[str, Any]) -> Iterator[list[str]]:
+    """The conditions on the stages that are given out, the widest first; none for what gives out its last only."""
+    if (features := default.get("out_features")) is None:
+        yield []
+        return
+    yield [f"not out_features is None and len(out_features) == {len(features)}"]
+    yield [f"not out_features is None and out_features == {features}"]
 
 
 def _changes(name: str, kind: str, base: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """None; other stages; other numbers of layers and twice the size of all else that the config says in numbers."""
     yield dict(base)
     rest = {member: value for member, value in base.items() if member != "out_indices"}
-    features = base["out_features"]
-    yield rest | {"out_features": features[:-1]}
-    yield rest | {"out_features": ["stem", *features[:-1]]}
-    yield rest | {"out_features": ["stage1", *features[1:]]}
+    if (features := base.get("out_features")) is not None:
+        yield rest | {"out_features": features[:-1]}
+        yield rest | {"out_features": ["stem", *features[:-1]]}
+        yield rest | {"out_features": ["stage1", *features[1:]]}
     inner = load_blueprint(kind, name)
     values = {path: base.get(path, inner.family.defaults.get(path)) for path in inner.fields if "." not in path}
     for path, value in list(values.items())[:_MAX_CHANGES]:

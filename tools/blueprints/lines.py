@@ -14,6 +14,7 @@ _TENSOR = re.compile(
 )
 _RULE = re.compile(r"(?P<name>\S+) = (?P<value>.+?)(?: for (?P<counts>.+?))?(?: where (?P<guard>.+))?")
 _CLAUSE = re.compile(r"(?P<path>[a-z_][\w.]*) (?:== (?P<value>.+)|is (?P<null>None))")
+_MEMBERSHIP = re.compile(r"(?P<item>'\w+') in (?P<path>[a-z_][\w.]*)")
 _SEPARATOR = "; "
 MAX_BLOCKS = 4000
 """The most blocks of a line that are looked at."""
@@ -106,3 +107,9 @@ def read_pin(clause: str) -> Pin | None:
     if None in matches or len(paths) != 1:
         return None
     return Pin(clause, paths.pop(), tuple(match["value"] or "None" for match in matches if match is not None))
+
+
+def read_membership(clause: str) -> Pin | None:
+    """The pin that a clause is which leaves a list one of its items, if it is one."""
+    match = _MEMBERSHIP.fullmatch(clause)
+    return Pin(clause, match["path"], (match["item"],)) if match else None

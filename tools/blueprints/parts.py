@@ -82,7 +82,18 @@ def _similar_types(default: str) -> Iterator[str]:
 
 
 def _config(outer: Blueprint, path: str, kind: str, **changes: Any) -> dict[str, Any]:
-    return {"model_type": outer.family.model_type, path: {"model_type": kind, **changes}}
+    *around, name = path.split(".")
+    inner: dict[str, Any] = {name: {"model_type": kind, **changes}}
+    for config in reversed(around):
+        inner = {config: inner}
+    return {"model_type": outer.family.model_type, **inner}
+
+
+def find_config(config: Any, path: str) -> Any:
+    """The config at a path inside a config of transformers; None where there is none."""
+    for name in path.split("."):
+        config = getattr(config, name, None)
+    return config
 
 
 def find_slot(shipped: Blueprint, path: str, kind: str, **base: Any) -> tuple[str, str] | None:
@@ -95,7 +106,7 @@ def find_slot(shipped: Blueprint, path: str, kind: str, **base: Any) -> tuple[st
             model = outer(part_for(outer, config))
     except Exception:  # noqa: BLE001 - whatever the framework raises, it does not build
         return None
-    inner_config = getattr(model.config, path, None)
+    inner_config = find_config(model.config, path)
     starts = [
         (f"{name}.", type(module).__name__)
         for name, module in model.named_modules()

@@ -6,8 +6,6 @@ tied, the lines are refitted. Whatever else it would do is seen by configs of ma
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
 import re
 import time
@@ -20,19 +18,13 @@ from paramcount.formats.huggingface.functions import ACTIVATIONS
 from paramcount.model.errors import ArchitectureError, Problems
 from tools.blueprints import gate, moves
 from tools.blueprints.clauses import Inexpressible, activation, equal_to, literal
-from tools.blueprints.files import read_learned
-from tools.blueprints.library import DATA
-from tools.blueprints.lines import Line, Pin, parse_rule, parse_tensor, read_pin
+from tools.blueprints.lines import Line, Pin, parse_rule, parse_tensor, read_membership, read_pin
 from tools.blueprints.raw import LABELS, RATE
 from tools.blueprints.records import kinds_of
 from tools.blueprints.refitting import Field, Seen, find_expression, refit
-from tools.blueprints.results import Result
-from tools.blueprints.store import Cache
 from tools.blueprints.variants import Case, Variants
 
 Record = dict[str, Any]
-
-MEMBER = "widened"
 
 MIN_VALUES = 3
 """Other values of a number that must have been built, and counted so, before it is free."""
@@ -40,6 +32,7 @@ MIN_VALUES = 3
 MIN_BUILDS = 8
 """Configs that must have been built of a field, other fields changed beside it in some, before it is free."""
 
+_OUTPUTS, _STAGES = "out_features", "stage_names"
 _MAX_VALUES = 5
 _JOINT = 2
 _DRAWS = 100
@@ -75,6 +68,8 @@ class Widening:
         self.plain = [case for case in self.variants.build({}) if self._accept(self.record, case) is not None]
         self._go_shallow([path for path in self.free if moves.counts_layers(path)])
         pins = self._lift_idle(pins)
+        for pin in filter(None, map(read_membership, self.record["given"])):
+            self._lift_membership(pin)
         for _ in range(_PASSES):
             waiting, pins = pins, []
             for pin in waiting:
@@ -118,6 +113,18 @@ class Widening:
         self.record, self.free = record, self.free | values
         self.lifted |= {pin.path: pin for pin in freed}
         return [pin for pin in pins if pin not in freed]
+
+    def _lift_membership(self, pin: Pin) -> None:
+        """Free the stages that a backbone gives out, if none of them changes what is built."""
+        names = self.variants.flat.get(f"{pin.path.removesuffix(_OUTPUTS)}{_STAGES}")
+        if not pin.path.endswith(_OUTPUTS) or not names:
+            return
+        lists = [names[1:2], names[len(names) // 2 :][:1], names[-1:], names[1:3], names[1:]]
+        cases = [case for value in lists for case in self.variants.build({pin.path: value})]
+        record = self.record | {"given": [clause for clause in self.record["given"] if clause != pin.clause]}
+        good = self.judge(record, pin, cases)
+        if good is not None and len(good) >= MIN_VALUES:
+            self.record, self.free[pin.path], self.lifted[pin.path] = record, good, pin
 
     def _is_idle(self, pin: Pin, first: Case) -> bool:
         """Return whether another value of a field alone gives the same tensors."""
@@ -341,59 +348,3 @@ class Widening:
 def _loosen(record: Record) -> Record:
     """The record as it reads configs, without anything that it takes for granted."""
     return record | {"given": [], "assumed": [], "pins": []}
-
-
-def widen_class(model_type: str, name: str, family: Record, seconds: float) -> tuple[Result | None, list[str]]:
-    """The result for a class whose record had pins, and the fields that are free now; None where there are none."""
-    started = time.process_time()
-    widening = Widening(model_type, name, family, seconds)
-    free = widening.widen()
-    if not free:
-        return None, []
-    pins = sorted(pin.path for clause in widening.record["given"] if (pin := read_pin(clause)) is not None)
-    shared = {key: value for key, value in family.items() if key != "classes"}
-    narrow = f"only the default of {', '.join(pins)}" if pins else ""
-    spent = round(time.process_time() - started, 1)
-    return Result(model_type, name, shared, widening.record, "", spent, narrow=narrow, pinned=pins), free
-
-
-def widen_into(model_type: str, names: list[str], cache: Cache, seconds: float) -> list[str]:
-    """Widen the classes of one config, and keep the results in the cache; says of each which fields are free now."""
-    lines = []
-    for name in names:
-        family = read_learned(DATA)[model_type]
-        records = [family["classes"][name]]
-        if _is_widened(records[0], cache.get_member(model_type, name, MEMBER), seconds):
-            lines.append("")
-            continue
-        try:
-            result, free = widen_class(model_type, name, family, seconds)
-        except Exception as error:  # noqa: BLE001 - one class must not stop the others
-            lines.append(f"{model_type} {name}: {type(error).__name__}: {error}"[:300])
-            continue
-        if result is not None and result.record is not None:
-            cache.replace(result)
-            records.append(result.record)
-        content = {"of": list(map(_hash, records)), "seconds": seconds}
-        cache.put_member(model_type, name, MEMBER, content)
-        lines.append(f"{model_type} {name}: {len(free)} fields are free now: {', '.join(free)}")
-    return lines
-
-
-def _is_widened(record: Record, stored: Record | None, seconds: float) -> bool:
-    """Return whether a record was widened in as much time already, or came of that."""
-    return stored is not None and _hash(record) in stored["of"] and stored["seconds"] >= seconds
-
-
-def _hash(record: Record) -> str:
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def list_pinned() -> list[tuple[str, str]]:
-    """The classes whose learned records have pins."""
-    return [
-        (model_type, name)
-        for model_type, family in read_learned(DATA).items()
-        for name, record in family["classes"].items()
-        if any(map(read_pin, record["given"]))
-    ]

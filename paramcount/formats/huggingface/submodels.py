@@ -28,8 +28,8 @@ def find_submodels(payload: Mapping[str, Any], blueprint: Blueprint) -> Submodel
     for path, slot in blueprint.submodel_slots.items():
         default = blueprint.family.defaults[path]
         always = default in slot.accepts
-        config = payload.get(path)
-        if not isinstance(config, Mapping):
+        config = _find_config(payload, path)
+        if config is None:
             submodels += [(path, default)] if always else []
             continue
         unstated = next(iter(slot.accepts)) if default is None else default if always else None
@@ -39,6 +39,14 @@ def find_submodels(payload: Mapping[str, Any], blueprint: Blueprint) -> Submodel
         elif always:  # the class does not read another, or reading the config refuses it
             submodels.append((path, default))
     return tuple(submodels)
+
+
+def _find_config(payload: Mapping[str, Any], path: str) -> Mapping[str, Any] | None:
+    """The config at a path, "vision_config.backbone_config"; None where there is none."""
+    config: Any = payload
+    for name in path.split("."):
+        config = config.get(name) if isinstance(config, Mapping) else None
+    return config if isinstance(config, Mapping) else None
 
 
 def fit_blueprint(blueprint: Blueprint, payload: Mapping[str, Any]) -> Blueprint:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tools.blueprints.lines import Line, Pin, parse_rule, parse_tensor, read_pin
+from tools.blueprints.lines import Line, Pin, parse_rule, parse_tensor, read_membership, read_pin
 from tools.blueprints.phases import BuiltTensor
 from tools.blueprints.refitting import Field, Seen, find_expression, refit
 from tools.blueprints.scaling import rewrite, substitute
@@ -25,6 +25,18 @@ from tools.blueprints.scaling import rewrite, substitute
 )
 def test_a_pin_leaves_one_field_one_value(clause: str, pin: Pin | None) -> None:
     assert read_pin(clause) == pin
+
+
+@pytest.mark.parametrize(
+    ("clause", "pin"),
+    [
+        ("'stage4' in out_features", Pin("'stage4' in out_features", "out_features", ("'stage4'",))),
+        ("not 'stem' in out_features", None),
+        ("'stage4' in out_features or depth == 1", None),
+    ],
+)
+def test_a_membership_leaves_a_list_one_of_its_items(clause: str, pin: Pin | None) -> None:
+    assert read_membership(clause) == pin
 
 
 @pytest.mark.parametrize(
