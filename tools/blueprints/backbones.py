@@ -9,8 +9,9 @@ from transformers.configuration_utils import PreTrainedConfig
 
 from paramcount.formats.huggingface.blueprints import Blueprint, load_blueprint, load_family, parse_slot
 from tools.blueprints import moves
+from tools.blueprints.clauses import equal_to
 from tools.blueprints.framework import config_class, limit
-from tools.blueprints.parts import find_config, find_slot, verify, within
+from tools.blueprints.parts import MIN_CONFIGS, find_config, find_slot, hold, within
 
 STAGED = ("convnext", "convnextv2", "resnet", "swin", "swinv2")
 """The model types that are tried in place of one another: each gives out four stages, ever wider."""
@@ -19,8 +20,12 @@ _STAGE_WIDTHS = ("hidden_sizes[] = len(depths)", "hidden_sizes[i] = embed_dim * 
 DERIVED = {"swin": _STAGE_WIDTHS, "swinv2": _STAGE_WIDTHS}
 """The widths of stages, which Swin's config does not list, by the name of those that others list."""
 
+FREEZES_NORMS = "freeze_backbone_batch_norms"
+"""The field of a config that says that its backbone's batch norms are frozen: buffers, not weights."""
+
 _SECONDS = 60
-_MAX_CHANGES = 10
+_MAX_CHANGES = 30
+_MAX_PINS = 3
 
 
 def find_backbones(outer: Blueprint) -> dict[str, dict[str, Any]]:
@@ -33,6 +38,7 @@ def find_backbones(outer: Blueprint) -> dict[str, dict[str, Any]]:
 def _find_backbone(outer: Blueprint, path: str, default: Mapping[str, Any]) -> dict[str, Any]:
     at, takes = "", dict[str, str]()
     derives, assumes = dict[str, list[str]](), dict[str, list[str]]()
+    norms = {"freezes_norms": FREEZES_NORMS} if outer.family.defaults.get(FREEZES_NORMS) is not None else {}
     for kind in dict.fromkeys((default["model_type"], *(STAGED if default["model_type"] in STAGED else ()))):
         base = default if kind == default["model_type"] else _state_lists(kind, default["out_features"])
         members = {name: value for name, value in base.items() if name != "model_type"}
@@ -40,16 +46,38 @@ def _find_backbone(outer: Blueprint, path: str, default: Mapping[str, Any]) -> d
         if here is None or at not in ("", here[0]):
             continue
         rules = DERIVED.get(kind, ()) if kind != default["model_type"] else ()
-        for assumed in _conditions(default):
-            record = {"at": here[0], "takes": {kind: here[1]}, "assumes": {kind: assumed}, "derives": {kind: rules}}
-            if verify(outer, path, kind, parse_slot(record), _changes(here[1], kind, members)):
-                at, takes[kind], assumes[kind] = here[0], here[1], assumed
-                derives |= {kind: list(rules)} if rules else {}
-                break
+        record = {"at": here[0], "takes": {kind: here[1]}, "derives": {kind: rules}} | norms
+        if (assumed := _find_assumptions(outer, path, kind, record, members)) is not None:
+            at, takes[kind], assumes[kind] = here[0], here[1], assumed
+            derives |= {kind: list(rules)} if rules else {}
     if default["model_type"] not in takes:
         return {}
     members = {"assumes": {kind: each for kind, each in assumes.items() if each}, "derives": derives}
-    return {"at": at, "takes": takes} | {name: member for name, member in members.items() if member}
+    return {"at": at, "takes": takes} | norms | {name: member for name, member in members.items() if member}
+
+
+def _find_assumptions(
+    outer: Blueprint, path: str, kind: str, record: Mapping[str, Any], base: Mapping[str, Any]
+) -> list[str] | None:
+    """The assumptions with which a backbone is counted right; None where nothing that was tried is enough."""
+    for condition in _conditions(base):
+        assumed = condition
+        for _ in range(_MAX_PINS):
+            slot = parse_slot({**record, "assumes": {kind: assumed}})
+            counted, miscounted = hold(outer, path, kind, slot, _changes(record["takes"][kind], kind, base))
+            if not miscounted and counted >= MIN_CONFIGS:
+                return assumed
+            read = [name for members in miscounted if (name := _changed_field(members, base))]
+            if not read or len(read) < len(miscounted):
+                break
+            assumed = [*assumed, *(equal_to(name, base[name]) for name in dict.fromkeys(read))]
+    return None
+
+
+def _changed_field(changed: Mapping[str, Any], base: Mapping[str, Any]) -> str:
+    """The one size in which a backbone differs, which the model around may read; empty where it is no size."""
+    names = [name for name, value in changed.items() if value != base.get(name)]
+    return names[0] if len(names) == 1 and names[0] in base and names[0] != "out_features" else ""
 
 
 def find_slots(outer: Blueprint) -> dict[str, dict[str, Any]]:
@@ -81,9 +109,9 @@ def _state_lists(kind: str, features: list[str]) -> dict[str, Any]:
     return {**lists, "out_features": features}
 
 
-def _conditions(default: Mapping[str, Any]) -> Iterator[list[str]]:
+def _conditions(base: Mapping[str, Any]) -> Iterator[list[str]]:
     """The conditions on the stages that are given out, the widest first; none for what gives out its last only."""
-    if (features := default.get("out_features")) is None:
+    if (features := base.get("out_features")) is None:
         yield []
         return
     yield [f"not out_features is None and len(out_features) == {len(features)}"]
@@ -91,7 +119,7 @@ def _conditions(default: Mapping[str, Any]) -> Iterator[list[str]]:
 
 
 def _changes(name: str, kind: str, base: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """None; other stages; other numbers of layers and twice the size of all else that the config says in numbers."""
+    """None; other stages; other numbers of layers, twice the size of all else that is a number, and other switches."""
     yield dict(base)
     rest = {member: value for member, value in base.items() if member != "out_indices"}
     if (features := base.get("out_features")) is not None:
@@ -103,5 +131,7 @@ def _changes(name: str, kind: str, base: Mapping[str, Any]) -> Iterator[dict[str
     for path, value in list(values.items())[:_MAX_CHANGES]:
         if type(value) is int:
             yield {**base, path: value + 3 if moves.counts_layers(path) else value * 2}
+        elif type(value) is bool:
+            yield {**base, path: not value}
         elif isinstance(value, list) and value and all(type(item) is int for item in value):
             yield {**base, path: [item + 1 if moves.counts_layers(path) else item * 2 for item in value]}

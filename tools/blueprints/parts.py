@@ -121,10 +121,19 @@ def find_slot(shipped: Blueprint, path: str, kind: str, **base: Any) -> tuple[st
 def verify(outer: Blueprint, path: str, kind: str, slot: SubmodelSlot, changes: Iterable[Mapping[str, Any]]) -> bool:
     """Return whether transformers builds what is counted, of the first of some changes to a config inside, and of
     those of the others that are not refused."""
+    counted, miscounted = hold(outer, path, kind, slot, changes)
+    return counted >= MIN_CONFIGS and not miscounted
+
+
+def hold(
+    outer: Blueprint, path: str, kind: str, slot: SubmodelSlot, changes: Iterable[Mapping[str, Any]]
+) -> tuple[int, list[Mapping[str, Any]]]:
+    """Return how many configs are counted as transformers builds them, and the changes of which one is not."""
     config_cls, model_cls = config_class(outer.family.model_type), model_class(outer.family.model_type, outer.name)
     compare = partial(gate.difference, replace(outer, submodel_slots={**outer.submodel_slots, path: slot}))
-    counted = 0
+    counted, miscounted = 0, []
     for number, members in enumerate(changes):
+        whys = []
         for tied in (None, True, False) if number == 0 else (None,):
             config = _config(outer, path, kind, **members)
             if tied is not None:
@@ -134,12 +143,12 @@ def verify(outer: Blueprint, path: str, kind: str, slot: SubmodelSlot, changes: 
                 whole = write_in_full(config_cls, outer.family.model_type, config)
             except Exception:  # noqa: BLE001
                 continue
-            for form in (config, whole):
-                why = compare(form, truth)
-                if why and not (why.startswith(gate.REFUSED) and (number or tied is not None)):
-                    return False
-                counted += not why
-    return counted >= MIN_CONFIGS
+            may_refuse = number > 0 or tied is not None
+            whys += [(compare(form, truth), may_refuse) for form in (config, whole)]
+        counted += sum(not why for why, _ in whys)
+        if any(why and not (may_refuse and why.startswith(gate.REFUSED)) for why, may_refuse in whys):
+            miscounted.append(members)
+    return counted, miscounted
 
 
 def _changes(kind: str, name: str) -> Iterator[dict[str, Any]]:

@@ -82,6 +82,7 @@ class SubmodelSlot:
     accepts: Mapping[str, str]  # the model types that were verified there, each with the class that is built
     derives: Mapping[str, tuple[Rule, ...]]  # by model type: fields that only the model around reads
     assumes: Mapping[str, tuple[Expression, ...]]  # by model type: what must hold of its config there
+    freezes_norms: Expression | None = None  # where it holds, batch norms are buffers there, and count no batches
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,7 +181,8 @@ def parse_slot(record: Mapping[str, Any]) -> SubmodelSlot:
     """The slot that a record describes."""
     derives = {kind: tuple(map(_parse_rule, rules)) for kind, rules in record.get("derives", {}).items()}
     assumes = {kind: tuple(map(parse, texts)) for kind, texts in record.get("assumes", {}).items()}
-    return SubmodelSlot(record["at"], record["takes"], derives, assumes)
+    flag = record.get("freezes_norms")
+    return SubmodelSlot(record["at"], record["takes"], derives, assumes, parse(flag) if flag else None)
 
 
 def index_placeholder(step: str) -> tuple[str, int] | None:

@@ -6,17 +6,28 @@ A slot whose default model type was verified there is empty in the blueprint aro
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from paramcount.formats.huggingface.blueprints import Blueprint, Entry, Family, Rule, load_blueprint, load_family
+from paramcount.formats.huggingface.blueprints import (
+    TRUE,
+    Blueprint,
+    Entry,
+    Family,
+    Rule,
+    SubmodelSlot,
+    load_blueprint,
+    load_family,
+)
 from paramcount.formats.huggingface.expressions import INDICES, Expression, parse_node
 from paramcount.formats.huggingface.forms import EACH
 
 Submodels = tuple[tuple[str, str], ...]
 """(path, model type) of the configs inside whose blueprints stand apart."""
+
+_BATCHES = "num_batches_tracked"
 
 Renaming = Callable[[str], str]
 """From the path of a field to its new path."""
@@ -65,12 +76,12 @@ def compose(blueprint: Blueprint, submodels: Submodels) -> Blueprint:
             rules=(*submodel.rules, *slot.derives.get(model_type, ())),
             stated_assumptions=(*submodel.stated_assumptions, *slot.assumes.get(model_type, ())),
         )
-        blueprint = insert_submodel(blueprint, path, slot.prefix, submodel)
+        blueprint = insert_submodel(blueprint, path, slot, submodel)
     return blueprint
 
 
-def insert_submodel(outer: Blueprint, path: str, tensor_prefix: str, inner: Blueprint) -> Blueprint:
-    """Replace the tensors of a blueprint under a prefix, and its config at `path`, by those of another blueprint."""
+def insert_submodel(outer: Blueprint, path: str, slot: SubmodelSlot, inner: Blueprint) -> Blueprint:
+    """Replace the tensors of a blueprint in a slot, and its config at `path`, by those of another blueprint."""
     prefix = f"{path}."
 
     def rename_inner(name: str) -> str:
@@ -82,8 +93,11 @@ def insert_submodel(outer: Blueprint, path: str, tensor_prefix: str, inner: Blue
         return prefix + inner.family.aliases.get(field, field) if is_alias else name
 
     entries = [
-        _move_entry(entry, rename_outer, "") for entry in outer.entries if not entry.name.startswith(tensor_prefix)
+        _move_entry(entry, rename_outer, "") for entry in outer.entries if not entry.name.startswith(slot.prefix)
     ]
+    inner_entries = [_move_entry(entry, rename_inner, slot.prefix) for entry in inner.entries]
+    if slot.freezes_norms is not None:
+        inner_entries = list(_freeze_norms(inner_entries, slot.freezes_norms))
     default = outer.family.defaults[path]
     is_default = inner.family.model_type == default
     derivable = {rename_inner(rule.name.partition("[")[0]) for rule in inner.rules}
@@ -113,11 +127,28 @@ def insert_submodel(outer: Blueprint, path: str, tensor_prefix: str, inner: Blue
         stated_assumptions=(*stated, *(_move(assumption, rename_inner) for assumption in inner.stated_assumptions)),
         derived_assumptions=(*derived, *(_move(assumption, rename_inner) for assumption in inner.derived_assumptions)),
         rules=(*rules, *(_move_rule(rule, rename_inner) for rule in inner.rules)),
-        entries=(*entries, *(_move_entry(entry, rename_inner, tensor_prefix) for entry in inner.entries)),
+        entries=(*entries, *inner_entries),
         defaults_only=outer.defaults_only and inner.defaults_only,
         forms={field: form for field, form in outer.forms.items() if not field.startswith(prefix)}
         | {rename_inner(field): _move_form(form, rename_inner) for field, form in inner.forms.items()},
     )
+
+
+def _freeze_norms(entries: Sequence[Entry], flag: Expression) -> Iterator[Entry]:
+    """Yield the entries as they are, and batch norms as buffers that count no batches where a flag holds."""
+    norms = {entry.steps[:-1] for entry in entries if entry.steps[-1] == _BATCHES}
+    for entry in entries:
+        *module, name = entry.steps
+        if tuple(module) not in norms or (entry.buffer and name != _BATCHES):
+            yield entry
+            continue
+        yield replace(entry, guard=_both(entry.guard, ast.UnaryOp(ast.Not(), flag.node)))
+        if not entry.buffer:
+            yield replace(entry, guard=_both(entry.guard, flag.node), buffer="F32")
+
+
+def _both(guard: Expression, other: ast.expr) -> Expression:
+    return parse_node(other if guard is TRUE else ast.BoolOp(ast.And(), [guard.node, other]))
 
 
 def _find_common_kinds(fields: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
