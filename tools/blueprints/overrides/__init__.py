@@ -28,6 +28,7 @@ from tools.blueprints.overrides import (
     siblings,
     stage_norms,
     stated_sizes,
+    timm_resnets,
     vision_features,
     vits,
     zamba2,
@@ -60,6 +61,7 @@ _OF_TRANSFORMERS: Mapping[str, Override] = {
     **shortcuts.OVERRIDES,
     **stage_norms.OVERRIDES,
     **stated_sizes.OVERRIDES,
+    **timm_resnets.OVERRIDES,
     **vision_features.OVERRIDES,
 }
 
