@@ -188,10 +188,14 @@ def find_expression(text: str, sizes: Sizes, field: Field) -> str | None:
         return text
     if isinstance(field.base, bool) or field.base is None:
         return _find_choice(text, sizes, field)
-    if type(field.base) is not int:
-        return None
-    slopes = frozenset(_slopes(text, sizes, field))
-    return next((one for one in rewrite(text, field.path, field.base, slopes) if _fits(one, sizes)), None)
+    return next((one for one in _rewrite(text, sizes, field) if _fits(one, sizes)), None)
+
+
+def _rewrite(text: str, sizes: Sizes, field: Field) -> Iterator[str]:
+    if type(field.base) is int:
+        yield from rewrite(text, field.path, field.base, frozenset(_slopes(text, sizes, field)))
+    elif isinstance(field.base, float) and field.base.is_integer():  # a ratio: int(hidden_size * mlp_ratio)
+        yield from (f"int({one})" for one in rewrite(text, field.path, int(field.base)))
 
 
 def _find_choice(text: str, sizes: Sizes, field: Field) -> str | None:

@@ -40,10 +40,13 @@ class Variants:
         self.full = write_in_full(self.config_cls, model_type, payload(self.fields, self.start))
         self.flat = {self.fields.declared_name(path): value for path, value in flatten(self.full).items()}
 
+    def is_leaf(self, path: str) -> bool:
+        """Return whether a field is one value, or a list: no config inside, no other object."""
+        return path not in self.fields.opaque and not is_part(self.fields.defaults.get(path))
+
     def is_value(self, path: str) -> bool:
-        """Return whether a field is one value: no config inside, no other object, no list."""
-        known = self.fields.defaults.get(path)
-        return path not in self.fields.opaque and not is_part(known) and not isinstance(self.flat.get(path), list)
+        """Return whether a field is one value."""
+        return self.is_leaf(path) and not isinstance(self.flat.get(path), list)
 
     def build(self, changes: Mapping[str, Any], *, written_out: bool = True) -> Iterator[Case]:
         """Yield a config with these changes alone, the same written out, and one written out with these changes."""

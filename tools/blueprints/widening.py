@@ -128,7 +128,7 @@ class Widening:
 
     def _is_idle(self, pin: Pin, first: Case) -> bool:
         """Return whether another value of a field alone gives the same tensors."""
-        if not self.variants.is_value(pin.path):
+        if not self.variants.is_leaf(pin.path):
             return False
         for value in self.variants.others(pin.path)[:_MAX_VALUES]:
             if (case := next(self.variants.build({pin.path: value}, written_out=False), None)) is not None:
@@ -220,6 +220,9 @@ class Widening:
             clauses.append(" or ".join(choices))
         if type(base) is int and base > 0:  # 0 often means that there is none
             clauses.append(f"{pin.path} > 0")
+        if isinstance(base, list):  # whatever it holds; others of another length were not built
+            unstated = f"{pin.path} is None or " if "None" in pin.values else ""
+            clauses.append(f"{unstated}len({pin.path}) == {len(base)}")
         kinds = set(record["fields"].get(pin.path, "")) | set(kinds_of([base, *values]))
         kinds |= {"n"} if "None" in pin.values else set()
         fields = record["fields"] | {pin.path: "".join(letter for letter in KINDS if letter in kinds)}
