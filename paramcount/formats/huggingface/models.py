@@ -17,8 +17,8 @@ from paramcount.formats.huggingface.warnings import ModelNotes, describe
 from paramcount.model.cache import Cache, fingerprint
 from paramcount.model.layers import Layer
 
-MAX_CACHED_LAYERS = 8_000
-"""The most layers of all cached models together."""
+MAX_CACHED_LAYERS = 20_000
+"""The most layers of all cached models together: a thousand models like Llama, with their counts in 10 MB."""
 
 
 class BuiltModel(NamedTuple):
