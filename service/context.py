@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable
 
 import flask
 from flask import Flask, Request
@@ -10,20 +10,14 @@ from flask.ctx import _AppCtxGlobals
 
 from service.settings import Settings
 
+current_app: Callable[[], Flask] = flask.current_app._get_current_object  # type: ignore[attr-defined] # noqa: SLF001
+"""Return the app that answers the current request."""
 
-def current_app() -> Flask:
-    """Return the app that answers the current request."""
-    return cast("Flask", flask.current_app._get_current_object())  # type: ignore[attr-defined] # noqa: SLF001
+current_request: Callable[[], Request] = flask.request._get_current_object  # type: ignore[attr-defined] # noqa: SLF001
+"""Return the current request."""
 
-
-def current_request() -> Request:
-    """Return the current request."""
-    return cast("Request", flask.request._get_current_object())  # type: ignore[attr-defined] # noqa: SLF001
-
-
-def current_state() -> _AppCtxGlobals:
-    """Return the object (Flask's `g`) on which middleware keeps what belongs to the current request."""
-    return cast("_AppCtxGlobals", flask.g._get_current_object())  # noqa: SLF001
+current_state: Callable[[], _AppCtxGlobals] = flask.g._get_current_object  # noqa: SLF001
+"""Return the object (Flask's `g`) on which middleware keeps what belongs to the current request."""
 
 
 def current_settings() -> Settings:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from paramcount.model.budget import PathBudget
 from paramcount.model.errors import InvalidGraph
 from paramcount.model.layers import Layer
 from paramcount.model.report import Row
-
-
-def have_dots(layers: Sequence[Layer]) -> bool:
-    """Return whether the name of a layer holds a dot."""
-    return "." in "".join([layer.name for layer in layers])
 
 
 def find_ambiguous_paths(document: Layer, root: Row, budget: PathBudget) -> Iterator[InvalidGraph]:

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import NamedTuple, NoReturn
 
 from paramcount.counting import graph
-from paramcount.counting.ambiguous_paths import find_ambiguous_paths, have_dots
+from paramcount.counting.ambiguous_paths import find_ambiguous_paths
 from paramcount.counting.evaluate import AlreadyReported, FreezeStatus, LayerEvaluator
 from paramcount.counting.folding import fold
 from paramcount.counting.formulas import MAX_COUNT, StopCounting
@@ -209,7 +209,7 @@ class _Walk:
             summary = self.summarizer.summarize(
                 tensors, summaries, layer, path, trainability, with_rules=self.has_rules and copies > 0
             )
-            self._add(summary, layer, copies * repeat)
+            self._add(summary, len(tensors), layer, copies * repeat)
         totals = sum_totals([summary.totals, *[child.totals for child in children]]) if children else summary.totals
         if repeat > 1:
             totals *= repeat
@@ -235,7 +235,7 @@ class _Walk:
         self.paths.charge("/", part.path_chars)
         self.has_dots = self.has_dots or part.has_dots
         self.summarizer.assumes_dtype |= part.assumes_dtype
-        self._add_sums(part.sums, part.tensor_count, layer, copies)
+        self._add(part.sums, part.tensor_count, layer, copies)
         return part.row
 
     def _count_part(self, layer: Layer, path: str, call: Call) -> PartCount:
@@ -283,12 +283,13 @@ class _Walk:
     ) -> tuple[tuple[Row, ...], Output]:
         """Return the rows of a layer's children, and the output of the last child or of the graph."""
         prefix = f"{path}." if path else ""
-        if duplicates := graph.find_duplicates(layer):
-            for problem in duplicates:
+        names = [child.name for child in layer.children]
+        if len(set(names)) < len(names):
+            for problem in graph.find_duplicates(layer):
                 self.add_problem(problem)
             return (), FAILED
-        self.paths.charge(prefix, len(layer.children))
-        self.has_dots = self.has_dots or have_dots(layer.children)
+        self.paths.charge(prefix, len(names))
+        self.has_dots = self.has_dots or "." in "".join(names)
         if layer.graph is not None:
             return self._wired_children(layer, prefix, inherited, copies, call)
         rows: list[Row] = []
@@ -376,20 +377,16 @@ class _Walk:
             raise TooLarge(excess)
         return tuple(row.named_tensors()), row.output
 
-    def _add(self, summary: TensorSummary, layer: Layer, copies: int) -> None:
-        """Add copies of a layer's own tensors, and check their number."""
-        self._add_sums(summary, len(summary.tensors), layer, copies)
-        if layer.shares:
-            self.shared.append(SharedTensors(layer, summary.tensors))
-
-    def _add_sums(self, summary: TensorSummary, tensor_count: int, layer: Layer, copies: int) -> None:
-        """Add copies of what is summed up, and check the number of tensors."""
+    def _add(self, summary: TensorSummary, tensor_count: int, layer: Layer, copies: int) -> None:
+        """Add copies of summed up tensors, and check the number of all tensors."""
         self.tensor_count += tensor_count
         if self.tensor_count > self.max_tensors:
             which = "one request" if self.max_tensors == self.limits.max_tensors else "a request of this length"
             self._stop(layer, f"is where the {self.max_tensors:,} tensors that {which} may hold are exceeded")
         _, before = self.copies.get(id(summary), _NOT_HELD)
         self.copies[id(summary)] = summary, before + copies
+        if layer.shares:
+            self.shared.append(SharedTensors(layer, summary.tensors))
 
     def _check_repeat(self, layer: Layer, call: Call, output: Output) -> None:
         """Add a problem unless a repeated block returns the shape that it takes: each copy feeds the next."""

@@ -65,7 +65,9 @@ class LayerEvaluator:
 
     def __init__(self, document: Document, unknown: str, deadline: float, walk: Walk) -> None:
         """`unknown`: "refuse" makes a layer of unknown type a problem, "report" a warning."""
-        self.document, self.problems, self.warnings = document, list[ArchitectureError](), list[ReportWarning]()
+        self.document = document
+        self.problems: list[ArchitectureError] = []
+        self.warnings: list[ReportWarning] = []
         self._unknown, self._deadline = unknown, deadline
         # Weak: a cycle would keep the document's layers until the next collection of garbage.
         self._walk = proxy(walk)

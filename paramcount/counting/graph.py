@@ -58,17 +58,13 @@ def input_refs(call: Call) -> list[Ref]:
     return [ref for arg in (*call.args, *call.kwargs.values()) for ref in refs(arg)]
 
 
-def find_duplicates(parent: Layer) -> list[InvalidGraph]:
-    """Return a problem for each child that has the name of an earlier one."""
-    if len({child.name for child in parent.children}) == len(parent.children):
-        return []
+def find_duplicates(parent: Layer) -> Iterator[InvalidGraph]:
+    """Yield a problem for each child that has the name of an earlier one."""
     names: set[str] = set()
-    problems = []
     for child in parent.children:
         if child.name in names:
-            problems.append(InvalidGraph(f'the name "{child.name}" is used twice', child.pointer, "duplicate_name"))
+            yield InvalidGraph(f'the name "{child.name}" is used twice', child.pointer, "duplicate_name")
         names.add(child.name)
-    return problems
 
 
 def _find_missing_inputs(parent: Layer, graph: Graph) -> Iterator[ArchitectureError]:

@@ -98,7 +98,7 @@ def native(payload: Mapping[str, Any]) -> Document:
         root,
         "torch" if framework == "torch" else "keras",
         framework,
-        inputs=tuple((None, *shape) for shape in input_shapes.values()),
+        inputs=tuple([(None, *shape) for shape in input_shapes.values()]),
         read_nested_layer=native_reader.read_nested_layer,
         read_facts=partial(ModelFacts, types_are_classes=True),
         warnings_from_totals=None if framework else dialects.warn_of_mixture,
@@ -119,7 +119,7 @@ def _read_batch_axis(document: Document) -> Document:
 
     Keras writes `batch_shape` so; a person may mean a sequence of any length too. What no layer takes is not meant.
     """
-    if not document.inputs or not all(shape[1:2] == (None,) for shape in document.inputs):
+    if not document.inputs or [shape for shape in document.inputs if shape[1:2] != (None,)]:
         return document
     with_batch_axis = document._replace(inputs=tuple(shape[1:] for shape in document.inputs))
     return document if not _counts(with_batch_axis) and _counts(document) else with_batch_axis
@@ -226,7 +226,7 @@ class NativeReader:
         """Return the layer with its children's inputs; children that state none follow each other. Raises Problems."""
         arities = [self._arity(child) for child in parent.children]
         is_chain = len(inputs) == 1 and not [item for item in items if "inputs" in item]
-        if is_chain and max(arities, default=_Arity()).least < 2:
+        if is_chain and max(arities, default=_ANY_ARITY).least < 2:
             return parent
         previous, children, used, problems = inputs[0], [], set(), []
         for child, item, arity in zip(parent.children, items, arities, strict=True):
@@ -246,7 +246,7 @@ class NativeReader:
     def _arity(self, layer: Layer) -> _Arity:
         """Return how many inputs a layer takes one by one; a list of any length is one."""
         if layer.config is None:
-            return _Arity() if layer.graph is None else _Arity(most=1)
+            return _ANY_ARITY if layer.graph is None else _Arity(most=1)
         return _find_arity(layer.type, self._framework)
 
 
@@ -257,13 +257,16 @@ class _Arity(NamedTuple):
     most: float = inf
 
 
+_ANY_ARITY = _Arity()
+
+
 @lru_cache(maxsize=1024)
 def _find_arity(layer_type: str, framework: str) -> _Arity:
     try:
         inputs = resolve(layer_type, framework, advise=False).signature.inputs
     except ArchitectureError:  # it is told when it is counted
-        return _Arity()
-    return _Arity(sum(each.required for each in inputs), len(inputs)) if len(inputs) > 1 else _Arity()
+        return _ANY_ARITY
+    return _Arity(sum(each.required for each in inputs), len(inputs)) if len(inputs) > 1 else _ANY_ARITY
 
 
 def _make_call(names: Sequence[str], arity: _Arity) -> Call:

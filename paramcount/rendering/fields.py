@@ -41,10 +41,10 @@ def total_fields(totals: Totals, convention: Convention) -> TotalFields:
 def inexact(report: Report) -> list[TotalName]:
     """Return the totals that may be wrong."""
     reasons = [warning for warning in report.warnings if not warning.exact]
-    if not all(reason.only_buffers for reason in reasons):
-        return list(TOTALS)
     if not reasons:
         return []
+    if not all(reason.only_buffers for reason in reasons):
+        return list(TOTALS)
     return ["buffers"] if report.exact else ["total", "frozen", "buffers", "bytes"]
 
 
@@ -141,7 +141,8 @@ class FrozenElements:
         self._key = "frozen_by", self._count_buffers
         self._by_row: dict[int, Mapping[FreezeReason, int]] = {}  # those with children, or several copies
         self.match_characters = 0  # of the rules that all rows name together: each row has the text of its rules
-        self._add(report.root)
+        if self._holds_frozen(report.root):
+            self._add(report.root)
 
     def of(self, row: Row) -> list[FrozenBy]:
         """Return the reasons: rules in their order, then the document, then the layers' own design."""
@@ -165,7 +166,7 @@ class FrozenElements:
     def _sum(self, row: Row, direct: Mapping[FreezeReason, int]) -> Mapping[FreezeReason, int]:
         """Return the elements of all copies of a row with its children, by reason."""
         counts = dict(direct)
-        for child in row.children if self._holds_frozen(row) else ():
+        for child in row.children:
             if child.totals.frozen or (self._count_buffers and child.totals.buffers):
                 for reason, count in self._add(child).items():
                     counts[reason] = counts.get(reason, 0) + count

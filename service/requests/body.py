@@ -43,8 +43,9 @@ def read_body(request: Request, settings: Settings) -> bytes:
     if coding != "identity":
         raw = inflate(raw, coding, max_bytes)
     acquire_slot(settings, len(raw))
-    if not request.mimetype.endswith(("octet-stream", "form-data")):
-        _check_values(raw, text=request.mimetype.startswith("text/"))
+    media = request.mimetype
+    if not media.endswith(("octet-stream", "form-data")):
+        _check_values(raw, text=media.startswith("text/"))
     return raw
 
 

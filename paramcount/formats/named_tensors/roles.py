@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -18,8 +18,8 @@ _HEADS = ("lm_head", "embed_out", "output_projection", "output")
 
 _EXPERTS = re.compile(r"(?:\w+_)?experts|ffn_\w*exps", re.ASCII)
 _SHARED = re.compile(r".*shared", re.ASCII)
-_EXPERT_MARKS = ("experts.", "exps.", ".ffn_gate.0.")
-"""Parts of the names that experts may have; the last is of the first files of Mixtral in GGUF."""
+_EXPERT_MARKS = {"experts": "experts.", "exps": "exps.", "ffn_gate": ".ffn_gate.0."}
+"""Parts of the names that experts may have, by the word in each; the last is of the first files of Mixtral in GGUF."""
 
 _EXPERT = re.compile(r"expert_\d+", re.ASCII)
 """The layer of one expert, where its index is not all of its name."""
@@ -45,16 +45,33 @@ class _Experts(NamedTuple):
 
 def find_roles(tensors: Mapping[str, Tensor], root: Layer, visited: Visited = lambda: None) -> WeightRoles | None:
     """Return the roles of the weights of a checkpoint, whose layers are `root`; None where no name tells any."""
+    words = _join_words(root)  # few, where blocks are equal: only what is among them is looked for in all names
+    inputs, heads = ([layer for layer in layers if layer in words] for layers in (_INPUTS, _HEADS))
+    marks = [mark for word, mark in _EXPERT_MARKS.items() if word in words]
+    if not inputs and not marks:
+        return None
     names = "\n".join(("", *tensors, ""))
-    embedding = _sum_named(names, tensors, _INPUTS, ".")
-    head = _sum_named(names, tensors, _HEADS, "\n") or 0
-    if not any(mark in names for mark in _EXPERT_MARKS):
+    embedding = _sum_named(names, tensors, inputs, ".")
+    head = _sum_named(names, tensors, heads, "\n") or 0
+    if not any(mark in names for mark in marks):
         return None if embedding is None else WeightRoles(embedding, head, None, _NO_NAMES)
     inactive, unknown = _count_inactive(list(_find_experts(root, 1)), visited)
     return WeightRoles(embedding, head, inactive, unknown)
 
 
-def _sum_named(names: str, tensors: Mapping[str, Tensor], layers: tuple[str, ...], before: str) -> int | None:
+def _join_words(root: Layer) -> str:
+    """Return the names of all layers and tensors in a tree, which hold all words of the full names."""
+    words: list[str] = []
+    pending = [root]
+    while pending:
+        layer = pending.pop()
+        words += [tensor.name for tensor in layer.tensors]
+        words += [child.name for child in layer.children]
+        pending += layer.children
+    return "\n".join(words)
+
+
+def _sum_named(names: str, tensors: Mapping[str, Tensor], layers: Sequence[str], before: str) -> int | None:
     """Return the values of the weights of layers of these names; None where there is none, or a size is unknown.
 
     `names` are those of all tensors, a line each; `before` stands before the layer's name, or a line's beginning does.

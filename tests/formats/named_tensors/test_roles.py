@@ -193,3 +193,10 @@ def test_first_gguf_experts() -> None:
     for expert in range(4):
         writer.tensor(f"blk.0.ffn_gate.{expert}.weight", (8, 3), at=96 * expert)
     assert as_json(paramcount.count(writer.bytes()))["parameters"]["active"] == 24
+
+
+@pytest.mark.parametrize("path", ["embed_tokens", "a..embed_tokens", "a." * 150 + "embed_tokens", "layers.0.wte"])
+def test_an_embedding_counts_at_any_path(path: str) -> None:
+    report = paramcount.count({"parameters": {f"{path}.weight": {"shape": [10, 4], "dtype": "float32"}}})
+    assert report.roles is not None
+    assert report.roles.embedding == 10 * 4
