@@ -24,7 +24,7 @@ def _convolution(prefix: str) -> Iterator[str]:
 def _changes(prefix: str) -> tuple[Change, ...]:
     return (
         Replace("given", "hidden_expansion == 1[.]0", (f"{_WIDTH} > 0",)),
-        Replace("assumed", rf"not int\(encoder_hidden_dim [*] hidden_expansion\) != encoder_hidden_dim"),
+        Replace("assumed", r"not int\(encoder_hidden_dim [*] hidden_expansion\) != encoder_hidden_dim"),
         Append("tensors", tuple(_convolution(prefix))),
     )
 

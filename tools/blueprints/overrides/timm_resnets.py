@@ -23,7 +23,7 @@ _CHANNELS = (
     f"{_CONFIG}.num_channels = {_CONFIG}.num_channels where not {_CONFIG} is None",
 )
 _TIMM = "backbone_config.depths is None"
-"""What learned lines of timm's backbone have as their guard, where the class may have another one too."""
+"""The guard of learned lines of a backbone of timm, where the class may have another one too."""
 
 
 def _norm(name: str, width: int, blocks: str) -> Iterator[str]:
@@ -74,7 +74,7 @@ def _rules(names: tuple[str, ...]) -> Iterator[str]:
             yield f"resnet_depths[i] = {dict(enumerate(_DEPTHS[name]))}[i] for 4 where {guard}"
 
 
-def _given(names: tuple[str, ...]) -> Iterator[str]:
+def _requirements(names: tuple[str, ...]) -> Iterator[str]:
     """Yield what must hold of the backbone: a name, or the config that is made of it, written out."""
     for field in ("backbone", f"{_CONFIG}.backbone"):
         yield " or ".join((f"{field} is None", *(f"{field} == {name!r}" for name in names)))
@@ -99,7 +99,7 @@ def _changes(prefix: str, guard: str, names: tuple[str, ...] = tuple(_DEPTHS)) -
         Replace("given", r"backbone is None or backbone == 'resnet50'"),
         Replace("given", f"{_CONFIG} is None or num_channels == 3"),
         Replace("rules", f"{_CONFIG}.num_channels = .*", _CHANNELS),
-        Replace("given", rf"{_CONFIG} is None or digest\({_CONFIG}\) == '\w+'", tuple(_given(names))),
+        Replace("given", rf"{_CONFIG} is None or digest\({_CONFIG}\) == '\w+'", tuple(_requirements(names))),
         SetFields({"backbone": "ns"}),
         Replace("rules", f"{made}( where .*)?", (*_rules(names), made)),
         Replace(
