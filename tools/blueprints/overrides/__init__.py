@@ -6,6 +6,7 @@ from pathlib import Path
 from tools.blueprints.library import LIBRARY
 from tools.blueprints.overrides import (
     attention_kinds,
+    chosen_parts,
     dpt,
     efficientnet,
     embedding_gemma2_text,
@@ -55,6 +56,7 @@ _OF_TRANSFORMERS: Mapping[str, Override] = {
     "vits": vits.OVERRIDE,
     "zamba2": zamba2.OVERRIDE,
     **attention_kinds.OVERRIDES,
+    **chosen_parts.OVERRIDES,
     **encoder_decoders.OVERRIDES,
     **fastspeech2.OVERRIDES,
     **listed_sizes.OVERRIDES,
