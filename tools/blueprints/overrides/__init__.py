@@ -7,6 +7,7 @@ from tools.blueprints.library import LIBRARY
 from tools.blueprints.overrides import (
     attention_kinds,
     chosen_parts,
+    colqwen2,
     dpt,
     efficientnet,
     embedding_gemma2_text,
@@ -39,6 +40,7 @@ from tools.blueprints.overrides import (
 from tools.blueprints.overrides.changes import Override
 
 _OF_TRANSFORMERS: Mapping[str, Override] = {
+    "colqwen2": colqwen2.OVERRIDE,
     "dpt": dpt.OVERRIDE,
     "efficientnet": efficientnet.OVERRIDE,
     "embedding_gemma2_text": embedding_gemma2_text.OVERRIDE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -164,6 +164,10 @@ class Override:
     """Configs that every class must refuse."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Fields that the compiler never saw, each with its default."""
+    unread: Collection[str] = ()
+    """Fields of the defaults that nothing reads."""
+    flat: str = ""
+    """The config inside whose fields may stand in the config around it instead."""
 
 
 def apply(override: Override, family: Mapping[str, Any]) -> Record:
@@ -174,8 +178,12 @@ def apply(override: Override, family: Mapping[str, Any]) -> Record:
     classes: Mapping[str, Record] = family["classes"]
     if unknown := override.classes.keys() - classes.keys():
         raise StaleOverride(f"{min(unknown)} is not learned")
+    if unknown := set(override.unread) - family["defaults"].keys():
+        raise StaleOverride(f"{min(unknown)} is no field")
     changed = {name: _change(name, classes, override.classes.get(name, ())) for name in classes}
-    return {**family, "defaults": {**family["defaults"], **override.defaults}, "classes": changed}
+    defaults = {path: value for path, value in family["defaults"].items() if path not in override.unread}
+    flat = {"flat": override.flat} if override.flat else {}
+    return {**family, "defaults": {**defaults, **override.defaults}, **flat, "classes": changed}
 
 
 def _change(name: str, learned: Mapping[str, Record], changes: Sequence[Change]) -> Record:
