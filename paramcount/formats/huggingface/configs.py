@@ -160,9 +160,7 @@ class ConfigFields:
     def _read_flat(self, config: Mapping[str, Any], outer: str, inner: str, pointer: str) -> None:
         """Take in the members that belong to a config inside, where that is not stated."""
         members = {
-            key: value
-            for key, value in config.items()
-            if inner + key in self.fields and outer + key not in self.fields
+            key: value for key, value in config.items() if inner + key in self.fields and outer + key not in self.fields
         }
         if members:
             self.fields.update(self.blueprint.family.parts[inner[:-1]])

@@ -6,6 +6,7 @@ from pathlib import Path
 from tools.blueprints.library import LIBRARY
 from tools.blueprints.overrides import (
     attention_kinds,
+    bark,
     chosen_parts,
     colqwen2,
     dpt,
@@ -20,12 +21,16 @@ from tools.blueprints.overrides import (
     gemma4_unified,
     gemma4_unified_text,
     gpt_neo,
+    kimi_linear,
     levit,
     listed_sizes,
+    llama4,
     mamba_layers,
+    musicgen,
     nemotron_h,
     neomme,
     objects,
+    output_stages,
     pinned,
     position_embeddings,
     shortcuts,
@@ -40,6 +45,7 @@ from tools.blueprints.overrides import (
 from tools.blueprints.overrides.changes import Override
 
 _OF_TRANSFORMERS: Mapping[str, Override] = {
+    "bark": bark.OVERRIDE,
     "colqwen2": colqwen2.OVERRIDE,
     "dpt": dpt.OVERRIDE,
     "efficientnet": efficientnet.OVERRIDE,
@@ -51,7 +57,9 @@ _OF_TRANSFORMERS: Mapping[str, Override] = {
     "gemma4_unified": gemma4_unified.OVERRIDE,
     "gemma4_unified_text": gemma4_unified_text.OVERRIDE,
     "gpt_neo": gpt_neo.OVERRIDE,
+    "kimi_linear": kimi_linear.OVERRIDE,
     "levit": levit.OVERRIDE,
+    "llama4": llama4.OVERRIDE,
     "nemotron_h": nemotron_h.OVERRIDE,
     "neomme": neomme.OVERRIDE,
     "swin2sr": swin2sr.OVERRIDE,
@@ -63,7 +71,9 @@ _OF_TRANSFORMERS: Mapping[str, Override] = {
     **fastspeech2.OVERRIDES,
     **listed_sizes.OVERRIDES,
     **mamba_layers.OVERRIDES,
+    **musicgen.OVERRIDES,
     **objects.OVERRIDES,
+    **output_stages.OVERRIDES,
     **pinned.OVERRIDES,
     **position_embeddings.OVERRIDES,
     **siblings.OVERRIDES,
