@@ -41,6 +41,7 @@ from tools.blueprints.overrides import (
     vision_features,
     vits,
     zamba2,
+    zoedepth,
 )
 from tools.blueprints.overrides.changes import Override
 
@@ -65,6 +66,7 @@ _OF_TRANSFORMERS: Mapping[str, Override] = {
     "swin2sr": swin2sr.OVERRIDE,
     "vits": vits.OVERRIDE,
     "zamba2": zamba2.OVERRIDE,
+    "zoedepth": zoedepth.OVERRIDE,
     **attention_kinds.OVERRIDES,
     **chosen_parts.OVERRIDES,
     **encoder_decoders.OVERRIDES,

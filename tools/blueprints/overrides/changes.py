@@ -85,6 +85,30 @@ class Rewrite:
         record[self.section] = changed
 
 
+_CLAUSE = re.compile(r"(.*?)(?: where (.*?))?((?: tied to | frozen| buffer ).*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Make a condition of the clauses that match a pattern as a whole."""
+
+    pattern: str
+    condition: str
+
+    def apply(self, record: Record, learned: Mapping[str, Record]) -> None:  # noqa: ARG002
+        clauses: list[str] = record["tensors"]
+        changed = [self._guard(clause) if re.fullmatch(self.pattern, clause) else clause for clause in clauses]
+        if changed == clauses:
+            raise StaleOverride(f"no learned clause matches {self.pattern!r}")
+        record["tensors"] = changed
+
+    def _guard(self, clause: str) -> str:
+        match = _CLAUSE.fullmatch(clause)
+        assert match is not None, clause
+        tensors, guard, rest = match.groups(default="")
+        return f"{tensors} where {self.condition}{f' and ({guard})' if guard else ''}{rest}"
+
+
 @dataclass(frozen=True, slots=True)
 class SetFields:
     """Set the kinds of value that a class takes of some fields; None removes a field."""
@@ -97,6 +121,18 @@ class SetFields:
         if changed == record["fields"]:
             raise StaleOverride(f"the fields {', '.join(self.kinds)} are learned already")
         record["fields"] = changed
+
+
+@dataclass(frozen=True, slots=True)
+class SetSlots:
+    """Set the slots of a class, where the model types of configs inside put their own blueprints."""
+
+    slots: Mapping[str, Any]
+
+    def apply(self, record: Record, learned: Mapping[str, Record]) -> None:  # noqa: ARG002
+        if record.get("within") == self.slots:
+            raise StaleOverride("the slots are learned already")
+        record["within"] = dict(self.slots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +200,8 @@ class Override:
     """Configs that every class must refuse."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Fields that the compiler never saw, each with its default."""
+    proofs_of_classes: Mapping[str, Sequence[Config]] = field(default_factory=dict)
+    """By class: further configs that this one must count."""
     unread: Collection[str] = ()
     """Fields of the defaults that nothing reads."""
     flat: str = ""

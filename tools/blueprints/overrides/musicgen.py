@@ -35,12 +35,12 @@ def _projection(name: str, inputs: str, where: str) -> Iterator[str]:
     yield f"{name}.bias [{_WIDTH}] where {where}"
 
 
-def _record(given: Sequence[str], fields: Mapping[str, str], tensors: Sequence[str]) -> Mapping[str, Any]:
+def _record(conditions: Sequence[str], fields: dict[str, str], tensors: Sequence[str]) -> Mapping[str, Any]:
     sizes = ("ffn_dim", "hidden_size", "num_attention_heads", "num_codebooks", "num_hidden_layers", "vocab_size")
     kinds = {f"decoder.{name}": "i" for name in sizes} | {"decoder.activation_function": "s"} | fields
     return {
         "fields": dict(sorted(kinds.items())),
-        "given": list(given),
+        "given": list(conditions),
         "assumed": [
             "is_activation(decoder.activation_function)",
             f"not {_WIDTH} % 2 == 1",

@@ -23,7 +23,7 @@ _CHANGES: tuple[Change, ...] = (
     Append("assumed", ("out_features is None or max(out_stages) <= num_hidden_layers",)),
 )
 _REASON = (
-    "The config refuses out_features that name no layer, and a model that is no backbone reads none of them. The "
+    "The config refuses out_features that name no layer, and no tensor follows from them. The "
     "compiler asked for the last layer of the default config."
 )
 
@@ -48,9 +48,16 @@ _SMALL = {"hidden_size": 24, "num_attention_heads": 2, "image_size": 28, "patch_
 _WITH_WIDTH = {**_SMALL, "intermediate_size": 32}
 
 OVERRIDES: Mapping[str, Override] = {
-    "beit": _override(_WITH_WIDTH, "BeitForImageClassification", "BeitForMaskedImageModeling", "BeitModel"),
-    "dinov2": _override(_SMALL, "Dinov2ForImageClassification", "Dinov2Model"),
-    "dinov2_with_registers": _override(_SMALL, "Dinov2WithRegistersForImageClassification", "Dinov2WithRegistersModel"),
+    "beit": _override(
+        _WITH_WIDTH, "BeitBackbone", "BeitForImageClassification", "BeitForMaskedImageModeling", "BeitModel"
+    ),
+    "dinov2": _override(_SMALL, "Dinov2Backbone", "Dinov2ForImageClassification", "Dinov2Model"),
+    "dinov2_with_registers": _override(
+        _SMALL,
+        "Dinov2WithRegistersBackbone",
+        "Dinov2WithRegistersForImageClassification",
+        "Dinov2WithRegistersModel",
+    ),
     "dinov3_vit": _override(_WITH_WIDTH, "DINOv3ViTModel"),
     "pixio": _override(_WITH_WIDTH, "PixioModel"),
     "vitdet": _override(_SMALL, "VitDetModel"),
