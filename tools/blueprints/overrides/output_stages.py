@@ -10,7 +10,7 @@ MAX_LAYERS = 96
 
 _NUMBERS = {"stem": 0} | {f"stage{number}": number for number in range(1, MAX_LAYERS + 1)}
 _STATED = "where not out_features is None"
-_CHANGES: tuple[Change, ...] = (
+STAGE_CHANGES: tuple[Change, ...] = (
     Replace("given", r"'stage\d+' in out_features"),
     SetFields({"out_features": "aSn"}),
     Append(
@@ -31,7 +31,7 @@ _REASON = (
 def _override(small: Mapping[str, Any], *classes: str) -> Override:
     return Override(
         reason=_REASON,
-        classes=dict.fromkeys(classes, _CHANGES),
+        classes=dict.fromkeys(classes, STAGE_CHANGES),
         proofs=(
             {**small, "num_hidden_layers": 3, "out_features": ["stage3"]},
             {**small, "num_hidden_layers": 14, "out_features": ["stem", "stage2", "stage14"]},
@@ -60,5 +60,5 @@ OVERRIDES: Mapping[str, Override] = {
     ),
     "dinov3_vit": _override(_WITH_WIDTH, "DINOv3ViTModel"),
     "pixio": _override(_WITH_WIDTH, "PixioModel"),
-    "vitdet": _override(_SMALL, "VitDetModel"),
+    "vitpose_backbone": _override({"hidden_size": 24, "num_attention_heads": 2}, "VitPoseBackbone"),
 }
