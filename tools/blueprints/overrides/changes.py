@@ -136,6 +136,24 @@ class SetSlots:
 
 
 @dataclass(frozen=True, slots=True)
+class AssumeInSlot:
+    """Refuse configs in a slot of which a condition does not hold, for some of the model types that it takes."""
+
+    path: str
+    model_types: Sequence[str]
+    condition: str
+
+    def apply(self, record: Record, learned: Mapping[str, Record]) -> None:  # noqa: ARG002
+        slots: Record = record.get("within", {})
+        if not set(self.model_types) <= slots.get(self.path, {}).get("takes", {}).keys():
+            raise StaleOverride(f"no slot at {self.path} takes {', '.join(self.model_types)}")
+        slot = slots[self.path]
+        assumed = slot.get("assumes", {})
+        more = {kind: [*assumed.get(kind, ()), self.condition] for kind in self.model_types}
+        record["within"] = {**slots, self.path: {**slot, "assumes": {**assumed, **more}}}
+
+
+@dataclass(frozen=True, slots=True)
 class Wrap:
     """Take the record of the class that this one wraps, where only its own defaults could be learned of this one."""
 

@@ -51,6 +51,7 @@ def _blip(name: str) -> Override:
 
 _POSE = {"hidden_size": 24, "num_attention_heads": 2, "num_hidden_layers": 3, "image_size": [256, 192]}
 _MATTE = {"hidden_size": 24, "num_attention_heads": 2, "image_size": 64, "num_channels": 4}
+_DECODER = {"hidden_size": 24, "fusion_hidden_sizes": [20, 16, 12, 8]}
 
 OVERRIDES: Mapping[str, Override] = {
     "instructblip": _blip("InstructBlipForConditionalGeneration"),
@@ -67,10 +68,9 @@ OVERRIDES: Mapping[str, Override] = {
             )
         },
         proofs=(
-            {},
-            {"backbone_config": {"model_type": "vitdet", **_MATTE, "num_hidden_layers": 2}, "hidden_size": 24},
-            {"backbone_config": {"model_type": "vitdet", **_MATTE, "residual_block_indices": [2, 5]}, "hidden_size": 24,
-             "fusion_hidden_sizes": [20, 16, 12, 8], "convstream_hidden_sizes": [5, 6, 7]},
+            {"backbone_config": {"model_type": "vitdet", **_MATTE, "num_hidden_layers": 2}, **_DECODER},
+            {"backbone_config": {"model_type": "vitdet", **_MATTE, "residual_block_indices": [2, 5]}, **_DECODER,
+             "convstream_hidden_sizes": [5, 6, 7]},
         ),
         refused=({"backbone_config": {"model_type": "swin"}},),
     ),

@@ -17,6 +17,7 @@ from tools.blueprints.files import index_classes, index_limits, read_families, r
 from tools.blueprints.overrides import LEARNED, OVERRIDES
 from tools.blueprints.overrides.changes import (
     Append,
+    AssumeInSlot,
     Change,
     Guard,
     Override,
@@ -200,6 +201,16 @@ def test_an_override_states_where_fields_stand_and_which_are_not_read() -> None:
     assert (family["defaults"], family["flat"], family["classes"]) == ({}, "inner.text", FAMILY["classes"])
     with pytest.raises(StaleOverride, match="height"):
         apply(Override("because", {}, ({},), ({},), unread=("height",)), FAMILY)
+
+
+def test_a_condition_of_a_slot_is_that_of_some_model_types_only() -> None:
+    slot = {"at": "a.", "takes": {"one": "One", "two": "Two"}, "assumes": {"one": ["size == 1"]}}
+    family = {**FAMILY, "classes": {"Base": {**FAMILY["classes"]["Base"], "within": {"inner": slot}}}}
+    override = Override("because", {"Base": (AssumeInSlot("inner", ("one",), "depth == 4"),)}, ({},), ({},))
+    changed = apply(override, family)["classes"]["Base"]["within"]
+    assert changed == {"inner": slot | {"assumes": {"one": ["size == 1", "depth == 4"]}}}
+    with pytest.raises(StaleOverride, match="no slot"):
+        _apply(AssumeInSlot("inner", ("one",), "depth == 4"))
 
 
 def test_a_wrapping_class_takes_the_record_of_the_class_within() -> None:
