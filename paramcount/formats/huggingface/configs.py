@@ -131,9 +131,9 @@ class ConfigFields:
 
     def _read(self, config: Mapping[str, Any], prefix: str, pointer: str) -> None:
         """Take in the members of a config; `prefix` begins their paths, `pointer` is the config's in the document."""
-        aliases, flat = self.blueprint.family.aliases, self.blueprint.family.flat
-        if flat and not prefix and config.get(flat) is None:
-            self._read_flat(config, f"{flat}.")
+        aliases, (outer, _, flat) = self.blueprint.family.aliases, self.blueprint.family.flat.rpartition(".")
+        if flat and prefix == (outer and f"{outer}.") and config.get(flat) is None:
+            self._read_flat(config, prefix, f"{prefix}{flat}.", pointer)
         fields, parts = self.fields, self.blueprint.family.parts
         for key, value in config.items():
             path = prefix + key
@@ -157,14 +157,14 @@ class ConfigFields:
             self._set(prefix + LABELS, stated, pointer + token(LABELS))
             self.restated_derived[prefix + LABELS] = stated  # a class that sets it itself was verified with labels only
 
-    def _read_flat(self, config: Mapping[str, Any], prefix: str) -> None:
+    def _read_flat(self, config: Mapping[str, Any], outer: str, inner: str, pointer: str) -> None:
         """Take in the members that belong to a config inside, where that is not stated."""
         members = {
-            key: value for key, value in config.items() if prefix + key in self.fields and key not in self.fields
+            key: value for key, value in config.items() if inner + key in self.fields and outer + key not in self.fields
         }
         if members:
-            self.fields.update(self.blueprint.family.parts[prefix[:-1]])
-            self._read(members, prefix, "")
+            self.fields.update(self.blueprint.family.parts[inner[:-1]])
+            self._read(members, inner, pointer)
 
     def _set(self, path: str, value: Any, pointer: str) -> None:
         self.fields[path] = _decode_float(value)

@@ -30,6 +30,9 @@ GEMMA4: dict[str, Any] = {
 PUBLISHED = yaml.load(Path(__file__).with_name("published.yaml").read_text(), yaml.CSafeLoader)
 """Configs of published models, with the count that their authors state."""
 
+BUILT = yaml.load(Path(__file__).with_name("built.yaml").read_text(), yaml.CSafeLoader)
+"""Configs of published models, with the count that transformers gives."""
+
 
 def count_config(config: dict[str, Any]) -> Report:
     return count(read(config, detect(config)))

@@ -38,7 +38,11 @@ def test_labels_size_the_head() -> None:
             "/compress_rates",
             "unverified",
         ),
-        ({"model_type": "kimi_linear", "linear_attn_config": {"num_heads": 16}}, "/linear_attn_config", "unverified"),
+        (
+            {"model_type": "kimi_linear", "linear_attn_config": {"num_heads": "16"}},
+            "/linear_attn_config/num_heads",
+            "type",
+        ),
         ({"model_type": "deepseek_v4", "compress_rate_csa": 3}, "/compress_rate_csa", "unverified"),
         (
             {"model_type": "aria", "projector_patch_to_query_dict": {"1225": 64}},

@@ -9,11 +9,17 @@ import pytest
 from paramcount.counting.count import count
 from paramcount.formats.detect import detect, read
 from paramcount.rendering.fields import active
-from tests.formats.huggingface.configs import LLAMA, PUBLISHED, count_config, find_warning, list_problems
+from tests.formats.huggingface.configs import BUILT, LLAMA, PUBLISHED, count_config, find_warning, list_problems
 
 
 def _labels(number: int) -> dict[str, str]:
     return {str(label): f"LABEL_{label}" for label in range(number)}
+
+
+@pytest.mark.parametrize("case", BUILT, ids=lambda case: case["model"])
+def test_published_config_counts_as_transformers_builds_it(case: dict[str, Any]) -> None:
+    totals = count_config(case["config"]).root.totals
+    assert totals.trainable + totals.frozen == case["total"]
 
 
 @pytest.mark.parametrize("case", PUBLISHED, ids=lambda case: case["source"].partition(" (")[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -85,6 +85,30 @@ class Rewrite:
         record[self.section] = changed
 
 
+_CLAUSE = re.compile(r"(.*?)(?: where (.*?))?((?: tied to | frozen| buffer ).*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Make a condition of the clauses that match a pattern as a whole."""
+
+    pattern: str
+    condition: str
+
+    def apply(self, record: Record, learned: Mapping[str, Record]) -> None:  # noqa: ARG002
+        clauses: list[str] = record["tensors"]
+        changed = [self._guard(clause) if re.fullmatch(self.pattern, clause) else clause for clause in clauses]
+        if changed == clauses:
+            raise StaleOverride(f"no learned clause matches {self.pattern!r}")
+        record["tensors"] = changed
+
+    def _guard(self, clause: str) -> str:
+        match = _CLAUSE.fullmatch(clause)
+        assert match is not None, clause
+        tensors, guard, rest = match.groups(default="")
+        return f"{tensors} where {self.condition}{f' and ({guard})' if guard else ''}{rest}"
+
+
 @dataclass(frozen=True, slots=True)
 class SetFields:
     """Set the kinds of value that a class takes of some fields; None removes a field."""
@@ -97,6 +121,36 @@ class SetFields:
         if changed == record["fields"]:
             raise StaleOverride(f"the fields {', '.join(self.kinds)} are learned already")
         record["fields"] = changed
+
+
+@dataclass(frozen=True, slots=True)
+class SetSlots:
+    """Set the slots of a class, where the model types of configs inside put their own blueprints."""
+
+    slots: Mapping[str, Any]
+
+    def apply(self, record: Record, learned: Mapping[str, Record]) -> None:  # noqa: ARG002
+        if record.get("within") == self.slots:
+            raise StaleOverride("the slots are learned already")
+        record["within"] = dict(self.slots)
+
+
+@dataclass(frozen=True, slots=True)
+class AssumeInSlot:
+    """Refuse configs in a slot of which a condition does not hold, for some of the model types that it takes."""
+
+    path: str
+    model_types: Sequence[str]
+    condition: str
+
+    def apply(self, record: Record, learned: Mapping[str, Record]) -> None:  # noqa: ARG002
+        slots: Record = record.get("within", {})
+        if not set(self.model_types) <= slots.get(self.path, {}).get("takes", {}).keys():
+            raise StaleOverride(f"no slot at {self.path} takes {', '.join(self.model_types)}")
+        slot = slots[self.path]
+        assumed = slot.get("assumes", {})
+        more = {kind: [*assumed.get(kind, ()), self.condition] for kind in self.model_types}
+        record["within"] = {**slots, self.path: {**slot, "assumes": {**assumed, **more}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +218,12 @@ class Override:
     """Configs that every class must refuse."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Fields that the compiler never saw, each with its default."""
+    proofs_of_classes: Mapping[str, Sequence[Config]] = field(default_factory=dict)
+    """By class: further configs that this one must count."""
+    unread: Collection[str] = ()
+    """Fields of the defaults that nothing reads."""
+    flat: str = ""
+    """The config inside whose fields may stand in the config around it instead."""
 
 
 def apply(override: Override, family: Mapping[str, Any]) -> Record:
@@ -174,8 +234,12 @@ def apply(override: Override, family: Mapping[str, Any]) -> Record:
     classes: Mapping[str, Record] = family["classes"]
     if unknown := override.classes.keys() - classes.keys():
         raise StaleOverride(f"{min(unknown)} is not learned")
+    if unknown := set(override.unread) - family["defaults"].keys():
+        raise StaleOverride(f"{min(unknown)} is no field")
     changed = {name: _change(name, classes, override.classes.get(name, ())) for name in classes}
-    return {**family, "defaults": {**family["defaults"], **override.defaults}, "classes": changed}
+    defaults = {path: value for path, value in family["defaults"].items() if path not in override.unread}
+    flat = {"flat": override.flat} if override.flat else {}
+    return {**family, "defaults": {**defaults, **override.defaults}, **flat, "classes": changed}
 
 
 def _change(name: str, learned: Mapping[str, Record], changes: Sequence[Change]) -> Record:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tools.blueprints.clauses import equal_to
-from tools.blueprints.overrides.changes import Append, Override, SetFields
+from tools.blueprints.overrides.changes import Append, Override, Replace, SetFields
 
 _KERNELS = [
     [[3, 3], [3, 3], [3, 3]],
@@ -75,11 +75,26 @@ def _scales(path: str, name: str) -> Override:
     return _override(_NECK, (name,), Pin(path, _SCALES, _SCALES[:3]))
 
 
+def _frame_rate(path: str, name: str) -> Override:
+    """Of a codec with the sizes of Mimi's defaults only: the frames a second that follow from them may be stated."""
+    pin = Pin(path, 12.5, 25.0)
+    return Override(
+        reason=(
+            "MimiConfig takes frame_rate, which it else computes: the published configs state what follows from their "
+            "other fields. The compiler draws no number that is null by default."
+        ),
+        classes={name: (Replace("given", rf"{path} is None".replace(".", r"\."), (pin.to_clause(),)),)},
+        proofs=({}, _nest(path, pin.value)),
+        refused=(_nest(path, pin.other), _nest(path, 6.25)),
+    )
+
+
 OVERRIDES: Mapping[str, Override] = {
     "apertus1p5": _override(
         _HEAD, ("Apertus1p5ForConditionalGeneration", "Apertus1p5Model"), Pin("text_config.head_dim", None, 16)
     ),
     "chmv2": _override(_REASSEMBLY, ("CHMv2ForDepthEstimation",), Pin("reassemble_factors", _FACTORS, [4, 2, 1, 1])),
+    "csm": _frame_rate("codec_config.frame_rate", "CsmForConditionalGeneration"),
     "depth_pro": _override(
         _HEAD,
         ("DepthProForDepthEstimation",),
@@ -96,6 +111,7 @@ OVERRIDES: Mapping[str, Override] = {
         Pin("sscp_conv_kernel_size", [[3, 3], [3, 3]], [[1, 3], [3, 3]], filled_in=False),
         Pin("sscp_conv_stride_size", [[2, 2], [2, 2]], [[2, 2], [2, 4]], filled_in=False),
     ),
+    "mimi": _frame_rate("frame_rate", "MimiModel"),
     "mllama": _override(
         _TILES, ("MllamaVisionModel",), Pin("vision_config.supported_aspect_ratios", _RATIOS, _RATIOS[:7])
     ),

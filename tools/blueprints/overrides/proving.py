@@ -33,7 +33,7 @@ def check_override(model_type: str, shipped: Mapping[str, Any], learned: Mapping
 
 def _failures(model_type: str, name: str, blueprint: Blueprint) -> Iterator[str]:
     override, config_cls, model_cls = OVERRIDES[model_type], config_class(model_type), model_class(model_type, name)
-    for proof in override.proofs:
+    for proof in (*override.proofs, *override.proofs_of_classes.get(name, ())):
         truth = build(config_cls, model_cls, proof)
         for config in (proof, write_in_full(config_cls, model_type, dict(proof))):
             if why := gate.difference(blueprint, config, truth):

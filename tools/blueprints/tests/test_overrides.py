@@ -17,12 +17,15 @@ from tools.blueprints.files import index_classes, index_limits, read_families, r
 from tools.blueprints.overrides import LEARNED, OVERRIDES
 from tools.blueprints.overrides.changes import (
     Append,
+    AssumeInSlot,
     Change,
+    Guard,
     Override,
     Remove,
     Replace,
     Rewrite,
     SetFields,
+    SetSlots,
     StaleOverride,
     Wrap,
     Write,
@@ -153,6 +156,9 @@ def _apply(change: Change, name: str = "Base") -> dict[str, Any]:
         (Rewrite("tensors", " for 2", " for depth"), "tensors",
          ["w.{i} [width] for depth", "b.{i} [width] for depth", "head [width]"]),
         (SetFields({"depth": "in", "width": None}), "fields", {"depth": "in"}),
+        (Guard("[wh].*", "depth"), "tensors",
+         ["w.{i} [width] for 2 where depth", "b.{i} [width] for 2", "head [width] where depth"]),
+        (SetSlots({"inner": {"at": "inner."}}), "within", {"inner": {"at": "inner."}}),
     ],
 )  # fmt: skip
 def test_a_change_changes_its_section_only(change: Change, section: str, clauses: Any) -> None:
@@ -169,12 +175,42 @@ def test_a_change_changes_its_section_only(change: Change, section: str, clauses
         Rewrite("tensors", " for 3", " for depth"),
         SetFields({"width": "i"}),
         SetFields({"depth": None}),
+        Guard("other.*", "depth"),
         Wrap("Other", "model."),
     ],
 )
 def test_a_change_of_nothing_is_stale(change: Change) -> None:
     with pytest.raises(StaleOverride, match="Base: "):
         _apply(change)
+
+
+def test_a_guard_joins_the_one_that_is_there_and_leaves_what_follows() -> None:
+    clauses = ["a [1] where b or c tied to d", "b [1] buffer F32", "c [1] for 2 where b frozen"]
+    family = {**FAMILY, "classes": {"Base": {**FAMILY["classes"]["Base"], "tensors": clauses}}}
+    override = Override("because", {"Base": (Guard(".*", "depth"),)}, ({},), ({},))
+    assert apply(override, family)["classes"]["Base"]["tensors"] == [
+        "a [1] where depth and (b or c) tied to d",
+        "b [1] where depth buffer F32",
+        "c [1] for 2 where depth and (b) frozen",
+    ]
+
+
+def test_an_override_states_where_fields_stand_and_which_are_not_read() -> None:
+    override = Override("because", {}, ({},), ({},), unread=("width",), flat="inner.text")
+    family = apply(override, FAMILY)
+    assert (family["defaults"], family["flat"], family["classes"]) == ({}, "inner.text", FAMILY["classes"])
+    with pytest.raises(StaleOverride, match="height"):
+        apply(Override("because", {}, ({},), ({},), unread=("height",)), FAMILY)
+
+
+def test_a_condition_of_a_slot_is_that_of_some_model_types_only() -> None:
+    slot = {"at": "a.", "takes": {"one": "One", "two": "Two"}, "assumes": {"one": ["size == 1"]}}
+    family = {**FAMILY, "classes": {"Base": {**FAMILY["classes"]["Base"], "within": {"inner": slot}}}}
+    override = Override("because", {"Base": (AssumeInSlot("inner", ("one",), "depth == 4"),)}, ({},), ({},))
+    changed = apply(override, family)["classes"]["Base"]["within"]
+    assert changed == {"inner": slot | {"assumes": {"one": ["size == 1", "depth == 4"]}}}
+    with pytest.raises(StaleOverride, match="no slot"):
+        _apply(AssumeInSlot("inner", ("one",), "depth == 4"))
 
 
 def test_a_wrapping_class_takes_the_record_of_the_class_within() -> None:
