@@ -76,7 +76,7 @@ class Instance:
         command = [sys.executable, "-m", "paramcount", "serve", "--bind", f"127.0.0.1:{self.port}"]
         self._process = subprocess.Popen(
             [*command, "--workers", str(self._workers), *self._app],
-            env=self.environment, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
+            env=self.environment, stdout=self.log, stderr=subprocess.STDOUT, process_group=0,
         )  # fmt: skip
         wait_for(f"{self.url}/readyz")
         while len(self.workers) < self._workers:
