@@ -16,26 +16,21 @@ from typing import Any
 
 _HAVE_PRIORITIES = sys.platform == "linux"  # elsewhere threads have none of their own
 
-LONG_SECONDS = 0.005
-"""The time of a core after which a request is a long one: what most take several times over."""
-
-NICENESS = 10
+MAX_NICENESS = 10
 """Added to that of a thread with a long request: where others want the core, it has a tenth of what they have."""
 
 _LAST_NICENESS = 19  # that there is
 
-_lowered: dict[
-    int, int
-] = {}  # what each thread that can be replaced has when it is lowered, by its number in the system
+_replaceable: dict[int, int] = {}  # the niceness that they began with, by their numbers in the system
 
 _Task = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
 
 
-def lower_priority(thread: int) -> None:
+def lower_priority(thread: int, added: int = MAX_NICENESS) -> None:
     """Let others run before a thread, by its number in the system; not one that nobody replaces."""
-    if (niceness := _lowered.get(thread)) is not None:
-        with suppress(OSError):  # it has ended
-            os.setpriority(os.PRIO_PROCESS, thread, niceness)
+    if (niceness := _replaceable.get(thread)) is not None:
+        with suppress(OSError):  # it has ended, or it is lower already
+            os.setpriority(os.PRIO_PROCESS, thread, min(_LAST_NICENESS, niceness + added))
 
 
 class Threads:
@@ -73,11 +68,11 @@ class Threads:
     def _run(self) -> None:
         number = get_native_id()
         if _HAVE_PRIORITIES:
-            _lowered[number] = min(_LAST_NICENESS, self._niceness + NICENESS)
+            _replaceable[number] = self._niceness
         try:
             self._run_tasks()
         finally:
-            _lowered.pop(number, None)
+            _replaceable.pop(number, None)
 
     def _run_tasks(self) -> None:
         while (task := self._tasks.get()) is not None:

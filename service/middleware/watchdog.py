@@ -8,14 +8,13 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
-from math import inf
 from os import sysconf
 from pathlib import Path
 from threading import Lock, Thread, get_ident, get_native_id
 from time import clock_gettime, monotonic, pthread_getcpuclockid, sleep, thread_time
 
 from paramcount.model.budget import ComputationEnded
-from service.connections.threads import LONG_SECONDS, lower_priority
+from service.connections.threads import MAX_NICENESS, lower_priority
 
 SECONDS_PER_CHECK = 0.01
 _SECONDS_PER_ATTEMPT = 0.25
@@ -26,6 +25,14 @@ _GRACE_SECONDS = 0.5
 
 _MAX_SECONDS_WITHOUT_COLLECTION = 60.0
 """The time for which something may be computed without a pause, before garbage is looked for all the same."""
+
+MIN_LONG_SECONDS = 0.005
+"""The time of a core that a count may use before others run first: most use less."""
+
+_SECONDS_PER_NICENESS = 0.0025
+"""The time of a core after which a thread's niceness grows by one: a client's first count takes a few times as long
+as those of like models after it.
+"""
 
 _HAVE_CLOCKS = sys.platform == "linux"  # of other threads
 
@@ -47,17 +54,19 @@ class OutOfMemory(ComputationEnded):
 class _Computation:
     """One computation of the current thread; `next_attempt`: when it is ended again, if it still runs then."""
 
-    __slots__ = ("_long_at", "deadline", "next_attempt", "thread")
+    __slots__ = ("_began", "_niceness", "deadline", "next_attempt", "thread")
 
     def __init__(self, deadline: float) -> None:
         self.deadline, self.next_attempt = deadline, 0.0
-        self.thread, self._long_at = get_native_id(), thread_time() + LONG_SECONDS
+        self.thread, self._began, self._niceness = get_native_id(), thread_time(), 0
 
     def give_way(self, thread: int) -> None:
-        """Let others run first, once it has used a core for long; `thread` is its own, which has not ended."""
-        if _HAVE_CLOCKS and clock_gettime(pthread_getcpuclockid(thread)) > self._long_at:
-            lower_priority(self.thread)
-            self._long_at = inf
+        """Let others run first, the more the longer it has used a core; `thread` is its own, which has not ended."""
+        if self._niceness < MAX_NICENESS and _HAVE_CLOCKS:
+            seconds = clock_gettime(pthread_getcpuclockid(thread)) - self._began
+            if seconds > MIN_LONG_SECONDS:
+                self._niceness = min(MAX_NICENESS, int(seconds / _SECONDS_PER_NICENESS))
+                lower_priority(self.thread, self._niceness)
 
 
 class Watchdog:

@@ -9,7 +9,7 @@ from threading import Barrier, Event, get_native_id
 
 import pytest
 
-from service.connections.threads import NICENESS, Threads, lower_priority
+from service.connections.threads import MAX_NICENESS, Threads, lower_priority
 
 MOST = 2
 
@@ -57,7 +57,7 @@ def test_as_many_run_at_once_as_there_may_be_threads(threads: Threads) -> None:
 def test_a_thread_whose_priority_was_lowered_is_replaced(threads: Threads) -> None:
     usual = niceness()
     for _ in range(2 * MOST):
-        assert threads.submit(lower).result(30) == min(19, usual + NICENESS)
+        assert threads.submit(lower).result(30) == min(19, usual + MAX_NICENESS)
         assert threads.submit(niceness).result(30) == usual
 
 

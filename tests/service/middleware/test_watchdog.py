@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 
 from paramcount.model.budget import ComputationEnded
 from service.app import build_app
-from service.connections.threads import LONG_SECONDS, NICENESS, Threads
+from service.connections.threads import MAX_NICENESS, Threads
 from service.middleware import watchdog as watchdogs
 from service.middleware.watchdog import OutOfMemory, OutOfTime, Watchdog
 from service.routes import batch, count
@@ -114,14 +114,14 @@ def compute(watchdog: Watchdog, function: Callable[[], object]) -> int:
 
 
 def use_a_core() -> None:
-    until = thread_time() + 10 * LONG_SECONDS
+    until = thread_time() + 20 * watchdogs.MIN_LONG_SECONDS
     while thread_time() < until:
         sleep(0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
 @pytest.mark.parametrize(
-    ("function", "added"), [(use_a_core, NICENESS), (lambda: sleep(0.1), 0)], ids=["uses a core", "waits"]
+    ("function", "added"), [(use_a_core, MAX_NICENESS), (lambda: sleep(0.1), 0)], ids=["uses a core", "waits"]
 )
 def test_others_run_before_what_used_a_core_for_long(
     watchdog: Watchdog, function: Callable[[], object], added: int
