@@ -1,6 +1,7 @@
 """Attacks, good requests and restarts mixed: `python -m tools.attacks --seconds 600`.
 
-Two instances run behind haproxy, which good requests go through; attacks go straight to the instances.
+Two instances run behind haproxy, which good requests go through; attacks go straight to the instances. haproxy and the
+good clients stand for other machines, so they wait for no core where they may run first.
 """
 
 from __future__ import annotations
