@@ -76,7 +76,8 @@ class Instance:
         command = [sys.executable, "-m", "paramcount", "serve", "--bind", f"127.0.0.1:{self.port}"]
         self._process = subprocess.Popen(
             [*command, "--workers", str(self._workers), *self._app],
-            env=self.environment, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
+            env=self.environment, stdout=self.log, stderr=subprocess.STDOUT, process_group=0,  # of the tool's session:
+            # Linux can give each session the same share of the cores, and then niceness counts only inside of one
         )  # fmt: skip
         wait_for(f"{self.url}/readyz")
         while len(self.workers) < self._workers:

@@ -18,6 +18,7 @@ from gunicorn.http.body import LengthReader
 from gunicorn.workers import gthread
 
 from service.connections.client import MAX_HEADER_BYTES, MIN_BYTES_PER_SECOND, Connection
+from service.connections.threads import Threads
 
 CLOSING_SECONDS = 1.0
 """The time that a client has to read the last answer, before its connection is closed."""
@@ -43,6 +44,11 @@ class Worker(gthread.ThreadWorker):
         self._deadlines: dict[gthread.TConn, float] = {}  # of the clients that must send or close soon, oldest first
         self._long_requests: set[gthread.TConn] = set()  # of those
         self._next_check = 0.0
+
+    def get_thread_pool(self) -> Any:
+        """Return what answers requests."""
+        self._threads = Threads(self.cfg.threads)
+        return self._threads
 
     def accept(self, listener: Any) -> None:
         """Accept a connection; no thread has it before its request has come."""
@@ -165,6 +171,7 @@ class Worker(gthread.ThreadWorker):
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Wait for a connection's next request, or for its client to close it."""
+        self._threads.fill()
         client = conn.sock
         if not isinstance(client, Connection):
             super().finish_request(conn, fs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -89,8 +88,6 @@ def acquire_slot(settings: Settings, body_bytes: int) -> None:
     if body_bytes > LARGE_BODY_BYTES:
         _acquire(slots.large_bodies, give_up, cleanups)
     _acquire(slots.counts, give_up, cleanups)
-    gc.disable()  # it would look for garbage in all that a count makes, in vain, while every thread waits
-    cleanups.append(gc.enable)
     budget.start_deadline(deadline - monotonic())
     budget.set_request_bytes(body_bytes)
     cleanups.append(slots.watchdog.end)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
+from threading import get_native_id
 from typing import Any
 
 import brotli
@@ -15,6 +16,7 @@ from paramcount.model import budget
 from paramcount.model.errors import Problems, TooLarge
 from paramcount.rendering import JSON
 from paramcount.schema.registry import Format
+from service.connections.threads import lower_priority
 from service.middleware.slots import acquire_slot
 from service.problems import HTTPProblem
 from service.requests.media_types import check_media_type, is_json
@@ -24,6 +26,9 @@ CODINGS = ("gzip", "deflate", "br")
 
 _PART_BYTES = 2**20
 """The least bytes that a body is inflated by at once."""
+
+_LONG_BYTES = 4 * 2**20
+"""Above these inflating takes as long as a long request may before others run first."""
 
 
 def read_body(request: Request, settings: Settings) -> bytes:
@@ -113,6 +118,8 @@ def inflate(raw: bytes, coding: str, max_bytes: int) -> bytes:
             if (length := length + len(part)) > max_bytes:
                 raise _too_long(max_bytes)
             parts.append(part)
+            if length > _LONG_BYTES:
+                lower_priority(get_native_id())
     except EOFError:
         raise HTTPProblem(HTTPStatus.BAD_REQUEST, f"The body is not whole {coding}.") from None
     except (zlib.error, brotli.error) as error:

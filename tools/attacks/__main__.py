@@ -1,6 +1,7 @@
 """Attacks, good requests and restarts mixed: `python -m tools.attacks --seconds 600`.
 
-Two instances run behind haproxy, which good requests go through; attacks go straight to the instances.
+Two instances run behind haproxy, which good requests go through; attacks go straight to the instances. haproxy and the
+good clients stand for other machines, so they wait for no core where they may run first.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _MAX_GROWTH = 1.25
 
 _MAX_TURNED_AWAY = 0.01
 _NICENESS = 19
-"""Of the threads that attack: what makes the attacks must not take the time of what answers them."""
+"""Of the threads that attack and weigh: what makes the attacks must not take the time of what answers them."""
 
 _PODS_LIMIT_MB = 2 * 3 * 1024
 """The limits of memory that k8s/ gives to two pods."""
@@ -71,7 +72,7 @@ class _Attack:
         """Attack, probe and restart; returns how many restarts there were."""
         threads = [start(self._send_all, instance, seed) for seed, instance in enumerate(self._instances)]
         threads += [start(hold_connections, instance.port, self.is_over) for instance in self._instances]
-        threads.append(start(self._probe))
+        threads += [start(self._probe), start(self._weigh)]
         restarts = 0
         for instance in itertools.cycle(self._instances):
             pause = time.monotonic() + _SECONDS_PER_RESTART
@@ -100,7 +101,6 @@ class _Attack:
 
     def _probe(self) -> None:
         while not self.is_over():
-            self.peak_mb = max(self.peak_mb, megabytes(self._instances))
             for instance in self._instances:
                 began = time.monotonic()
                 try:
@@ -110,6 +110,12 @@ class _Attack:
                 if self._restarting is None:
                     self.slowest_probe = max(self.slowest_probe, time.monotonic() - began)
                     self.failed_probes += not is_well
+            time.sleep(0.2)
+
+    def _weigh(self) -> None:
+        os.nice(_NICENESS)
+        while not self.is_over():
+            self.peak_mb = max(self.peak_mb, megabytes(self._instances))
             time.sleep(0.2)
 
 

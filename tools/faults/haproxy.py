@@ -72,5 +72,10 @@ def haproxy(*instances: Instance) -> Iterator[Haproxy]:
             for index, instance in enumerate(instances)
         )
         file.write_text(_CONFIGURATION.format(socket=control_socket, port=port, servers=servers))
-        with program("haproxy", "-db", "-f", file, url=f"http://127.0.0.1:{port}/readyz"):
+        first = (
+            "nice",
+            "-n",
+            "-10",
+        )  # where that is allowed: it stands for another machine, whose cores nothing here uses
+        with program(*first, "haproxy", "-db", "-f", file, url=f"http://127.0.0.1:{port}/readyz"):
             yield Haproxy(port, control_socket, instances)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
+import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Thread
-from time import monotonic, sleep
+from time import monotonic, sleep, thread_time
 from typing import Any
 
 import pytest
@@ -16,10 +19,12 @@ from flask.testing import FlaskClient
 
 from paramcount.model.budget import ComputationEnded
 from service.app import build_app
+from service.connections.threads import MAX_NICENESS, Threads
 from service.middleware import watchdog as watchdogs
 from service.middleware.watchdog import OutOfMemory, OutOfTime, Watchdog
 from service.routes import batch, count
 from service.settings import Settings
+from tests.builders.waiting import wait_until
 from tests.service.contract import assert_problem
 
 MEGABYTE = 2**20
@@ -98,6 +103,41 @@ def test_others_go_on(watchdog: Watchdog) -> None:
     watchdog.begin(monotonic() + 30)
     assert len(run(watchdog, loop, 0)) == 1
     watchdog.end()
+
+
+def compute(watchdog: Watchdog, function: Callable[[], object]) -> int:
+    """Run a function under the watchdog; return the niceness of the thread afterwards."""
+    watchdog.begin(monotonic() + 30)
+    function()
+    watchdog.end()
+    return os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def use_a_core() -> None:
+    until = thread_time() + 20 * watchdogs.MIN_LONG_SECONDS
+    while thread_time() < until:
+        sleep(0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+@pytest.mark.parametrize(
+    ("function", "added"), [(use_a_core, MAX_NICENESS), (lambda: sleep(0.1), 0)], ids=["uses a core", "waits"]
+)
+def test_others_run_before_what_used_a_core_for_long(
+    watchdog: Watchdog, function: Callable[[], object], added: int
+) -> None:
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    threads = Threads(1)
+    assert threads.submit(compute, watchdog, function).result(30) == min(19, usual + added)
+    assert threads.submit(compute, watchdog, lambda: None).result(30) == usual
+    threads.shutdown()
+
+
+def test_garbage_is_collected_where_counts_never_pause(watchdog: Watchdog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchdogs, "_MAX_SECONDS_WITHOUT_COLLECTION", 0)
+    collected = gc.get_stats()[1]["collections"]
+    compute(watchdog, lambda: wait_until(lambda: gc.get_stats()[1]["collections"] > collected))
+    wait_until(gc.isenabled)
 
 
 @pytest.fixture

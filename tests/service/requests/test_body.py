@@ -6,14 +6,29 @@ import gzip
 import io
 import json
 import zlib
+from collections.abc import Callable
+from threading import get_native_id
 
 import brotli
 import pytest
 from flask.testing import FlaskClient
 
 from paramcount.rendering import JSON
+from service.requests import body as bodies
 from tests.service.conftest import serve
 from tests.service.contract import MODEL, assert_conforms, assert_problem
+
+
+@pytest.mark.parametrize(("megabytes", "is_lowered"), [(3, False), (6, True)])
+@pytest.mark.parametrize("compress", [gzip.compress, brotli.compress], ids=["gzip", "br"])
+def test_others_run_before_what_inflates_for_long(
+    monkeypatch: pytest.MonkeyPatch, compress: Callable[[bytes], bytes], megabytes: int, is_lowered: bool
+) -> None:
+    lowered: list[int] = []
+    monkeypatch.setattr(bodies, "lower_priority", lowered.append)
+    coding = "gzip" if compress is gzip.compress else "br"
+    assert bodies.inflate(compress(bytes(megabytes * 2**20)), coding, 2**24) == bytes(megabytes * 2**20)
+    assert set(lowered) == ({get_native_id()} if is_lowered else set())
 
 
 @pytest.mark.parametrize(
