@@ -61,7 +61,7 @@ def _find_assumptions(
 ) -> list[str] | None:
     """The assumptions with which a backbone is counted right; None where nothing that was tried is enough."""
     for condition in _conditions(base):
-        assumed = condition
+        assumed = [*condition, *_require_stated(outer, path, kind, record)]
         for _ in range(_MAX_PINS):
             slot = parse_slot({**record, "assumes": {kind: assumed}})
             counted, miscounted = hold(outer, path, kind, slot, _changes(record["takes"][kind], kind, base))
@@ -72,6 +72,15 @@ def _find_assumptions(
                 break
             assumed = [*assumed, *(equal_to(name, base[name]) for name in dict.fromkeys(read))]
     return None
+
+
+def _require_stated(outer: Blueprint, path: str, kind: str, record: Mapping[str, Any]) -> list[str]:
+    """The fields that tell which tensors the model around has, and that the backbone's record does not derive."""
+    inner, prefix = load_blueprint(kind, record["takes"][kind]), f"{path}."
+    derived = {rule.name.partition("[")[0] for rule in inner.rules}
+    guards = [entry.guard for entry in outer.entries if not entry.name.startswith(record["at"])]
+    read = {field.removeprefix(prefix) for guard in guards for field in guard.fields if field.startswith(prefix)}
+    return [f"not {name} is None" for name in sorted(read - derived) if inner.family.defaults.get(name) is None]
 
 
 def _changed_field(changed: Mapping[str, Any], base: Mapping[str, Any]) -> str:

@@ -239,3 +239,26 @@ def test_backbones(config: dict[str, Any], total: int) -> None:
 )
 def test_refused_backbones(config: dict[str, Any], pointer: str) -> None:
     assert pointer in [problem[0] for problem in list_problems(config)]
+
+
+_HGNET = {
+    "model_type": "hgnet_v2",
+    "stage_names": ["stem", "stage1", "stage2", "stage3", "stage4"],
+    "out_features": ["stage2", "stage3", "stage4"],
+}
+
+
+def test_the_batch_norms_of_a_backbone_that_is_frozen_are_buffers() -> None:
+    """As transformers 5.24 builds it: 400 tensors of the backbone, of which 320 are buffers."""
+    config = {"architectures": ["DFineForObjectDetection"], "model_type": "d_fine", "backbone_config": _HGNET}
+    stem = find_row(count_config(config).root, "model.backbone.model.embedder.stem1.normalization")
+    assert [tensor.role for tensor in stem.tensors] == ["buffer"] * 4
+    assert [tensor.name for tensor in stem.tensors] == ["weight", "bias", "running_mean", "running_var"]
+
+
+@pytest.mark.parametrize("field", ["stage_names", "out_features"])
+def test_what_tells_which_tensors_are_around_a_backbone_must_be_stated(field: str) -> None:
+    """Without its stage_names one projection would be missing."""
+    backbone = {name: value for name, value in _HGNET.items() if name != field}
+    config = {"architectures": ["DFineModel"], "model_type": "d_fine", "backbone_config": backbone}
+    assert list_problems(config)
