@@ -257,7 +257,7 @@ def test_the_batch_norms_of_a_backbone_that_is_frozen_are_buffers() -> None:
 
 
 @pytest.mark.parametrize("field", ["stage_names", "out_features"])
-def test_what_tells_which_tensors_are_around_a_backbone_must_be_stated(field: str) -> None:
+def test_a_field_that_decides_which_tensors_are_around_a_backbone_must_be_stated(field: str) -> None:
     """Without its stage_names one projection would be missing."""
     backbone = {name: value for name, value in _HGNET.items() if name != field}
     config = {"architectures": ["DFineModel"], "model_type": "d_fine", "backbone_config": backbone}
