@@ -16,6 +16,7 @@ from tools.blueprints.vocabulary import vocabulary
 
 _SECONDS = 20
 _SMALL = 32
+_UNEVEN = 0.35, 1.1, 0.77
 _ACTIVATIONS = ("gelu", "relu", "silu", "tanh", "gelu_new")
 
 
@@ -91,6 +92,11 @@ class Variants:
             return [one for one in dict.fromkeys(near) if one != base and one > 0]
         if isinstance(base, str):
             return self._words(path, base, annotation)
+        if isinstance(base, float):  # what is rounded shows where a ratio is uneven
+            return [
+                *(round(base * ratio, 6) for ratio in _UNEVEN if base),
+                *moves.others(path, base, annotation, self.chance),
+            ]
         return moves.others(path, base, annotation, self.chance, self.words.get(path.rpartition(".")[2], set()))
 
     def _words(self, path: str, base: str, annotation: str) -> list[str]:
