@@ -88,7 +88,7 @@ class Variants:
             if moves.counts_layers(path):
                 return [one for one in dict.fromkeys((2, 3, 1, base + 1, base + 3, 7)) if one != base]
             near_small = [base + 2, base + 4] if base < _SMALL else []
-            near = [2 * base, base // 2, 3 * base, base + 1, *near_small, 1, 32 * base]
+            near = [2 * base, base // 2, 1, 3 * base, base + 1, *near_small, 32 * base]  # 1 may leave something out
             return [one for one in dict.fromkeys(near) if one != base and one > 0]
         if isinstance(base, str):
             return self._words(path, base, annotation)
