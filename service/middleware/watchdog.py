@@ -8,10 +8,11 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+import time
 from os import sysconf
 from pathlib import Path
 from threading import Lock, Thread, get_ident, get_native_id
-from time import clock_gettime, monotonic, pthread_getcpuclockid, sleep, thread_time
+from time import monotonic, sleep, thread_time
 
 from paramcount.model.budget import ComputationEnded
 from service.connections.threads import MAX_NICENESS, lower_priority
@@ -63,7 +64,7 @@ class _Computation:
     def give_way(self, thread: int) -> None:
         """Let others run first, the more the longer it has used a core; `thread` is its own, which has not ended."""
         if self._niceness < MAX_NICENESS and _HAVE_CLOCKS:
-            seconds = clock_gettime(pthread_getcpuclockid(thread)) - self._began
+            seconds = time.clock_gettime(time.pthread_getcpuclockid(thread)) - self._began
             if seconds > MIN_LONG_SECONDS:
                 self._niceness = min(MAX_NICENESS, int(seconds / _SECONDS_PER_NICENESS))
                 lower_priority(self.thread, self._niceness)

@@ -72,10 +72,6 @@ def haproxy(*instances: Instance) -> Iterator[Haproxy]:
             for index, instance in enumerate(instances)
         )
         file.write_text(_CONFIGURATION.format(socket=control_socket, port=port, servers=servers))
-        first = (
-            "nice",
-            "-n",
-            "-10",
-        )  # where that is allowed: it stands for another machine, whose cores nothing here uses
-        with program(*first, "haproxy", "-db", "-f", file, url=f"http://127.0.0.1:{port}/readyz"):
+        command = ("nice", "-n", "-10", "haproxy", "-db", "-f", file)  # where allowed: it stands for another machine
+        with program(*command, url=f"http://127.0.0.1:{port}/readyz"):
             yield Haproxy(port, control_socket, instances)

@@ -95,9 +95,6 @@ def insert_submodel(outer: Blueprint, path: str, slot: SubmodelSlot, inner: Blue
     entries = [
         _move_entry(entry, rename_outer, "") for entry in outer.entries if not entry.name.startswith(slot.prefix)
     ]
-    inner_entries = [_move_entry(entry, rename_inner, slot.prefix) for entry in inner.entries]
-    if slot.freezes_norms is not None:
-        inner_entries = list(_freeze_norms(inner_entries, slot.freezes_norms))
     default = outer.family.defaults[path]
     is_default = inner.family.model_type == default
     derivable = {rename_inner(rule.name.partition("[")[0]) for rule in inner.rules}
@@ -127,15 +124,18 @@ def insert_submodel(outer: Blueprint, path: str, slot: SubmodelSlot, inner: Blue
         stated_assumptions=(*stated, *(_move(assumption, rename_inner) for assumption in inner.stated_assumptions)),
         derived_assumptions=(*derived, *(_move(assumption, rename_inner) for assumption in inner.derived_assumptions)),
         rules=(*rules, *(_move_rule(rule, rename_inner) for rule in inner.rules)),
-        entries=(*entries, *inner_entries),
+        entries=(*entries, *_fill(slot, [_move_entry(entry, rename_inner, slot.prefix) for entry in inner.entries])),
         defaults_only=outer.defaults_only and inner.defaults_only,
         forms={field: form for field, form in outer.forms.items() if not field.startswith(prefix)}
         | {rename_inner(field): _move_form(form, rename_inner) for field, form in inner.forms.items()},
     )
 
 
-def _freeze_norms(entries: Sequence[Entry], flag: Expression) -> Iterator[Entry]:
-    """Yield the entries as they are, and batch norms as buffers that count no batches where a flag holds."""
+def _fill(slot: SubmodelSlot, entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Yield the entries as they are in a slot: where it freezes norms, batch norms are buffers that count no batches."""
+    if (flag := slot.freezes_norms) is None:
+        yield from entries
+        return
     norms = {entry.steps[:-1] for entry in entries if entry.steps[-1] == _BATCHES}
     for entry in entries:
         *module, name = entry.steps

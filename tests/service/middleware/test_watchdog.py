@@ -137,7 +137,9 @@ def test_garbage_is_collected_where_counts_never_pause(watchdog: Watchdog, monke
     monkeypatch.setattr(watchdogs, "_MAX_SECONDS_WITHOUT_COLLECTION", 0)
     collected = gc.get_stats()[1]["collections"]
     compute(watchdog, lambda: wait_until(lambda: gc.get_stats()[1]["collections"] > collected))
+    assert gc.get_stats()[1]["collections"] > collected
     wait_until(gc.isenabled)
+    assert gc.isenabled()
 
 
 @pytest.fixture
