@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.blueprints.library import LIBRARY
-from tools.blueprints.lines import read_pin
+from tools.blueprints.lines import read_membership, read_pin
 from tools.blueprints.overrides import LEARNED, OVERRIDES
 from tools.blueprints.overrides.changes import apply
 
@@ -67,6 +67,7 @@ def index_limits(families: Mapping[str, Record]) -> dict[str, str]:
     return {name: limit for name, limit in least.items() if limit}
 
 
+_DIGEST = re.compile(r"digest\((?P<path>[\w.]+)\)")
 _LIMITS = "", "pinned", "defaults"
 
 
@@ -74,7 +75,14 @@ def _find_limit(record: Record) -> str:
     """Return what limits a record: that only its defaults are known, or that a field must have one value."""
     if record.get("fixed"):
         return "defaults"
-    return "pinned" if any(map(read_pin, record["given"])) else ""
+    return "pinned" if any(_is_limit(clause, record.get("within", {})) for clause in record["given"]) else ""
+
+
+def _is_limit(clause: str, slots: Mapping[str, Any]) -> bool:
+    """Return whether a clause leaves a field, a list or a config inside one value; that of a slot is replaced."""
+    if digest := _DIGEST.search(clause):
+        return digest["path"] not in slots
+    return bool(read_pin(clause) or read_membership(clause))
 
 
 def find_releases(kinds: Iterable[str], before: Record, renewed: Collection[str], version: str) -> Record:

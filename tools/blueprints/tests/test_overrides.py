@@ -230,3 +230,24 @@ def test_a_record_is_written_where_only_the_defaults_were_learned() -> None:
 def test_an_override_of_a_class_that_was_not_learned_is_stale() -> None:
     with pytest.raises(StaleOverride, match="Gone"):
         _apply(Append("rules", ("width = 2",)), "Gone")
+
+
+@pytest.mark.parametrize(
+    ("record", "limit"),
+    [
+        ({"given": ["not width % heads != 0"]}, None),
+        ({"given": ["width == 8"]}, "pinned"),
+        ({"given": ["'stage4' in out_features"]}, "pinned"),
+        ({"given": ["backbone_config is None or digest(backbone_config) == 'ab'"]}, "pinned"),
+        (
+            {
+                "given": ["backbone_config is None or digest(backbone_config) == 'ab'"],
+                "within": {"backbone_config": {}},
+            },
+            None,
+        ),
+        ({"given": [], "fixed": True}, "defaults"),
+    ],
+)
+def test_a_class_is_limited_by_what_must_have_one_value(record: dict[str, Any], limit: str | None) -> None:
+    assert index_limits({"some": {"classes": {"SomeModel": record}}}).get("SomeModel") == limit
