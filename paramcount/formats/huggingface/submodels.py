@@ -132,7 +132,7 @@ def insert_submodel(outer: Blueprint, path: str, slot: SubmodelSlot, inner: Blue
 
 
 def _fill(slot: SubmodelSlot, entries: Sequence[Entry]) -> Iterator[Entry]:
-    """Yield the entries as they are in a slot: where it freezes norms, batch norms are buffers that count no batches."""
+    """Yield the entries as a slot has them: where it freezes norms, batch norms are buffers that count no batches."""
     if (flag := slot.freezes_norms) is None:
         yield from entries
         return
