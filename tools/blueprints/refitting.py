@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice, product
+from itertools import chain, islice, product, takewhile
 from typing import Any, NamedTuple
 
 from paramcount.formats.huggingface.expressions import INDICES, Scope
@@ -16,6 +16,7 @@ from tools.blueprints.scaling import rewrite, substitute
 _PLACEHOLDER = re.compile(r"\\\{[ijkl]\\\}|\[[ijkl]\\\]")
 _NUMBER = re.compile(r"(?<=[._])[0-9]+(?=[._]|$)")
 _MAX_OPTIONS = 60
+_MAX_SIZES = 100
 
 
 class Seen(NamedTuple):
@@ -60,7 +61,7 @@ def refit(lines: Sequence[Line], seen: Sequence[Seen], field: Field) -> list[Lin
     refitted: list[Line] = []
     for name, of_name in groups.items():
         targets = [one.get(name, {}) for one in wanted]
-        fitted = _refit_group(of_name, targets, seen, field)
+        fitted = _refit_group(of_name, targets, seen, field, _list_sizes(name, lines))
         if fitted is None:
             return None
         refitted += fitted
@@ -69,7 +70,7 @@ def refit(lines: Sequence[Line], seen: Sequence[Seen], field: Field) -> list[Lin
         invented = _invent(name, [one.get(name, {}) for one in wanted], refitted, seen, field)
         if invented is None:
             return None
-        refitted.append(invented)
+        refitted += invented
     return refitted
 
 
@@ -104,10 +105,24 @@ def _new_templates(wanted: Iterable[Mapping[str, Target]], known: Mapping[str, A
     return [name for name in dict.fromkeys(name for one in wanted for name in one) if name not in known]
 
 
-def _refit_group(lines: list[Line], targets: list[Target], seen: Sequence[Seen], field: Field) -> list[Line] | None:
+def _list_sizes(name: str, lines: Iterable[Line]) -> list[str]:
+    """The sizes that other lines have, of those whose names are most alike first."""
+    near = sorted(lines, key=lambda line: -_steps_shared(line.name, name))
+    return list(dict.fromkeys(text for line in near for text in line.shape))[:_MAX_SIZES]
+
+
+def _steps_shared(one: str, other: str) -> int:
+    """The number of steps that two names share, from the first one on."""
+    pairs = zip(one.split("."), other.split("."), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _refit_group(
+    lines: list[Line], targets: list[Target], seen: Sequence[Seen], field: Field, options: Sequence[str]
+) -> list[Line] | None:
     """The lines of one template: first where they are, then how large, then what they are tied to."""
     for placed in _positions(lines, targets, seen, field):
-        sized = [_resize(line, targets, seen, field) for line in placed]
+        sized = [_resize(line, targets, seen, field, options) for line in placed]
         tied = [_retie(line, targets, seen, field) for line in sized if line is not None]
         if None not in sized and None not in tied:
             return [line for of_line in tied for line in of_line or ()]
@@ -160,7 +175,9 @@ def _recount(line: Line, counts: Mapping[str, str], field: Field, *, swap: bool)
     return line._replace(counts=tuple(counts[count] for count in line.counts), guard=guard)
 
 
-def _resize(line: Line, targets: list[Target], seen: Sequence[Seen], field: Field) -> Line | None:
+def _resize(
+    line: Line, targets: list[Target], seen: Sequence[Seen], field: Field, options: Sequence[str]
+) -> Line | None:
     """The line with other expressions for those of its sizes that changed."""
     positions = [
         (one.derived, indices, target[name].shape)
@@ -172,7 +189,7 @@ def _resize(line: Line, targets: list[Target], seen: Sequence[Seen], field: Fiel
     shape = []
     for axis, text in enumerate(line.shape):
         sizes = [(scope, indices, built[axis]) for scope, indices, built in positions]
-        fitted = find_expression(text, sizes, field)
+        fitted = find_expression(text, sizes, field, options)
         if fitted is None:
             return None
         shape.append(fitted)
@@ -182,13 +199,25 @@ def _resize(line: Line, targets: list[Target], seen: Sequence[Seen], field: Fiel
 Sizes = Sequence[tuple[Scope, tuple[int, ...], Any]]
 
 
-def find_expression(text: str, sizes: Sizes, field: Field) -> str | None:
+def find_expression(text: str, sizes: Sizes, field: Field, options: Sequence[str] = ()) -> str | None:
     """An expression that has these values: the one that is there, or another that follows from the field too."""
     if _fits(text, sizes):
         return text
     if isinstance(field.base, bool) or field.base is None:
-        return _find_choice(text, sizes, field)
-    return next((one for one in _rewrite(text, sizes, field) if _fits(one, sizes)), None)
+        return _find_choice(text, sizes, field) or next((one for one in options if _fits(one, sizes)), None)
+    trials = chain(_rewrite(text, sizes, field), _split_into_heads(sizes, field), options)
+    return next((one for one in trials if _fits(one, sizes)), None)
+
+
+def _split_into_heads(sizes: Sizes, field: Field) -> Iterator[str]:
+    """Yield widths of which each head has a part, rounded down: of one projection, and of three in one."""
+    parent = field.path.rpartition(".")[0]
+    numbers = [path for path, value in sizes[0][0].items() if type(value) is int and path.rpartition(".")[0] == parent]
+    shared = [path for path in numbers if "key_value" in path]
+    for heads, width in product((path for path in numbers if "head" in path), numbers):
+        if field.path in (width, heads):
+            yield f"{width} // {heads} * {heads}"
+            yield from (f"{width} // {heads} * ({heads} + 2 * {one})" for one in shared)
 
 
 def _rewrite(text: str, sizes: Sizes, field: Field) -> Iterator[str]:
@@ -264,31 +293,48 @@ def _mark(tensor: BuiltTensor) -> str:
     return (" frozen" if tensor.frozen else "") + (f" buffer {tensor.buffer}" if tensor.buffer else "")
 
 
-def _invent(name: str, targets: list[Target], lines: Sequence[Line], seen: Sequence[Seen], field: Field) -> Line | None:
-    """A line for tensors that are there where a flag is another: placed as those beside them, and sized like them."""
-    beside = [line for line in lines if line.name.rpartition(".")[0] == name.rpartition(".")[0]]
+def _invent(
+    name: str, targets: list[Target], lines: Sequence[Line], seen: Sequence[Seen], field: Field
+) -> list[Line] | None:
+    """Lines for tensors that are there where a flag is another: placed and sized like those that are near."""
     built = [tensor for target in targets for tensor in target.values()]
-    if not beside or any(tensor.tied for tensor in built):
+    if any(tensor.tied for tensor in built):
         return None
-    model = beside[0]
-    for guard in field.guards:
-        line = model._replace(name=name, guard=_both(model.guard, guard), end=_mark(built[0]), tied="")
-        if not _are_placed([line], targets, seen):
-            continue
-        positions = [
-            (one.derived, indices, target[spelled].shape)
-            for one, target in zip(seen, targets, strict=True)
-            for spelled, indices in line.expand(one.derived)
-        ]
-        if len({len(shape) for *_, shape in positions}) != 1:
-            return None
-        options = list(dict.fromkeys(text for one in beside for text in one.shape))
-        shape = [
-            _choose(options, [(scope, indices, dims[axis]) for scope, indices, dims in positions])
-            for axis in range(len(positions[0][2]))
-        ]
-        return None if None in shape else line._replace(shape=tuple(filter(None, shape)))
+    near = [line for line in lines if len(line.counts) == _count_indices(name) and _steps_shared(line.name, name)]
+    models: dict[str, list[Line]] = {}
+    for line in sorted(near, key=lambda line: -_steps_shared(line.name, name)):
+        models.setdefault(line.name, []).append(line._replace(name=name, tied="", end=_mark(built[0])))
+    groups: dict[tuple[Any, ...], list[Line]] = {}
+    for model in models.values():
+        groups.setdefault(tuple((line.counts, line.guard) for line in model), model)
+    options = _list_sizes(name, lines)
+    for model, guard in islice(product(groups.values(), field.guards), _MAX_OPTIONS):
+        placed = [line._replace(guard=_both(line.guard, guard)) for line in model]
+        if _are_placed(placed, targets, seen):
+            sized = [_size(line, options, targets, seen) for line in placed]
+            if None not in sized:
+                return list(filter(None, sized))
     return None
+
+
+def _count_indices(name: str) -> int:
+    return sum(f"{{{letter}}}" in name for letter in INDICES)
+
+
+def _size(line: Line, options: Sequence[str], targets: list[Target], seen: Sequence[Seen]) -> Line | None:
+    """A line with sizes as those that are near have them."""
+    positions = [
+        (one.derived, indices, target[spelled].shape)
+        for one, target in zip(seen, targets, strict=True)
+        for spelled, indices in line.expand(one.derived)
+    ]
+    if len({len(shape) for *_, shape in positions}) != 1:
+        return None
+    shape = [
+        _choose(options, [(scope, indices, dims[axis]) for scope, indices, dims in positions])
+        for axis in range(len(positions[0][2]))
+    ]
+    return None if None in shape else line._replace(shape=tuple(filter(None, shape)))
 
 
 def _choose(options: Sequence[str], sizes: Sizes) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tools.blueprints import moves, runs
@@ -50,18 +50,26 @@ class Variants:
         return self.is_leaf(path) and not isinstance(self.flat.get(path), list)
 
     def build(self, changes: Mapping[str, Any], *, written_out: bool = True) -> Iterator[Case]:
-        """Yield a config with these changes alone, the same written out, and one written out with these changes."""
+        """Yield a config with these changes alone, the same written out, and one written out with these changes.
+
+        One of the last kind is yielded where the first does not build, too.
+        """
+        sparse = self._build(lambda: payload(self.fields, {**self.start, **changes}), changes)
+        if sparse is not None:
+            yield sparse
+            yield sparse._replace(config=write_in_full(self.config_cls, self.model_type, sparse.config))
+        if (written_out or sparse is None) and (full := self._build(lambda: self.put(changes), changes)) is not None:
+            yield full
+
+    def _build(self, make: Callable[[], dict[str, Any]], changes: Mapping[str, Any]) -> Case | None:
         try:
-            sparse = payload(self.fields, {**self.start, **changes})
-            for config in (sparse, *([self.put(changes)] if written_out else ())):
-                truth = runs.build(self.config_cls, self.model_cls, config, _SECONDS)
-                whole = write_in_full(self.config_cls, self.model_type, config)
-                attributes = {self.fields.declared_name(path): value for path, value in flatten(whole).items()}
-                yield Case(config, truth, attributes, dict(changes))
-                if config is sparse:
-                    yield Case(whole, truth, attributes, dict(changes))
+            config = make()
+            truth = runs.build(self.config_cls, self.model_cls, config, _SECONDS)
+            whole = write_in_full(self.config_cls, self.model_type, config)
         except Exception:  # noqa: BLE001 - whatever transformers raises, it is no model
-            return
+            return None
+        attributes = {self.fields.declared_name(path): value for path, value in flatten(whole).items()}
+        return Case(config, truth, attributes, dict(changes))
 
     def put(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """The class's own config, written out, with these changes."""

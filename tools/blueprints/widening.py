@@ -35,6 +35,7 @@ MIN_BUILDS = 8
 _OUTPUTS, _STAGES = "out_features", "stage_names"
 _MAX_VALUES = 5
 _JOINT = 2
+_DRAWS_OF_JOINT = 15
 _DRAWS = 100
 _IDLE_DRAWS = 14
 _FEWER = 0.6
@@ -208,7 +209,8 @@ class Widening:
 
     def _without(self, pin: Pin, values: Sequence[Any], record: Record) -> Record:
         """The record without a pin; of words, with those that were varied."""
-        clauses = [clause for clause in record["given"] if clause != pin.clause]
+        same = {pin.clause, pin.path, f"not {pin.path}"}
+        clauses, assumed = ([clause for clause in record[key] if clause not in same] for key in ("given", "assumed"))
         base = self.variants.flat.get(pin.path)
         words = [one for one in [base, *values] if isinstance(one, str)]
         if words:
@@ -228,6 +230,7 @@ class Widening:
         fields = record["fields"] | {pin.path: "".join(letter for letter in KINDS if letter in kinds)}
         return record | {
             "given": clauses,
+            "assumed": assumed,
             "fields": dict(sorted(fields.items())),
             "rules": [*record["rules"], *self._derive_null(pin, base)],
         }
@@ -245,17 +248,24 @@ class Widening:
     def _cases(self, pin: Pin) -> Iterator[Case]:
         """Yield configs with other values of a field, alone and beside changes of others, as stated and written out."""
         values: list[Any] = []
+        built = 0
         for value in self.variants.others(pin.path):
             cases = list(self.variants.build({pin.path: value}, written_out=len(values) < _JOINT))
             values += [value] if cases else []
+            built += len(cases)
             yield from cases
             if len(values) == _MAX_VALUES:
                 break
         others = sorted(self.free.keys() - {pin.path})
-        for number in range(_JOINT if values and others else 0):
+        joint = 0
+        for _ in range(_DRAWS_OF_JOINT if values and others else 0):
+            if joint >= _JOINT and built >= MIN_BUILDS:
+                return
             some = self.chance.sample(others, min(len(others), self.chance.randint(1, 4)))
             changes = {path: self.chance.choice(self.free[path]) for path in some}
-            yield from self.variants.build({**changes, pin.path: values[number % len(values)]})
+            cases = list(self.variants.build({**changes, pin.path: values[joint % len(values)]}))
+            yield from cases
+            joint, built = joint + bool(cases), built + len(cases)
 
     def judge(self, record: Record, pin: Pin, cases: Sequence[Case]) -> list[Any] | None:
         """The values of a field of which all is counted as it is built; None where something is counted otherwise."""

@@ -138,3 +138,54 @@ def test_no_expression_fits_values_that_follow_from_nothing() -> None:
     sizes = [({"width": 8}, (), 3), ({"width": 9}, (), 17), ({"width": 10}, (), 5)]
     assert find_expression("3", sizes, Field("width", 8)) is None
     assert Line("w", ("3",)).text == "w [3]"
+
+
+def test_a_module_comes_with_its_flag_beside_those_that_are_near() -> None:
+    seen = [
+        _seen({"scales": False, "width": 8}, l__0__conv__weight=(8, 8), l__1__conv__weight=(8, 8)),
+        _seen(
+            {"scales": True, "width": 6},
+            l__0__conv__weight=(6, 6),
+            l__1__conv__weight=(6, 6),
+            l__0__lab__scale=(1,),
+            l__1__lab__scale=(1,),
+        ),
+    ]
+    assert _refit(Field("scales", False), seen, "l.{i}.conv.weight [width; width] for 2") == [
+        "l.{i}.conv.weight [width; width] for 2",
+        "l.{i}.lab.scale [1] for 2 where scales",
+    ]
+
+
+def test_a_bias_comes_where_each_kind_of_layer_has_its_weight() -> None:
+    fields = {"bias": True, "wide": 8, "small": 4}
+    shapes = {"l__0__q__weight": (8, 5), "l__1__q__weight": (4, 5), "l__0__q__bias": (8,), "l__1__q__bias": (4,)}
+    lines = ("l.{i}.q.weight [wide; 5] for 2 where i == 0", "l.{i}.q.weight [small; 5] for 2 where not i == 0")
+    assert _refit(Field("bias", False), [_seen(fields, **shapes)], *lines) == [
+        *lines,
+        "l.{i}.q.bias [wide] for 2 where i == 0 and bias",
+        "l.{i}.q.bias [small] for 2 where not i == 0 and bias",
+    ]
+
+
+def test_what_was_tied_is_sized_like_another_once_it_is_not() -> None:
+    seen = [
+        _seen({"tied": False, "width": width}, table__weight=(9, width), out__weight=(9, width)) for width in (8, 6)
+    ]
+    lines = ("table.weight [9; width]", "out.weight [9; 8] where not tied")
+    assert _refit(Field("tied", True), seen, *lines) == [
+        "table.weight [9; width]",
+        "out.weight [9; width] where not tied",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes", "expected"),
+    [
+        ("8", {8: 8, 16: 16, 9: 8}, "width // heads * heads"),
+        ("16", {8: 16, 16: 32, 9: 16}, "width // heads * (heads + 2 * key_value_heads)"),
+    ],
+)
+def test_a_width_is_split_into_heads(text: str, sizes: dict[int, int], expected: str) -> None:
+    scopes = [({"width": width, "heads": 4, "key_value_heads": 2}, (), size) for width, size in sizes.items()]
+    assert find_expression(text, scopes, Field("width", 8)) == expected
