@@ -140,6 +140,12 @@ def _multiply(numbers: list[Any]) -> int:
     return product
 
 
+def _make_divisible(value: float, divisor: int, minimum: int) -> int:
+    """The multiple of a divisor that is nearest to a number of channels, but not below nine tenths of it."""
+    rounded = max(minimum, int(value + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * value else rounded
+
+
 def _spread(repeats: list[Any], factor: float, stages: int) -> list[int]:
     """The stage of each block, where each of so many stages has ceil(factor * its repeats). Raises TooLarge."""
     counts = [max(math.ceil(factor * number), 0) for number in repeats[:stages]]
@@ -186,5 +192,6 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "is_activation": ACTIVATIONS.__contains__, "count": _count, "nth": _find_nth, "letter": _letter,
     "times": _count_layers, "earlier": _count_earlier, "spread": _spread, "own": _layer_override,
     "overridden": _overridden_names,
+    "make_divisible": _make_divisible,
     "only": lambda items, allowed: set(items) <= set(allowed),
 }  # fmt: skip

@@ -35,6 +35,9 @@ SCOPE: dict[str, Any] = {
         ("len(spread(sizes, 0.5, 2))", 4),  # ceil(0.5 * 3) and ceil(0.5 * 4) blocks
         ("spread(sizes, 0.5, 2)[2]", 1),
         ("len(spread(sizes, 1, 0))", 0),
+        ("make_divisible(22.4, 8, 8)", 24),
+        ("make_divisible(5.6, 8, 8)", 8),  # no fewer than the least
+        ("make_divisible(11, 8, 8)", 16),  # 8 were less than nine tenths
         ("split(word, '-', 0) == 'gated'", True),
         ("contains(word, 'gelu')", True),
         ("is_activation('silu')", True),

@@ -71,6 +71,23 @@ class Append:
 
 
 @dataclass(frozen=True, slots=True)
+class DeriveNull:
+    """Derive a field where it is null, and take any other value: in place of the clause that knows one value only."""
+
+    path: str
+
+    def apply(self, record: Record, learned: Mapping[str, Record]) -> None:  # noqa: ARG002
+        prefix = f"{self.path} is None or {self.path} == "
+        matching = [clause for clause in record["given"] if clause.startswith(prefix)]
+        if not matching:
+            raise StaleOverride(f"no learned clause gives the value of {self.path}")
+        value = matching[0].removeprefix(prefix)
+        record["given"] = [clause for clause in record["given"] if clause != matching[0]]
+        derived = f"{self.path} = {value} where {self.path} is None"
+        record["rules"] = [derived, f"{self.path} = {self.path} where not {self.path} is None", *record["rules"]]
+
+
+@dataclass(frozen=True, slots=True)
 class Rewrite:
     """Replace a part of each learned clause that holds it."""
 

@@ -8,9 +8,7 @@ from tools.blueprints.overrides.changes import Override, Write
 
 def _round(channels: str) -> str:
     """The number of channels that round_filters makes of one."""
-    wide = f"{channels} * width_coefficient"
-    rounded = f"max(depth_divisor, int({wide} + depth_divisor / 2) // depth_divisor * depth_divisor)"
-    return f"{rounded} + (depth_divisor if {rounded} < 0.9 * ({wide}) else 0)"
+    return f"make_divisible({channels} * width_coefficient, depth_divisor, depth_divisor)"
 
 
 _FIRST = "i == 0 or stages[i - 1] != stages[i]"
@@ -55,7 +53,7 @@ def _record(prefix: str, *heads: str) -> Mapping[str, Any]:
     """The record of a class with names that begin with `prefix`."""
     fields = dict.fromkeys(("in_channels", *_LISTS), "I")
     fields |= dict.fromkeys(("width_coefficient", "depth_coefficient", "squeeze_expansion_ratio"), "f")
-    fields |= {"num_channels": "i", "depth_divisor": "i", "hidden_dim": "i", "num_hidden_layers": "a="}
+    fields |= {"num_channels": "i", "depth_divisor": "i", "hidden_dim": "i"}
     fields |= {"pooling_type": "s", "hidden_act": "s"} | ({"num_labels": "i"} if heads else {})
     return {
         "fields": dict(sorted(fields.items())),
@@ -102,7 +100,7 @@ OVERRIDE = Override(
         {"width_coefficient": 1.1, "depth_coefficient": 1.2, "hidden_dim": 1408, "depth_divisor": 8},
         {"width_coefficient": 1.4, "depth_coefficient": 1.8, "hidden_dim": 1792, "num_channels": 1},
         _THREE | {"width_coefficient": 0.3, "depth_coefficient": 0.7, "squeeze_expansion_ratio": 0.01},
-        _THREE | {"width_coefficient": 1.3, "depth_divisor": 3, "pooling_type": "max", "hidden_act": "relu"},
+        _THREE | {"width_coefficient": 1.3, "depth_divisor": 3, "pooling_type": "max", "num_hidden_layers": 3},
         _THREE | {"in_channels": [8, 16], "width_coefficient": 0.5},
         _THREE | {"num_block_repeats": [1, 0, 1], "depthwise_padding": [0, 1], "expand_ratios": [2, 1, 1, 5]},
     ),
@@ -112,6 +110,5 @@ OVERRIDE = Override(
         {"expand_ratios": [1, 6]},
         {"pooling_type": "sum"},
         {"hidden_act": "prelu"},
-        {"num_hidden_layers": 3},
     ),
 )
