@@ -1,9 +1,10 @@
-"""DETR and Table Transformer: their backbones are timm's ResNets, of which the compiler saw that of 50 layers only."""
+"""DETR and its kin: their backbones are timm's ResNets, of which the compiler saw that of 50 layers only."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tools.blueprints.overrides.changes import Change, Override, Replace, Rewrite, SetFields
+from tools.blueprints.overrides.changes import Append, Change, Override, Remove, Replace, Rewrite, SetFields
 
 _DEPTHS = {
     "resnet18": (2, 2, 2, 2),
@@ -22,6 +23,8 @@ _CHANNELS = (
     f"{_CONFIG}.num_channels = 3 where {_CONFIG} is None and not use_timm_backbone",
     f"{_CONFIG}.num_channels = {_CONFIG}.num_channels where not {_CONFIG} is None",
 )
+_ALWAYS_RGB = (f"{_CONFIG}.num_channels = 3 where {_CONFIG} is None", _CHANNELS[-1])
+_RGB = frozenset([f"{_CONFIG} is None or num_channels == 3", "num_channels == 3"])
 _TIMM = "backbone_config.depths is None"
 """The guard of learned lines of a backbone of timm, where the class may have another one too."""
 
@@ -74,18 +77,17 @@ def _rules(names: tuple[str, ...]) -> Iterator[str]:
             yield f"resnet_depths[i] = {dict(enumerate(_DEPTHS[name]))}[i] for 4 where {guard}"
 
 
-def _requirements(names: tuple[str, ...]) -> Iterator[str]:
+def _requirements(names: tuple[str, ...], indices: str = "[1, 2, 3, 4]") -> Iterator[str]:
     """Yield what must hold of the backbone: a name, or the config that is made of it, written out."""
     for field in ("backbone", f"{_CONFIG}.backbone"):
         yield " or ".join((f"{field} is None", *(f"{field} == {name!r}" for name in names)))
     yield "use_timm_backbone or backbone is None or backbone == 'resnet50'"
     written_out = (
         "use_timm_backbone", "backbone is None", f"not {_CONFIG}.backbone is None",
-        f"{_CONFIG}.model_type == 'timm_backbone'", f"{_CONFIG}.out_indices == [1, 2, 3, 4]",
+        f"{_CONFIG}.model_type == 'timm_backbone'", f"{_CONFIG}.out_indices == {indices}",
         f"{_CONFIG}.features_only == True", f"{_CONFIG}.num_channels > 0",
     )  # fmt: skip
     yield from (f"{_CONFIG} is None or {clause}" for clause in written_out)
-    yield f"{_CONFIG}.freeze_batch_norm_2d is None or {_CONFIG}.freeze_batch_norm_2d == False"
     yield f"{_CONFIG}.output_stride is None or {_CONFIG}.output_stride == 16"
     yield f"{_CONFIG}.out_features is None"
     for name in sorted(set(names) & set(_BASIC)):  # whose convolutions timm cannot dilate
@@ -93,23 +95,44 @@ def _requirements(names: tuple[str, ...]) -> Iterator[str]:
         yield f"{_CONFIG}.output_stride is None or {_CONFIG}.backbone != {name!r}"
 
 
-def _changes(prefix: str, guard: str, names: tuple[str, ...] = tuple(_DEPTHS)) -> tuple[Change, ...]:
+def _changes(
+    prefix: str, guard: str, names: tuple[str, ...] = tuple(_DEPTHS), channels: tuple[str, ...] = _CHANNELS
+) -> tuple[Change, ...]:
     made = f"{_CONFIG}.backbone = 'resnet50'"
     return (
         Replace("given", r"backbone is None or backbone == 'resnet50'"),
-        Replace("given", f"{_CONFIG} is None or num_channels == 3"),
-        Replace("rules", f"{_CONFIG}.num_channels = .*", _CHANNELS),
+        *([] if channels is _ALWAYS_RGB else [Remove("given", _RGB)]),
+        Replace("rules", f"{_CONFIG}.num_channels = .*", channels),
         Replace("given", rf"{_CONFIG} is None or digest\({_CONFIG}\) == '\w+'", tuple(_requirements(names))),
         SetFields({"backbone": "ns"}),
         Replace("rules", f"{made}( where .*)?", (*_rules(names), made)),
+        _convolutions(prefix, guard, names),
+        Rewrite("tensors", "; 2048; 1; 1]", f"; {_WIDTH}; 1; 1]"),
+    )
+
+
+def _convolutions(prefix: str, guard: str, names: tuple[str, ...]) -> Change:
+    learned = rf"{re.escape(prefix)}(conv1|bn1|layer\d)[.].*"
+    return Replace("tensors", learned, tuple(_resnet(prefix, guard, names)))
+
+
+def _deformable(prefix: str) -> tuple[Change, ...]:
+    """The changes of a class of Deformable DETR, which takes what the last three stages give out."""
+    return (
+        Replace("given", r"backbone is None or backbone == 'resnet50'"),
+        Replace("given", f"{_CONFIG} is None or num_channels == 3"),
+        Replace("given", rf"{_CONFIG}[.]\w+ is None or .*"),
         Replace(
-            "tensors", rf"{prefix.replace('.', '[.]')}(conv1|bn1|layer\d)[.].*", tuple(_resnet(prefix, guard, names))
+            "given", rf"{_CONFIG} is None or digest\({_CONFIG}\) == '\w+'", tuple(_requirements(_DEEP, "[2, 3, 4]"))
         ),
-        Rewrite("tensors", "input_projection.weight [d_model; 2048;", f"input_projection.weight [d_model; {_WIDTH};"),
+        SetFields({"backbone": "ns"}),
+        Append("rules", (*_CHANNELS, *_rules(_DEEP))),
+        _convolutions(prefix, "", _DEEP),
     )
 
 
 _WIDTH = f"(512 if {_IS_BASIC} else 2048)"
+_DEEP = tuple(name for name in _DEPTHS if name not in _BASIC)
 _SMALL: dict[str, Any] = {
     "d_model": 32, "encoder_layers": 1, "decoder_layers": 2, "encoder_ffn_dim": 48, "decoder_ffn_dim": 40,
     "encoder_attention_heads": 8, "decoder_attention_heads": 4,
@@ -122,7 +145,10 @@ _WRITTEN_OUT: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _override(classes: Mapping[str, tuple[Change, ...]], names: tuple[str, ...]) -> Override:
+def _override(
+    classes: Mapping[str, tuple[Change, ...]], names: tuple[str, ...], indices: tuple[int, ...] = (1, 2, 3, 4)
+) -> Override:
+    written_out = _WRITTEN_OUT | {"out_indices": list(indices)}
     return Override(
         reason=(
             "The config names a backbone of timm, which builds it; the compiler does not follow timm's registry, and "
@@ -134,26 +160,43 @@ def _override(classes: Mapping[str, tuple[Change, ...]], names: tuple[str, ...])
             *(_SMALL | {"backbone": name} for name in names),
             _SMALL | {"backbone": "resnet101", "dilation": True},
             _SMALL | {"backbone": "resnet101", "use_timm_backbone": True},
-            _SMALL | {"backbone_config": _WRITTEN_OUT},
-            _SMALL
-            | {"backbone_config": _WRITTEN_OUT | {"backbone": "resnet50", "output_stride": 16}, "dilation": True},
+            _SMALL | {"backbone_config": written_out | {"freeze_batch_norm_2d": True}},
+            _SMALL | {"backbone_config": written_out | {"num_channels": 1}},
+            _SMALL | {"backbone_config": written_out | {"backbone": "resnet50", "output_stride": 16}, "dilation": True},
         ),
         refused=(
             {"backbone": "resnet26"},
             {"backbone": "resnet18", "dilation": True},
             {"backbone": "resnet101", "use_timm_backbone": False},
-            {"backbone_config": _WRITTEN_OUT | {"freeze_batch_norm_2d": True}},
-            {"backbone_config": _WRITTEN_OUT | {"out_indices": [0, 1, 2, 3]}},
-            {"backbone_config": _WRITTEN_OUT | {"model_type": "resnet"}},
-            {"backbone_config": _WRITTEN_OUT, "use_timm_backbone": False},
+            {"backbone_config": written_out | {"out_indices": [0, 1, 2, 3]}},
+            {"backbone_config": written_out | {"model_type": "resnet"}},
+            {"backbone_config": written_out, "use_timm_backbone": False},
         ),
         defaults={"backbone_config.out_indices": None, "backbone_config.output_stride": None},
     )
 
 
-_DEEP = tuple(name for name in _DEPTHS if name not in _BASIC)
-
 OVERRIDES: Mapping[str, Override] = {
+    "conditional_detr": _override(
+        {
+            "ConditionalDetrForObjectDetection": _changes("model.backbone.model.", _TIMM),
+            "ConditionalDetrForSegmentation": _changes("conditional_detr.model.backbone.model.", "", _DEEP),
+            "ConditionalDetrModel": _changes("backbone.model.", _TIMM),
+        },
+        _DEEP,
+    ),
+    "dab-detr": _override(
+        {"DabDetrModel": _changes("backbone.conv_encoder.model._backbone.", _TIMM, channels=_ALWAYS_RGB)},
+        tuple(_DEPTHS),
+    ),
+    "deformable_detr": _override(
+        {
+            "DeformableDetrForObjectDetection": _deformable("model.backbone.model."),
+            "DeformableDetrModel": _deformable("backbone.model."),
+        },
+        _DEEP,
+        indices=(2, 3, 4),
+    ),
     "detr": _override(
         {
             "DetrForObjectDetection": _changes("model.backbone.model.", _TIMM),
