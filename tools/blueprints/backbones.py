@@ -8,6 +8,8 @@ from typing import Any
 from transformers.configuration_utils import PreTrainedConfig
 
 from paramcount.formats.huggingface.blueprints import Blueprint, load_blueprint, load_family, parse_slot
+from paramcount.formats.huggingface.configs import resolve_fields
+from paramcount.model.errors import Problems
 from tools.blueprints import moves
 from tools.blueprints.clauses import equal_to
 from tools.blueprints.framework import config_class, limit
@@ -25,7 +27,7 @@ FREEZES_NORMS = "freeze_backbone_batch_norms"
 
 _SECONDS = 60
 _MAX_CHANGES = 30
-_MAX_PINS = 3
+_MAX_PINS = 4
 
 
 def find_backbones(outer: Blueprint) -> dict[str, dict[str, Any]]:
@@ -60,17 +62,23 @@ def _find_assumptions(
     outer: Blueprint, path: str, kind: str, record: Mapping[str, Any], base: Mapping[str, Any]
 ) -> list[str] | None:
     """The assumptions with which a backbone is counted right; None where nothing that was tried is enough."""
+    inner = load_blueprint(kind, record["takes"][kind])
+    try:
+        resolved = resolve_fields(base, inner)
+    except Problems:
+        return None
+    values = {name: resolved[name] for name in inner.fields if name in resolved} | dict(base)
     for condition in _conditions(base):
         assumed = [*condition, *_require_stated(outer, path, kind, record)]
         for _ in range(_MAX_PINS):
             slot = parse_slot({**record, "assumes": {kind: assumed}})
-            counted, miscounted = hold(outer, path, kind, slot, _changes(record["takes"][kind], kind, base))
+            counted, miscounted = hold(outer, path, kind, slot, _changes(values, base))
             if not miscounted and counted >= MIN_CONFIGS:
                 return assumed
-            read = [name for members in miscounted if (name := _changed_field(members, base))]
+            read = [name for members in miscounted if (name := _changed_field(members, values))]
             if not read or len(read) < len(miscounted):
                 break
-            assumed = [*assumed, *(equal_to(name, base[name]) for name in dict.fromkeys(read))]
+            assumed = [*assumed, *(equal_to(name, values[name]) for name in dict.fromkeys(read))]
     return None
 
 
@@ -83,10 +91,10 @@ def _require_stated(outer: Blueprint, path: str, kind: str, record: Mapping[str,
     return [f"not {name} is None" for name in sorted(read - derived) if inner.family.defaults.get(name) is None]
 
 
-def _changed_field(changed: Mapping[str, Any], base: Mapping[str, Any]) -> str:
-    """The one size in which a backbone differs, which the model around may read; empty where it is no size."""
-    names = [name for name, value in changed.items() if value != base.get(name)]
-    return names[0] if len(names) == 1 and names[0] in base and names[0] != "out_features" else ""
+def _changed_field(changed: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    """The one field in which a backbone differs, which the model around may read; empty where it is none of those."""
+    names = [name for name, value in changed.items() if value != values.get(name)]
+    return names[0] if len(names) == 1 and names[0] in values and names[0] != "out_features" else ""
 
 
 def find_slots(outer: Blueprint) -> dict[str, dict[str, Any]]:
@@ -127,7 +135,7 @@ def _conditions(base: Mapping[str, Any]) -> Iterator[list[str]]:
     yield [f"not out_features is None and out_features == {features}"]
 
 
-def _changes(name: str, kind: str, base: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _changes(values: Mapping[str, Any], base: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """None; other stages; other numbers of layers, twice the size of all else that is a number, and other switches."""
     yield dict(base)
     rest = {member: value for member, value in base.items() if member != "out_indices"}
@@ -135,12 +143,18 @@ def _changes(name: str, kind: str, base: Mapping[str, Any]) -> Iterator[dict[str
         yield rest | {"out_features": features[:-1]}
         yield rest | {"out_features": ["stem", *features[:-1]]}
         yield rest | {"out_features": ["stage1", *features[1:]]}
-    inner = load_blueprint(kind, name)
-    values = {path: base.get(path, inner.family.defaults.get(path)) for path in inner.fields if "." not in path}
     for path, value in list(values.items())[:_MAX_CHANGES]:
-        if type(value) is int:
-            yield {**base, path: value + 3 if moves.counts_layers(path) else value * 2}
-        elif type(value) is bool:
-            yield {**base, path: not value}
-        elif isinstance(value, list) and value and all(type(item) is int for item in value):
-            yield {**base, path: [item + 1 if moves.counts_layers(path) else item * 2 for item in value]}
+        if (other := _change(value, by_one=moves.counts_layers(path))) != value:
+            yield {**base, path: other}
+
+
+def _change(value: Any, *, by_one: bool) -> Any:
+    """Another value of a field: numbers one or twice as large, those in lists too, and the other of a switch."""
+    match value:
+        case bool():
+            return not value
+        case int() | float():
+            return value + 1 if by_one else value * 2
+        case list():
+            return [item if isinstance(item, bool) else _change(item, by_one=by_one) for item in value]
+    return value
