@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, islice, product, takewhile
 from typing import Any, NamedTuple
 
-from paramcount.formats.huggingface.expressions import INDICES, Scope
+from paramcount.formats.huggingface.expressions import INDICES, Scope, parse
 from tools.blueprints.lines import Line
 from tools.blueprints.phases import BuiltTensor
 from tools.blueprints.scaling import rewrite, substitute
@@ -200,24 +200,30 @@ Sizes = Sequence[tuple[Scope, tuple[int, ...], Any]]
 
 
 def find_expression(text: str, sizes: Sizes, field: Field, options: Sequence[str] = ()) -> str | None:
-    """An expression that has these values: the one that is there, or another that follows from the field too."""
+    """An expression that has these values: the one that is there, or another that follows from the field too.
+
+    Of expressions that stand elsewhere, one reads whatever this one does: that was learned of other configs.
+    """
     if _fits(text, sizes):
         return text
+    read = parse(text).fields
+    elsewhere = (one for one in chain(_split_into_heads(sizes, field), options) if read <= parse(one).fields)
     if isinstance(field.base, bool) or field.base is None:
-        return _find_choice(text, sizes, field) or next((one for one in options if _fits(one, sizes)), None)
-    trials = chain(_rewrite(text, sizes, field), _split_into_heads(sizes, field), options)
-    return next((one for one in trials if _fits(one, sizes)), None)
+        return _find_choice(text, sizes, field) or next((one for one in elsewhere if _fits(one, sizes)), None)
+    return next((one for one in chain(_rewrite(text, sizes, field), elsewhere) if _fits(one, sizes)), None)
 
 
 def _split_into_heads(sizes: Sizes, field: Field) -> Iterator[str]:
-    """Yield widths of which each head has a part, rounded down: of one projection, and of three in one."""
+    """Yield widths of which each head has a part, rounded down: of queries, of keys, and of all three in one."""
     parent = field.path.rpartition(".")[0]
     numbers = [path for path, value in sizes[0][0].items() if type(value) is int and path.rpartition(".")[0] == parent]
     shared = [path for path in numbers if "key_value" in path]
     for heads, width in product((path for path in numbers if "head" in path), numbers):
         if field.path in (width, heads):
             yield f"{width} // {heads} * {heads}"
-            yield from (f"{width} // {heads} * ({heads} + 2 * {one})" for one in shared)
+            for one in shared:
+                yield f"{width} // {heads} * {one}"
+                yield f"{width} // {heads} * ({heads} + 2 * {one})"
 
 
 def _rewrite(text: str, sizes: Sizes, field: Field) -> Iterator[str]:

@@ -82,9 +82,12 @@ class Widening:
         return sorted(self.lifted)
 
     def _rank(self, pin: Pin) -> tuple[bool, bool, bool, str]:
-        """Numbers of layers first: with few of them, the rest takes less time. Then what others are derived from."""
+        """Numbers of layers first: with few of them, the rest takes less time. Then what others are derived from.
+
+        Flags after numbers: what comes with a flag is sized like what is there, once that follows from the numbers.
+        """
         number = type(self.variants.flat.get(pin.path)) is int
-        return not moves.counts_layers(pin.path), not pin.is_derived, number, pin.path
+        return not moves.counts_layers(pin.path), not pin.is_derived, not number, pin.path
 
     def _lift_idle(self, pins: list[Pin]) -> list[Pin]:
         """Free the fields at once of which no value changes what is built, and return the pins that stay."""
@@ -262,6 +265,9 @@ class Widening:
             if joint >= _JOINT and built >= MIN_BUILDS:
                 return
             some = self.chance.sample(others, min(len(others), self.chance.randint(1, 4)))
+            some += [
+                path for path in self.lifted if path != pin.path and isinstance(self.variants.flat.get(path), bool)
+            ]
             changes = {path: self.chance.choice(self.free[path]) for path in some}
             cases = list(self.variants.build({**changes, pin.path: values[joint % len(values)]}))
             yield from cases
@@ -335,8 +341,10 @@ class Widening:
             some = self.chance.sample(options, min(len(options), self.chance.randint(1, 6)))
             some += self.chance.sample(sorted(self.lifted), min(2, len(self.lifted)))
             changes = {path: self.chance.choice(self.free[path]) for path in some}
-            while self._find_wrong(changes) and self._pin_again(changes):
-                continue
+            while self._find_wrong(changes):
+                if not self._pin_again(changes):  # lines were refitted wrongly: nothing of this pass stays
+                    self.lifted.clear()
+                    return
 
     def _find_wrong(self, changes: Mapping[str, Any]) -> str:
         blueprint = self._parse(self.record)

@@ -126,7 +126,7 @@ def _deformable(prefix: str) -> tuple[Change, ...]:
             "given", rf"{_CONFIG} is None or digest\({_CONFIG}\) == '\w+'", tuple(_requirements(_DEEP, "[2, 3, 4]"))
         ),
         SetFields({"backbone": "ns"}),
-        Append("rules", (*_CHANNELS, *_rules(_DEEP))),
+        Append("rules", (*_ALWAYS_RGB, *_rules(_DEEP))),
         _convolutions(prefix, "", _DEEP),
     )
 
@@ -159,6 +159,7 @@ def _override(
             {},
             *(_SMALL | {"backbone": name} for name in names),
             _SMALL | {"backbone": "resnet101", "dilation": True},
+            _SMALL | {"num_channels": 4},
             _SMALL | {"backbone": "resnet101", "use_timm_backbone": True},
             _SMALL | {"backbone_config": written_out | {"freeze_batch_norm_2d": True}},
             _SMALL | {"backbone_config": written_out | {"num_channels": 1}},
