@@ -34,6 +34,8 @@ class Field:
 
     path: str
     base: Any
+    pinned: frozenset[str] = frozenset()
+    """The fields of which no other value is known, so that nothing is known to follow from them."""
 
     @property
     def guards(self) -> list[str]:
@@ -121,12 +123,24 @@ def _refit_group(
     lines: list[Line], targets: list[Target], seen: Sequence[Seen], field: Field, options: Sequence[str]
 ) -> list[Line] | None:
     """The lines of one template: first where they are, then how large, then what they are tied to."""
-    for placed in _positions(lines, targets, seen, field):
-        sized = [_resize(line, targets, seen, field, options) for line in placed]
+    placed = list(_positions(lines, targets, seen, field))
+    for parts in chain(placed, *(_split(trial, seen) for trial in placed)):
+        sized = [_resize(line, targets, seen, field, options) for line in parts]
         tied = [_retie(line, targets, seen, field) for line in sized if line is not None]
         if None not in sized and None not in tied:
             return [line for of_line in tied for line in of_line or ()]
     return None
+
+
+def _split(lines: list[Line], seen: Sequence[Seen]) -> Iterator[list[Line]]:
+    """Yield the lines with one for the first block, or the last, and one for the others: as layers of an MLP differ."""
+    for axis, letter in enumerate(INDICES[: min((len(line.counts) for line in lines), default=0)]):
+        for end in ("0", "{count} - 1"):
+            halves = []
+            for line in lines:
+                is_end = f"{letter} == {end.format(count=line.counts[axis])}"
+                halves += [line._replace(guard=_both(line.guard, guard)) for guard in (is_end, f"not {is_end}")]
+            yield [line for line in halves if any(_names([line], one.derived) for one in seen)]
 
 
 def _names(lines: Iterable[Line], scope: Scope) -> set[str]:
@@ -179,11 +193,7 @@ def _resize(
     line: Line, targets: list[Target], seen: Sequence[Seen], field: Field, options: Sequence[str]
 ) -> Line | None:
     """The line with other expressions for those of its sizes that changed."""
-    positions = [
-        (one.derived, indices, target[name].shape)
-        for one, target in zip(seen, targets, strict=True)
-        for name, indices in line.expand(one.derived)
-    ]
+    positions = _list_shapes(line, targets, seen)
     if any(len(shape) != len(line.shape) for *_, shape in positions):
         return None
     shape = []
@@ -196,6 +206,17 @@ def _resize(
     return line._replace(shape=tuple(shape))
 
 
+def _list_shapes(
+    line: Line, targets: list[Target], seen: Sequence[Seen]
+) -> list[tuple[Scope, tuple[int, ...], tuple[Any, ...]]]:
+    """The shape of each tensor that a line stands for, as it was built."""
+    return [
+        (one.derived, indices, target[name].shape)
+        for one, target in zip(seen, targets, strict=True)
+        for name, indices in line.expand(one.derived)
+    ]
+
+
 Sizes = Sequence[tuple[Scope, tuple[int, ...], Any]]
 
 
@@ -206,11 +227,12 @@ def find_expression(text: str, sizes: Sizes, field: Field, options: Sequence[str
     """
     if _fits(text, sizes):
         return text
-    read = parse(text).fields
+    read = parse(text).fields - field.pinned
     elsewhere = (one for one in chain(_split_into_heads(sizes, field), options) if read <= parse(one).fields)
     if isinstance(field.base, bool) or field.base is None:
         return _find_choice(text, sizes, field) or next((one for one in elsewhere if _fits(one, sizes)), None)
-    return next((one for one in chain(_rewrite(text, sizes, field), elsewhere) if _fits(one, sizes)), None)
+    alone = () if read else (field.path,)
+    return next((one for one in chain(alone, _rewrite(text, sizes, field), elsewhere) if _fits(one, sizes)), None)
 
 
 def _split_into_heads(sizes: Sizes, field: Field) -> Iterator[str]:
@@ -329,11 +351,7 @@ def _count_indices(name: str) -> int:
 
 def _size(line: Line, options: Sequence[str], targets: list[Target], seen: Sequence[Seen]) -> Line | None:
     """A line with sizes as those that are near have them."""
-    positions = [
-        (one.derived, indices, target[spelled].shape)
-        for one, target in zip(seen, targets, strict=True)
-        for spelled, indices in line.expand(one.derived)
-    ]
+    positions = _list_shapes(line, targets, seen)
     if len({len(shape) for *_, shape in positions}) != 1:
         return None
     shape = [

@@ -156,7 +156,13 @@ class _Substitution(ast.NodeTransformer):
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
         return self.instead if type(node.value) is int and node.value == self.base else node
 
-    def visit_Dict(self, node: ast.Dict) -> ast.expr:
+    def visit_Dict(self, node: ast.Dict) -> ast.expr:  # constants stand in tables, sets and lists
+        return node
+
+    def visit_Set(self, node: ast.Set) -> ast.expr:
+        return node
+
+    def visit_List(self, node: ast.List) -> ast.expr:
         return node
 
 

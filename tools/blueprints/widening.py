@@ -10,6 +10,7 @@ import random
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from paramcount.formats.huggingface.blueprints import Blueprint
@@ -34,9 +35,11 @@ MIN_BUILDS = 8
 
 _OUTPUTS, _STAGES = "out_features", "stage_names"
 _MAX_VALUES = 5
-_JOINT = 2
+_JOINT = 3
 _DRAWS_OF_JOINT = 15
+_WRITTEN_OUT = 2
 _DRAWS = 100
+_FEWEST_DRAWS = 30
 _IDLE_DRAWS = 14
 _FEWER = 0.6
 _PASSES = 2
@@ -64,7 +67,10 @@ class Widening:
         self.variants.flat |= {
             pin.path: int(pin.values[0]) for pin in pins if pin.path.endswith(LABELS) and pin.values[0].isdigit()
         }
-        loose = [path for path in self.variants.flat if path not in pinned and not RATE.search(path)]
+        closed = tuple(f"{path}." for path in self._list_closed())
+        loose = [
+            path for path in self.variants.flat if not (path in pinned or RATE.search(path) or path.startswith(closed))
+        ]
         self.free = {path: values for path in loose if (values := self.variants.others(path))}
         self.plain = [case for case in self.variants.build({}) if self._accept(self.record, case) is not None]
         self._go_shallow([path for path in self.free if moves.counts_layers(path)])
@@ -81,6 +87,11 @@ class Widening:
         self._verify()
         return sorted(self.lifted)
 
+    def _list_closed(self) -> set[str]:
+        """The configs inside of which the record knows one only, or whose lines are those of another blueprint."""
+        known = re.findall(r"digest\((\S+)\)", " ".join(self.record["given"]))
+        return {*known, *self.record.get("within", ())}
+
     def _rank(self, pin: Pin) -> tuple[bool, bool, bool, str]:
         """Numbers of layers first: with few of them, the rest takes less time. Then what others are derived from.
 
@@ -91,14 +102,14 @@ class Widening:
 
     def _lift_idle(self, pins: list[Pin]) -> list[Pin]:
         """Free the fields at once of which no value changes what is built, and return the pins that stay."""
-        first = next(self.variants.build({}), None)
-        blueprint = self._parse(self.record)
-        if first is None or blueprint is None:
+        blueprint, around = self._parse(self.record), list(self._flip_flags())
+        if blueprint is None or not around:
             return pins
         read = gate.read_fields(blueprint)
-        idle = [pin for pin in pins if pin.path not in read and self._is_idle(pin, first)]
-        cases = list(self._draw_idle(idle))
-        differing = {path for case in cases if case.truth != first.truth for path in case.changes}
+        idle = [pin for pin in pins if pin.path not in read and all(self._is_idle(pin, one) for one in around)]
+        drawn = [(case, one) for one in around for case in self._draw_idle(idle, one.changes)]
+        cases = [case for case, _ in drawn]
+        differing = {path for case, one in drawn if case.truth != one.truth for path in case.changes}
         record, values = self.record, dict[str, list[Any]]()
         freed = []
         for pin in idle:
@@ -110,13 +121,22 @@ class Widening:
                 values[pin.path] = distinct
                 freed.append(pin)
         blueprint = self._accept(record)
-        if blueprint is None or any(
-            gate.is_wrong(gate.difference(blueprint, case.config, case.truth)) for case in cases
-        ):
+        whys = (gate.difference(blueprint, case.config, case.truth) for case in cases if blueprint)
+        if blueprint is None or any(map(gate.is_wrong, whys)):
             return pins
         self.record, self.free = record, self.free | values
         self.lifted |= {pin.path: pin for pin in freed}
         return [pin for pin in pins if pin not in freed]
+
+    def _flip_flags(self) -> Iterator[Case]:
+        """Yield the class's own config, and one with as many flags flipped as build: flags hide what fields size."""
+        yield from islice(self.variants.build({}), 1)
+        flags = [path for path, values in sorted(self.free.items()) if isinstance(values[0], bool)]
+        while flags:
+            if case := next(self.variants.build({path: self.free[path][0] for path in flags}), None):
+                yield case
+                return
+            flags = self.chance.sample(flags, len(flags) // 2)
 
     def _lift_membership(self, pin: Pin) -> None:
         """Free the stages that a backbone gives out, if none of them changes what is built."""
@@ -130,23 +150,23 @@ class Widening:
         if good is not None and len(good) >= MIN_VALUES:
             self.record, self.free[pin.path], self.lifted[pin.path] = record, good, pin
 
-    def _is_idle(self, pin: Pin, first: Case) -> bool:
-        """Return whether another value of a field alone gives the same tensors."""
+    def _is_idle(self, pin: Pin, around: Case) -> bool:
+        """Return whether another value of a field alone gives the same tensors, beside the changes of a config."""
         if not self.variants.is_leaf(pin.path):
             return False
         for value in self.variants.others(pin.path)[:_MAX_VALUES]:
-            if (case := next(self.variants.build({pin.path: value}, written_out=False), None)) is not None:
-                return case.truth == first.truth
+            changes = {**around.changes, pin.path: value}
+            if (case := next(self.variants.build(changes, written_out=False), None)) is not None:
+                return case.truth == around.truth
         return False
 
-    def _draw_idle(self, idle: Sequence[Pin]) -> Iterator[Case]:
+    def _draw_idle(self, idle: Sequence[Pin], beside: Mapping[str, Any]) -> Iterator[Case]:
         """Yield configs in which many of some fields have other values; fewer at once, where they do not build."""
         size = float(len(idle))
         for _ in range(_IDLE_DRAWS if idle else 0):
             some = self.chance.sample(idle, max(1, round(size)))
-            cases = list(
-                self.variants.build({pin.path: self.chance.choice(self.variants.others(pin.path)) for pin in some})
-            )
+            values = {pin.path: self.chance.choice(self.variants.others(pin.path)) for pin in some}
+            cases = list(self.variants.build({**beside, **values}))
             size = size if cases else max(1.0, size * _FEWER)
             yield from cases
 
@@ -158,7 +178,8 @@ class Widening:
         cases = list(self._cases(pin))
         if len(cases) < MIN_BUILDS:
             return False
-        for record in self._options(pin, Field(pin.path, base), cases):
+        pins = frozenset(one.path for one in map(read_pin, self.record["given"]) if one is not None)
+        for record in self._options(pin, Field(pin.path, base, pins), cases):
             good = self.judge(record, pin, cases)
             if good is None:
                 continue
@@ -253,25 +274,33 @@ class Widening:
         values: list[Any] = []
         built = 0
         for value in self.variants.others(pin.path):
-            cases = list(self.variants.build({pin.path: value}, written_out=len(values) < _JOINT))
+            cases = list(self.variants.build({pin.path: value}, written_out=len(values) < _WRITTEN_OUT))
             values += [value] if cases else []
             built += len(cases)
             yield from cases
             if len(values) == _MAX_VALUES:
                 break
-        others = sorted(self.free.keys() - {pin.path})
         joint = 0
-        for _ in range(_DRAWS_OF_JOINT if values and others else 0):
+        for _ in range(_DRAWS_OF_JOINT if values else 0):
             if joint >= _JOINT and built >= MIN_BUILDS:
                 return
-            some = self.chance.sample(others, min(len(others), self.chance.randint(1, 4)))
-            some += [
-                path for path in self.lifted if path != pin.path and isinstance(self.variants.flat.get(path), bool)
-            ]
-            changes = {path: self.chance.choice(self.free[path]) for path in some}
-            cases = list(self.variants.build({**changes, pin.path: values[joint % len(values)]}))
+            changes = self._draw_beside(pin) | {pin.path: values[-1 - joint % len(values)]}
+            cases = list(self.variants.build(changes)) if len(changes) > 1 else []
             yield from cases
             joint, built = joint + bool(cases), built + len(cases)
+
+    def _draw_beside(self, pin: Pin) -> dict[str, Any]:
+        """Changes of other fields that are free: a few, and some that stand in the same config.
+
+        Beside a number those are flags, and beside a flag numbers: what comes with a flag follows from numbers.
+        """
+        others = sorted(self.free.keys() - {pin.path})
+        some = self.chance.sample(others, min(len(others), self.chance.randint(1, 4)))
+        is_number = type(self.variants.flat.get(pin.path)) is int
+        near = [path for path in others if path.rpartition(".")[0] == pin.path.rpartition(".")[0]]
+        paired = [path for path in near if type(self.variants.flat.get(path)) is (bool if is_number else int)]
+        some += self.chance.sample(paired, self.chance.randint(len(paired) // 2, len(paired)))
+        return {path: self.chance.choice(self.free[path]) for path in some}
 
     def judge(self, record: Record, pin: Pin, cases: Sequence[Case]) -> list[Any] | None:
         """The values of a field of which all is counted as it is built; None where something is counted otherwise."""
@@ -334,8 +363,8 @@ class Widening:
 
     def _verify(self) -> None:
         """Hold configs of many changes against what is counted, and pin again what some of them show to be wrong."""
-        for _ in range(_DRAWS):
-            if not self.lifted:
+        for number in range(_DRAWS):
+            if not self.lifted or (number >= _FEWEST_DRAWS and time.process_time() > self.until):
                 return
             options = sorted(self.free)
             some = self.chance.sample(options, min(len(options), self.chance.randint(1, 6)))

@@ -26,7 +26,9 @@ from tools.blueprints.overrides import (
     levit,
     listed_sizes,
     llama4,
+    lstms,
     mamba_layers,
+    mimi,
     musicgen,
     nemotron_h,
     neomme,
@@ -43,10 +45,12 @@ from tools.blueprints.overrides import (
     stage_norms,
     stated_sizes,
     swin2sr,
+    tied,
     timm_resnets,
     vision_features,
     vitdet,
     vits,
+    windows,
     zamba2,
     zoedepth,
 )
@@ -81,7 +85,9 @@ _OF_TRANSFORMERS: Mapping[str, Override] = {
     **encoder_decoders.OVERRIDES,
     **fastspeech2.OVERRIDES,
     **listed_sizes.OVERRIDES,
+    **lstms.OVERRIDES,
     **mamba_layers.OVERRIDES,
+    **mimi.OVERRIDES,
     **musicgen.OVERRIDES,
     **objects.OVERRIDES,
     **output_stages.OVERRIDES,
@@ -95,8 +101,10 @@ _OF_TRANSFORMERS: Mapping[str, Override] = {
     **slots.OVERRIDES,
     **stage_norms.OVERRIDES,
     **stated_sizes.OVERRIDES,
+    **tied.OVERRIDES,
     **timm_resnets.OVERRIDES,
     **vision_features.OVERRIDES,
+    **windows.OVERRIDES,
 }
 
 OVERRIDES: Mapping[str, Override] = _OF_TRANSFORMERS if LIBRARY == "transformers" else {}

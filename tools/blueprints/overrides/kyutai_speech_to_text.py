@@ -2,12 +2,8 @@
 
 from typing import Any
 
-from tools.blueprints.overrides.changes import Append, Change, Override, Remove, SetFields, SetSlots, Wrap
+from tools.blueprints.overrides.changes import Append, Change, Override, SetFields, SetSlots, Wrap
 
-_FREED: Change = Remove(
-    "given",
-    frozenset(["num_attention_heads == 32", "num_codebooks == 32", "sliding_window == 375", "vocab_size == 4001"]),
-)
 _PADDED: Change = Append("given", ("audio_pad_token_id <= vocab_size + num_codebooks * codebook_vocab_size",))
 _UNTIED = "tie_word_embeddings is None or tie_word_embeddings == False"
 _SMALL: dict[str, Any] = {
@@ -18,19 +14,18 @@ _SMALL: dict[str, Any] = {
 OVERRIDE = Override(
     reason=(
         "KyutaiSpeechToTextForConditionalGeneration is KyutaiSpeechToTextModel as `model`, a head, and the codec that "
-        "codec_config describes. The compiler had no time to learn both, and left some sizes as they are by default."
+        "codec_config describes. The compiler had no time to learn both."
     ),
     classes={
         "KyutaiSpeechToTextForConditionalGeneration": (
             Wrap("KyutaiSpeechToTextModel", "model."),
-            _FREED,
             _PADDED,
             SetFields({"tie_word_embeddings": "bna"}),
             Append("given", (_UNTIED,)),
             Append("tensors", ("lm_head.weight [vocab_size; hidden_size]",)),
             SetSlots({"codec_config": {"at": "codec_model.", "takes": {"mimi": "MimiModel"}}}),
         ),
-        "KyutaiSpeechToTextModel": (_FREED, _PADDED),
+        "KyutaiSpeechToTextModel": (_PADDED,),
     },
     proofs=(
         {},

@@ -111,7 +111,6 @@ OVERRIDES: Mapping[str, Override] = {
         Pin("sscp_conv_kernel_size", [[3, 3], [3, 3]], [[1, 3], [3, 3]], filled_in=False),
         Pin("sscp_conv_stride_size", [[2, 2], [2, 2]], [[2, 2], [2, 4]], filled_in=False),
     ),
-    "mimi": _frame_rate("frame_rate", "MimiModel"),
     "mllama": _override(
         _TILES, ("MllamaVisionModel",), Pin("vision_config.supported_aspect_ratios", _RATIOS, _RATIOS[:7])
     ),

@@ -50,8 +50,9 @@ def _changes(prefix: str, layer_types: tuple[str, ...]) -> tuple[Change, ...]:
 
 _BOTTLENECK = "layer_type == 'bottleneck'"
 _KEEPS_WIDTH = "(embedding_size == hidden_sizes[0] if i == 0 else hidden_sizes[i - 1] == hidden_sizes[i])"
-_DIRECT = f"(i == 0 and embedding_size != hidden_sizes[0] if {_BOTTLENECK} else {_KEEPS_WIDTH})"
-_POOLED = f"(not i == 0 if {_BOTTLENECK} else not {_KEEPS_WIDTH})"
+_HALVES = "(not i == 0 or downsample_in_first_stage)"
+_DIRECT = f"(not {_HALVES} and embedding_size != hidden_sizes[0] if {_BOTTLENECK} else {_KEEPS_WIDTH})"
+_POOLED = f"({_HALVES} if {_BOTTLENECK} else not {_KEEPS_WIDTH})"
 """RT-DETR's shortcuts that follow a pooling are the second of two modules."""
 
 
@@ -118,7 +119,7 @@ OVERRIDES: Mapping[str, Override] = {
     "rt_detr_resnet": Override(
         reason=_REASON,
         classes={"RTDetrResNetBackbone": tuple(_rt_detr_changes())},
-        proofs=tuple(proof for proof in _proofs(*_RESNET) if not proof["downsample_in_first_stage"]),
-        refused=({"downsample_in_first_stage": True},),
+        proofs=_proofs(*_RESNET),
+        refused=({"hidden_act": "prelu"},),
     ),
 }

@@ -87,6 +87,7 @@ def test_a_slope_that_was_seen_is_added() -> None:
 def test_the_base_value_is_substituted_but_not_in_tables() -> None:
     assert substitute("i + 1 == 12", "depth", 12) == "i + 1 == depth"
     assert substitute("{0: 12}[i]", "depth", 12) == "{0: 12}[i]"
+    assert substitute("i in {0, 12}", "depth", 12) == "i in {0, 12}"
 
 
 def _seen(fields: dict[str, Any], **shapes: tuple[int, ...]) -> Seen:
@@ -189,3 +190,14 @@ def test_what_was_tied_is_sized_like_another_once_it_is_not() -> None:
 def test_a_width_is_split_into_heads(text: str, sizes: dict[int, int], expected: str) -> None:
     scopes = [({"width": width, "heads": 4, "key_value_heads": 2}, (), size) for width, size in sizes.items()]
     assert find_expression(text, scopes, Field("width", 8)) == expected
+
+
+def test_the_last_layer_of_an_mlp_may_be_of_another_size() -> None:
+    seen = [
+        _seen({"width": 8, "out": out}, mlp__0__weight=(8, 8), mlp__1__weight=(8, 8), mlp__2__weight=(out, 8))
+        for out in (8, 4, 7)
+    ]
+    assert _refit(Field("out", 8, frozenset(["width"])), seen, "mlp.{i}.weight [width; 8] for 3") == [
+        "mlp.{i}.weight [out; 8] for 3 where i == 3 - 1",
+        "mlp.{i}.weight [width; 8] for 3 where not i == 3 - 1",
+    ]
