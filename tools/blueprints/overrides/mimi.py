@@ -54,7 +54,9 @@ _FREED = frozenset(
         "use_conv_shortcut == False",
     )
 )
-_BOUNDS = ("num_filters > 0", "num_residual_layers >= 0", "kernel_size > 0", "compress > 0")
+_BOUNDS = ("sampling_rate >= 1920", "num_filters > 0", "num_residual_layers >= 0", "kernel_size > 0", "compress > 0")
+"""The first: so many samples a second give two frames for each of the quantizer's, whatever the rest is rounded to."""
+
 _KINDS = dict.fromkeys(("num_filters", "num_residual_layers", "kernel_size", "compress"), "i")
 
 
@@ -77,7 +79,13 @@ _PROOFS: tuple[Mapping[str, Any], ...] = (
     {"frame_rate": 12.5},
     {"num_filters": 24, "num_residual_layers": 0, "compress": 1},
 )
-_REFUSED = ({"frame_rate": 25.0}, {"num_filters": 0}, {"compress": 0}, {"num_residual_layers": "one"})
+_REFUSED = (
+    {"sampling_rate": 1000},
+    {"frame_rate": 25.0},
+    {"num_filters": 0},
+    {"compress": 0},
+    {"num_residual_layers": "one"},
+)
 
 
 def _override(**classes: tuple[Change, ...]) -> Override:

@@ -77,15 +77,20 @@ def _scales(path: str, name: str) -> Override:
 
 def _frame_rate(path: str, name: str) -> Override:
     """Of a codec with the sizes of Mimi's defaults only: the frames a second that follow from them may be stated."""
-    pin = Pin(path, 12.5, 25.0)
+    pin, samples = Pin(path, 12.5, 25.0), path.replace("frame_rate", "sampling_rate")
     return Override(
         reason=(
             "MimiConfig takes frame_rate, which it else computes: the published configs state what follows from their "
             "other fields. The compiler draws no number that is null by default."
         ),
-        classes={name: (Replace("given", rf"{path} is None".replace(".", r"\."), (pin.to_clause(),)),)},
-        proofs=({}, _nest(path, pin.value)),
-        refused=(_nest(path, pin.other), _nest(path, 6.25)),
+        classes={
+            name: (
+                Replace("given", rf"{path} is None".replace(".", r"\."), (pin.to_clause(),)),
+                Append("given", (f"{samples} >= 1920",)),
+            )
+        },
+        proofs=({}, _nest(path, pin.value), _nest(samples, 1920)),
+        refused=(_nest(path, pin.other), _nest(path, 6.25), _nest(samples, 1000)),
     )
 
 
