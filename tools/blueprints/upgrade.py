@@ -136,11 +136,12 @@ def _write(cache: Cache, options: argparse.Namespace, carried: set[Pair], wrong:
 
 
 def _check(report: Report, waiting: list[Pair], cache: Cache, options: argparse.Namespace) -> None:
-    """Ask the gate about what was compiled, a sample of the rest, and the overrides."""
-    ships = set(iterate_classes(LIBRARY))
-    chosen = dict.fromkeys([*filter(ships.__contains__, waiting), *sample(options.sample, options.seed)])
+    """Ask the gate about what was compiled, a sample of the rest, and the overrides, of what the release has."""
+    here = set(iterate_classes(LIBRARY)).intersection(pairs())
+    chosen = dict.fromkeys(filter(here.__contains__, [*waiting, *sample(options.sample, options.seed)]))
     report.checked = check_classes(chosen, cache, options.jobs, options.gate, options.seed)
-    report.overrides = check_overrides(OVERRIDES, options.data, options.learned)
+    kinds = OVERRIDES.keys() & {model_type for model_type, _ in here}
+    report.overrides = check_overrides(kinds, options.data, options.learned)
 
 
 if __name__ == "__main__":
