@@ -1,5 +1,6 @@
-"""Mimi: an encoder and a decoder that each put all of their stages into one list of layers."""
+"""Mimi: its encoder and decoder each put all stages into one list of layers; its frames follow from its samples."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -54,17 +55,28 @@ _FREED = frozenset(
         "use_conv_shortcut == False",
     )
 )
-_BOUNDS = ("sampling_rate >= 1920", "num_filters > 0", "num_residual_layers >= 0", "kernel_size > 0", "compress > 0")
-"""The first: so many samples a second give two frames for each of the quantizer's, whatever the rest is rounded to."""
-
+_BOUNDS = ("num_filters > 0", "num_residual_layers >= 0", "kernel_size > 0", "compress > 0")
 _KINDS = dict.fromkeys(("num_filters", "num_residual_layers", "kernel_size", "compress"), "i")
+
+
+def _frames(prefix: str = "") -> tuple[Change, ...]:
+    """Return the changes for a codec's frames a second, whose config's path is `prefix`.
+
+    MimiConfig computes frame_rate where it is null: two frames of the encoder are one of the quantizer then, from 1,920
+    samples a second on. The published configs state what follows from their other fields.
+    """
+    frames, samples = f"{prefix}frame_rate", f"{prefix}sampling_rate"
+    return (
+        Replace("given", re.escape(f"{frames} is None"), (f"{frames} is None or {frames} == 12.5",)),
+        Append("given", (f"{frames} is None or {samples} == 24000", f"{samples} >= 1920")),
+    )
 
 
 def _changes(*tensors: tuple[str, Iterator[str]]) -> tuple[Change, ...]:
     return (
         Remove("given", _FREED.union(_BOUNDS)),
         Append("given", _BOUNDS),
-        Replace("given", "frame_rate is None", ("frame_rate is None or frame_rate == 12.5",)),
+        *_frames(),
         SetFields({**_KINDS, "use_conv_shortcut": "b"}),
         *(Replace("tensors", rf"{prefix.replace('.', '[.]')}layers[.].*", tuple(lines)) for prefix, lines in tensors),
     )
@@ -79,9 +91,14 @@ _PROOFS: tuple[Mapping[str, Any], ...] = (
     {"frame_rate": 12.5},
     {"num_filters": 24, "num_residual_layers": 0, "compress": 1},
 )
-_REFUSED = (
+_FRAMES_REFUSED: tuple[Mapping[str, Any], ...] = (
     {"sampling_rate": 1000},
+    {"sampling_rate": 48000, "frame_rate": 12.5},
     {"frame_rate": 25.0},
+    {"frame_rate": 6.25},
+)
+_REFUSED = (
+    *_FRAMES_REFUSED,
     {"num_filters": 0},
     {"compress": 0},
     {"num_residual_layers": "one"},
@@ -102,6 +119,12 @@ def _override(**classes: tuple[Change, ...]) -> Override:
 
 _SEANETS = ((f"encoder.{_ENCODER}", _encoder), (f"decoder.{_DECODER}", _decoder))
 OVERRIDES: Mapping[str, Override] = {
+    "csm": Override(
+        reason="CSM has Mimi as its codec, with the frames a second that MimiConfig computes or takes.",
+        classes={"CsmForConditionalGeneration": _frames("codec_config.")},
+        proofs=({}, {"codec_config": {"frame_rate": 12.5}}, {"codec_config": {"sampling_rate": 1920}}),
+        refused=tuple({"codec_config": config} for config in _FRAMES_REFUSED),
+    ),
     "mimi": _override(MimiModel=_changes(*((prefix, lines(prefix)) for prefix, lines in _SEANETS))),
     "mimi_decoder": _override(MimiDecoderModel=_changes((_DECODER, _decoder(_DECODER)))),
     "mimi_encoder": _override(MimiEncoderModel=_changes((_ENCODER, _encoder(_ENCODER)))),

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tools.blueprints.clauses import equal_to
-from tools.blueprints.overrides.changes import Append, Override, Replace, SetFields
+from tools.blueprints.overrides.changes import Append, Override, SetFields
 
 _KERNELS = [
     [[3, 3], [3, 3], [3, 3]],
@@ -75,31 +75,11 @@ def _scales(path: str, name: str) -> Override:
     return _override(_NECK, (name,), Pin(path, _SCALES, _SCALES[:3]))
 
 
-def _frame_rate(path: str, name: str) -> Override:
-    """Of a codec with the sizes of Mimi's defaults only: the frames a second that follow from them may be stated."""
-    pin, samples = Pin(path, 12.5, 25.0), path.replace("frame_rate", "sampling_rate")
-    return Override(
-        reason=(
-            "MimiConfig takes frame_rate, which it else computes: the published configs state what follows from their "
-            "other fields. The compiler draws no number that is null by default."
-        ),
-        classes={
-            name: (
-                Replace("given", rf"{path} is None".replace(".", r"\."), (pin.to_clause(),)),
-                Append("given", (f"{samples} >= 1920",)),
-            )
-        },
-        proofs=({}, _nest(path, pin.value), _nest(samples, 1920)),
-        refused=(_nest(path, pin.other), _nest(path, 6.25), _nest(samples, 1000)),
-    )
-
-
 OVERRIDES: Mapping[str, Override] = {
     "apertus1p5": _override(
         _HEAD, ("Apertus1p5ForConditionalGeneration", "Apertus1p5Model"), Pin("text_config.head_dim", None, 16)
     ),
     "chmv2": _override(_REASSEMBLY, ("CHMv2ForDepthEstimation",), Pin("reassemble_factors", _FACTORS, [4, 2, 1, 1])),
-    "csm": _frame_rate("codec_config.frame_rate", "CsmForConditionalGeneration"),
     "depth_pro": _override(
         _HEAD,
         ("DepthProForDepthEstimation",),
